@@ -1,0 +1,1 @@
+"""What runs when and where: command line, config, scheduler, rounds."""

@@ -1,0 +1,1 @@
+"""Pure functions from annotations to verdicts."""

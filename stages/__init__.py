@@ -1,0 +1,1 @@
+"""What happens to an image and its record, one step per module."""

@@ -1,0 +1,31 @@
+"""What one actor of an annotator needs, declared as data beside the stage and never probed on the driver."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from shards.settings import Settings
+
+
+class Resources(Settings):
+    """Needs of one actor, and how many actors there may be."""
+
+    num_cpus: float = Field(1.0, ge=0, description="CPUs that one actor reserves")
+    num_gpus: float = Field(0.0, ge=0, description="GPUs that one actor reserves; a fraction shares one GPU")
+    memory_mb: int | None = Field(None, gt=0, description="RAM that one actor reserves; null reserves none")
+    min_actors: int = Field(1, ge=1, description="actors started at once")
+    max_actors: int = Field(1, ge=1, description="actors at most, while batches wait")
+    batch_size: int = Field(16, ge=1, description="images per call; halved for good when memory runs out")
+    in_flight: int = Field(2, ge=1, description="calls queued per actor, so that it never waits for the driver")
+    timeout_s: float = Field(300.0, gt=0, description="one call may take this long; then its actor is replaced")
+    group: str | None = Field(None, description="annotators of one group share actors and decoded images")
+    runtime_env: dict[str, object] = Field({}, description="Ray runtime_env of the actor (pip, env_vars, ...)")
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.max_actors < self.min_actors:
+            raise ValueError(
+                f"max_actors must be at least min_actors ({self.min_actors}), got {self.max_actors}:"
+                " raise max_actors or lower min_actors"
+            )
+        return self
