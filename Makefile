@@ -1,0 +1,49 @@
+# fld-engine. `make demo` and `make test` need nothing but python3 (3.11+) with venv and pip.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+DEMO ?= demo
+UD_EWT ?= ../shared/data/ud-ewt
+
+# One thread per process: on small machines torch's default oversubscribes the cores.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench embedded parser clean
+
+help:  ## show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv and install everything, once
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	touch $@
+
+demo: $(STAMP)  ## draw scenes, run a round with the embedded specialists, show what came out
+	$(BIN)/fld demo $(DEMO)
+
+test: $(STAMP)  ## the tests: CPU, offline
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## the one gate: ruff, mypy strict, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(STAMP)  ## every benchmark, as ratios within one run; takes a while, wants an idle machine
+	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+embedded: $(STAMP)  ## train the embedded checkpoints from nothing and write their model card
+	$(BIN)/python -m specialists.embedded.train
+
+parser: $(STAMP)  ## train the bundled spaCy pipeline on UD English EWT (UD_EWT=folder)
+	$(BIN)/python -m filters.recipe $(UD_EWT)
+
+clean:  ## remove what the other commands made, .venv included
+	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
