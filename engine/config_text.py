@@ -1,0 +1,167 @@
+"""Text to settings and back: `--set` overrides, errors with a did-you-mean, and YAML with a comment on every line.
+
+Comes in: a mapping from YAML, and settings classes (pydantic). Goes out: a validated settings object, or ConfigError:
+
+    filters.region.min_scor: unknown key, did you mean 'min_score'? (one of: min_score, nms_iou, ...)
+"""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from shards.settings import Settings
+
+END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one plain value
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; one line per mistake, each naming the key."""
+
+
+def parse(text: str, origin: str) -> dict[str, Any]:
+    """The mapping that YAML `text` holds. Raises ConfigError naming `origin` and the line."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{origin} is not valid YAML: {error}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{origin} must hold a mapping of settings, got {type(data).__name__}")
+    return data
+
+
+def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """A copy of `data` with each `a.b.c=value` applied; the value is read as YAML (`0.4`, `true`, `[a, b]`, `null`)."""
+    changed: dict[str, Any] = _copy(data)
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals or not path.strip():
+            raise ConfigError(f"--set wants KEY=VALUE such as filters.region.min_score=0.4, got {assignment!r}")
+        target = changed
+        *parents, last = path.strip().split(".")
+        for depth, parent in enumerate(parents):
+            below = target.setdefault(parent, {})
+            if below is None:
+                below = target[parent] = {}
+            if not isinstance(below, dict):
+                raise ConfigError(f"--set {assignment}: {'.'.join(parents[: depth + 1])} is a value, not a section")
+            target = below
+        target[last] = yaml.safe_load(value)
+    return changed
+
+
+def validate(kind: type[SettingsT], data: Mapping[str, Any], origin: str) -> SettingsT:
+    """`kind` filled from `data`. Raises ConfigError with one line per mistake."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(kind, data, mistake) for mistake in error.errors()]
+        raise ConfigError(f"{origin}:\n" + "\n".join(f"  {line}" for line in lines)) from error
+
+
+def render(settings: Settings) -> str:
+    """YAML of every value, defaults included, each line with its description as comment."""
+    return "\n".join(_lines(settings, 0)) + "\n"
+
+
+def _copy(value: Any) -> Any:
+    return {key: _copy(below) for key, below in value.items()} if isinstance(value, dict) else value
+
+
+def _explain(kind: type[Settings], data: Mapping[str, Any], mistake: Any) -> str:
+    location = [str(part) for part in mistake["loc"]]
+    path = ".".join(_written(location, data))
+    if mistake["type"] == "extra_forbidden":
+        known = sorted(_fields_at(kind, location[:-1]))
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f", did you mean {close[0]!r}?" if close else ""
+        return f"{path}: unknown key{hint} (one of: {', '.join(known)})"
+    got = "" if mistake["type"] == "missing" else f", got {mistake['input']!r}"
+    return f"{path}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}{got}"
+
+
+def _written(location: list[str], data: Any) -> list[str]:
+    """The location without the tags that pydantic adds for the member of a union it tried."""
+    path = []
+    for position, part in enumerate(location):
+        if isinstance(data, dict) and part in data:
+            data = data[part]
+        elif isinstance(data, list) and part.isdigit() and int(part) < len(data):
+            data = data[int(part)]
+        elif position < len(location) - 1:
+            continue
+        path.append(part)
+    return path
+
+
+def _fields_at(kind: Any, location: list[str]) -> set[str]:
+    """Names of the fields of the settings class that `location` leads to, unions and dicts followed."""
+    options = [kind]
+    for part in location:
+        options = [below for option in options for below in _step(option, part)]
+    return {name for option in options if _is_settings(option) for name in option.model_fields}
+
+
+def _step(option: Any, part: str) -> Iterator[Any]:
+    if _is_settings(option) and part in option.model_fields:
+        yield from _members(option.model_fields[part].annotation)
+    elif _is_settings(option) and any(part in _tags(field) for field in option.model_fields.values()):
+        yield option
+    elif typing.get_origin(option) in (dict, list, tuple):
+        yield from _members(typing.get_args(option)[-1])
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    if typing.get_origin(annotation) is typing.Annotated:
+        yield from _members(typing.get_args(annotation)[0])
+    elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+def _tags(field: Any) -> tuple[Any, ...]:
+    return typing.get_args(field.annotation) if typing.get_origin(field.annotation) is typing.Literal else ()
+
+
+def _is_settings(option: Any) -> bool:
+    return isinstance(option, type) and issubclass(option, Settings)
+
+
+def _lines(settings: Settings, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        comment = f"  # {field.description}" if field.description else ""
+        yield from _entry(f"{indent}{name}:", value, comment, depth)
+
+
+def _entry(head: str, value: Any, comment: str, depth: int) -> Iterator[str]:
+    if isinstance(value, Settings):
+        yield f"{head}{comment}"
+        yield from _lines(value, depth + 1)
+    elif isinstance(value, dict) and any(isinstance(below, Settings) for below in value.values()):
+        yield f"{head}{comment}"
+        for key, below in value.items():
+            yield from _entry(f"{'  ' * (depth + 1)}{key}:", below, "", depth + 1)
+    else:
+        text = yaml.safe_dump(_plain(value), default_flow_style=True, width=10**6)
+        yield f"{head} {text.removesuffix(END).removesuffix(SCALAR_END).strip()}{comment}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain(below) for key, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(below) for below in value]
+    return value
