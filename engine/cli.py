@@ -1,0 +1,185 @@
+"""The `fld` command. Each verb reads its options here and does its work in one call to the module it imports.
+
+    fld run photos/ corpus          ingest, annotate, filter and write a round
+    fld filter corpus --set ...     move a threshold: no model runs
+    fld show corpus KEY             look at one record
+
+Exit codes: 0 done; 1 a mistake of ours (run again with --debug and report it); 2 wrong usage, settings or input;
+3 finished or stopped over the failure budget; 4 the corpus is in use by another process; 5 damaged files found;
+130 interrupted. Imports happen inside the verbs, so that `fld --help` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.failures import known_errors, report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build an FLD-5B-style vision corpus: annotate images with specialists, filter, write shards, retrain.",
+)
+
+Corpus = Annotated[str, typer.Argument(help="Corpus folder: a local path or an fsspec URL (s3://, gs://, ...).")]
+Images = Annotated[
+    list[str], typer.Argument(help="Images, folders, globs, lists (txt csv tsv jsonl parquet), tars, COCO json, URLs.")
+]
+ConfigOption = Annotated[
+    str | None,
+    typer.Option("--config", "-c", help="Settings: a YAML file or a profile (embedded, open). Default: the corpus's."),
+]
+SetOption = Annotated[
+    list[str], typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one setting; repeat for more.")
+]
+RoundOption = Annotated[int, typer.Option("--round", "-r", min=0, help="Round number.")]
+RetryOption = Annotated[bool, typer.Option("--retry-quarantined", help="Run again only what failed before.")]
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    context.obj = debug
+
+
+@app.command()
+def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+    """Ingest IMAGES into CORPUS, annotate them, filter, and write the shards of round 0. Run again to go on."""
+    from engine import rounds
+
+    rounds.run(images, corpus, config, set_)
+
+
+@app.command()
+def ingest(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+    """Put IMAGES into CORPUS: check, hash, find duplicates, write image shards. No model runs."""
+    from engine import rounds
+
+    rounds.ingest(images, corpus, config, set_)
+
+
+@app.command()
+def annotate(
+    corpus: Corpus,
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+    retry_quarantined: RetryOption = False,
+) -> None:
+    """Run every annotator over every image shard that it has not done yet."""
+    from engine import rounds
+
+    rounds.annotate(corpus, config, set_, retry_quarantined=retry_quarantined)
+
+
+@app.command("filter")
+def filter_(
+    corpus: Corpus,
+    round_: RoundOption = 0,
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, write nothing.")] = False,
+) -> None:
+    """Fuse and filter what the annotators said and write the round's shards. No model runs."""
+    from engine import rounds
+
+    rounds.refilter(corpus, round_, config, set_, dry_run=dry_run)
+
+
+@app.command()
+def show(
+    corpus: Corpus,
+    key: Annotated[str, typer.Argument(help="Key of the image, as in the list that was ingested.")],
+    round_: RoundOption = 0,
+    out: Annotated[str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.png.")] = None,
+    dropped: Annotated[bool, typer.Option("--dropped", help="Also list what the filters dropped, and why.")] = False,
+) -> None:
+    """Print one record and save its picture with boxes, quads, polygons and labels drawn."""
+    from engine import show as show_module
+
+    show_module.show(corpus, key, round_, out, dropped=dropped)
+
+
+@app.command()
+def status(corpus: Corpus) -> None:
+    """What is done, what is missing, what failed and why."""
+    from engine import status as status_module
+
+    status_module.status(corpus)
+
+
+@app.command()
+def verify(
+    corpus: Corpus,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
+) -> None:
+    """Read every committed file again and compare it with its checksum."""
+    from engine import verify as verify_module
+
+    verify_module.verify(corpus, repair=repair)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+    """Versions, devices, and which annotators can load here (and why the others cannot)."""
+    from engine import doctor as doctor_module
+
+    doctor_module.doctor(config, set_)
+
+
+@app.command("config")
+def config_(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+    """Print the resolved settings with comments; save them to a file, change it, and pass it with --config."""
+    from engine.config import load
+    from engine.config_text import render
+
+    sys.stdout.write(render(load(config, set_)))
+
+
+@app.command()
+def scenes(
+    out: Annotated[str, typer.Argument(help="New folder for pictures and gold.jsonl.")],
+    count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 500,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 7,
+    size: Annotated[int, typer.Option(min=64, help="Side of a picture in pixels.")] = 256,
+    noisy: Annotated[bool, typer.Option("--noisy", help="Also write given labels with known noise.")] = False,
+) -> None:
+    """Draw generated scenes with exact gold annotations."""
+    from engine import demo
+
+    demo.scenes(out, count, seed, size, noisy=noisy)
+
+
+@app.command("demo")
+def demo_(
+    folder: Annotated[str, typer.Argument(help="New folder for the demo.")] = "demo",
+    count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 96,
+) -> None:
+    """Draw scenes, run round 0 with the embedded specialists, and measure the labels against the gold."""
+    from engine import demo
+
+    demo.demo(folder, count)
+
+
+def main() -> None:
+    """Entry point: runs the verb, turns a known error into one message and its exit code."""
+    from typer.main import get_command
+
+    try:
+        code = get_command(app).main(standalone_mode=False)
+    except known_errors() as error:
+        if "--debug" in sys.argv:
+            raise
+        code = report(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. What was finished is kept: the same command goes on from here.\n")
+        code = 130
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
