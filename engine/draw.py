@@ -26,11 +26,13 @@ LABEL_CHARACTERS = 48
 
 def draw(image: "Image", record: Record, *, groundings: bool = False) -> "Picture":
     """Regions of `record` on `image`; with `groundings` also the boxes of grounded phrases, dashed by a thin line."""
-    from PIL import Image as pil
+    import PIL.Image
     from PIL import ImageDraw
 
-    scale = max(1, -(-SHORT_SIDE // max(1, min(record.width, record.height)))) if record.width < SHORT_SIDE else 1
-    canvas = pil.fromarray(image).resize((record.width * scale, record.height * scale), pil.Resampling.LANCZOS)
+    scale = max(1, -(-SHORT_SIDE // max(1, min(record.width, record.height))))
+    canvas = PIL.Image.fromarray(image).resize(
+        (record.width * scale, record.height * scale), PIL.Image.Resampling.LANCZOS
+    )
     canvas = _filled(canvas, record, scale)
     pen = ImageDraw.Draw(canvas)
     font = _font(max(12, min(canvas.size) // 45))
@@ -56,19 +58,19 @@ def colour(index: int) -> "Colour":
 
 def _filled(canvas: "Picture", record: Record, scale: int) -> "Picture":
     """Masks as one translucent layer; holes are cut out by drawing outer rings first, then inner ones."""
-    from PIL import Image as pil
+    import PIL.Image
     from PIL import ImageDraw
 
     result = canvas.convert("RGB")
     for index, region in enumerate(record.regions):
         if not region.polygons:
             continue
-        mask = pil.new("L", canvas.size, 0)
+        mask = PIL.Image.new("L", canvas.size, 0)
         pen = ImageDraw.Draw(mask)
         for ring in sorted(region.polygons, key=_signed_area, reverse=True):
             if len(ring) >= 6:
                 pen.polygon(_scaled(ring, scale), fill=FILL_OPACITY if _signed_area(ring) >= 0 else 0)
-        result.paste(pil.new("RGB", canvas.size, colour(index)), mask=mask)
+        result.paste(PIL.Image.new("RGB", canvas.size, colour(index)), mask=mask)
     return result
 
 
