@@ -1,0 +1,38 @@
+"""From the `device` and `dtype` of a specialist's settings to torch's own, checked against this machine."""
+
+from typing import TYPE_CHECKING
+
+from specialists.roles import MissingRequirementError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(backend: str, device: str) -> "torch.device":
+    """`auto` is the first GPU if torch sees one, else the CPU. Raises MissingRequirementError for a device that is
+    not there, ValueError for a name torch does not know."""
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"{backend}: device must be auto, cpu, cuda, cuda:N or mps, got {device!r}") from error
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise MissingRequirementError(
+            f"{backend}: no device {device!r}, torch sees {torch.cuda.device_count()} GPUs: set device: auto or cpu"
+        )
+    if chosen.type == "mps" and not torch.backends.mps.is_available():
+        raise MissingRequirementError(f"{backend}: torch sees no MPS device here: set device: auto or cpu")
+    return chosen
+
+
+def pick_dtype(name: str) -> "torch.dtype":
+    """torch's dtype of that name ("float32", "bfloat16", "float16")."""
+    import torch
+
+    dtype = getattr(torch, name)
+    if not isinstance(dtype, torch.dtype):
+        raise ValueError(f"dtype must name a torch dtype, got {name!r}")
+    return dtype
