@@ -1,0 +1,97 @@
+"""The settings of ingest: which images come in, under which keys, within which limits.
+
+ingest:
+  key: path
+  shard_size: 256
+  limits: {max_pixels: 64000000}
+  duplicates: {exact: drop, near: report, distance: 6}
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from shards.settings import Settings
+
+
+class DecodeLimits(Settings):
+    """What a file may be before it is decoded: everything here is read from the header, not from the pixels."""
+
+    max_pixels: int = Field(64_000_000, ge=1, description="width x height at most; a larger picture is refused unread")
+    min_side: int = Field(1, ge=1, description="the shorter side at least, in pixels")
+    max_bytes: int = Field(100_000_000, ge=1, description="size of the file at most; a longer download is cut off")
+
+
+class FetchSettings(Settings):
+    """How files and URLs are read."""
+
+    timeout_s: float = Field(20.0, gt=0, description="one attempt, from the connection to the last byte, may take this")
+    retries: int = Field(3, ge=0, description="further attempts after a time-out, a broken connection, 429 or 5xx")
+    backoff_s: float = Field(0.5, ge=0, description="wait before the first retry; doubles each time, 30 s at most")
+    max_redirects: int = Field(5, ge=0, description="redirects followed per URL")
+    allow_private: bool = Field(
+        False, description="allow http(s) URLs into private, loopback and link-local address ranges"
+    )
+    user_agent: str = Field("fld-engine", min_length=1, description="User-Agent header of http(s) requests")
+
+
+class ColumnNames(Settings):
+    """Columns of a csv, tsv, jsonl or parquet list; null takes the first known name that the list has."""
+
+    uri: str | None = Field(None, description="where the image is; known: uri, url, image, image_path, path, file, ...")
+    key: str | None = Field(None, description="the key of the image; known: key, id, image_id")
+    text: str | None = Field(None, description="a given brief text; known: text, caption, alt, alt_text")
+
+
+class DuplicateSettings(Settings):
+    """What happens to an image that shows the same as one before it; the first in the list is always kept."""
+
+    exact: Literal["report", "drop"] = Field("report", description="same bytes (sha256)")
+    near: Literal["report", "drop"] = Field("report", description="perceptual hashes within `distance`")
+    distance: int = Field(
+        4, ge=0, le=15, description="bits (of 64) in which perceptual hashes of near duplicates differ"
+    )
+
+
+class IngestSettings(Settings):
+    """What `fld ingest` does with a list of images."""
+
+    format: Literal["auto", "image", "folder", "list", "webdataset", "coco", "objects365", "openimages"] = Field(
+        "auto", description="what the sources are; auto tells by name and content"
+    )
+    columns: ColumnNames = Field(ColumnNames(), description="columns of lists")
+    root: str | None = Field(
+        None, description="where relative paths of lists and annotation files start; null: the folder of that file"
+    )
+    class_descriptions: str | None = Field(
+        None, description="Open Images: csv of label id, name; null: class-descriptions*.csv beside the boxes"
+    )
+    given_frame: Literal["auto", "stored", "oriented"] = Field(
+        "auto",
+        description="frame of given boxes: pixels as stored, or as shown after EXIF orientation;"
+        " auto compares the size in the annotation file, and means stored where that does not tell",
+    )
+    key: Literal["auto", "path", "stem", "uri_hash", "column"] = Field(
+        "auto",
+        description="where keys come from: path below the source, file name, hash of the uri, or the list's own key;"
+        " auto: the list's own key where it has one, else path",
+    )
+    duplicate_keys: Literal["refuse", "number"] = Field(
+        "refuse", description="two images under one key: refuse them all, or name the later ones key~2, key~3"
+    )
+    shard_size: int = Field(256, ge=1, description="images per shard; fixed for a corpus by its first ingest")
+    workers: int = Field(4, ge=1, description="images fetched and checked at a time; does not change the output")
+    limits: DecodeLimits = Field(DecodeLimits(), description="what is refused before decoding")
+    fetch: FetchSettings = Field(FetchSettings(), description="reading of files and URLs")
+    duplicates: DuplicateSettings = Field(DuplicateSettings(), description="same and nearly same images")
+    failure_budget: float = Field(
+        0.1, ge=0, le=1, description="share of images that may fail; above it the command ends with an error"
+    )
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        if self.class_descriptions is not None and self.format not in ("auto", "openimages"):
+            raise ValueError(
+                f"class_descriptions belongs to format openimages, got format {self.format}: remove one of the two"
+            )
+        return self
