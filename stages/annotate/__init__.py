@@ -1,0 +1,1 @@
+"""One stage per role: what a specialist says becomes findings."""
