@@ -1,0 +1,55 @@
+"""Names inside a corpus folder.
+
+    images/000000.tar  images/000000.parquet  images/manifest/000000.json
+    raw/<annotator>-<fingerprint>/000000.parquet  raw/<annotator>-<fingerprint>/manifest/000000.json
+    rounds/00/shards/000000.tar  rounds/00/index/000000.parquet  rounds/00/manifest/000000.json
+
+A *unit* is one shard in one of the folders `images`, `raw/...`, `rounds/NN`. It is done when its manifest exists.
+"""
+
+import re
+
+IMAGES = "images"
+_ANNOTATOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def shard_name(number: int) -> str:
+    """`shard_name(7)` is "000007"; a million shards fit in the sorted order of names."""
+    if number < 0:
+        raise ValueError(f"shard number must be at least 0, got {number}")
+    return f"{number:06d}"
+
+
+def raw_folder(annotator: str, fingerprint: str) -> str:
+    """`raw_folder("detector", "3fa9c1")` is "raw/detector-3fa9c1"."""
+    for name, value in (("annotator", annotator), ("fingerprint", fingerprint)):
+        if not _ANNOTATOR.fullmatch(value):
+            raise ValueError(f"{name} must be letters, digits, '_', '-' and '.', got {value!r}")
+    return f"raw/{annotator}-{fingerprint}"
+
+
+def round_folder(number: int) -> str:
+    """`round_folder(0)` is "rounds/00"."""
+    if number < 0:
+        raise ValueError(f"round must be at least 0, got {number}")
+    return f"rounds/{number:02d}"
+
+
+def index_file(shard: str) -> str:
+    """The index of a shard, relative to its round's folder."""
+    return f"index/{shard}.parquet"
+
+
+def round_tar(number: int, shard: str) -> str:
+    """The samples of a shard of a round."""
+    return f"{round_folder(number)}/shards/{shard}.tar"
+
+
+def tar_path(shard: str) -> str:
+    """The original bytes of an image shard."""
+    return f"{IMAGES}/{shard}.tar"
+
+
+def manifest_path(folder: str, name: str) -> str:
+    """The done-marker of a unit."""
+    return f"{folder}/manifest/{name}.json"

@@ -1,0 +1,222 @@
+"""Round shards: what a round kept, as webdataset samples, and an index of everything it judged.
+
+    rounds/00/shards/000000.tar       two members per kept image: `safe_key(key).jpg` (or png, webp ...), the original
+                                      bytes, and `safe_key(key).json`, the record; the two in order of extension
+    rounds/00/index/000000.parquet    one row per image, whatever became of it, and one per annotation, kept or dropped:
+
+    key string            the image                       kept bool            dropped: a failing rule is named
+    id string             of the annotation: "r3"; ""     rule string          "" if kept
+    type string           image text region phrase        value double         ... what the rule looked at
+    source string         annotator                       threshold double     ... what it was compared with
+    fingerprint string    of its raw column               shard string         "000000"
+    ref string            the finding: "detector/4"       offset, size         int64, of the original in the tar
+    granularity string    of a text                       record_offset,
+    text string           label, text or phrase           record_size          int64, of the record in the tar
+    score double          raw, null if none               record_crc32         uint32, CRC-32 of the record
+    box struct<x0 y0 x1 y1 float>  px                     (the last five: rows of kept images only, else null)
+
+So a threshold sweep, a count or a look-up by key needs the index alone, and one sample is two ranged reads of the tar.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shards import commit, record, table, tar
+from shards.commit import Counts, Manifest
+from shards.finding import Box
+from shards.layout import index_file, round_folder, round_tar
+from shards.record import Record
+from shards.store import Store
+
+SCHEMA = table.versioned(
+    "index",
+    1,
+    [
+        ("key", pa.string()),
+        ("id", pa.string()),
+        ("type", pa.string()),
+        ("source", pa.string()),
+        ("fingerprint", pa.string()),
+        ("ref", pa.string()),
+        ("granularity", pa.string()),
+        ("text", pa.string()),
+        ("score", pa.float64()),
+        ("box", table.BOX_SMALL),
+        ("kept", pa.bool_()),
+        ("rule", pa.string()),
+        ("value", pa.float64()),
+        ("threshold", pa.float64()),
+        ("shard", pa.string()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("record_offset", pa.int64()),
+        ("record_size", pa.int64()),
+        ("record_crc32", pa.uint32()),
+    ],
+)
+
+
+class IndexRow(msgspec.Struct, frozen=True):
+    """One verdict. Every image has exactly one row of type "image", kept or not; every annotation that was judged has
+    one of type "text", "region" or "phrase". id: of the annotation in the record, "" for an image or where a dropped
+    finding has none. `value` and `threshold` are in the unit of the rule."""
+
+    key: str
+    id: str
+    type: Literal["image", "text", "region", "phrase"]
+    source: str = ""
+    fingerprint: str = ""
+    ref: str = ""
+    granularity: str | None = None
+    text: str = ""
+    score: float | None = None
+    box: Box | None = None
+    kept: bool = True
+    rule: str = ""
+    value: float | None = None
+    threshold: float | None = None
+
+
+class Place(NamedTuple):
+    """Where one sample lies in the tar of its shard, in bytes, and the CRC-32 of its record."""
+
+    offset: int
+    size: int
+    record_offset: int
+    record_size: int
+    record_crc32: int
+
+
+def write_round(
+    store: Store,
+    number: int,
+    shard: str,
+    samples: Iterable[tuple[Record, str, bytes]],
+    index: Sequence[IndexRow],
+    counts: Counts,
+    fingerprint: str,
+) -> Manifest:
+    """Commit one shard of a round. samples: (record, extension, original bytes) of the kept images, consumed one by
+    one, in the order of their rows of type "image" in `index`.
+
+    Raises ValueError, and commits nothing, unless there is one image row per image read and one kept image row per
+    sample: what was dropped without a row would be lost silently."""
+    kept = _check_index(index, counts)
+    places: dict[str, Place] = {}
+    files = {
+        f"shards/{shard}.tar": _archive(samples, number, kept, places),
+        index_file(shard): _index(index, shard, places),
+    }
+    return commit.publish(store, round_folder(number), shard, files, counts, fingerprint)
+
+
+def read_index(store: Store, number: int, shard: str, columns: list[str] | None = None) -> pa.Table:
+    """The index of a committed shard. Raises FileNotFoundError if there is none."""
+    path = f"{round_folder(number)}/{index_file(shard)}"
+    return table.decode(store.read(path), SCHEMA, path, columns)
+
+
+def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record, str, bytes]]:
+    """All samples of a committed shard: (record, extension, original bytes).
+
+    Strict: raises TarError at the first byte that is not as written, or if a sample of the index is not there."""
+    path = round_tar(number, shard)
+    expected = expected_samples(read_index(store, number, shard, ["key", "type", "kept", *Place._fields]))
+    archive = store.read(path)
+    members = {member.offset: member for member in tar.walk(archive)}
+    if len(members) != 2 * len(expected):
+        raise tar.TarError(f"{path} must hold {len(expected)} samples of 2 members, got {len(members)} members")
+    for key, place in expected:
+        yield _sample(archive, members, key, place, path)
+
+
+def _sample(
+    archive: bytes, members: dict[int, tar.Placed], key: str, place: Place, path: str
+) -> tuple[Record, str, bytes]:
+    original, written = members.get(place.offset), members.get(place.record_offset)
+    name = tar.safe_key(key)
+    if original is None or written is None or written.name != f"{name}.{tar.RECORD}":
+        raise tar.TarError(f"{path} has no sample {key!r} at byte {place.offset}: run `fld verify`")
+    data = archive[place.record_offset : place.record_offset + place.record_size]
+    if zlib.crc32(data) != place.record_crc32:
+        raise tar.TarError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
+    image = archive[place.offset : place.offset + place.size]
+    return record.decode(data), original.name.removeprefix(f"{name}."), image
+
+
+def expected_samples(index: pa.Table) -> list[tuple[str, Place]]:
+    """(key, place) of every kept image of an index, in tar order."""
+    images = index.filter(pc.and_(pc.equal(index["type"], "image"), index["kept"]))
+    columns: list[list[Any]] = [images[name].to_pylist() for name in ("key", *Place._fields)]
+    return [(key, Place(*place)) for key, *place in zip(*columns, strict=True)]
+
+
+def _archive(
+    samples: Iterable[tuple[Record, str, bytes]], number: int, kept: list[str], places: dict[str, Place]
+) -> Iterator[bytes]:
+    """The tar; `places` is filled when it is written."""
+    placed: list[tar.Placed] = []
+    checksums: list[int] = []
+    wanted = iter(kept)
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        for sample, extension, original in samples:
+            _check_sample(sample, extension, number, next(wanted, None))
+            name, encoded = tar.safe_key(sample.key), record.encode(sample)
+            checksums.append(zlib.crc32(encoded))
+            pair = [(extension, original), (tar.RECORD, encoded)]
+            for ending, data in sorted(pair):
+                yield f"{name}.{ending}", data
+
+    yield from tar.stream(members(), placed)
+    if (missing := next(wanted, None)) is not None:
+        raise ValueError(f"image {missing!r} is kept in the index but no sample of it was given")
+    for key, first, second, checksum in zip(kept, placed[::2], placed[1::2], checksums, strict=True):
+        original, written = (first, second) if second.name.endswith(f".{tar.RECORD}") else (second, first)
+        places[key] = Place(original.offset, original.size, written.offset, written.size, checksum)
+
+
+def _index(index: Sequence[IndexRow], shard: str, places: dict[str, Place]) -> Iterator[bytes]:
+    """The parquet; a generator, because the places are known only when the tar is written."""
+    columns = {name: [getattr(row, name) for row in index] for name in IndexRow.__struct_fields__ if name != "box"}
+    columns["shard"] = [shard] * len(index)
+    found = [places.get(row.key) if row.type == "image" and row.kept else None for row in index]
+    for position, name in enumerate(Place._fields):
+        columns[name] = [None if place is None else place[position] for place in found]
+    arrays = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
+    arrays["box"] = table.tuples([row.box for row in index], table.BOX_SMALL)
+    yield table.encode(pa.Table.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
+
+
+def _check_sample(sample: Record, extension: str, number: int, wanted: str | None) -> None:
+    if sample.key != wanted:
+        raise ValueError(f"the next kept image of the index is {wanted!r}, got the sample {sample.key!r}")
+    if sample.round != number:
+        raise ValueError(f"record {sample.key!r} is of round {sample.round}, the shard is of round {number}")
+    tar.check_extension(extension, sample.key)
+
+
+def _check_index(index: Sequence[IndexRow], counts: Counts) -> list[str]:
+    """Keys of the kept images, in index order."""
+    images = [row for row in index if row.type == "image"]
+    kept = [row.key for row in images if row.kept]
+    keys = {row.key for row in images}
+    if len(keys) != len(images):
+        raise ValueError(f"index must have one row of type 'image' per image, got {len(images)} for {len(keys)} images")
+    if len(images) != counts.read or len(kept) != counts.kept:
+        raise ValueError(
+            f"index must have one row of type 'image' per image: counts are {counts.read} read and {counts.kept} kept,"
+            f" got {len(images)} image rows, {len(kept)} of them kept"
+        )
+    for row in index:
+        if row.kept == bool(row.rule):
+            raise ValueError(
+                f"{row.type} row of {row.key!r}: a dropped one names its rule and a kept one has none,"
+                f" got kept={row.kept} with rule {row.rule!r}"
+            )
+    return kept
