@@ -10,6 +10,8 @@ A *unit* is one shard in one of the folders `images`, `raw/...`, `rounds/NN`. It
 import re
 
 IMAGES = "images"
+RAW = "raw"
+ROUNDS = "rounds"
 _ANNOTATOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -25,14 +27,14 @@ def raw_folder(annotator: str, fingerprint: str) -> str:
     for name, value in (("annotator", annotator), ("fingerprint", fingerprint)):
         if not _ANNOTATOR.fullmatch(value):
             raise ValueError(f"{name} must be letters, digits, '_', '-' and '.', got {value!r}")
-    return f"raw/{annotator}-{fingerprint}"
+    return f"{RAW}/{annotator}-{fingerprint}"
 
 
 def round_folder(number: int) -> str:
     """`round_folder(0)` is "rounds/00"."""
     if number < 0:
         raise ValueError(f"round must be at least 0, got {number}")
-    return f"rounds/{number:02d}"
+    return f"{ROUNDS}/{number:02d}"
 
 
 def index_file(shard: str) -> str:

@@ -6,14 +6,14 @@
 
     key string            the image                       kept bool            dropped: a failing rule is named
     id string             of the annotation: "r3"; ""     rule string          "" if kept
-    type string           image text region phrase        value double         ... what the rule looked at
-    source string         annotator                       threshold double     ... what it was compared with
+    type string           see `IndexRow`                  value double         what the rule looked at
+    source string         annotator                       threshold double     what it was compared with
     fingerprint string    of its raw column               shard string         "000000"
-    ref string            the finding: "detector/4"       offset, size         int64, of the original in the tar
-    granularity string    of a text                       record_offset,
-    text string           label, text or phrase           record_size          int64, of the record in the tar
-    score double          raw, null if none               record_crc32         uint32, CRC-32 of the record
-    box struct<x0 y0 x1 y1 float>  px                     (the last five: rows of kept images only, else null)
+    ref string            the finding: "detector/4"       ext string           of the original (this and what follows:
+    granularity string    of a text                                            rows of kept images only, else null)
+    text string           label, text or phrase           offset, size int64   the original in the tar, in bytes
+    score double          raw, null if none               record_offset, record_size int64   the record in the tar
+    box struct<x0 y0 x1 y1 float>  px                     record_crc32 uint32  CRC-32 of the record
 
 So a threshold sweep, a count or a look-up by key needs the index alone, and one sample is two ranged reads of the tar.
 """
@@ -52,6 +52,7 @@ SCHEMA = table.versioned(
         ("value", pa.float64()),
         ("threshold", pa.float64()),
         ("shard", pa.string()),
+        ("ext", pa.string()),
         ("offset", pa.int64()),
         ("size", pa.int64()),
         ("record_offset", pa.int64()),
@@ -63,12 +64,13 @@ SCHEMA = table.versioned(
 
 class IndexRow(msgspec.Struct, frozen=True):
     """One verdict. Every image has exactly one row of type "image", kept or not; every annotation that was judged has
-    one of type "text", "region" or "phrase". id: of the annotation in the record, "" for an image or where a dropped
-    finding has none. `value` and `threshold` are in the unit of the rule."""
+    one of type "text", "region" or "phrase", and what was said about a box one of type "candidate" (a text, or its
+    similarity) or "mask". id: of the annotation in the record, "" for an image or where a dropped finding has none.
+    `value` and `threshold` are in the unit of the rule."""
 
     key: str
     id: str
-    type: Literal["image", "text", "region", "phrase"]
+    type: Literal["image", "text", "region", "phrase", "candidate", "mask"]
     source: str = ""
     fingerprint: str = ""
     ref: str = ""
@@ -83,8 +85,10 @@ class IndexRow(msgspec.Struct, frozen=True):
 
 
 class Place(NamedTuple):
-    """Where one sample lies in the tar of its shard, in bytes, and the CRC-32 of its record."""
+    """Where one sample lies in the tar of its shard, in bytes, the extension of the original and the CRC-32 of the
+    record."""
 
+    ext: str
     offset: int
     size: int
     record_offset: int
@@ -126,30 +130,24 @@ def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record
 
     Strict: raises TarError at the first byte that is not as written, or if a sample of the index is not there."""
     path = round_tar(number, shard)
-    expected = expected_samples(read_index(store, number, shard, ["key", "type", "kept", *Place._fields]))
+    expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *Place._fields]))
     archive = store.read(path)
     members = {member.offset: member for member in tar.walk(archive)}
     if len(members) != 2 * len(expected):
         raise tar.TarError(f"{path} must hold {len(expected)} samples of 2 members, got {len(members)} members")
     for key, place in expected:
-        yield _sample(archive, members, key, place, path)
+        name = tar.safe_key(key)
+        original = tar.Placed(f"{name}.{place.ext}", place.offset, place.size)
+        written = tar.Placed(f"{name}.{tar.RECORD}", place.record_offset, place.record_size)
+        if members.get(place.offset) != original or members.get(place.record_offset) != written:
+            raise tar.TarError(f"{path} must hold sample {key!r} at byte {place.offset}: run `fld verify`")
+        data = archive[place.record_offset : place.record_offset + place.record_size]
+        if zlib.crc32(data) != place.record_crc32:
+            raise tar.TarError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
+        yield record.decode(data), place.ext, archive[place.offset : place.offset + place.size]
 
 
-def _sample(
-    archive: bytes, members: dict[int, tar.Placed], key: str, place: Place, path: str
-) -> tuple[Record, str, bytes]:
-    original, written = members.get(place.offset), members.get(place.record_offset)
-    name = tar.safe_key(key)
-    if original is None or written is None or written.name != f"{name}.{tar.RECORD}":
-        raise tar.TarError(f"{path} has no sample {key!r} at byte {place.offset}: run `fld verify`")
-    data = archive[place.record_offset : place.record_offset + place.record_size]
-    if zlib.crc32(data) != place.record_crc32:
-        raise tar.TarError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
-    image = archive[place.offset : place.offset + place.size]
-    return record.decode(data), original.name.removeprefix(f"{name}."), image
-
-
-def expected_samples(index: pa.Table) -> list[tuple[str, Place]]:
+def kept_samples(index: pa.Table) -> list[tuple[str, Place]]:
     """(key, place) of every kept image of an index, in tar order."""
     images = index.filter(pc.and_(pc.equal(index["type"], "image"), index["kept"]))
     columns: list[list[Any]] = [images[name].to_pylist() for name in ("key", *Place._fields)]
@@ -161,14 +159,14 @@ def _archive(
 ) -> Iterator[bytes]:
     """The tar; `places` is filled when it is written."""
     placed: list[tar.Placed] = []
-    checksums: list[int] = []
+    known: list[tuple[str, int]] = []  # extension and CRC-32 of the record
     wanted = iter(kept)
 
     def members() -> Iterator[tuple[str, bytes]]:
         for sample, extension, original in samples:
             _check_sample(sample, extension, number, next(wanted, None))
             name, encoded = tar.safe_key(sample.key), record.encode(sample)
-            checksums.append(zlib.crc32(encoded))
+            known.append((extension, zlib.crc32(encoded)))
             pair = [(extension, original), (tar.RECORD, encoded)]
             for ending, data in sorted(pair):
                 yield f"{name}.{ending}", data
@@ -176,9 +174,9 @@ def _archive(
     yield from tar.stream(members(), placed)
     if (missing := next(wanted, None)) is not None:
         raise ValueError(f"image {missing!r} is kept in the index but no sample of it was given")
-    for key, first, second, checksum in zip(kept, placed[::2], placed[1::2], checksums, strict=True):
-        original, written = (first, second) if second.name.endswith(f".{tar.RECORD}") else (second, first)
-        places[key] = Place(original.offset, original.size, written.offset, written.size, checksum)
+    for key, first, second, (ext, checksum) in zip(kept, placed[::2], placed[1::2], known, strict=True):
+        original, written = (first, second) if ext < tar.RECORD else (second, first)
+        places[key] = Place(ext, original.offset, original.size, written.offset, written.size, checksum)
 
 
 def _index(index: Sequence[IndexRow], shard: str, places: dict[str, Place]) -> Iterator[bytes]:

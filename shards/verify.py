@@ -1,0 +1,221 @@
+"""Reading a whole corpus again: is every finished unit still what was written?
+
+Comes in: a store. Goes out: a report of damages (unit, file, image, reason) and of files that belong to no unit.
+
+    images/000003: 000003.tar: CRC-32 is 5f3a9c01, 0badcafe was written (image 'dog': its bytes changed)
+
+Checked are the manifests themselves, size and checksum of every file, that the rows of a table add up to the counts of
+its manifest, and that units agree with the image shard they were made from. `retire` then withdraws exactly the damaged
+units; the next run writes them again, and the others are not touched.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow.compute as pc
+
+from shards import commit, images, raw, record, rounds, table, tar
+from shards.commit import CorpusError, Damage, Manifest
+from shards.layout import IMAGES, RAW, ROUNDS, manifest_path, round_tar
+from shards.store import PART, Store
+
+_Units = dict[tuple[str, str], Manifest | None]
+
+_ROUND = re.compile(rf"{ROUNDS}/(\d+)")
+_MANIFEST = re.compile(r"(.+)/manifest/([^/]+)\.json")
+_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/(report|model)/")
+_UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/")
+
+
+@dataclass(frozen=True)
+class UnitDamage:
+    """A damage and the unit it is in."""
+
+    folder: str
+    name: str
+    damage: Damage
+
+    def __str__(self) -> str:
+        path, reason, key = self.damage
+        return f"{self.folder} {self.name}: {path}: {reason}" + (f" (image {key!r})" if key else "")
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was read and what is wrong. orphans: files in unit folders that no manifest names."""
+
+    units: int
+    files: int
+    bytes: int
+    damages: list[UnitDamage]
+    orphans: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is damaged. Orphans are only leftovers of a killed run."""
+        return not self.damages
+
+
+def verify(store: Store, progress: Callable[[str], None] | None = None) -> VerifyReport:
+    """Read every committed unit. `progress` is told each unit's path before it is read.
+
+    Raises CorpusError if another version of this package wrote the corpus."""
+    paths = store.walk()
+    units = _units(store, paths)
+    damages: list[UnitDamage] = []
+    files = size = 0
+    for (folder, name), manifest in units.items():
+        if progress is not None:
+            progress(f"{folder}/{name}")
+        if manifest is None:
+            found = [Damage(manifest_path(folder, name), "the manifest is damaged")]
+        else:
+            found = _content(store, folder, manifest) or _disagreements(units, folder, manifest)
+            files += len(manifest.files)
+            size += sum(entry.bytes for entry in manifest.files.values())
+        damages += [UnitDamage(folder, name, damage) for damage in found]
+    return VerifyReport(len(units), files, size, damages, _orphans(paths, units))
+
+
+def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
+    """Withdraw the damaged units, so that the next run writes them again, and return (folder, name) of each."""
+    units = sorted({(damage.folder, damage.name) for damage in damages})
+    for folder, name in units:
+        commit.retire(store, folder, name)
+    return units
+
+
+def _units(store: Store, paths: list[str]) -> _Units:
+    """Every manifest of the corpus, None where it is damaged."""
+    found = [match.groups() for match in map(_MANIFEST.fullmatch, paths) if match]
+    return {(folder, name): commit.find(store, folder, name) for folder, name in found}
+
+
+def _orphans(paths: list[str], units: _Units) -> list[str]:
+    """Files in unit folders that no manifest names; those of a unit with a damaged manifest are not orphans of it,
+    but nothing else says that they belong to it."""
+    claimed = {manifest_path(folder, name) for folder, name in units}
+    for (folder, _), manifest in units.items():
+        claimed.update(f"{folder}/{path}" for path in (manifest.files if manifest else ()))
+    return [
+        path
+        for path in paths
+        if path.startswith(_UNIT_FOLDERS)
+        and path not in claimed
+        and not path.endswith(PART)
+        and not _NOT_UNITS.match(path)
+    ]
+
+
+def _content(store: Store, folder: str, manifest: Manifest) -> list[Damage]:
+    """Damages of one unit: its files against their checksums, then its rows against its counts."""
+    damages = commit.verify_unit(store, folder, manifest)
+    if damages:
+        return [part for damage in damages for part in _by_sample(store, folder, manifest.name, damage)]
+    found = _row_counts(store, folder, manifest.name)
+    wanted = (manifest.counts.read, manifest.counts.kept)
+    if found is None or found == wanted:
+        return []
+    reason = f"its table has {found[0]} images, {found[1]} of them kept; its manifest says {wanted[0]} and {wanted[1]}"
+    return [Damage(manifest_path(folder, manifest.name), reason)]
+
+
+def _disagreements(units: _Units, folder: str, manifest: Manifest) -> list[Damage]:
+    """A unit that was made from other images than its shard holds now."""
+    source = units.get((IMAGES, manifest.name))
+    if source is None:
+        return []
+    read, there = manifest.counts.read, source.counts
+    if folder.startswith(f"{RAW}/") and read > there.kept:
+        return [Damage(manifest_path(folder, manifest.name), f"annotates {read} images, its shard has {there.kept}")]
+    if _ROUND.fullmatch(folder) and read != there.read:
+        return [Damage(manifest_path(folder, manifest.name), f"judges {read} images, its shard has {there.read}")]
+    return []
+
+
+def _row_counts(store: Store, folder: str, name: str) -> tuple[int, int] | None:
+    """(images, images kept) by the rows of a unit's table; None for a unit of another kind."""
+    if folder == IMAGES or folder.startswith(f"{RAW}/"):
+        schema = images.SCHEMA if folder == IMAGES else raw.SCHEMA
+        path = f"{folder}/{name}.parquet"
+        status = table.decode(store.read(path), schema, path, ["status"])["status"].to_pylist()
+        return len(status), status.count("ok")
+    if match := _ROUND.fullmatch(folder):
+        index = rounds.read_index(store, int(match[1]), name, ["type", "kept"])
+        kept = index.filter(pc.equal(index["type"], "image"))["kept"].to_pylist()
+        return len(kept), sum(kept)
+    return None
+
+
+def _by_sample(store: Store, folder: str, name: str, damage: Damage) -> list[Damage]:
+    """The damaged samples of a damaged tar, if its table is whole and says where they are; else the damage itself."""
+    if not damage.path.endswith(".tar"):
+        return [damage]
+    try:
+        members = _image_members(store, name) if folder == IMAGES else _round_members(store, folder, name)
+        found = [
+            Damage(damage.path, f"{damage.reason}; {reason}", member.key)
+            for member in members
+            if (reason := _compare(store, damage.path, member))
+        ]
+    except (FileNotFoundError, CorpusError):
+        return [damage]
+    return found or [damage]
+
+
+class _Member(NamedTuple):
+    """A member as it was written. same: whether a payload is the one that was written."""
+
+    key: str
+    name: str
+    offset: int
+    size: int
+    same: Callable[[bytes], bool]
+
+
+def _compare(store: Store, path: str, member: _Member) -> str:
+    """What is wrong with a member in the tar; "" if nothing is."""
+    head = tar.header(member.name, member.size)
+    end = member.offset + member.size
+    found = store.read(path, member.offset - len(head), end + -member.size % tar.BLOCK)
+    if len(found) < len(head) + member.size:
+        return f"{member.name} is cut off or missing"
+    if found[: len(head)] != head:
+        return f"the header of {member.name} is damaged"
+    if not member.same(found[len(head) : len(head) + member.size]):
+        return f"the bytes of {member.name} are damaged"
+    return ""
+
+
+def _image_members(store: Store, shard: str) -> list[_Member]:
+    return [
+        _Member(row.key, f"{tar.safe_key(row.key)}.{row.ext}", row.offset, row.size, _has_sha256(row.sha256))
+        for row in images.read_image_rows(store, shard)
+        if row.offset is not None and row.size is not None
+    ]
+
+
+def _round_members(store: Store, folder: str, shard: str) -> Iterator[_Member]:
+    """Two per sample; the checksum of an original stands in its record, so its bytes are looked at if that is whole."""
+    number = int(folder.removeprefix(f"{ROUNDS}/"))
+    for key, place in rounds.kept_samples(rounds.read_index(store, number, shard)):
+        name = tar.safe_key(key)
+        data = store.read(round_tar(number, shard), place.record_offset, place.record_offset + place.record_size)
+        whole = zlib.crc32(data) == place.record_crc32
+        sha256 = record.decode(data).sha256 if whole else ""
+        yield _Member(key, f"{name}.{place.ext}", place.offset, place.size, _has_sha256(sha256))
+        yield _Member(
+            key, f"{name}.{tar.RECORD}", place.record_offset, place.record_size, _has_crc32(place.record_crc32)
+        )
+
+
+def _has_sha256(wanted: str) -> Callable[[bytes], bool]:
+    return lambda data: not wanted or hashlib.sha256(data).hexdigest() == wanted
+
+
+def _has_crc32(wanted: int) -> Callable[[bytes], bool]:
+    return lambda data: zlib.crc32(data) == wanted
