@@ -1,0 +1,162 @@
+"""Weighted box fusion with a vote record: the object boxes of several annotators become regions.
+
+Comes in: statements of kind `object` about one image, already above their annotator's confidence. Goes out: clusters,
+each with a fused box, a score, a label, and every statement in it with its share in the box:
+
+    detector/0  "dog"  0.90  (10, 10, 90, 90)         region "dog" 0.90  (11.0, 10, 91.0, 90)
+    yolo/2      "Dog"  0.60  (12.5, 10, 92.5, 90)     votes: detector/0 with 0.6, yolo/2 with 0.4
+
+The clustering is that of Solovyev et al., "Weighted boxes fusion" (2021), and of their package ensemble-boxes (a test
+compares the numbers); the package itself does not say which boxes it fused. What it does not have is added here:
+labels are compared as text, class-less proposals join any label, and a given (human) box is a region of its own that
+nothing moves or renames: synthetic boxes may only vote for it.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shards.finding import Box, Quad
+from stages.fuse.geometry import FloatArray, iou_with_each
+from stages.fuse.ledger import Statement
+from stages.fuse.settings import FuseSettings, normalised
+
+
+@dataclass(eq=False)
+class Cluster:
+    """Statements about one thing: a human's first, then by falling `masses` (score x trust). quad: of text only."""
+
+    box: Box
+    human: bool
+    members: list[Statement] = field(default_factory=list)
+    masses: list[float] = field(default_factory=list)
+    score: float = 0.0
+    quad: Quad | None = None
+
+    def shares(self) -> list[float]:
+        """How much of the fused box each member is, in [0, 1], together 1."""
+        if self.human or self.quad is not None:
+            return [1.0, *([0.0] * (len(self.members) - 1))]
+        whole = sum(self.masses)
+        return [mass / whole for mass in self.masses]
+
+    def voters(self) -> set[str]:
+        """The annotators that saw it."""
+        return {member.source.annotator for member in self.members}
+
+    @property
+    def label(self) -> str:
+        """The heaviest label, or the text that was read; "" if nobody named it."""
+        named = self.named()
+        return named[0].finding.text if named else ""
+
+    def named(self) -> list[Statement]:
+        """One statement per different label, the heaviest first. A human's label stands alone: it is never renamed."""
+        if self.human and normalised(self.members[0].finding.text):
+            return [self.members[0]]
+        masses: dict[str, float] = {}
+        first: dict[str, Statement] = {}
+        for member, mass in zip(self.members, self.masses, strict=True):
+            label = normalised(member.finding.text)
+            masses[label] = masses.get(label, 0.0) + mass
+            first.setdefault(label, member)  # members come by falling mass
+        return [first[label] for label in sorted(masses, key=lambda label: -masses[label]) if label]
+
+
+def fuse_boxes(stated: list[Statement], settings: FuseSettings, detectors: list[str]) -> list[Cluster]:
+    """Clusters in the order of their first member: human first, then by falling score x trust. A statement without
+    box is in none. `detectors`: the names of all detectors of the round, whether they found anything here or not."""
+    boxed = [(each, each.box, mass(each, settings)) for each in stated if each.box is not None]
+    clusters = _Clusters(settings, len(boxed))
+    for each, box, _ in boxed:
+        if each.given:
+            clusters.start(each, box, 1.0, human=True)
+    for each, box, weighed in sorted(boxed, key=lambda entry: -entry[2]):
+        if not each.given:
+            clusters.add(each, box, weighed)
+    for cluster in clusters.found:
+        cluster.score = region_score(cluster, settings, detectors)
+    return clusters.found
+
+
+def mass(statement: Statement, settings: FuseSettings) -> float:
+    """Score x trust: how much a box weighs."""
+    score = statement.finding.score
+    # A score of 0 would leave the weighted mean undefined; the least that a column stores is 0.0001.
+    return max(settings.missing_score if score is None else score, 1e-6) * settings.weight(statement.source.annotator)
+
+
+def region_score(cluster: Cluster, settings: FuseSettings, detectors: list[str]) -> float:
+    """The confidence in a cluster, in [0, 1]. A human's is 1."""
+    if cluster.human:
+        return 1.0
+    trusts = [settings.weight(member.source.annotator) for member in cluster.members]
+    if settings.score == "max":
+        return min(max(cluster.masses) / max(trusts), 1.0)
+    if settings.score == "mean":
+        return min(sum(cluster.masses) / sum(trusts), 1.0)
+    present = {*detectors, *cluster.voters()}
+    all_trust = sum(settings.weight(name) for name in present)
+    mean = sum(cluster.masses) / len(cluster.masses)
+    return min(mean * min(len(present), len(cluster.masses)) / all_trust, 1.0)
+
+
+class _Clusters:
+    """The clusters of one image, with their boxes also as one array, so that a box meets all of them at once."""
+
+    def __init__(self, settings: FuseSettings, capacity: int) -> None:
+        self.found: list[Cluster] = []
+        self._settings = settings
+        self._boxes: FloatArray = np.zeros((capacity, 4))
+        self._sums: FloatArray = np.zeros((capacity, 4))  # of mass x box, over the members
+        self._labels = np.zeros(capacity, np.int64)
+        self._human = np.zeros(capacity, bool)
+        self._numbers = {"": 0}  # label as compared -> number; 0 agrees with every other
+
+    def start(self, statement: Statement, box: Box, mass: float, human: bool) -> None:
+        """Open a cluster with its first member."""
+        index = len(self.found)
+        self.found.append(Cluster(box, human, [statement], [mass]))
+        self._boxes[index], self._sums[index] = box, np.multiply(box, mass)
+        self._labels[index], self._human[index] = self._number(statement), human
+
+    def add(self, statement: Statement, box: Box, mass: float) -> None:
+        """Put a synthetic box into the cluster it overlaps most, a human's first, or open one for it."""
+        index = self._best(box, self._number(statement))
+        if index is None:
+            self.start(statement, box, mass, human=False)
+            return
+        cluster = self.found[index]
+        cluster.members.append(statement)
+        cluster.masses.append(mass)
+        if cluster.human:
+            return
+        self._sums[index] += np.multiply(box, mass)
+        self._boxes[index] = self._sums[index] / sum(cluster.masses)
+        x0, y0, x1, y1 = self._boxes[index].tolist()
+        cluster.box = (x0, y0, x1, y1)
+        if self._labels[index] == 0:
+            self._labels[index] = self._number(statement)
+
+    def _best(self, box: Box, label: int) -> int | None:
+        count = len(self.found)
+        if not count:
+            return None
+        overlaps = iou_with_each(box, self._boxes[:count])
+        if self._settings.agreement == "label" and label:
+            labels = self._labels[:count]
+            overlaps[(labels != label) & (labels != 0)] = 0.0
+        overlaps[overlaps <= self._settings.box_iou] = 0.0
+        overlaps[self._human[:count] & (overlaps > 0)] += 1.0
+        index = int(overlaps.argmax())
+        return index if overlaps[index] > 0 else None
+
+    def _number(self, statement: Statement) -> int:
+        label = compared(statement.finding.text, self._settings)
+        return self._numbers.setdefault(label, len(self._numbers))
+
+
+def compared(label: str, settings: FuseSettings) -> str:
+    """A label as agreement sees it: normalised, then its synonym."""
+    plain = normalised(label)
+    return settings.normal_synonyms.get(plain, plain)

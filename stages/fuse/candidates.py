@@ -1,0 +1,139 @@
+"""The texts a region could have, the one it gets, and its mask.
+
+Comes in: a cluster and what was said about its boxes. Goes out: candidates in the order phrase, brief, chunk (for a
+text region only its ocr), the index of the selected one, polygons, and the statements that were used.
+
+    phrase "dog" 0.61 | brief "a brown dog with a ball" 0.84 <- selected | chunk "a brown dog" 0.79
+
+Selection is Florence-2's (section 4.2, "region-text"): the most similar text in the eyes of the matcher. A tie, and a
+round without a matcher, goes to the first in the order above. A candidate that the matcher did not see (it looked at
+the boxes of one detector only, say) loses against one that it saw. With several matchers the first in the config
+decides: similarities of different models do not compare.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from filters.verdict import Verdict, dropped
+from shards.finding import Polygons
+from shards.record import Candidate
+from stages.fuse.boxes import Cluster
+from stages.fuse.geometry import iou
+from stages.fuse.ledger import Statement
+from stages.fuse.settings import FuseSettings, normalised
+
+_DUPLICATE = dropped("fuse.duplicate_candidate")
+_EMPTY = dropped("fuse.empty_text")
+_NOT_A_CANDIDATE = dropped("fuse.not_a_candidate")
+_OTHER_MATCHER = dropped("fuse.other_matcher")
+_OTHER_MASK = dropped("fuse.other_mask")
+_EMPTY_MASK = dropped("fuse.empty_mask")
+
+CandidateKind = Literal["phrase", "brief", "chunk", "ocr"]
+Slot = tuple[CandidateKind, str]
+"""Kind of candidate and normalised text."""
+
+
+@dataclass(eq=False)
+class Draft:
+    """What a cluster has become. `unused` statements are about its boxes, yet in no part of the region."""
+
+    cluster: Cluster
+    candidates: list[Candidate] = field(default_factory=list)
+    selected: int = 0
+    polygons: Polygons | None = None
+    used: list[Statement] = field(default_factory=list)
+    unused: list[tuple[Statement, Verdict]] = field(default_factory=list)
+
+
+def draft(cluster: Cluster, about: dict[str, list[Statement]], settings: FuseSettings) -> Draft:
+    """The region of a cluster; without candidates if nothing names it. `about`: what was said of each reference."""
+    out = Draft(cluster)
+    said = [each for member in cluster.members for each in about.get(member.source.ref, [])]
+    similarities = _similarities([each for each in said if each.finding.kind == "match"], out)
+    named: dict[Slot, Statement] = {}
+    kind: CandidateKind = "phrase" if cluster.quad is None else "ocr"
+    for member in cluster.named():
+        named[(kind, normalised(member.finding.text))] = member
+    _add_crop_texts([each for each in said if each.finding.kind == "text"], named, out)
+    _add_chunks(similarities, named)
+    for slot, statement in named.items():
+        similarity = similarities[slot][0].finding.score if slot in similarities else None
+        out.candidates.append(Candidate(slot[0], statement.finding.text, similarity, statement.source))
+    for slot, matches in similarities.items():
+        _settle(matches, out, None if slot in named else _NOT_A_CANDIDATE)
+    out.selected = _selected(out, settings)
+    _add_mask([each for each in said if each.finding.kind == "mask"], out)
+    return out
+
+
+def choose_mask(masks: list[Statement], out: list[tuple[Statement, Verdict]]) -> Statement | None:
+    """The first mask that is not empty; the verdicts on all others go to `out`."""
+    chosen = next((each for each in masks if each.finding.polygons), None)
+    out += [(each, _OTHER_MASK if each.finding.polygons else _EMPTY_MASK) for each in masks if each is not chosen]
+    return chosen
+
+
+def _similarities(matches: list[Statement], out: Draft) -> dict[Slot, list[Statement]]:
+    """Per slot the matches of the first matcher, the most similar first."""
+    found: dict[Slot, list[Statement]] = {}
+    matcher = matches[0].source.annotator if matches else ""
+    for each in matches:
+        if each.source.annotator != matcher:
+            out.unused.append((each, _OTHER_MATCHER))
+            continue
+        found.setdefault((each.finding.slot or "phrase", normalised(each.finding.text)), []).append(each)
+    return {slot: sorted(each, key=lambda match: -(match.finding.score or 0.0)) for slot, each in found.items()}
+
+
+def _add_crop_texts(texts: list[Statement], named: dict[Slot, Statement], out: Draft) -> None:
+    for each in texts:
+        slot: Slot = ("brief", normalised(each.finding.text))
+        if not slot[1] or slot in named:
+            out.unused.append((each, _DUPLICATE if slot[1] else _EMPTY))
+            continue
+        named[slot] = each
+        out.used.append(each)
+
+
+def _add_chunks(similarities: dict[Slot, list[Statement]], named: dict[Slot, Statement]) -> None:
+    """A chunk's candidate comes from the matcher, which took it out of the crop's text."""
+    for slot, matches in similarities.items():
+        if slot[0] == "chunk" and slot[1]:
+            named[slot] = matches[0]
+
+
+def _settle(matches: list[Statement], out: Draft, verdict: Verdict | None) -> None:
+    for each in matches:
+        if verdict is None:
+            out.used.append(each)
+        else:
+            out.unused.append((each, verdict))
+
+
+def _selected(out: Draft, settings: FuseSettings) -> int:
+    cluster = out.cluster
+    if cluster.quad is not None or (cluster.human and cluster.label and settings.given_label == "selected"):
+        return 0
+    scores = [-1.0 if each.similarity is None else each.similarity for each in out.candidates]
+    return scores.index(max(scores)) if scores else 0
+
+
+def _add_mask(masks: list[Statement], out: Draft) -> None:
+    """The mask of the best vote; if it has none, the one whose prompt lies best on the region."""
+    members = {each.source.ref: each for each in out.cluster.members}
+    best = out.cluster.members[0].source.ref
+
+    def rank(mask: Statement) -> tuple[bool, float]:
+        prompt = members[mask.finding.about].box
+        return mask.finding.about != best, -iou(prompt, out.cluster.box) if prompt else 0.0
+
+    own = next((each for each in out.cluster.members if each.finding.polygons), None)
+    if own is not None and (own.given or not masks):
+        out.polygons = own.finding.polygons  # drawn by the one who drew the box; the segmenters' are not needed
+        out.unused += [(each, _OTHER_MASK if each.finding.polygons else _EMPTY_MASK) for each in masks]
+        return
+    chosen = choose_mask(sorted(masks, key=rank), out.unused)
+    if chosen is not None:
+        out.polygons = chosen.finding.polygons
+        out.used.append(chosen)

@@ -1,0 +1,85 @@
+"""Overlap of boxes and of quads. Boxes are x0 y0 x1 y1, quads 8 numbers, all in pixels of one image."""
+
+import math
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.finding import COORDINATE_DECIMALS, Box, Quad
+
+FloatArray = NDArray[np.float64]
+
+
+def clipped(box: Box, width: int, height: int) -> Box | None:
+    """The part of a box inside the image; None if nothing is left or a coordinate is not a number."""
+    if not all(math.isfinite(value) for value in box):
+        return None
+    x0, y0 = max(box[0], 0.0), max(box[1], 0.0)
+    x1, y1 = min(box[2], float(width)), min(box[3], float(height))
+    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def iou(first: Box, second: Box) -> float:
+    """Intersection over union, in [0, 1]."""
+    shared_width = min(first[2], second[2]) - max(first[0], second[0])
+    shared_height = min(first[3], second[3]) - max(first[1], second[1])
+    if shared_width <= 0 or shared_height <= 0:
+        return 0.0
+    shared = shared_width * shared_height
+    return shared / (_area(first) + _area(second) - shared)
+
+
+def iou_with_each(box: Box, boxes: FloatArray) -> FloatArray:
+    """float64 [n]: the overlap of one box with each of `boxes`, float64 [n, 4]."""
+    low = np.maximum(boxes[:, :2], box[:2])
+    high = np.minimum(boxes[:, 2:], box[2:])
+    shared = np.prod(np.maximum(high - low, 0.0), axis=1)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return cast(FloatArray, shared / (sides[:, 0] * sides[:, 1] + _area(box) - shared))
+
+
+def rounded_box(box: Box) -> Box:
+    """The box as it is stored, to 0.01 px."""
+    x0, y0, x1, y1 = (round(value, COORDINATE_DECIMALS) for value in box)
+    return (x0, y0, x1, y1)
+
+
+def quad_box(quad: Quad) -> Box:
+    """The bounds of a quad."""
+    return (min(quad[0::2]), min(quad[1::2]), max(quad[0::2]), max(quad[1::2]))
+
+
+def box_quad(box: Box) -> Quad:
+    """A box as a quad, clockwise from its top left."""
+    x0, y0, x1, y1 = box
+    return (x0, y0, x1, y0, x1, y1, x0, y1)
+
+
+def quad_iou(first: Quad, second: Quad) -> float:
+    """Intersection over union of two convex quads, in [0, 1]; 0 for a quad without area.
+
+    cv2.intersectConvexConvex expects one winding; readers keep to clockwise, but a mirrored quad is cheap to turn.
+    """
+    import cv2  # not free to import, and only rounds with several readers come here
+
+    if iou(quad_box(first), quad_box(second)) == 0.0:
+        return 0.0
+    # Coordinates count from the quads' own corner: float32 has no digits to waste on an offset.
+    origin = np.min([first[0::2], second[0::2]]), np.min([first[1::2], second[1::2]])
+    corners = [_clockwise(np.array(quad).reshape(4, 2) - origin) for quad in (first, second)]
+    areas = [float(cv2.contourArea(each)) for each in corners]
+    if min(areas) <= 0:
+        return 0.0
+    shared = float(cv2.intersectConvexConvex(corners[0], corners[1])[0])
+    return min(max(shared / (sum(areas) - shared), 0.0), 1.0)
+
+
+def _clockwise(corners: FloatArray) -> NDArray[np.float32]:
+    x, y = corners[:, 0], corners[:, 1]
+    signed = float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
+    return np.ascontiguousarray(corners if signed >= 0 else corners[::-1], dtype=np.float32)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

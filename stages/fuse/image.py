@@ -1,0 +1,215 @@
+"""All that was said about one image becomes its record and its rows of the index.
+
+Comes in: the image's row and the findings of every annotator. Goes out: a record, and one index row per finding. The
+order of the steps, each in a file of its own:
+
+    1. confidence: raw objects and words below their annotator's threshold are dropped       filters/region.py
+    2. texts: filters, ids t0, t1, ...                                                       texts.py
+    3. phrases: filters; those of a dropped text go with it                                  groundings.py
+    4. fusion: boxes and words of several annotators become clusters with votes              boxes.py, words.py
+    5. consensus (phrases vote too), then the region filters                                 regions.py
+    6. candidates, the selected text, the mask                                               candidates.py
+    7. groundings tied to regions                                                            groundings.py
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from filters.region import judge_score
+from msgspec.structs import replace
+
+from filters.parser import ParsedText
+from filters.settings import FilterSettings
+from filters.verdict import KEPT, Verdict, dropped
+from shards.finding import SCORE_DECIMALS, Finding
+from shards.images import ImageRow
+from shards.record import Record, Region, Vote
+from shards.rounds import IndexRow
+from stages.fuse.boxes import Cluster, fuse_boxes
+from stages.fuse.candidates import Draft, draft
+from stages.fuse.geometry import rounded_box
+from stages.fuse.groundings import build_groundings, keep_phrases
+from stages.fuse.ledger import Annotator, Ledger, Statement, statements
+from stages.fuse.regions import judge_clusters, judge_words
+from stages.fuse.settings import FuseSettings
+from stages.fuse.texts import keep_texts
+from stages.fuse.words import fuse_words
+
+_NO_AREA = dropped("fuse.no_area")
+_NO_TEXT = dropped("fuse.no_text")
+_NOT_A_NUMBER = dropped("fuse.not_a_number")
+_NO_TARGET = dropped("fuse.no_target")
+_TARGET_DROPPED = dropped("fuse.target_dropped")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides about an image, besides the image. `annotators` in the order of the config, given first."""
+
+    fuse: FuseSettings
+    filters: FilterSettings
+    annotators: tuple[Annotator, ...]
+
+    def named(self, role: str) -> list[str]:
+        """The annotators of one role."""
+        return [annotator.name for annotator in self.annotators if annotator.role == role]
+
+
+def build_image(
+    row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules, parsed: Mapping[str, ParsedText], round: int
+) -> tuple[Record, list[IndexRow]]:
+    """The record of one image and an index row per finding, in the order of `rules.annotators`.
+
+    `findings`: annotator name -> all it said. `parsed`: text -> its parse, for all texts about the whole image.
+    Raises ConservationError if a finding was lost on the way.
+    """
+    stated = [
+        each
+        for one in rules.annotators
+        for each in statements(one, findings.get(one.name, []), (row.width, row.height))
+    ]
+    ledger = Ledger(row.key, stated)
+    return _Image(row, stated, ledger, rules).build(parsed, round), ledger.close()
+
+
+def drop_all(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules, verdict: Verdict) -> list[IndexRow]:
+    """Index rows of an image that has no record: every finding goes with it."""
+    stated = [
+        each
+        for one in rules.annotators
+        for each in statements(one, findings.get(one.name, []), (row.width, row.height))
+    ]
+    ledger = Ledger(row.key, stated)
+    for each in stated:
+        ledger.drop(each, verdict)
+    return ledger.close()
+
+
+def _stated(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules) -> list[Statement]:
+    size_wh = (row.width, row.height)
+    return [each for one in rules.annotators for each in statements(one, findings.get(one.name, []), size_wh)]
+
+
+class _Image:
+    """The working state of one image."""
+
+    def __init__(self, row: ImageRow, stated: list[Statement], ledger: Ledger, rules: Rules) -> None:
+        self.row = row
+        self.rules = rules
+        self.ledger = ledger
+        self.size_wh = (row.width, row.height)
+        self.stated = [each for each in stated if self._is_finite(each)]
+        self.about: dict[str, list[Statement]] = {}
+        for each in self.stated:
+            if each.finding.about and each.finding.kind != "phrase":
+                self.about.setdefault(each.finding.about, []).append(each)
+
+    def build(self, parsed: Mapping[str, ParsedText], round: int) -> Record:
+        fuse, filters = self.rules.fuse, self.rules.filters
+        whole = [each for each in self._of("text") if not each.finding.about]
+        texts = keep_texts(whole, parsed, filters.text, self.ledger)
+        phrases = keep_phrases(self._of("phrase"), texts, self.size_wh, fuse, filters.phrase, self.ledger)
+        drafts = [*self._objects(phrases), *self._words()]
+        regions = [self._region(each, f"r{index}") for index, each in enumerate(drafts)]
+        groundings, votes = build_groundings(phrases, texts, regions, self.about, fuse, self.ledger)
+        if fuse.consensus.late_votes:
+            regions = [_with_late_votes(region, votes.get(region.id, [])) for region in regions]
+        self._drop_the_rest()
+        return Record(
+            key=self.row.key,
+            uri=self.row.uri,
+            sha256=self.row.sha256,
+            width=self.row.width,
+            height=self.row.height,
+            round=round,
+            texts=list(texts.values()),
+            regions=regions,
+            groundings=groundings,
+        )
+
+    def _objects(self, phrases: list[Statement]) -> list[Draft]:
+        fuse = self.rules.fuse
+        clusters = fuse_boxes(self._confident("object"), fuse, self.rules.named("detector"))
+        verdicts = judge_clusters(clusters, phrases, fuse, self.rules.filters.region, self.size_wh)
+        return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
+
+    def _words(self) -> list[Draft]:
+        fuse = self.rules.fuse
+        clusters = fuse_words(self._confident("ocr"), fuse, self.rules.named("reader"))
+        return self._drafts(clusters, judge_words(clusters, fuse, self.rules.filters.region, self.size_wh))
+
+    def _confident(self, kind: str) -> list[Statement]:
+        """The statements of a kind that have an area and reach their annotator's confidence."""
+        kept = []
+        for each in self._of(kind):
+            verdict = _NO_AREA if each.box is None else self._confidence(each)
+            if verdict.kept:
+                kept.append(each)
+            else:
+                self.ledger.drop(each, verdict)
+        return kept
+
+    def _confidence(self, each: Statement) -> Verdict:
+        fuse, finding = self.rules.fuse, each.finding
+        if each.given and fuse.given == "keep":
+            return KEPT
+        score = fuse.missing_score if finding.score is None else finding.score
+        label = finding.text if finding.kind == "object" else ""
+        return judge_score(score, each.source.annotator, label, self.rules.filters.region)
+
+    def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
+        drafts = []
+        for cluster, verdict in zip(clusters, verdicts, strict=True):
+            found = draft(cluster, self.about, self.rules.fuse) if verdict.kept else None
+            if found is not None and found.candidates:
+                drafts.append(found)
+                continue
+            for member in cluster.members:
+                self.ledger.drop(member, _NO_TEXT if verdict.kept else verdict)
+        return drafts
+
+    def _region(self, found: Draft, id: str) -> Region:
+        cluster = found.cluster
+        for each in (*cluster.members, *found.used):
+            self.ledger.keep(each, id)
+        for each, verdict in found.unused:
+            self.ledger.drop(each, verdict)
+        return Region(
+            id=id,
+            kind="object" if cluster.quad is None else "text",
+            box=rounded_box(cluster.box),
+            score=round(cluster.score, SCORE_DECIMALS),
+            candidates=found.candidates,
+            selected=found.selected,
+            votes=[_vote(each, share) for each, share in zip(cluster.members, cluster.shares(), strict=True)],
+            quad=cluster.quad,
+            polygons=found.polygons,
+        )
+
+    def _drop_the_rest(self) -> None:
+        """What was said about something that is not in the record."""
+        for each in self.stated:
+            if self.ledger.open(each):
+                self.ledger.drop(each, _TARGET_DROPPED if self.ledger.knows(each.finding.about) else _NO_TARGET)
+
+    def _of(self, kind: str) -> list[Statement]:
+        return [each for each in self.stated if each.finding.kind == kind]
+
+    def _is_finite(self, each: Statement) -> bool:
+        scores = (each.finding.score, each.finding.phrase_score)
+        if all(score is None or math.isfinite(score) for score in scores):
+            return True
+        self.ledger.drop(each, _NOT_A_NUMBER)
+        return False
+
+
+def _vote(each: Statement, share: float) -> Vote:
+    box = each.finding.box or each.box
+    if box is None:
+        raise ValueError(f"{each.source.ref} has no box: it cannot vote for a region")
+    return Vote(box, each.finding.text, each.finding.score, round(share, SCORE_DECIMALS), each.source)
+
+
+def _with_late_votes(region: Region, phrases: list[Statement]) -> Region:
+    return replace(region, votes=[*region.votes, *(_vote(each, 0.0) for each in phrases)])

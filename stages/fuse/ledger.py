@@ -1,0 +1,141 @@
+"""Where every raw finding went: the book-keeping of one image.
+
+Comes in: each finding once, either kept as part of an annotation of the record or dropped by a rule. Goes out: index
+rows, one per finding, in the order of the raw columns. `close` raises when a finding was forgotten, so that nothing
+is lost silently.
+
+    detector/0  region     kept     id=r0
+    detector/1  region     dropped  rule=min_score value=0.12 threshold=0.3
+    crops/0     candidate  kept     id=r0
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from filters.verdict import KEPT, Verdict
+from shards.finding import Box, Finding, reference
+from shards.record import Source
+from shards.rounds import IndexRow
+from stages.fuse.geometry import clipped, quad_box
+from stages.fuse.settings import GIVEN
+
+RowType = Literal["text", "region", "phrase", "candidate", "mask"]
+
+
+class ConservationError(RuntimeError):
+    """A finding was lost or counted twice. A defect of the engine, never of the data: the shard is not written."""
+
+
+@dataclass(frozen=True)
+class Annotator:
+    """One column of a round. `round` is the one in which it entered the corpus."""
+
+    name: str
+    role: str
+    fingerprint: str
+    round: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A finding, who said it, and its box (or the bounds of its quad) inside the image: None without box or area."""
+
+    finding: Finding
+    source: Source
+    box: Box | None = None
+
+    @property
+    def given(self) -> bool:
+        """True for annotations that came with the image."""
+        return self.source.annotator == GIVEN
+
+    @property
+    def type(self) -> RowType:
+        """What the index calls it."""
+        match self.finding.kind:
+            case "object" | "ocr":
+                return "region"
+            case "phrase":
+                return "phrase"
+            case "mask":
+                return "mask"
+            case "match":
+                return "candidate"
+            case "text":
+                return "candidate" if self.finding.about else "text"
+
+
+def statements(annotator: Annotator, findings: list[Finding], size_wh: tuple[int, int]) -> list[Statement]:
+    """The findings of one annotator about one image of `size_wh` px, with their sources."""
+    name, fingerprint, round_ = annotator.name, annotator.fingerprint, annotator.round
+    return [
+        Statement(
+            finding, Source(name, fingerprint, round_, finding.score, reference(name, index)), _place(finding, size_wh)
+        )
+        for index, finding in enumerate(findings)
+    ]
+
+
+def _place(finding: Finding, size_wh: tuple[int, int]) -> Box | None:
+    box = finding.box or (quad_box(finding.quad) if finding.quad else None)
+    return clipped(box, *size_wh) if box else None
+
+
+class Ledger:
+    """The verdict on every statement about one image."""
+
+    def __init__(self, key: str, stated: list[Statement]) -> None:
+        self._key = key
+        self._stated = stated
+        self._refs = {each.source.ref for each in stated}
+        self._entries: dict[str, tuple[str, Verdict]] = {}
+
+    def keep(self, statement: Statement, id: str) -> None:
+        """It is part of the annotation `id` of the record."""
+        self._enter(statement, id, KEPT)
+
+    def drop(self, statement: Statement, verdict: Verdict) -> None:
+        """It is not in the record, because of `verdict`."""
+        self._enter(statement, "", verdict)
+
+    def open(self, statement: Statement) -> bool:
+        """True while nothing has been decided about it."""
+        return statement.source.ref not in self._entries
+
+    def knows(self, ref: str) -> bool:
+        """A statement with this reference exists."""
+        return ref in self._refs
+
+    def close(self) -> list[IndexRow]:
+        """One row per statement, in their order. Raises ConservationError if one has no verdict."""
+        lost = [each.source.ref for each in self._stated if self.open(each)]
+        if lost or len(self._entries) != len(self._stated):
+            raise ConservationError(
+                f"image {self._key!r}: {len(self._stated)} findings read, {len(self._entries)} accounted for;"
+                f" without a verdict: {lost[:10]}"
+            )
+        return [self._row(each, *self._entries[each.source.ref]) for each in self._stated]
+
+    def _enter(self, statement: Statement, id: str, verdict: Verdict) -> None:
+        if not self.open(statement):
+            raise ConservationError(f"image {self._key!r}: finding {statement.source.ref} was given two verdicts")
+        self._entries[statement.source.ref] = (id, verdict)
+
+    def _row(self, statement: Statement, id: str, verdict: Verdict) -> IndexRow:
+        finding, source = statement.finding, statement.source
+        return IndexRow(
+            key=self._key,
+            id=id,
+            type=statement.type,
+            source=source.annotator,
+            fingerprint=source.fingerprint,
+            ref=source.ref,
+            granularity=finding.granularity or "",
+            text=finding.text,
+            score=finding.score,
+            box=finding.box,
+            kept=verdict.kept,
+            rule=verdict.rule,
+            value=verdict.value,
+            threshold=verdict.threshold,
+        )

@@ -1,0 +1,81 @@
+"""Which clusters are regions: consensus first, then the region filters.
+
+Comes in: the clusters of one image and the boxes of its kept phrases. Goes out: one verdict per cluster. Consensus
+is judged before suppression, so that a box nobody believes cannot suppress one that is believed. A phrase's box that
+lies on a cluster is a *late vote*: it counts for consensus, and lifts a lone box over `lone_box_score`.
+"""
+
+import numpy as np
+from filters.region import RegionSettings, judge_regions
+
+from filters.verdict import KEPT, Verdict, dropped
+from stages.fuse.boxes import Cluster, compared
+from stages.fuse.geometry import iou
+from stages.fuse.ledger import Statement
+from stages.fuse.settings import ConsensusRule, FuseSettings
+
+
+def judge_clusters(
+    clusters: list[Cluster],
+    phrases: list[Statement],
+    fuse: FuseSettings,
+    filters: RegionSettings,
+    size_wh: tuple[int, int],
+) -> list[Verdict]:
+    """One verdict per cluster of objects; `phrases` have a box each."""
+    late = phrases if fuse.consensus.late_votes else []
+    verdicts = []
+    for cluster in clusters:
+        rule = fuse.consensus.rule(compared(cluster.label, fuse))
+        voters = cluster.voters() | {each.source.annotator for each in late if coincides(each, cluster, fuse)}
+        verdicts.append(judge_consensus(cluster, len(voters), rule, fuse))
+    return _filtered(clusters, verdicts, [cluster.label for cluster in clusters], fuse, filters, size_wh)
+
+
+def judge_words(
+    clusters: list[Cluster], fuse: FuseSettings, filters: RegionSettings, size_wh: tuple[int, int]
+) -> list[Verdict]:
+    """One verdict per cluster of text, judged apart from the objects: a sign's words lie in the sign's box."""
+    verdicts = [judge_consensus(each, len(each.voters()), fuse.word_consensus, fuse) for each in clusters]
+    return _filtered(clusters, verdicts, ["" for _ in clusters], fuse, filters, size_wh)
+
+
+def judge_consensus(cluster: Cluster, voters: int, rule: ConsensusRule, fuse: FuseSettings) -> Verdict:
+    """Kept if a human drew it, or enough annotators saw it and it is not a lone weak box."""
+    if cluster.human:
+        return KEPT
+    if voters < rule.min_votes:
+        return dropped("fuse.min_votes", voters, rule.min_votes)
+    score = max(fuse.missing_score if each.source.score is None else each.source.score for each in cluster.members)
+    if voters == 1 and score < rule.lone_box_score:
+        return dropped("fuse.lone_box_score", score, rule.lone_box_score)
+    return KEPT
+
+
+def coincides(phrase: Statement, cluster: Cluster, fuse: FuseSettings) -> bool:
+    """The phrase's box lies on the cluster's."""
+    return phrase.box is not None and iou(phrase.box, cluster.box) >= fuse.link_iou
+
+
+def _filtered(
+    clusters: list[Cluster],
+    verdicts: list[Verdict],
+    labels: list[str],
+    fuse: FuseSettings,
+    filters: RegionSettings,
+    size_wh: tuple[int, int],
+) -> list[Verdict]:
+    """The verdicts of consensus, and of the region filters for those that it kept."""
+    kept = [index for index, verdict in enumerate(verdicts) if verdict.kept]
+    judged = judge_regions(
+        np.array([clusters[index].box for index in kept], np.float32).reshape(-1, 4),
+        np.array([clusters[index].score for index in kept], np.float32),
+        [labels[index] for index in kept],
+        *size_wh,
+        filters,
+    )
+    out = list(verdicts)
+    for index, verdict in zip(kept, judged, strict=True):
+        # A human's box takes part, so that it suppresses the synthetic ones on it, but stays whatever comes out.
+        out[index] = KEPT if clusters[index].human and fuse.given == "keep" else verdict
+    return out

@@ -1,0 +1,84 @@
+"""How the findings of several annotators become one record: agreement, trust, consensus."""
+
+from functools import cached_property
+from typing import Literal
+
+from pydantic import Field
+
+from shards.settings import Settings
+
+GIVEN = "given"
+"""The reserved annotator name of annotations that came with the images."""
+
+
+class ConsensusRule(Settings):
+    """What a region must bring along to be believed. Regions with a given box always pass."""
+
+    min_votes: int = Field(1, ge=1, description="different annotators that must have seen the region")
+    lone_box_score: float = Field(
+        0.0, ge=0, le=1, description="raw score that a region seen by one annotator only must reach"
+    )
+
+
+class ConsensusSettings(ConsensusRule):
+    """The rule for all labels, and other rules for some."""
+
+    labels: dict[str, ConsensusRule] = Field({}, description="rules of single labels, in place of the general one")
+    late_votes: bool = Field(True, description="a phrase grounded onto a region is one more vote for it")
+
+    def rule(self, label: str) -> ConsensusRule:
+        """The rule for a normalised label."""
+        return self.labels.get(label, self)
+
+
+class FuseSettings(Settings):
+    """Fusion of one image's findings into a record."""
+
+    box_iou: float = Field(
+        0.55, gt=0, lt=1, description="object boxes that overlap more than this are one region (WBF paper: 0.55)"
+    )
+    agreement: Literal["label", "geometry"] = Field(
+        "label",
+        description="label: fused boxes must also agree on the label; geometry: overlap is enough, the other"
+        " labels become candidates and the matcher chooses",
+    )
+    synonyms: dict[str, str] = Field({}, description="label -> the label it counts as, for agreement only")
+    trust: dict[str, float] = Field({}, description="annotator -> weight of its scores; 1.0 where not named")
+    score: Literal["max", "mean", "wbf"] = Field(
+        "max",
+        description="confidence of a region: the best trusted score, the trust-weighted mean of its votes, or that"
+        " mean scaled down for every detector that did not vote (ensemble-boxes' avg)",
+    )
+    missing_score: float = Field(0.5, gt=0, le=1, description="score of a box whose model gives none")
+    consensus: ConsensusSettings = Field(ConsensusSettings(), description="which object regions are believed")
+    word_consensus: ConsensusRule = Field(ConsensusRule(), description="which text regions are believed")
+    word_iou: float = Field(0.5, gt=0, lt=1, description="quads of two readers that overlap at least this may be one")
+    word_similarity: float = Field(
+        0.6, ge=0, le=1, description="and are one if 1 - edit distance / length of the longer text is at least this"
+    )
+    link_iou: float = Field(0.7, gt=0, lt=1, description="a phrase's box that overlaps a region this much is it")
+    phrase_box_iou: float = Field(0.9, gt=0, le=1, description="boxes of one phrase that overlap this much are one")
+    given: Literal["keep", "filter"] = Field(
+        "keep", description="keep: human boxes pass the region and phrase filters; filter: they are judged like others"
+    )
+    given_label: Literal["selected", "candidate"] = Field(
+        "selected",
+        description="selected: a human label is its region's text; candidate: the matcher may choose",
+    )
+    empty_images: Literal["keep", "drop"] = Field(
+        "keep", description="an image left without any annotation stays as a (negative) record, or is dropped"
+    )
+
+    @cached_property
+    def normal_synonyms(self) -> dict[str, str]:
+        """The synonyms, both sides normalised."""
+        return {normalised(label): normalised(other) for label, other in self.synonyms.items()}
+
+    def weight(self, annotator: str) -> float:
+        """The trust in an annotator."""
+        return self.trust.get(annotator, 1.0)
+
+
+def normalised(label: str) -> str:
+    """A label as it is compared: case, underscores, hyphens and runs of space do not count."""
+    return " ".join(label.replace("_", " ").replace("-", " ").casefold().split())

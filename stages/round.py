@@ -1,0 +1,246 @@
+"""One shard of a round: image rows and raw columns in, records and index rows out. No model, no Ray.
+
+    plan = RoundPlan(0, (Annotator("ocr", "reader", "3fa9c1"),), FuseSettings(), FilterSettings())
+    write_shard(store, "000000", plan, skipped={}, parser=parser)    rounds/00/shards/000000.tar, index/000000.parquet
+
+Every image of the shard has one outcome: kept (a record), dropped (a duplicate, or left empty where the settings say
+so) or failed (at ingest, or at any annotator), and one row of type "image" in the index that says so. Every finding has
+a row too, in the order of the columns. `shard_fingerprint` covers all that goes in, so that a finished shard is left
+alone and a changed threshold, annotator or input rewrites exactly what it touches.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from filters.parser import ParsedText
+from filters.settings import FilterSettings
+from filters.verdict import KEPT, Verdict
+from shards import commit
+from shards.commit import Counts, Manifest
+from shards.finding import Finding
+from shards.images import ImageRow, read_image, read_image_rows
+from shards.layout import IMAGES, raw_folder
+from shards.raw import RawRow, read_raw
+from shards.record import Record
+from shards.rounds import IndexRow, write_round
+from shards.store import Store
+from stages.fuse.image import Rules, build_image, drop_all
+from stages.fuse.ledger import Annotator, ConservationError
+from stages.fuse.settings import GIVEN, FuseSettings
+
+FORMAT = 1
+"""Part of every fingerprint: raised when this code builds other records from the same input."""
+
+Skipped = Mapping[str, tuple[str, float | None, float | None]]
+"""Key of an image that is not to be in the corpus -> rule, value, threshold (`stages.ingest` finds duplicates)."""
+
+
+class Reads(Protocol):
+    """What is needed of `filters.parser.Parser`: loaded, and read texts."""
+
+    def parse(self, texts: list[str]) -> list[ParsedText]: ...
+    def fingerprint(self) -> dict[str, str]: ...
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """What a round is made of. `annotators`: those whose raw columns are fused, in the order of the config; what came
+    with the images joins them by itself."""
+
+    number: int
+    annotators: tuple[Annotator, ...]
+    fuse: FuseSettings
+    filters: FilterSettings
+
+    def __post_init__(self) -> None:
+        names = [annotator.name for annotator in self.annotators]
+        if GIVEN in names or len(set(names)) != len(names):
+            raise ValueError(f"annotators must have different names, none of them {GIVEN!r}, got {names}")
+        if unknown := sorted(set(self.fuse.trust) - {*names, GIVEN}):
+            raise ValueError(f"fuse.trust names {unknown}, which are no annotators: use {', '.join(names) or 'none'}")
+
+    def rules(self) -> Rules:
+        """The rules of each image; given findings are first, as their boxes win."""
+        return Rules(self.fuse, self.filters, (Annotator(GIVEN, "given", GIVEN), *self.annotators))
+
+
+class Outcome(NamedTuple):
+    """What became of one image. `rows`: its row of type "image", then one row per finding."""
+
+    key: str
+    status: Literal["kept", "dropped", "failed"]
+    reason: str
+    record: Record | None
+    rows: list[IndexRow]
+
+
+def build_shard(
+    rows: Sequence[ImageRow],
+    columns: Mapping[str, Mapping[str, RawRow]],
+    plan: RoundPlan,
+    skipped: Skipped,
+    parser: Reads,
+) -> list[Outcome]:
+    """One outcome per image row, same order. `columns`: annotator name -> key -> what it said.
+
+    An annotated image must be in every column; a column without it raises ConservationError."""
+    rules = plan.rules()
+    said = {row.key: _findings(row, columns, plan) for row in rows}
+    parsed = _parsed(list(said.values()), parser)
+    outcomes = []
+    for row in rows:
+        failure = _failure(row, columns, plan, row.key in skipped)
+        outcomes.append(_outcome(row, said[row.key], rules, parsed, plan, skipped.get(row.key), failure))
+    return outcomes
+
+
+def read_shard(store: Store, shard: str, plan: RoundPlan) -> tuple[list[ImageRow], dict[str, dict[str, RawRow]]]:
+    """The rows and columns of a shard. Raises FileNotFoundError if a column is not finished."""
+    columns = {
+        each.name: {row.key: row for row in read_raw(store, each.name, each.fingerprint, shard)}
+        for each in plan.annotators
+    }
+    return read_image_rows(store, shard), columns
+
+
+def write_shard(store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads) -> Manifest:
+    """Build one shard of the round and commit it, with what it was made of as its fingerprint."""
+    rows, columns = read_shard(store, shard, plan)
+    outcomes = build_shard(rows, columns, plan, skipped, parser)
+    places = {row.key: row for row in rows}
+
+    def samples() -> Iterator[tuple[Record, str, bytes]]:
+        for outcome in outcomes:
+            if outcome.record is not None:
+                row = places[outcome.key]
+                yield outcome.record, row.ext, read_image(store, shard, row)
+
+    index = [row for outcome in outcomes for row in outcome.rows]
+    fingerprint = shard_fingerprint(store, shard, plan, skipped, parser)
+    return write_round(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint)
+
+
+def counts(outcomes: Sequence[Outcome]) -> Counts:
+    """How many images were kept, dropped and failed."""
+    statuses = [outcome.status for outcome in outcomes]
+    return Counts(len(statuses), statuses.count("kept"), statuses.count("dropped"), statuses.count("failed"))
+
+
+def round_fingerprint(plan: RoundPlan, parser: Reads) -> str:
+    """A hash of everything that decides about every shard: columns, settings, parser, this code's format."""
+    facts = {
+        "format": FORMAT,
+        "round": plan.number,
+        "annotators": [[each.name, each.role, each.fingerprint, each.round] for each in plan.annotators],
+        "fuse": plan.fuse.model_dump(mode="json"),
+        "filters": plan.filters.model_dump(mode="json", exclude={"parser"}),
+        "parser": parser.fingerprint(),
+    }
+    return _hash(facts)
+
+
+def shard_fingerprint(store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads) -> str:
+    """`round_fingerprint`, and the content of the shard's image and raw units: a column whose quarantined images were
+    rerun keeps its name but not its content. Raises FileNotFoundError if a unit is not finished."""
+    units = [IMAGES, *(raw_folder(each.name, each.fingerprint) for each in plan.annotators)]
+    found = {folder: commit.find(store, folder, shard) for folder in units}
+    if missing := [folder for folder, manifest in found.items() if manifest is None]:
+        raise FileNotFoundError(f"shard {shard} is not finished in {', '.join(missing)}: run `fld annotate`")
+    own = {row.key for row in read_image_rows(store, shard)} if skipped else set()
+    mine = {key: rule for key, rule in skipped.items() if key in own}
+    return unit_fingerprint(round_fingerprint(plan, parser), [each for each in found.values() if each], mine)
+
+
+def unit_fingerprint(round_hash: str, inputs: Sequence[Manifest], skipped: Skipped) -> str:
+    """The fingerprint of one shard from that of its round and the manifests of what goes in, images first, then one
+    per annotator (for callers that list all manifests of a folder at once). `skipped`: of this shard only."""
+    contents = [[[path, entry.bytes, entry.crc32] for path, entry in sorted(each.files.items())] for each in inputs]
+    return _hash({"round": round_hash, "inputs": contents, "skipped": sorted(skipped.items())})
+
+
+def _findings(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: RoundPlan) -> dict[str, list[Finding]]:
+    found = {GIVEN: row.given}
+    for annotator in plan.annotators:
+        if (raw := columns[annotator.name].get(row.key)) is not None:
+            found[annotator.name] = raw.findings
+    return found
+
+
+def _parsed(said: list[dict[str, list[Finding]]], parser: Reads) -> dict[str, ParsedText]:
+    """Every text about a whole image, read once: spaCy is fastest with many at a time."""
+    texts = {
+        finding.text: None
+        for findings in said
+        for each in findings.values()
+        for finding in each
+        if finding.kind == "text" and not finding.about
+    }
+    return dict(zip(texts, parser.parse(list(texts)), strict=True)) if texts else {}
+
+
+def _failure(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: RoundPlan, skipped: bool) -> str:
+    """Where and why the image failed first, "" if nowhere. Blocked annotators only follow from a failed one."""
+    if row.status == "failed":
+        return f"{row.stage}: {row.error}"
+    said = {each.name: columns[each.name].get(row.key) for each in plan.annotators}
+    for status in ("failed", "blocked"):
+        for name, raw in said.items():
+            if raw is not None and raw.status == status:
+                return f"{name}: {raw.error}"
+    if not skipped and (missing := [name for name, raw in said.items() if raw is None]):
+        raise ConservationError(f"image {row.key!r} is missing from the raw columns of {', '.join(missing)}")
+    return ""
+
+
+def _outcome(
+    row: ImageRow,
+    said: dict[str, list[Finding]],
+    rules: Rules,
+    parsed: Mapping[str, ParsedText],
+    plan: RoundPlan,
+    skip: tuple[str, float | None, float | None] | None,
+    failure: str,
+) -> Outcome:
+    if failure:
+        return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure)
+    if skip is not None:
+        return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip[0])
+    record, index = build_image(row, said, rules, parsed, plan.number)
+    empty = not (record.texts or record.regions or record.groundings)
+    if empty and plan.fuse.empty_images == "drop":
+        verdict = Verdict(False, "fuse.empty_image")
+        return Outcome(row.key, "dropped", verdict.rule, None, [_image_row(row, verdict, verdict.rule), *index])
+    return Outcome(row.key, "kept", "", record, [_image_row(row, KEPT, ""), *index])
+
+
+def _without_record(
+    row: ImageRow,
+    said: dict[str, list[Finding]],
+    rules: Rules,
+    status: Literal["dropped", "failed"],
+    verdict: Verdict,
+    reason: str,
+) -> Outcome:
+    index = drop_all(row, said, rules, verdict)
+    return Outcome(row.key, status, reason, None, [_image_row(row, verdict, reason), *index])
+
+
+def _image_row(row: ImageRow, verdict: Verdict, reason: str) -> IndexRow:
+    return IndexRow(
+        key=row.key,
+        id="",
+        type="image",
+        text=reason,
+        kept=verdict.kept,
+        rule=verdict.rule,
+        value=verdict.value,
+        threshold=verdict.threshold,
+    )
+
+
+def _hash(facts: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(facts, order="deterministic")).hexdigest()[:16]
