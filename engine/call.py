@@ -1,0 +1,70 @@
+"""What travels between the scheduler and an actor: a call and its outcome.
+
+Comes in: one batch of one column: rows of the image shard and, as msgpack, what the needed annotators said. Pixels
+never travel: the actor reads the image bytes from the corpus itself. Goes out: an `Outcome`, the same for every
+backend, so that the scheduler's bookkeeping does not know where a call ran. A call that killed its process:
+
+    Outcome(call, kind="death", error="death: the process ended (exit code 139)")
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from shards.finding import Finding
+from shards.images import ImageRow
+
+Kind = Literal["ok", "error", "oom", "timeout", "death", "item"]
+
+pack_rows = msgspec.msgpack.Encoder().encode
+unpack_rows = msgspec.msgpack.Decoder(list[ImageRow]).decode
+pack_findings = msgspec.msgpack.Encoder().encode
+unpack_findings = msgspec.msgpack.Decoder(list[Finding]).decode
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One batch. `rows`: msgpack of list[ImageRow]; `needs`: annotator -> msgpack of list[Finding] for each row.
+
+    positions: where the rows stand in their shard; two calls of one group with equal (shard, positions) want the same
+    decoded images. alone: nothing else may be queued on the actor that runs it, so that a death has one suspect."""
+
+    id: int
+    pool: str
+    column: str
+    shard: str
+    positions: tuple[int, ...]
+    rows: bytes
+    needs: dict[str, list[bytes]]
+    timeout_s: float
+    alone: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a call.
+
+    ok: `findings`, msgpack of list[Finding] for each row. item: `items`, index in the batch -> reason, of the images
+    that alone are to blame; the others have not run. All other kinds: `error`, one line without addresses or process
+    ids (it is stored, and must be the same in every run); `detail` is for the log (traceback, process id)."""
+
+    call: Call
+    kind: Kind
+    findings: list[bytes] = field(default_factory=list)
+    items: dict[int, str] = field(default_factory=dict)
+    error: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """An outcome as the actor sends it, without the call. kind "load": its stages could not be loaded."""
+
+    kind: Kind | Literal["load"]
+    findings: list[bytes] = field(default_factory=list)
+    items: dict[int, str] = field(default_factory=dict)
+    error: str = ""
+    detail: str = ""
+    seconds: float = 0.0

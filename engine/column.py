@@ -1,0 +1,101 @@
+"""A column: what one annotator says about every image. The engine's work is columns x image shards.
+
+Comes in: the annotators of the config, each as a `Column`. Goes out: the order in which they can run, and the pools of
+actors they run in. Of these four, `detector` and `captioner` start at once, the other two as soon as shards of what
+they need are committed; `detector` and `words` share actors, and so decoded images:
+
+    Column("detector",  "3fa9c1", needs=(),                   ..., resources.group = "boxes")
+    Column("words",     "77d2e0", needs=(),                   ..., resources.group = "boxes")
+    Column("captioner", "91b04c", needs=())
+    Column("phrases",   "c0ffee", needs=("captioner",))
+"""
+
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from stages.resources import Resources
+from stages.stage import Stage
+
+GIVEN = "given"
+"""Reserved name of a need: what came with the image (`ImageRow.given`). It has no raw column and is always ready."""
+
+
+class ColumnError(ValueError):
+    """Columns that cannot run together: a need that does not exist, a cycle, a name twice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """fingerprint: of the stage *and of all that it needs*, so that it names the raw column; needs: column names."""
+
+    name: str
+    fingerprint: str
+    needs: tuple[str, ...]
+    stage: Stage
+    resources: Resources
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Columns whose stages live together in the same actors, and what one such actor needs."""
+
+    name: str
+    columns: tuple[Column, ...]
+    resources: Resources
+
+
+def ordered(columns: list[Column]) -> list[Column]:
+    """The columns, needed ones first; otherwise in the order given. Raises ColumnError."""
+    by_name = {column.name: column for column in columns}
+    if len(by_name) != len(columns) or GIVEN in by_name:
+        names = sorted(column.name for column in columns)
+        raise ColumnError(f"annotator names must be unique and not {GIVEN!r}, got {', '.join(names)}")
+    for column in columns:
+        for need in column.needs:
+            if need not in by_name and need != GIVEN:
+                known = ", ".join(sorted(by_name))
+                raise ColumnError(f"annotator {column.name} needs {need!r}, which is not configured: there is {known}")
+    sorter = TopologicalSorter({c.name: [need for need in c.needs if need != GIVEN] for c in columns})
+    try:
+        return [by_name[name] for name in sorter.static_order()]
+    except CycleError as error:
+        raise ColumnError(f"annotators need each other in a circle: {' -> '.join(error.args[1])}") from error
+
+
+def pools(columns: list[Column]) -> list[Pool]:
+    """One pool per group, one per column without a group; in the order of their first column."""
+    members: dict[str, list[Column]] = {}
+    for column in columns:
+        group = column.resources.group
+        members.setdefault(column.name if group is None else f"group {group}", []).append(column)
+    return [Pool(name, tuple(group), _shared(name, group)) for name, group in members.items()]
+
+
+def _shared(name: str, members: list[Column]) -> Resources:
+    """What an actor needs that holds all `members` and runs one at a time.
+
+    Their weights are in memory together, so RAM and GPU fractions add up (to one GPU, unless one alone asks for more);
+    CPUs do not. batch_size and timeout_s stay each column's own."""
+    wanted = [column.resources for column in members]
+    if len(wanted) == 1:
+        return wanted[0]
+    for column, resources in zip(members, wanted, strict=True):
+        if resources.runtime_env != wanted[0].runtime_env:
+            raise ColumnError(
+                f"annotators of one group share a process: {column.name} of {name} has another runtime_env than"
+                f" {members[0].name}; give it another group"
+            )
+    memory = [resources.memory_mb for resources in wanted if resources.memory_mb is not None]
+    largest_gpu = max(resources.num_gpus for resources in wanted)
+    return Resources(
+        num_cpus=max(resources.num_cpus for resources in wanted),
+        num_gpus=min(sum(resources.num_gpus for resources in wanted), max(1.0, largest_gpu)),
+        memory_mb=sum(memory) if memory else None,
+        min_actors=max(resources.min_actors for resources in wanted),
+        max_actors=max(resources.max_actors for resources in wanted),
+        batch_size=max(resources.batch_size for resources in wanted),
+        in_flight=max(resources.in_flight for resources in wanted),
+        timeout_s=max(resources.timeout_s for resources in wanted),
+        group=wanted[0].group,
+        runtime_env=wanted[0].runtime_env,
+    )
