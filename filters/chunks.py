@@ -1,0 +1,65 @@
+"""One parsed text in, the character spans of its base noun phrases out.
+
+    "the man's red hat on a table" -> (0, 17) "the man's red hat", (21, 28) "a table"
+
+spaCy's own `doc.noun_chunks` for English knows only ClearNLP's labels: on a UD parse it loses every object of a verb
+or preposition. These rules read both schemes. A phrase is a noun, proper noun or pronoun with the modifiers to its
+left (determiner included) and the rest of its name to its right; relative clauses and prepositional phrases are
+left out, and no phrase lies inside another.
+"""
+
+from typing import TYPE_CHECKING
+
+from shards.finding import Span
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc, Token
+
+_HEADS = frozenset({"NOUN", "PROPN", "PRON"})
+_LEFT = frozenset(
+    {"det", "det:predet", "predet", "amod", "nummod", "compound", "nn", "nmod", "nmod:poss", "poss", "nmod:desc"}
+    | {"nmod:unmarked", "flat", "fixed"}
+)
+"""Modifiers that belong to the phrase when they stand left of its head."""
+_RIGHT = frozenset({"flat", "flat:name", "flat:foreign", "fixed", "goeswith"})
+_PART = frozenset({"compound", "nn", "flat", "flat:name", "flat:foreign", "fixed", "goeswith"})
+"""A token with one of these labels is part of a longer name, never a phrase of its own."""
+_BETWEEN = frozenset({"punct", "cc"})
+"""May stand between two modifiers ("a big, red dog") but never opens a phrase."""
+
+
+def noun_chunks(doc: "Doc") -> list[Span]:
+    """Start and end (exclusive) characters of each phrase, in order of appearance."""
+    found: list[Span] = []
+    taken = len(doc)  # phrases are met from right to left: what starts at or after this token is used up
+    for token in reversed(doc):
+        if token.i >= taken or token.pos_ not in _HEADS or token.dep_ in _PART:
+            continue
+        start, end = _left_edge(token), _right_edge(token)
+        if end >= taken:
+            end = min(end, taken - 1)
+        last = doc[end]
+        found.append((doc[start].idx, last.idx + len(last)))
+        taken = start
+    return found[::-1]
+
+
+def _left_edge(head: "Token") -> int:
+    """The first token of the phrase: the furthest left modifier with everything between it and the head."""
+    start = head.i
+    for child in reversed(list(head.lefts)):
+        if child.dep_ in _LEFT:
+            start = child.left_edge.i
+        elif child.dep_ not in _BETWEEN:
+            break
+    return start
+
+
+def _right_edge(head: "Token") -> int:
+    """The last token of the name that `head` opens ("New" in "New York City" where UD makes the first word head)."""
+    end = head.i
+    for child in head.rights:
+        if child.dep_ not in _RIGHT or child.left_edge.i != end + 1:
+            break
+        end = child.right_edge.i
+    return end

@@ -1,0 +1,28 @@
+"""python -m filters.recipe TREEBANK OUT [--epochs 12] [--seed 0]
+
+TREEBANK: the folder of a UD release (UD_English-EWT); OUT: where the pipeline is written.
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from filters.recipe.train import Schedule, train
+
+
+def main() -> None:
+    """Trains and logs the scores."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    parser = argparse.ArgumentParser(prog="python -m filters.recipe", description=__doc__)
+    parser.add_argument("treebank", type=Path, help="folder with *-ud-train.conllu, *-ud-dev.conllu, *-ud-test.conllu")
+    parser.add_argument("out", type=Path, help="folder to write the pipeline to")
+    parser.add_argument("--epochs", type=int, default=Schedule.epochs)
+    parser.add_argument("--seed", type=int, default=Schedule.seed)
+    arguments = parser.parse_args()
+    scores = train(arguments.treebank, arguments.out, Schedule(epochs=arguments.epochs, seed=arguments.seed))
+    for fold, score in scores.items():
+        logging.getLogger(__name__).info("%s: %s", fold, score)
+
+
+if __name__ == "__main__":
+    main()

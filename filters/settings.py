@@ -1,0 +1,23 @@
+"""All thresholds of the filters in one place: `filters` in the config file.
+
+The rules are those of Florence-2's data engine (section 4.2 "Data filtering and enhancement") and, where a rule's
+description says so, ours. The paper names the rules but not its thresholds: the defaults here were chosen on
+generated scenes and caption sets and are meant to be changed; `fld filter --dry-run` prints what a change would do.
+"""
+
+from pydantic import Field
+
+from filters.parser import ParserSettings
+from filters.phrase import PhraseSettings
+from filters.region import RegionSettings
+from filters.text import TextSettings
+from shards.settings import Settings
+
+
+class FilterSettings(Settings):
+    """Everything that decides whether an annotation is kept."""
+
+    parser: ParserSettings = Field(ParserSettings(), description="The spaCy pipeline that reads the texts")
+    text: TextSettings = Field(TextSettings(), description="Texts about the whole image")
+    region: RegionSettings = Field(RegionSettings(), description="Boxes of objects and of text")
+    phrase: PhraseSettings = Field(PhraseSettings(), description="Noun phrases tied to boxes")
