@@ -87,7 +87,7 @@ def filter_(
     """Fuse and filter what the annotators said and write the round's shards. No model runs."""
     from engine import rounds
 
-    rounds.refilter(corpus, round_, config, set_, dry_run=dry_run)
+    rounds.refilter_round(corpus, round_, config, set_, dry_run=dry_run)
 
 
 @app.command()

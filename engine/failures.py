@@ -4,14 +4,14 @@ import sys
 
 import click
 
+USAGE, OVER_BUDGET, LOCKED, DAMAGED, INTERRUPTED = 2, 3, 4, 5, 130
+
 
 def known_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is all that a user needs. Python evaluates an `except` clause only once something was
     raised, so these imports cost nothing when all goes well. Anything else is a mistake of ours and keeps its
     traceback."""
-    from engine.config_text import ConfigError
-
-    return (click.exceptions.Exit, click.Abort, click.ClickException, ConfigError)
+    return (click.exceptions.Exit, click.Abort, click.ClickException, *_exit_codes())
 
 
 def report(error: Exception) -> int:
@@ -19,9 +19,40 @@ def report(error: Exception) -> int:
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.Abort):
-        return 130
+        return INTERRUPTED
     if isinstance(error, click.ClickException):
         error.show()
-        return 2
+        return USAGE
     sys.stderr.write(f"Error: {error}\n")
-    return 2
+    return next(code for kind, code in _exit_codes().items() if isinstance(error, kind))
+
+
+def _exit_codes() -> dict[type[Exception], int]:
+    """In the order in which they are tried: a subclass before its base."""
+    from engine.backend import StartError
+    from engine.column import ColumnError
+    from engine.config_text import ConfigError
+    from engine.faults import FailureBudgetError
+    from engine.lock import LockedError
+    from engine.verify import DamageError
+    from filters.parser import ParserError
+    from shards.commit import CorpusError
+    from shards.record import RecordError
+    from shards.store import StoreError
+    from specialists.roles import SpecialistError
+    from stages.ingest.entry import SourceError
+    from stages.ingest.frame import FrameError
+    from stages.ingest.keys import DuplicateKeyError
+    from stages.ingest.plan import PlanError
+    from stages.ingest.report import IngestBudgetError
+
+    settings = (ColumnError, ConfigError, ParserError, SpecialistError, StartError)
+    sources = (SourceError, FrameError, DuplicateKeyError, PlanError)
+    files = (CorpusError, RecordError, StoreError, FileNotFoundError, PermissionError)
+    return {
+        IngestBudgetError: OVER_BUDGET,
+        FailureBudgetError: OVER_BUDGET,
+        LockedError: LOCKED,
+        DamageError: DAMAGED,
+        **dict.fromkeys((*settings, *sources, *files), USAGE),
+    }

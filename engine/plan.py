@@ -1,0 +1,48 @@
+"""From the configured annotators to the columns that the engine fills.
+
+What an annotator needs is worked out from its role, unless its config names it (`needs: [detector]`):
+
+    captioner on boxes   every detector
+    segmenter, matcher   every detector and what captions its boxes; the segmenter also every grounder
+    grounder             every captioner of whole images and every describer
+    describer            captioners, detectors and readers
+
+A column's fingerprint covers its own stage and, through theirs, everything it needs: change the detector, and only the
+detector and what looks at its boxes runs again.
+"""
+
+import hashlib
+import json
+
+from engine.column import Column
+from stages.build import Annotator, build_stage, gives, wants
+
+FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree by chance once in 10**9 corpora
+
+
+def columns(annotators: dict[str, Annotator]) -> list[Column]:
+    """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle."""
+    from engine.column import ordered
+
+    unfinished = [
+        Column(name, "", needs(name, annotators), build_stage(annotator), annotator.resources)
+        for name, annotator in annotators.items()
+    ]
+    finished: dict[str, Column] = {}
+    for column in ordered(unfinished):
+        upstream = {need: finished[need].fingerprint for need in sorted(column.needs) if need in finished}
+        facts = {"stage": column.stage.fingerprint(), "needs": upstream}
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        finished[column.name] = Column(
+            column.name, digest[:FINGERPRINT_DIGITS], column.needs, column.stage, column.resources
+        )
+    return list(finished.values())
+
+
+def needs(name: str, annotators: dict[str, Annotator]) -> tuple[str, ...]:
+    """Names of the annotators whose findings `name` looks at."""
+    annotator = annotators[name]
+    if annotator.needs is not None:
+        return tuple(annotator.needs)
+    wanted = wants(annotator)
+    return tuple(other for other, settings in annotators.items() if other != name and gives(settings) & wanted)

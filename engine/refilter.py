@@ -1,0 +1,144 @@
+"""Writing the shards of a round from raw columns, in worker processes; and the counts that show what a change did.
+
+Comes in: a corpus whose columns are finished, and a `RoundPlan`. Goes out: `rounds/NN/`, and a `Tally`: how many
+annotations of each type were kept, or dropped by which rule. No model is loaded: a million boxes are judged again in
+minutes. A shard whose inputs and settings did not change is left alone.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TypeVar
+
+from filters.parser import Parser
+from shards import commit
+from shards.commit import Manifest
+from shards.layout import IMAGES, raw_folder, round_folder
+from shards.rounds import IndexRow, read_index
+from shards.store import Store, open_store
+from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
+
+KEPT = "kept"
+Tally = Counter[tuple[str, str]]
+"""(type of annotation, rule that dropped it, or "kept") -> how many."""
+_Work = tuple[str, RoundPlan, Skipped]
+_ResultT = TypeVar("_ResultT")
+
+
+@dataclass(frozen=True)
+class Refiltered:
+    """What writing a round did: shards written, shards that were up to date, and what is in the round now."""
+
+    written: int
+    unchanged: int
+    images: commit.Counts
+    tally: Tally
+
+
+def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processes: int) -> Refiltered:
+    """Write every shard of the round that is not up to date. `skipped`: shard -> its images that are left out.
+
+    Raises FileNotFoundError naming the first column that is not finished, before anything is written."""
+    images = commit.committed(store, IMAGES)
+    stale = _stale(store, plan, images, skipped)
+    work = [(shard, plan, skipped.get(shard, {})) for shard in stale]
+    written = len(list(_spread(store.url, work, _write, processes, plan)))
+    for orphan in set(commit.committed(store, round_folder(plan.number))) - set(images):
+        commit.retire(store, round_folder(plan.number), orphan)
+    counts, tally = tally_round(store, plan.number)
+    return Refiltered(written, len(images) - written, counts, tally)
+
+
+def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processes: int) -> Tally:
+    """The tally that `refilter` would arrive at; writes nothing."""
+    images = commit.committed(store, IMAGES)
+    _inputs(store, plan, images)
+    total: Tally = Counter()
+    for part in _spread(store.url, [(s, plan, skipped.get(s, {})) for s in images], _count, processes, plan):
+        total.update(part)
+    return total
+
+
+def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
+    """What a written round holds, from its manifests and index."""
+    total: Tally = Counter()
+    done = commit.committed(store, round_folder(number))
+    for shard in done:
+        columns = read_index(store, number, shard, ["type", "kept", "rule"]).to_pydict()
+        total.update(
+            (type_, KEPT if kept else rule)
+            for type_, kept, rule in zip(columns["type"], columns["kept"], columns["rule"], strict=True)
+        )
+    each = [manifest.counts for manifest in done.values()]
+    counts = commit.Counts(
+        sum(c.read for c in each), sum(c.kept for c in each), sum(c.dropped for c in each), sum(c.failed for c in each)
+    )
+    return counts, total
+
+
+def _stale(store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: dict[str, Skipped]) -> list[str]:
+    """Shards whose round unit is missing or was made of something else."""
+    inputs = _inputs(store, plan, images)
+    whole = round_fingerprint(plan, Parser(plan.filters.parser))
+    done = commit.committed(store, round_folder(plan.number))
+    return [
+        shard
+        for shard in images
+        if shard not in done
+        or done[shard].fingerprint != unit_fingerprint(whole, inputs[shard], skipped.get(shard, {}))
+    ]
+
+
+def _inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[str, list[Manifest]]:
+    """Shard -> manifests of its image unit and of each column's."""
+    columns = {each.name: commit.committed(store, raw_folder(each.name, each.fingerprint)) for each in plan.annotators}
+    for name, done in columns.items():
+        if missing := [shard for shard in images if shard not in done]:
+            raise FileNotFoundError(
+                f"annotator {name} has not finished shard {missing[0]} ({len(missing)} of {len(images)} missing):"
+                " run `fld annotate` first"
+            )
+    return {shard: [images[shard], *(done[shard] for done in columns.values())] for shard in images}
+
+
+def _spread(
+    url: str, work: Sequence[_Work], task: Callable[[_Work], _ResultT], processes: int, plan: RoundPlan
+) -> Iterator[_ResultT]:
+    """`task` over `work`, in order. A process of its own costs seconds to start, so little work stays in this one."""
+    processes = min(processes, os.cpu_count() or 1, len(work))
+    if processes < 2:
+        _start(url, plan)
+        yield from map(task, work)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), _start, (url, plan)) as pool:
+        yield from pool.map(task, work)
+
+
+_store: Store
+_parser: Parser
+
+
+def _start(url: str, plan: RoundPlan) -> None:
+    """Once per process: the parser takes a third of a second to load."""
+    global _store, _parser
+    _store, _parser = open_store(url), Parser(plan.filters.parser)
+    _parser.load()
+
+
+def _write(work: _Work) -> str:
+    shard, plan, skipped = work
+    write_shard(_store, shard, plan, skipped, _parser)
+    return shard
+
+
+def _count(work: _Work) -> Tally:
+    shard, plan, skipped = work
+    outcomes = build_shard(*read_shard(_store, shard, plan), plan, skipped, _parser)
+    return Counter((row.type, _outcome_of(row)) for outcome in outcomes for row in outcome.rows)
+
+
+def _outcome_of(row: IndexRow) -> str:
+    return KEPT if row.kept else row.rule

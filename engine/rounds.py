@@ -1,0 +1,180 @@
+"""A round from the command line: ingest, annotate, fuse and filter, write. Each part can be run alone and again.
+
+Comes in: what the user typed. Goes out: a corpus folder (`docs/corpus.md`), lines for people on stderr. What is done is
+read from disk every time, so that the same command goes on after a crash, and does nothing when all is done.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.config import Config, load, save
+from engine.plan import columns
+from engine.progress import open_reporter
+from engine.refilter import KEPT, Tally, preview, refilter, tally_round
+from shards.commit import Counts
+from shards.layout import round_folder
+from shards.reader import Corpus
+from shards.store import Store, open_store
+from stages.fuse.ledger import Annotator as Voter
+from stages.round import RoundPlan, Skipped
+
+console = Console(file=sys.stderr, highlight=False)
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open corpus: nobody else writes to it, and its settings are known."""
+
+    corpus: str
+    store: Store
+    config: Config
+
+    def plan(self, number: int) -> RoundPlan:
+        """What round `number` is made of."""
+        roles = {name: annotator.role for name, annotator in self.config.annotators.items()}
+        voters = tuple(Voter(c.name, roles[c.name], c.fingerprint, number) for c in columns(self.config.annotators))
+        return RoundPlan(number, voters, self.config.fuse, self.config.filters)
+
+    def skipped(self) -> dict[str, Skipped]:
+        """Shard -> images that the duplicate settings leave out of every round, with rule, distance and threshold."""
+        from stages.ingest.duplicates import dropped_keys
+
+        gone = dropped_keys(self.store, self.config.ingest.duplicates)
+        if not gone:
+            return {}
+        by_shard: dict[str, dict[str, tuple[str, float | None, float | None]]] = {}
+        for shard, row in Corpus(self.store).image_rows():
+            if row.key in gone:
+                rule, _, distance = gone[row.key]
+                limit = float(self.config.ingest.duplicates.distance) if rule == "near_duplicate" else None
+                by_shard.setdefault(shard, {})[row.key] = (rule, float(distance), limit)
+        return dict(by_shard)
+
+
+def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
+    """`fld run`."""
+    with _opened(corpus, source, assignments) as session:
+        _ingest(session, images)
+        _annotate(session, retry_quarantined=False)
+        _write(session, 0)
+    console.print(f"Look at one: [bold]fld show {corpus} KEY[/]   all of it: [bold]fld status {corpus}[/]")
+
+
+def ingest(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
+    """`fld ingest`."""
+    with _opened(corpus, source, assignments) as session:
+        _ingest(session, images)
+
+
+def annotate(corpus: str, source: str | None, assignments: list[str], *, retry_quarantined: bool) -> None:
+    """`fld annotate`."""
+    with _opened(corpus, source, assignments) as session:
+        _annotate(session, retry_quarantined=retry_quarantined)
+
+
+def refilter_round(corpus: str, number: int, source: str | None, assignments: list[str], *, dry_run: bool) -> None:
+    """`fld filter`."""
+    if not dry_run:
+        with _opened(corpus, source, assignments) as session:
+            _write(session, number)
+        return
+    store = open_store(corpus)
+    session = Session(corpus, store, load(source, assignments, store))
+    before = tally_round(store, number)[1]
+    console.print(_compared(before, preview(store, session.plan(number), session.skipped(), _processes())))
+    console.print("Dry run: nothing was written.")
+
+
+def repair_units(corpus: str, retire: Callable[[], object]) -> None:
+    """`fld verify --repair`: withdraw the damaged units, then run what is missing. No sources are needed: the plan of
+    the ingest knows where the images came from."""
+    with _opened(corpus, None, []) as session:
+        retire()
+        numbers = Corpus(session.store).rounds()
+        _ingest(session, [])
+        _annotate(session, retry_quarantined=False)
+        for number in numbers:
+            _write(session, number)
+
+
+@contextmanager
+def _opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator[Session]:
+    from engine.lock import locked
+    from shards.store import remove_leftovers
+
+    store = open_store(corpus)
+    config = load(source, assignments, store)
+    with locked(store):
+        remove_leftovers(store)
+        save(config, store)
+        yield Session(corpus, store, config)
+
+
+def _ingest(session: Session, images: list[str]) -> None:
+    from stages.ingest.ingest import ingest as ingest_images
+
+    report = ingest_images(session.store, images, session.config.ingest)
+    console.print(
+        f"ingest: {report.planned:,} images = {report.kept:,} kept + {report.failed:,} failed;"
+        f" {report.new:,} new, {report.repeated:,} known, {report.written:,} shards written"
+    )
+    for line in (*report.failure_lines(), *report.warnings):
+        console.print(f"  {line}", markup=False)
+    if report.duplicates:
+        found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.duplicates.items()))
+        console.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")
+
+
+def _annotate(session: Session, *, retry_quarantined: bool) -> None:
+    from engine.annotate import annotate as annotate_columns
+
+    skip = {key: rule for shard in session.skipped().values() for key, (rule, _, _) in shard.items()}
+    report = annotate_columns(
+        session.store,
+        columns(session.config.annotators),
+        skip,
+        session.config.engine,
+        open_reporter(session.store),
+        retry_quarantined=retry_quarantined,
+    )
+    console.print(f"annotate: {report.units_run:,} units run in {report.seconds:.0f} s")
+    if report.quarantined:
+        console.print(f"  {len(report.quarantined):,} images quarantined: `fld status {session.corpus}` says why")
+
+
+def _write(session: Session, number: int) -> None:
+    before = tally_round(session.store, number)[1]
+    done = refilter(session.store, session.plan(number), session.skipped(), _processes())
+    console.print(_compared(before, done.tally))
+    console.print(
+        f"{round_folder(number)}: {_images(done.images)}; {done.written} shards written, {done.unchanged} up to date"
+    )
+
+
+def _processes() -> int:
+    return os.cpu_count() or 1
+
+
+def _images(counts: Counts) -> str:
+    return f"{counts.read:,} images read = {counts.kept:,} kept + {counts.dropped:,} dropped + {counts.failed:,} failed"
+
+
+def _compared(before: Tally, after: Tally) -> Table:
+    """One line per type and outcome; `before` is empty for a round that is written for the first time."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("annotation", "outcome"):
+        table.add_column(heading)
+    for heading in (*(("before",) if before else ()), "now", *(("change",) if before else ())):
+        table.add_column(heading, justify="right")
+    for type_, outcome in sorted(set(before) | set(after), key=lambda entry: (entry[0], entry[1] != KEPT, entry[1])):
+        old, new = before[type_, outcome], after[type_, outcome]
+        label = outcome if outcome == KEPT else f"dropped: {outcome}"
+        cells = [f"{old:,}", f"{new:,}", f"{new - old:+,}" if new != old else ""] if before else [f"{new:,}"]
+        table.add_row(type_, label, *cells)
+    return table

@@ -1,0 +1,79 @@
+"""`fld status`: what is done, what is missing, what failed and why. Reads manifests, and rows where some failed."""
+
+import sys
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.config import load
+from engine.config_text import ConfigError
+from engine.plan import columns
+from engine.refilter import KEPT, tally_round
+from shards import commit
+from shards.commit import Manifest
+from shards.images import read_image_rows
+from shards.layout import IMAGES, raw_folder
+from shards.raw import read_raw
+from shards.reader import Corpus
+from shards.store import Store, open_store
+
+console = Console(file=sys.stdout, highlight=False)
+FAILURES_SHOWN = 20
+
+
+def status(corpus: str) -> None:
+    """Print the state of a corpus. Raises ConfigError if nothing was ingested yet."""
+    store = open_store(corpus)
+    images = commit.committed(store, IMAGES)
+    if not images:
+        raise ConfigError(f"{corpus} holds no image shards: `fld ingest IMAGES {corpus}` or `fld run` fills it")
+    failures: Counter[tuple[str, str]] = Counter()
+    failures.update(("ingest", reason) for reason in _failed_images(store, images))
+    table = Table("column", "shards", "images", "failed", box=None, pad_edge=False)
+    table.add_row("images", _share(images, images), *_images(images))
+    for column in columns(load(None, [], store).annotators):
+        done = commit.committed(store, raw_folder(column.name, column.fingerprint))
+        table.add_row(f"{column.name}-{column.fingerprint}", _share(done, images), *_images(done))
+        failures.update((column.name, reason) for reason in _failed_rows(store, column.name, column.fingerprint, done))
+    console.print(table)
+    for number in Corpus(store).rounds():
+        counts, tally = tally_round(store, number)
+        console.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
+        kinds = sorted({kind for kind, _ in tally} - {"image"})
+        kept = ", ".join(
+            f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
+        )
+        console.print(f"  annotations kept: {kept}")
+    _print_failures(failures, corpus)
+
+
+def _failed_images(store: Store, images: dict[str, Manifest]) -> list[str]:
+    rows = [row for shard, done in images.items() if done.counts.failed for row in read_image_rows(store, shard)]
+    return [f"{row.stage}: {row.error}" for row in rows if row.status == "failed"]
+
+
+def _failed_rows(store: Store, name: str, fingerprint: str, done: dict[str, Manifest]) -> list[str]:
+    rows = [row for shard, m in done.items() if m.counts.failed for row in read_raw(store, name, fingerprint, shard)]
+    return [row.error for row in rows if row.status == "failed"]
+
+
+def _share(done: dict[str, Manifest], images: dict[str, Manifest]) -> str:
+    return f"{len(done.keys() & images.keys())}/{len(images)}"
+
+
+def _images(done: dict[str, Manifest]) -> tuple[str, str]:
+    return f"{sum(m.counts.kept for m in done.values()):,}", f"{sum(m.counts.failed for m in done.values()):,}"
+
+
+def _print_failures(failures: Counter[tuple[str, str]], corpus: str) -> None:
+    if not failures:
+        return
+    table = Table("failed", "where", "why", box=None, pad_edge=False)
+    for (where, why), count in failures.most_common(FAILURES_SHOWN):
+        table.add_row(f"{count:,}", where, why)
+    console.print(table)
+    if len(failures) > FAILURES_SHOWN:
+        console.print(f"... and {len(failures) - FAILURES_SHOWN} more reasons")
+    if any(where != "ingest" for where, _ in failures):
+        console.print(f"`fld annotate {corpus} --retry-quarantined` runs only the failed ones again")
