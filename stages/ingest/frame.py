@@ -1,0 +1,125 @@
+"""Given annotations into the frame of the corpus: pixels of the oriented image.
+
+Annotation files disagree on whether x and y count stored pixels or pixels as a viewer shows them, after the EXIF
+orientation. COCO itself was made from files without orientation, its tools (pycocotools, torchvision) read stored
+pixels; labelling tools that run in a browser write shown pixels. `given_frame: auto` looks at the image size in the
+annotation file: if it fits only one of the two, that one it is; if it fits both (no orientation, a square, a flip or a
+half turn) or is missing, `stored` is assumed.
+
+A size that fits neither means that the boxes were drawn on another picture, most often a resized one: the image fails
+(`size_mismatch`) rather than getting boxes in the wrong places.
+"""
+
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from shards.finding import Box, Finding, Quad, Ring
+
+Point = Callable[[float, float], tuple[float, float]]
+
+MIRRORED = frozenset({2, 4, 5, 7})
+"""EXIF orientations that turn clockwise into counter-clockwise."""
+
+
+class FrameError(ValueError):
+    """Given annotations that do not belong to this picture."""
+
+
+def place_given(
+    given: list[Finding],
+    given_wh: tuple[int, int] | None,
+    normalised: bool,
+    stored_wh: tuple[int, int],
+    orientation: int,
+    frame: str,
+) -> tuple[list[Finding], int]:
+    """The findings in pixels of the oriented image, clipped to it, and how many boxes had no area left there.
+
+    frame: IngestSettings.given_frame. Raises FrameError when `given_wh` is the size of another picture."""
+    if not given:
+        return [], 0
+    stored = _is_stored(given_wh, stored_wh, orientation, frame)
+    oriented_wh = (stored_wh[1], stored_wh[0]) if orientation > 4 else stored_wh
+    scale_wh = (stored_wh if stored else oriented_wh) if normalised else (1, 1)
+    turn = _turn(orientation if stored else 1, stored_wh, scale_wh)
+    mirrored = stored and orientation in MIRRORED
+    placed = [_placed(finding, turn, mirrored, oriented_wh) for finding in given]
+    kept = [finding for finding in placed if finding is not None]
+    return kept, len(given) - len(kept)
+
+
+def _is_stored(given_wh: tuple[int, int] | None, stored_wh: tuple[int, int], orientation: int, frame: str) -> bool:
+    oriented_wh = (stored_wh[1], stored_wh[0]) if orientation > 4 else stored_wh
+    fits = {"stored": given_wh in (None, stored_wh), "oriented": given_wh in (None, oriented_wh)}
+    wanted = [frame] if frame != "auto" else ["stored", "oriented"]
+    for candidate in wanted:
+        if fits[candidate]:
+            return candidate == "stored"
+    assert given_wh is not None
+    raise FrameError(
+        f"size_mismatch: annotations are for {given_wh[0]}x{given_wh[1]}, the image is"
+        f" {stored_wh[0]}x{stored_wh[1]} stored and {oriented_wh[0]}x{oriented_wh[1]} oriented"
+        f" (given_frame: {frame})"
+    )
+
+
+def _turn(orientation: int, stored_wh: tuple[int, int], scale_wh: tuple[int, int]) -> Point:
+    """Stored point, in pixels or fractions of scale_wh, to oriented pixels; x and y count from pixel edges, so the
+    right edge W lands on the edge 0."""
+    width, height = stored_wh
+    across, down = scale_wh
+    turns: dict[int, Point] = {
+        1: lambda x, y: (x, y),
+        2: lambda x, y: (width - x, y),
+        3: lambda x, y: (width - x, height - y),
+        4: lambda x, y: (x, height - y),
+        5: lambda x, y: (y, x),
+        6: lambda x, y: (height - y, x),
+        7: lambda x, y: (height - y, width - x),
+        8: lambda x, y: (y, width - x),
+    }
+    turn = turns[orientation]
+    return lambda x, y: turn(x * across, y * down)
+
+
+def _placed(finding: Finding, turn: Point, mirrored: bool, size_wh: tuple[int, int]) -> Finding | None:
+    """None for a box without area inside the image."""
+    if finding.box is None:
+        return finding
+    box = _clipped(_turned_box(finding.box, turn), size_wh)
+    if box[2] - box[0] <= 0 or box[3] - box[1] <= 0:
+        return None
+    quad = None if finding.quad is None else _turned_quad(finding.quad, turn, mirrored)
+    polygons = finding.polygons and [_turned_ring(ring, turn, mirrored, size_wh) for ring in finding.polygons]
+    return msgspec.structs.replace(finding, box=box, quad=quad, polygons=polygons)
+
+
+def _turned_box(box: Box, turn: Point) -> Box:
+    xs, ys = zip(turn(box[0], box[1]), turn(box[2], box[3]), strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _turned_quad(quad: Quad, turn: Point, mirrored: bool) -> Quad:
+    """A turned text keeps its own top left; a mirrored one is read from the other side to stay clockwise."""
+    corners = [turn(quad[i], quad[i + 1]) for i in range(0, 8, 2)]
+    if mirrored:
+        corners = [corners[1], corners[0], corners[3], corners[2]]
+    return cast(Quad, tuple(value for corner in corners for value in corner))
+
+
+def _turned_ring(ring: Ring, turn: Point, mirrored: bool, size_wh: tuple[int, int]) -> Ring:
+    points = [turn(ring[i], ring[i + 1]) for i in range(0, len(ring) - 1, 2)]
+    inside = [(min(max(x, 0.0), size_wh[0]), min(max(y, 0.0), size_wh[1])) for x, y in points]
+    return [value for point in (reversed(inside) if mirrored else inside) for value in point]
+
+
+def _clipped(box: Box, size_wh: tuple[int, int]) -> Box:
+    width, height = size_wh
+    return (
+        min(max(box[0], 0.0), width),
+        min(max(box[1], 0.0), height),
+        min(max(box[2], 0.0), width),
+        min(max(box[3], 0.0), height),
+    )

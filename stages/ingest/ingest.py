@@ -1,0 +1,213 @@
+"""Images into the corpus: the door of this package.
+
+Comes in: a store, sources, settings. Goes out: `images/plan`, `images/000000.tar` and `.parquet`, ...,
+`images/duplicates`, and a report. Each shard is committed on its own: killed at any moment and started again, ingest
+goes on with the first shard that is missing, and the bytes are those of an uninterrupted run, whatever the number of
+workers.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+from shards import commit
+from shards.commit import Manifest
+from shards.images import ImageRow, read_image, read_image_rows, write_images
+from shards.layout import IMAGES
+from shards.store import Store
+from stages.ingest.duplicates import update_duplicates
+from stages.ingest.entry import Entry, SourceError
+from stages.ingest.examine import Examined, examine
+from stages.ingest.fetch import Fetcher
+from stages.ingest.keys import assign_keys
+from stages.ingest.locations import suffix
+from stages.ingest.plan import Plan, PlanError, extend_plan, read_plan
+from stages.ingest.report import FailureTally, IngestBudgetError, IngestReport
+from stages.ingest.settings import IngestSettings
+from stages.ingest.sources import read_sources
+
+OnShard = Callable[[str, Manifest], None]
+"""Called after a shard is committed, with its name and manifest; for progress."""
+
+
+def ingest(
+    store: Store,
+    sources: list[str],
+    settings: IngestSettings,
+    *,
+    retry_failed: bool = False,
+    on_shard: OnShard | None = None,
+    fetcher: Fetcher | None = None,
+) -> IngestReport:
+    """Plan the images of `sources` that the corpus lacks, write every planned shard that is missing, compare images.
+
+    sources may be empty for a corpus that has a plan: then only what is missing is written. retry_failed: shards with
+    failed images, or written under other limits, are written again; only failed images are fetched again.
+
+    Raises SourceError, DuplicateKeyError or PlanError before any shard is written, IngestBudgetError after all are.
+    """
+    fetcher = fetcher or Fetcher(settings.fetch)
+    run = _Run(store, settings, fetcher)
+    plan = _plan(run, sources)
+    committed = _written(store, plan, settings, retry_failed)
+    for shard, entries in plan.shards().items():
+        manifest = committed.get(shard)
+        if manifest is None or (retry_failed and _outdated(manifest, settings)):
+            manifest = run.write(shard, entries, recover=manifest is not None)
+            if on_shard is not None:
+                on_shard(shard, manifest)
+    return run.report(plan)
+
+
+@dataclass(eq=False)
+class _Run:
+    """One call of `ingest`: what it reads with, and what it counts on the way."""
+
+    store: Store
+    settings: IngestSettings
+    fetcher: Fetcher
+    new: int = 0
+    written: int = 0
+    repeated: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    mislabelled: Counter[str] = field(default_factory=Counter)
+
+    def write(self, shard: str, entries: list[Entry], recover: bool) -> Manifest:
+        """Fetch and check the images of a shard and commit it. recover: take the bytes of good images from the shard
+        as it is now; its tar stays readable until the new one replaces it."""
+        rows = read_image_rows(self.store, shard) if recover else []
+        samples = self._examined(shard, entries, {row.key: row for row in rows if row.status == "ok"})
+        manifest = write_images(self.store, shard, samples, outcome_settings(self.settings))
+        self.written += manifest.counts.read
+        return manifest
+
+    def report(self, plan: Plan) -> IngestReport:
+        """Counts over the whole corpus. Raises IngestBudgetError when too much of it failed."""
+        manifests = commit.committed(self.store, IMAGES)
+        duplicates = update_duplicates(self.store, self.settings.duplicates)
+        tally = FailureTally()
+        for shard, manifest in manifests.items():
+            if manifest.counts.failed:
+                for row in read_image_rows(self.store, shard):
+                    if row.status == "failed":
+                        tally.add(row)
+        report = IngestReport(
+            planned=sum(len(part) for part in plan.parts.values()),
+            kept=sum(manifest.counts.kept for manifest in manifests.values()),
+            failed=sum(manifest.counts.failed for manifest in manifests.values()),
+            new=self.new,
+            written=self.written,
+            repeated=self.repeated,
+            failures=dict(tally.counts),
+            first_failed=tally.first,
+            duplicates=dict(Counter(found.kind for found in duplicates)),
+            warnings=self._warnings(),
+        )
+        if report.failed > self.settings.failure_budget * report.planned:
+            raise IngestBudgetError(report, self.settings.failure_budget)
+        return report
+
+    def _examined(
+        self, shard: str, entries: list[Entry], kept: dict[str, ImageRow]
+    ) -> Iterator[tuple[ImageRow, bytes | None]]:
+        jobs = (partial(self._examine, shard, entry, kept.get(entry.key)) for entry in entries)
+        for entry, examined in zip(entries, in_order(jobs, self.settings.workers), strict=True):
+            self._note(entry, examined)
+            yield examined.row, examined.data
+
+    def _examine(self, shard: str, entry: Entry, row: ImageRow | None) -> Examined:
+        known = None if row is None else read_image(self.store, shard, row)
+        return examine(entry, self.settings, self.fetcher, known)
+
+    def _note(self, entry: Entry, examined: Examined) -> None:
+        if examined.outside:
+            self.skipped["given box outside its image"] += examined.outside
+        name = suffix(entry.uri)
+        if examined.row.status == "ok" and name and _FAMILY.get(name, name) != f".{examined.row.ext}":
+            self.mislabelled[f"{name} that is {examined.row.ext}"] += 1
+
+    def _warnings(self) -> list[str]:
+        lines = [f"left out: {count} x {what}" for what, count in sorted(self.skipped.items())]
+        lines += [
+            f"mislabelled, kept as what it is: {count} x {what}" for what, count in sorted(self.mislabelled.items())
+        ]
+        if self.repeated:
+            lines.append(f"named more than once, taken once: {self.repeated}")
+        return lines
+
+
+_FAMILY = {
+    ending: f".{ext}"
+    for ext, endings in {
+        "jpg": (".jpeg", ".jpe", ".jfif", ".mpo"),
+        "png": (".apng",),
+        "bmp": (".dib",),
+        "tif": (".tiff",),
+        "ppm": (".pgm", ".pbm", ".pnm"),
+        "jp2": (".j2k",),
+    }.items()
+    for ending in endings
+}
+"""Suffix -> the one that ingest writes for the same format."""
+
+
+def outcome_settings(settings: IngestSettings) -> str:
+    """The settings that decide what a row says; stored as the fingerprint of image shards, and meant to be read."""
+    limits = settings.limits
+    return (
+        f"max_pixels={limits.max_pixels} min_side={limits.min_side} max_bytes={limits.max_bytes}"
+        f" given_frame={settings.given_frame}"
+    )
+
+
+def _outdated(manifest: Manifest, settings: IngestSettings) -> bool:
+    return manifest.counts.failed > 0 or manifest.fingerprint != outcome_settings(settings)
+
+
+def in_order(jobs: Iterator[Callable[[], Examined]], workers: int) -> Iterator[Examined]:
+    """Results in the order of the jobs; at most two jobs per worker are started ahead, which bounds the memory."""
+    with ThreadPoolExecutor(workers, thread_name_prefix="ingest") as pool:
+        ahead: deque[Future[Examined]] = deque()
+        try:
+            for job in jobs:
+                ahead.append(pool.submit(job))
+                if len(ahead) >= 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _plan(run: _Run, sources: list[str]) -> Plan:
+    plan = read_plan(run.store, run.settings.shard_size)
+    if not sources and plan.parts:
+        return plan
+    taken = {key: entry.place for key, entry in plan.entries().items()}
+    found = read_sources(sources, run.settings, run.fetcher.read_list, run.skipped)
+    wanted, run.repeated = assign_keys(found, run.settings, taken)
+    if not wanted and not plan.parts:
+        left_out = "; ".join(f"{count} x {what}" for what, count in sorted(run.skipped.items()))
+        raise SourceError(f"no image in {', '.join(sources)}" + (f" (left out: {left_out})" if left_out else ""))
+    extended = extend_plan(run.store, plan, wanted)
+    run.new = len(extended.entries()) - len(taken)
+    return extended
+
+
+def _written(store: Store, plan: Plan, settings: IngestSettings, retry_failed: bool) -> dict[str, Manifest]:
+    """Committed image shards. Raises PlanError for shards without a plan or written under other limits."""
+    committed = commit.committed(store, IMAGES)
+    unplanned = sorted(committed.keys() - plan.shards().keys())
+    if unplanned:
+        raise PlanError(f"shard {unplanned[0]} is not in the plan, which may be damaged: ingest its sources again")
+    wanted = outcome_settings(settings)
+    for shard, manifest in committed.items():
+        if manifest.fingerprint != wanted and not retry_failed:
+            raise PlanError(
+                f"shard {shard} was written with other ingest settings: was {manifest.fingerprint}, now {wanted}:"
+                " put the old values back, retry the failed images with the new ones, or start a new corpus"
+            )
+    return committed

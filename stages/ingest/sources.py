@@ -1,0 +1,107 @@
+"""From what the user typed to entries: tells lists, folders, tars and annotation files apart.
+
+Comes in: sources such as ["photos/", "list.csv", "shards/{000..009}.tar", "s3://bucket/more/*.jpg"]. Goes out: their
+entries in that order. Nothing but lists, tar headers and folders is read here; images are read when their shard is
+written.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from stages.ingest.coco import read_coco
+from stages.ingest.entry import Entry, SourceError
+from stages.ingest.lists import LIST_SUFFIXES, read_list, unzipped
+from stages.ingest.locations import (
+    absolute,
+    expand_pattern,
+    files_below,
+    is_folder,
+    is_http,
+    is_url,
+    join,
+    looks_like_image,
+    parent,
+    suffix,
+)
+from stages.ingest.openimages import class_names, is_open_images, read_open_images
+from stages.ingest.settings import IngestSettings
+from stages.ingest.tars import read_tar
+
+Read = Callable[[str], bytes]
+"""Content of a list or annotation file by location (stages/ingest/fetch.py)."""
+
+
+def read_sources(sources: list[str], settings: IngestSettings, read: Read, skipped: Counter[str]) -> Iterator[Entry]:
+    """Entries of all sources. Files and annotations that are left out are counted in `skipped` by reason.
+
+    Raises SourceError for a source that is missing, or is not what `settings.format` says."""
+    if not sources:
+        raise SourceError("no source given: name image files, folders, lists, tars or annotation files")
+    for source in sources:
+        for uri in expand_pattern(source):
+            yield from _read_one(uri, settings, read, skipped)
+
+
+def _read_one(uri: str, settings: IngestSettings, read: Read, skipped: Counter[str]) -> Iterator[Entry]:
+    location = absolute(uri)
+    kind = settings.format if settings.format != "auto" else _kind(uri, location)
+    if kind == "folder":
+        yield from _folder(uri, location, skipped)
+    elif kind == "webdataset":
+        yield from read_tar(uri, location)
+    elif kind == "image":
+        yield Entry(uri=uri, location=location, name=_name(uri))
+    else:
+        yield from _file(location, kind, settings, read, skipped)
+
+
+def _kind(uri: str, location: str) -> str:
+    """What a source is, by its name, and for folders by asking."""
+    ending = suffix(location.removesuffix(".gz"))
+    if ending == ".tar":
+        return "webdataset"
+    if ending in LIST_SUFFIXES or ending == ".json":
+        return "list"
+    if ending and looks_like_image(location):
+        return "image"
+    if is_folder(location):
+        return "folder"
+    if is_http(location) or looks_like_image(location):
+        return "image"
+    raise SourceError(
+        f"source {uri}: neither an image, a folder nor a list (.txt .csv .tsv .jsonl .json .parquet .tar), or missing:"
+        " check the path, or say what it is with ingest.format"
+    )
+
+
+def _file(location: str, kind: str, settings: IngestSettings, read: Read, skipped: Counter[str]) -> Iterator[Entry]:
+    data, ending = unzipped(location, read(location))
+    if kind in ("coco", "objects365") or (kind == "list" and ending == ".json" and data.lstrip()[:1] == b"{"):
+        return read_coco(location, data, settings.root, skipped)
+    if kind == "openimages" or (kind == "list" and ending == ".csv" and is_open_images(data)):
+        return read_open_images(location, data, _class_names(location, settings, read), settings.root, skipped)
+    return read_list(location, data, settings.columns, settings.root, ending)
+
+
+def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[str, str] | None:
+    if settings.class_descriptions is not None:
+        return class_names(read(absolute(settings.class_descriptions)))
+    folder = parent(location)
+    if is_http(folder) or not is_folder(folder):
+        return None
+    beside = [name for name in files_below(folder) if "/" not in name]
+    found = [name for name in beside if "class-descriptions" in name and name.endswith(".csv")]
+    return class_names(read(join(folder, found[0]))) if found else None
+
+
+def _folder(uri: str, location: str, skipped: Counter[str]) -> Iterator[Entry]:
+    for name in files_below(location):
+        if looks_like_image(join(location, name)):
+            yield Entry(uri=f"{uri.rstrip('/')}/{name}", location=join(location, name), name=name)
+        else:
+            skipped[f"file that is no image by its name ({suffix(name) or 'no suffix'})"] += 1
+
+
+def _name(uri: str) -> str:
+    """Path for the key of a single file: its own name, and for URLs the whole path with the host."""
+    return uri.partition("://")[2].partition("?")[0] if is_url(uri) else uri.rstrip("/").rpartition("/")[2]
