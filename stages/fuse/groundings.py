@@ -1,20 +1,17 @@
 """Grounded phrases of the kept texts.
 
-Comes in: `phrase` statements. First `keep_phrases` judges each alone (is its text kept, do its span and box hold, the
-phrase filters), so that the survivors can vote for regions. Then `build_groundings` gathers those of one span and
-ties their boxes to regions:
+Comes in: `phrase` statements. First `keep_phrases` judges them (is the text kept, do span and box hold, the phrase
+filters), so that the survivors can vote for regions. Then `build_groundings` gathers those of one span and ties their
+boxes to regions:
 
     grounder/0  "a dog" (0, 5)  box on region r0   ->  Grounding t0 (0, 5) "a dog", boxes: r0
     grounder/1  "it"                               ->  dropped by the black-list
 
-A phrase in several places is one grounding with several boxes; two grounders' boxes of the same place are one box,
-the better one.
+A phrase in several places is one grounding with several boxes; two grounders' boxes of one place are one box, the
+better one (rule phrase.box_nms).
 """
 
-from dataclasses import dataclass, field
-
-from filters.phrase import PhraseSettings, judge_phrase
-
+from filters.phrase import PhraseSettings, judge_phrase, judge_phrase_boxes
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import Box, Span
 from shards.record import GroundedBox, Grounding, Region, Text
@@ -28,15 +25,6 @@ _TEXT_DROPPED = dropped("fuse.text_dropped")
 _SPAN = dropped("fuse.span_mismatch")
 _NOWHERE = dropped("fuse.not_found")
 _NO_AREA = dropped("fuse.no_area")
-_DUPLICATE_BOX = dropped("fuse.duplicate_box")
-
-
-@dataclass(eq=False)
-class _Places:
-    """What was said about one span of one text."""
-
-    text: Text
-    statements: list[Statement] = field(default_factory=list)
 
 
 def keep_phrases(
@@ -48,14 +36,21 @@ def keep_phrases(
     ledger: Ledger,
 ) -> list[Statement]:
     """The statements that hold and pass the filters; the ledger hears of the others. `texts`: kept, by reference."""
-    kept = []
+    sound = []
     for each in stated:
-        verdict = _judged(each, texts, size_wh, fuse, filters, ledger)
+        verdict = _judged(each, texts, fuse, filters, ledger)
         if verdict.kept:
-            kept.append(each)
+            sound.append(each)
         else:
             ledger.drop(each, verdict)
-    return kept
+    kept: set[str] = set()
+    for places in _by_phrase(sound).values():
+        for each, verdict in zip(places, _judge_places(places, size_wh, filters), strict=True):
+            if verdict.kept or _is_safe(each, fuse):
+                kept.add(each.source.ref)
+            else:
+                ledger.drop(each, verdict)
+    return [each for each in sound if each.source.ref in kept]
 
 
 def build_groundings(
@@ -66,34 +61,24 @@ def build_groundings(
     fuse: FuseSettings,
     ledger: Ledger,
 ) -> tuple[list[Grounding], dict[str, list[Statement]]]:
-    """Groundings in the order of texts and spans, and the late votes: region id -> statements that lie on it."""
-    places: dict[tuple[str, Span], _Places] = {}
-    for each in phrases:
-        text = texts[each.finding.about]
-        places.setdefault((text.id, _span(each)), _Places(text)).statements.append(each)
-    order = {text.id: index for index, text in enumerate(texts.values())}
+    """Groundings g0, g1, ... in the order of texts and spans, and the late votes: region id -> statements on it."""
+    order = {ref: index for index, ref in enumerate(texts)}
     groundings: list[Grounding] = []
     votes: dict[str, list[Statement]] = {}
-    for (text_id, span), place in sorted(places.items(), key=lambda entry: (order[entry[0][0]], entry[0][1])):
-        boxes = []
-        for each in _distinct(place.statements, fuse, ledger):
-            box = _grounded(each, regions, about, fuse, ledger, f"g{len(groundings)}")
-            boxes.append(box)
+    places = sorted(_by_phrase(phrases).items(), key=lambda entry: (order[entry[0][0]], entry[0][1]))
+    for (ref, span), stated in places:
+        boxes = [_grounded(each, regions, about, fuse, ledger, f"g{len(groundings)}") for each in _ranked(stated)]
+        for each, box in zip(_ranked(stated), boxes, strict=True):
             if box.region_id is not None:
                 votes.setdefault(box.region_id, []).append(each)
-        scores = [each.finding.phrase_score for each in place.statements if each.finding.phrase_score is not None]
-        phrase = place.text.text[span[0] : span[1]]
-        groundings.append(Grounding(text_id, span, phrase, max(scores, default=None), boxes))
+        scores = [each.finding.phrase_score for each in stated if each.finding.phrase_score is not None]
+        phrase = stated[0].finding.text
+        groundings.append(Grounding(texts[ref].id, span, phrase, max(scores, default=None), boxes))
     return groundings, votes
 
 
 def _judged(
-    each: Statement,
-    texts: dict[str, Text],
-    size_wh: tuple[int, int],
-    fuse: FuseSettings,
-    filters: PhraseSettings,
-    ledger: Ledger,
+    each: Statement, texts: dict[str, Text], fuse: FuseSettings, filters: PhraseSettings, ledger: Ledger
 ) -> Verdict:
     finding = each.finding
     text = texts.get(finding.about)
@@ -102,24 +87,32 @@ def _judged(
     start, end = _span(each)
     if not finding.text or text.text[start:end] != finding.text:
         return _SPAN
-    if finding.box is None:
-        return _NOWHERE
     if each.box is None:
-        return _NO_AREA
-    if each.given and fuse.given == "keep":
-        return KEPT
-    return judge_phrase(finding.text, finding.phrase_score, each.box, finding.score, *size_wh, filters)
+        return _NO_AREA if finding.box else _NOWHERE
+    return KEPT if _is_safe(each, fuse) else judge_phrase(finding.text, finding.phrase_score, filters)
 
 
-def _distinct(stated: list[Statement], fuse: FuseSettings, ledger: Ledger) -> list[Statement]:
-    """The best of every place: a human's box first, then the highest score."""
-    chosen: list[Statement] = []
-    for each in sorted(stated, key=lambda each: (not each.given, -(each.finding.score or 0.0))):
-        if any(iou(_box(each), _box(other)) >= fuse.phrase_box_iou for other in chosen):
-            ledger.drop(each, _DUPLICATE_BOX)
-        else:
-            chosen.append(each)
-    return chosen
+def _judge_places(places: list[Statement], size_wh: tuple[int, int], filters: PhraseSettings) -> list[Verdict]:
+    return judge_phrase_boxes(
+        [_box(each) for each in places], [each.finding.score for each in places], *size_wh, filters
+    )
+
+
+def _is_safe(each: Statement, fuse: FuseSettings) -> bool:
+    """A human's, which the settings let pass."""
+    return each.given and fuse.given == "keep"
+
+
+def _by_phrase(stated: list[Statement]) -> dict[tuple[str, Span], list[Statement]]:
+    found: dict[tuple[str, Span], list[Statement]] = {}
+    for each in stated:
+        found.setdefault((each.finding.about, _span(each)), []).append(each)
+    return found
+
+
+def _ranked(stated: list[Statement]) -> list[Statement]:
+    """A human's first, then by falling box score."""
+    return sorted(stated, key=lambda each: (not each.given, -(each.finding.score or 0.0)))
 
 
 def _grounded(

@@ -12,14 +12,13 @@ order of the steps, each in a file of its own:
     7. groundings tied to regions                                                            groundings.py
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from filters.region import judge_score
 from msgspec.structs import replace
 
 from filters.parser import ParsedText
+from filters.region import judge_score
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import SCORE_DECIMALS, Finding
@@ -38,7 +37,7 @@ from stages.fuse.words import fuse_words
 
 _NO_AREA = dropped("fuse.no_area")
 _NO_TEXT = dropped("fuse.no_text")
-_NOT_A_NUMBER = dropped("fuse.not_a_number")
+_NOT_A_SCORE = dropped("fuse.not_a_score")
 _NO_TARGET = dropped("fuse.no_target")
 _TARGET_DROPPED = dropped("fuse.target_dropped")
 
@@ -99,7 +98,7 @@ class _Image:
         self.rules = rules
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
-        self.stated = [each for each in stated if self._is_finite(each)]
+        self.stated = [each for each in stated if self._is_scored(each)]
         self.about: dict[str, list[Statement]] = {}
         for each in self.stated:
             if each.finding.about and each.finding.kind != "phrase":
@@ -137,7 +136,7 @@ class _Image:
     def _words(self) -> list[Draft]:
         fuse = self.rules.fuse
         clusters = fuse_words(self._confident("ocr"), fuse, self.rules.named("reader"))
-        return self._drafts(clusters, judge_words(clusters, fuse, self.rules.filters.region, self.size_wh))
+        return self._drafts(clusters, judge_words(clusters, fuse, self.rules.filters.ocr, self.size_wh))
 
     def _confident(self, kind: str) -> list[Statement]:
         """The statements of a kind that have an area and reach their annotator's confidence."""
@@ -154,9 +153,8 @@ class _Image:
         fuse, finding = self.rules.fuse, each.finding
         if each.given and fuse.given == "keep":
             return KEPT
-        score = fuse.missing_score if finding.score is None else finding.score
-        label = finding.text if finding.kind == "object" else ""
-        return judge_score(score, each.source.annotator, label, self.rules.filters.region)
+        filters = self.rules.filters.region if finding.kind == "object" else self.rules.filters.ocr
+        return judge_score(finding.score, each.source.annotator, finding.text, filters)
 
     def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
         drafts = []
@@ -196,11 +194,11 @@ class _Image:
     def _of(self, kind: str) -> list[Statement]:
         return [each for each in self.stated if each.finding.kind == kind]
 
-    def _is_finite(self, each: Statement) -> bool:
+    def _is_scored(self, each: Statement) -> bool:
         scores = (each.finding.score, each.finding.phrase_score)
-        if all(score is None or math.isfinite(score) for score in scores):
+        if all(score is None or 0.0 <= score <= 1.0 for score in scores):  # NaN is in no range
             return True
-        self.ledger.drop(each, _NOT_A_NUMBER)
+        self.ledger.drop(each, _NOT_A_SCORE)
         return False
 
 

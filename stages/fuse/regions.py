@@ -6,13 +6,16 @@ lies on a cluster is a *late vote*: it counts for consensus, and lifts a lone bo
 """
 
 import numpy as np
-from filters.region import RegionSettings, judge_regions
 
+from filters.region import RegionSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.geometry import iou
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import ConsensusRule, FuseSettings
+
+_ANY_SCORE = {"min_score": 0.0, "labels": {}, "annotators": {}}
+"""Raw scores were judged before fusion, each against its annotator's threshold; the fused one only ranks."""
 
 
 def judge_clusters(
@@ -37,7 +40,7 @@ def judge_words(
 ) -> list[Verdict]:
     """One verdict per cluster of text, judged apart from the objects: a sign's words lie in the sign's box."""
     verdicts = [judge_consensus(each, len(each.voters()), fuse.word_consensus, fuse) for each in clusters]
-    return _filtered(clusters, verdicts, ["" for _ in clusters], fuse, filters, size_wh)
+    return _filtered(clusters, verdicts, [cluster.label for cluster in clusters], fuse, filters, size_wh)
 
 
 def judge_consensus(cluster: Cluster, voters: int, rule: ConsensusRule, fuse: FuseSettings) -> Verdict:
@@ -72,7 +75,7 @@ def _filtered(
         np.array([clusters[index].score for index in kept], np.float32),
         [labels[index] for index in kept],
         *size_wh,
-        filters,
+        filters.model_copy(update=_ANY_SCORE),
     )
     out = list(verdicts)
     for index, verdict in zip(kept, judged, strict=True):

@@ -57,7 +57,6 @@ class FuseSettings(Settings):
         0.6, ge=0, le=1, description="and are one if 1 - edit distance / length of the longer text is at least this"
     )
     link_iou: float = Field(0.7, gt=0, lt=1, description="a phrase's box that overlaps a region this much is it")
-    phrase_box_iou: float = Field(0.9, gt=0, le=1, description="boxes of one phrase that overlap this much are one")
     given: Literal["keep", "filter"] = Field(
         "keep", description="keep: human boxes pass the region and phrase filters; filter: they are judged like others"
     )
