@@ -69,7 +69,9 @@ def annotate(
     for state in progress:
         state.failed = budgets[state.name].earlier
     backend = open_backend(store, settings, reporter)
-    scheduler = Scheduler(work, pools(columns), backend, settings, reporter, progress, budgets)
+    busy = {column.name for unfinished in work.todo.values() for column in unfinished}
+    needed = pools([column for column in columns if column.name in busy])
+    scheduler = Scheduler(work, needed, backend, settings, reporter, progress, budgets)
     reporter.begin(progress)
     try:
         scheduler.run()

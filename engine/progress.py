@@ -34,7 +34,8 @@ LIVE_EVERY_S = 0.25
 
 @dataclass
 class ColumnProgress:
-    """State of one column. images_done counts ok, failed and blocked ones; `already` of them were done before."""
+    """State of one column. images_done counts ok, failed and blocked ones; `already` of them were done before.
+    began: `time.monotonic()` of the first call of this run; starting actors and loading weights is not counted."""
 
     name: str
     shards_total: int
@@ -44,14 +45,17 @@ class ColumnProgress:
     already: int = 0
     failed: int = 0
     actors: int = 0
+    began: float | None = None
 
-    def rate(self, seconds: float) -> float:
+    def rate(self, now: float) -> float:
         """Images per second of this run."""
-        return (self.images_done - self.already) / seconds if seconds > 0 else 0.0
+        if self.began is None or now <= self.began:
+            return 0.0
+        return (self.images_done - self.already) / (now - self.began)
 
-    def left_s(self, seconds: float) -> float | None:
+    def left_s(self, now: float) -> float | None:
         """Seconds to the end at this pace; None while nothing is known."""
-        rate = self.rate(seconds)
+        rate = self.rate(now)
         return (self.images_total - self.images_done) / rate if rate > 0 else None
 
     @property
@@ -91,10 +95,10 @@ class Plain:
     def __init__(self, stream: TextIO, every_s: float = PLAIN_EVERY_S) -> None:
         self._stream = stream
         self._every_s = every_s
-        self._start = self._shown = time.monotonic()
+        self._shown = time.monotonic()
 
     def begin(self, columns: list[ColumnProgress]) -> None:
-        self._start = self._shown = time.monotonic()
+        self._shown = time.monotonic()
         self._write([column for column in columns if not column.finished])
 
     def update(self, columns: list[ColumnProgress]) -> None:
@@ -111,14 +115,14 @@ class Plain:
         self._write(columns)
 
     def _write(self, columns: list[ColumnProgress]) -> None:
-        seconds = time.monotonic() - self._start
+        now = time.monotonic()
         for column in columns:
-            left = column.left_s(seconds)
+            left = column.left_s(now)
             state = "done" if column.finished else "waiting" if left is None else f"{duration(left)} left"
             self._stream.write(
                 f"{column.name}: {column.shards_done}/{column.shards_total} shards,"
                 f" {column.images_done:,}/{column.images_total:,} images, {column.failed} failed,"
-                f" {column.rate(seconds):.1f} images/s, {column.actors} actors, {state}\n"
+                f" {column.rate(now):.1f} images/s, {column.actors} actors, {state}\n"
             )
         self._stream.flush()
 
@@ -130,10 +134,10 @@ class Live:
         from rich.live import Live as RichLive
 
         self._live = RichLive(console=console, auto_refresh=False, transient=False)
-        self._start = self._shown = time.monotonic()
+        self._shown = time.monotonic()
 
     def begin(self, columns: list[ColumnProgress]) -> None:
-        self._start = self._shown = time.monotonic()
+        self._shown = time.monotonic()
         self._live.start()
         self._draw(columns)
 
@@ -155,7 +159,7 @@ class Live:
         self._live.stop()
 
     def _draw(self, columns: list[ColumnProgress]) -> None:
-        self._live.update(table(columns, time.monotonic() - self._start), refresh=True)
+        self._live.update(table(columns, time.monotonic()), refresh=True)
 
 
 class Logged:
@@ -216,8 +220,8 @@ def open_reporter(store: Store, stream: TextIO = sys.stderr) -> Reporter:
     return Logged(Live(Console(file=stream)), store)
 
 
-def table(columns: list[ColumnProgress], seconds: float) -> "Table":
-    """The state of a run `seconds` after its start."""
+def table(columns: list[ColumnProgress], now: float) -> "Table":
+    """The state of a run at `now` (`time.monotonic()`)."""
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False)
@@ -225,13 +229,13 @@ def table(columns: list[ColumnProgress], seconds: float) -> "Table":
     for name in ("shards", "images", "failed", "images/s", "actors", "left"):
         drawn.add_column(name, justify="right")
     for column in columns:
-        left = column.left_s(seconds)
+        left = column.left_s(now)
         drawn.add_row(
             column.name,
             f"{column.shards_done}/{column.shards_total}",
             f"{column.images_done:,}/{column.images_total:,}",
             str(column.failed),
-            f"{column.rate(seconds):.1f}" if column.images_done > column.already else "",
+            f"{column.rate(now):.1f}" if column.images_done > column.already else "",
             str(column.actors) if column.actors else "",
             "done" if column.finished else duration(left) if left is not None else "",
         )

@@ -12,6 +12,7 @@ on timing.
 """
 
 import heapq
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -145,6 +146,8 @@ class Scheduler:
                 if not self._backend.submit(queue.call):
                     break
                 self._running[queue.call.id] = task
+                progress = self._progress[queue.call.column]
+                progress.began = progress.began or time.monotonic()
                 heapq.heappop(queue.heap)
                 queue.call = None
 
