@@ -5,6 +5,7 @@ that a shard written twice has equal bytes.
 """
 
 import os
+import stat
 import time
 from collections.abc import Callable
 
@@ -63,10 +64,12 @@ class Fetcher:
 
 def _read_file(path: str, max_bytes: int, offset: int, size: int) -> bytes:
     try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            raise FetchError("unreadable", "not a regular file")
+        if size < 0 and found.st_size > max_bytes:
+            raise _too_many(found.st_size, max_bytes)
         with open(path, "rb") as file:
-            length = os.fstat(file.fileno()).st_size
-            if size < 0 and length > max_bytes:
-                raise _too_many(length, max_bytes)
             file.seek(offset)
             data = file.read(size)
     except FileNotFoundError as error:

@@ -59,6 +59,7 @@ def assign_keys(
     if settings.duplicate_keys == "number":
         numbered = {(key.rpartition("~")[0] or key, place): key for key, place in taken.items() if "~" in key}
     for entry in entries:
+        _check_text(entry)
         key = own_key(entry, settings)
         if settings.duplicate_keys == "number":
             key = _numbered(key, entry.place, found, taken, numbered)
@@ -92,6 +93,14 @@ def _numbered(
     if number > 1:
         numbered[key, place] = candidate
     return candidate
+
+
+def _check_text(entry: Entry) -> None:
+    """Raise SourceError for a name with undecodable bytes: neither JSON nor parquet can hold it."""
+    try:
+        f"{entry.uri}{entry.location}{entry.key}".encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"the name of {entry.uri!r} must be valid Unicode: rename the file") from error
 
 
 def _place(entry: Entry | None) -> tuple[str, int] | None:

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from shards.finding import Finding
+from stages.ingest.decode import TURNS
+from stages.ingest.frame import FrameError, place_given
+
+WH = (40, 30)
+BOX = (4.0, 5.0, 14.0, 11.0)
+
+
+def an_object(box: tuple[float, float, float, float] = BOX) -> Finding:
+    left, top, right, bottom = box
+    ring = [left, top, right, top, right, bottom]
+    quad = (left, top, right, top, right, bottom, left, bottom)
+    return Finding(kind="object", text="dog", box=box, polygons=[ring], quad=quad)
+
+
+def shown_box(orientation: int) -> tuple[float, ...]:
+    """Where the marked pixels of the stored picture end up when Pillow turns it."""
+    from PIL import Image
+
+    stored = np.zeros((WH[1], WH[0]), np.uint8)
+    stored[int(BOX[1]) : int(BOX[3]), int(BOX[0]) : int(BOX[2])] = 1
+    image = Image.fromarray(stored)
+    shown = np.asarray(image.transpose(TURNS[orientation]) if orientation in TURNS else image)
+    ys, xs = np.nonzero(shown)
+    return (float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1))
+
+
+def area(ring: list[float]) -> float:
+    """Shoelace; positive is clockwise on screen."""
+    points = np.array(ring).reshape(-1, 2)
+    following = np.roll(points, -1, axis=0)
+    return float((points[:, 0] * following[:, 1] - following[:, 0] * points[:, 1]).sum() / 2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_stored_boxes_land_on_the_same_pixels(orientation: int) -> None:
+    [found], outside = place_given([an_object()], WH, False, WH, orientation, "stored")
+    assert found.box == shown_box(orientation)
+    assert outside == 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_rings_and_quads_stay_clockwise_and_inside_their_box(orientation: int) -> None:
+    [found], _ = place_given([an_object()], None, False, WH, orientation, "auto")
+    assert found.polygons is not None
+    assert found.quad is not None
+    assert area(found.polygons[0]) == pytest.approx(30)
+    assert area(list(found.quad)) == pytest.approx(60)
+    assert found.box == shown_box(orientation)
+
+
+def test_a_quarter_turn_keeps_the_first_corner_of_a_text() -> None:
+    [found], _ = place_given([an_object()], None, False, WH, 6, "stored")
+    assert found.quad is not None
+    assert found.quad[:2] == (30 - 5.0, 4.0)
+
+
+def test_auto_takes_the_frame_whose_size_fits() -> None:
+    shown = (5.0, 4.0, 11.0, 14.0)
+    [found], _ = place_given([an_object(shown)], (30, 40), False, WH, 6, "auto")
+    assert found.box == shown
+    [turned], _ = place_given([an_object()], WH, False, WH, 6, "auto")
+    assert turned.box == shown_box(6)
+
+
+def test_auto_means_stored_where_the_size_does_not_tell() -> None:
+    for given_wh in (None, WH):
+        [found], _ = place_given([an_object()], given_wh, False, WH, 3, "auto")
+        assert found.box == shown_box(3)
+
+
+def test_oriented_boxes_stay() -> None:
+    [found], _ = place_given([an_object()], None, False, WH, 8, "oriented")
+    assert found.box == BOX
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_fractions_become_pixels(orientation: int) -> None:
+    fractions = (BOX[0] / 40, BOX[1] / 30, BOX[2] / 40, BOX[3] / 30)
+    [found], _ = place_given([Finding(kind="object", box=fractions)], None, True, WH, orientation, "stored")
+    assert found.box == pytest.approx(shown_box(orientation))
+
+
+def test_fractions_of_the_shown_picture() -> None:
+    [found], _ = place_given([Finding(kind="object", box=(0, 0, 0.5, 0.25))], None, True, WH, 6, "oriented")
+    assert found.box == (0, 0, 15, 10)
+
+
+def test_boxes_are_clipped_and_empty_ones_counted() -> None:
+    outside = [an_object((-5.0, 10.0, 50.0, 20.0)), an_object((50.0, 1.0, 60.0, 2.0)), an_object((3.0, 3.0, 3.0, 9.0))]
+    found, lost = place_given(outside, None, False, WH, 1, "auto")
+    assert [finding.box for finding in found] == [(0.0, 10.0, 40.0, 20.0)]
+    assert lost == 2
+
+
+def test_texts_have_no_frame() -> None:
+    text = Finding(kind="text", text="a dog", granularity="brief")
+    assert place_given([text], None, False, WH, 6, "auto") == ([text], 0)
+
+
+@pytest.mark.parametrize(("given_wh", "frame"), [((80, 60), "auto"), ((30, 40), "stored"), ((40, 30), "oriented")])
+def test_annotations_of_another_picture_are_refused(given_wh: tuple[int, int], frame: str) -> None:
+    with pytest.raises(FrameError, match="size_mismatch: annotations are for .* 40x30 stored and 30x40 oriented"):
+        place_given([an_object()], given_wh, False, WH, 6, frame)
