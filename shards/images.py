@@ -129,6 +129,7 @@ def _check(row: ImageRow, data: bytes | None, keys: set[str]) -> None:
     if row.key in keys:
         raise ValueError(f"key {row.key!r} is given twice in one shard: keys must be unique in a corpus")
     keys.add(row.key)
+    tar.safe_key(row.key)  # raises for a key that is not Unicode
     if (row.status == "ok") != (data is not None):
         raise ValueError(
             f"image {row.key!r}: status 'ok' goes with bytes and 'failed' with None,"

@@ -75,8 +75,10 @@ def decode(data: bytes, schema: pa.Schema, path: str, columns: list[str] | None 
     try:
         found = pq.read_schema(pa.BufferReader(data))
         _check_version(found.metadata or {}, schema.metadata, path)
+        if not found.equals(schema):
+            raise pa.ArrowInvalid(f"its columns must be {schema.names} with their types, got {found.names}")
         return pq.read_table(pa.BufferReader(data), columns=columns, page_checksum_verification=True, use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} is damaged: {error}; `fld verify --repair` writes it again") from error
 
 

@@ -14,6 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import NamedTuple
 
 import pyarrow.compute as pc
@@ -91,16 +92,19 @@ def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
 
 def _units(store: Store, paths: list[str]) -> _Units:
     """Every manifest of the corpus, None where it is damaged."""
-    found = [match.groups() for match in map(_MANIFEST.fullmatch, paths) if match]
+    matches = [_MANIFEST.fullmatch(path) for path in paths if not _NOT_UNITS.match(path)]
+    found = [match.groups() for match in matches if match]
     return {(folder, name): commit.find(store, folder, name) for folder, name in found}
 
 
 def _orphans(paths: list[str], units: _Units) -> list[str]:
-    """Files in unit folders that no manifest names; those of a unit with a damaged manifest are not orphans of it,
-    but nothing else says that they belong to it."""
+    """Files in unit folders that no manifest names. Those of a unit whose manifest is damaged are known by its name."""
     claimed = {manifest_path(folder, name) for folder, name in units}
-    for (folder, _), manifest in units.items():
-        claimed.update(f"{folder}/{path}" for path in (manifest.files if manifest else ()))
+    for (folder, name), manifest in units.items():
+        if manifest is None:
+            claimed.update(path for path in paths if path.startswith(f"{folder}/") and PurePath(path).stem == name)
+        else:
+            claimed.update(f"{folder}/{path}" for path in manifest.files)
     return [
         path
         for path in paths

@@ -1,0 +1,129 @@
+from collections.abc import Iterable
+
+import pyarrow.compute as pc
+import pytest
+
+from shards.commit import CorpusError
+from shards.reader import Corpus
+from shards.store import LocalStore
+from tests.shards.corpora import build_corpus, build_round, image_bytes
+
+
+class CountingStore:
+    """Counts the bytes that are read through it."""
+
+    def __init__(self, inner: LocalStore) -> None:
+        self.url = inner.url
+        self.inner = inner
+        self.bytes_read = 0
+
+    def read(self, path: str, start: int = 0, end: int | None = None) -> bytes:
+        data = self.inner.read(path, start, end)
+        self.bytes_read += len(data)
+        return data
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+        self.inner.write(path, chunks)
+
+    def names(self, folder: str) -> list[str]:
+        return self.inner.names(folder)
+
+    def remove(self, path: str) -> None:
+        self.inner.remove(path)
+
+    def walk(self) -> list[str]:
+        return self.inner.walk()
+
+
+@pytest.fixture
+def store(tmp_path: object) -> LocalStore:
+    store = LocalStore(str(tmp_path))
+    build_corpus(store, shards=2, images=3)
+    return store
+
+
+def test_rounds_and_shards_are_listed(store: LocalStore) -> None:
+    corpus = Corpus(store.url)
+    build_round(store, "000001", number=3)
+    store.write("rounds/04/report/stats.json", [b"{}"])
+    assert corpus.rounds() == [0, 3]
+    assert list(corpus.shards()) == ["000000", "000001"]
+    assert corpus.round(0).shards() == ["000000", "000001"]
+    assert corpus.round(3).shards() == ["000001"]
+
+
+def test_records_come_by_shard_in_order(store: LocalStore) -> None:
+    round_ = Corpus(store).round(0)
+    assert [record.key for record in round_.records("000001")] == ["s1/image0", "s1/image1", "s1/image2"]
+    assert [data for _, _, data in round_.samples("000000")] == [image_bytes(f"s0/image{index}") for index in range(3)]
+
+
+def test_every_sample_is_found_by_its_key(store: LocalStore) -> None:
+    round_ = Corpus(store).round(0)
+    keys = round_.keys()
+    assert len(keys) == 6
+    for key in keys:
+        assert round_.record(key).texts[0].text == f"a picture called {key}"
+        assert round_.image(key) == image_bytes(key)
+
+
+def test_a_key_the_round_did_not_keep_is_an_error(store: LocalStore) -> None:
+    round_ = Corpus(store).round(0)
+    for key in ("s0/broken", "nobody"):
+        with pytest.raises(KeyError, match=f"kept no image '{key}'"):
+            round_.record(key)
+
+
+def test_a_look_up_reads_only_its_sample(store: LocalStore) -> None:
+    counting = CountingStore(store)
+    round_ = Corpus(counting).round(0)
+    round_.keys()
+    counting.bytes_read = 0
+    data = round_.image("s1/image2")
+    assert counting.bytes_read == len(data) == 3000
+    counting.bytes_read = 0
+    round_.record("s1/image2")
+    assert 0 < counting.bytes_read < 1000
+
+
+def test_shards_that_are_not_committed_are_not_read(store: LocalStore) -> None:
+    store.remove("rounds/00/manifest/000001.json")
+    round_ = Corpus(store).round(0)
+    assert round_.shards() == ["000000"]
+    assert round_.keys() == ["s0/image0", "s0/image1", "s0/image2"]
+
+
+def test_a_round_that_is_not_there_is_named(store: LocalStore) -> None:
+    with pytest.raises(CorpusError, match=r"has no round 2: it has \[0\]"):
+        Corpus(store).round(2)
+    with pytest.raises(CorpusError, match="has no round 0: it has none"):
+        Corpus(LocalStore(store.url + "-empty")).round(0)
+
+
+def test_the_index_can_be_narrowed(store: LocalStore) -> None:
+    round_ = Corpus(store).round(0)
+    assert round_.index().num_rows == 2 * 10
+    dropped = round_.index(["key", "value"], filters=pc.field("rule") == "score")
+    assert dropped.column_names == ["key", "value"]
+    assert dropped["value"].to_pylist() == [0.2] * 6
+
+
+def test_image_rows_come_in_the_order_of_the_list(store: LocalStore) -> None:
+    rows = list(Corpus(store).image_rows())
+    assert [(shard, row.key) for shard, row in rows[:3]] == [
+        ("000000", "s0/image0"), ("000000", "s0/broken"), ("000000", "s0/image1"),
+    ]  # fmt: skip
+    assert len(rows) == 8
+
+
+@pytest.mark.parametrize(
+    ("start", "message"), [("record_offset", "the record of .* is damaged"), ("cut", "is cut off")]
+)
+def test_damage_is_noticed_when_a_record_is_read(store: LocalStore, start: str, message: str) -> None:
+    round_ = Corpus(store).round(0)
+    path = "rounds/00/shards/000000.tar"
+    data = store.read(path)
+    bad = data[:9000] if start == "cut" else data.replace(b"picture called s0/image2", b"picture colled s0/image2")
+    store.write(path, [bad])
+    with pytest.raises(CorpusError, match=message):
+        round_.record("s0/image2")
