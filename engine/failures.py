@@ -2,7 +2,8 @@
 
 import sys
 
-import click
+from typer import Abort, Exit
+from typer.exceptions import TyperException
 
 USAGE, OVER_BUDGET, LOCKED, DAMAGED, INTERRUPTED = 2, 3, 4, 5, 130
 
@@ -11,17 +12,18 @@ def known_errors() -> tuple[type[Exception], ...]:
     """The errors whose message is all that a user needs. Python evaluates an `except` clause only once something was
     raised, so these imports cost nothing when all goes well. Anything else is a mistake of ours and keeps its
     traceback."""
-    return (click.exceptions.Exit, click.Abort, click.ClickException, *_exit_codes())
+    return (Exit, Abort, TyperException, *_exit_codes())
 
 
 def report(error: Exception) -> int:
     """Write `error` to stderr and return its exit code."""
-    if isinstance(error, click.exceptions.Exit):
+    if isinstance(error, Exit):
         return error.exit_code
-    if isinstance(error, click.Abort):
+    if isinstance(error, Abort):
         return INTERRUPTED
-    if isinstance(error, click.ClickException):
-        error.show()
+    if isinstance(error, TyperException):
+        show = getattr(error, "show", None)
+        show() if show else sys.stderr.write(f"Error: {error}\n")
         return USAGE
     sys.stderr.write(f"Error: {error}\n")
     return next(code for kind, code in _exit_codes().items() if isinstance(error, kind))
@@ -33,7 +35,7 @@ def _exit_codes() -> dict[type[Exception], int]:
     from engine.column import ColumnError
     from engine.config_text import ConfigError
     from engine.faults import FailureBudgetError
-    from engine.lock import LockedError
+    from engine.lock import CorpusLockedError
     from engine.verify import DamageError
     from filters.parser import ParserError
     from shards.commit import CorpusError
@@ -52,7 +54,7 @@ def _exit_codes() -> dict[type[Exception], int]:
     return {
         IngestBudgetError: OVER_BUDGET,
         FailureBudgetError: OVER_BUDGET,
-        LockedError: LOCKED,
+        CorpusLockedError: LOCKED,
         DamageError: DAMAGED,
         **dict.fromkeys((*settings, *sources, *files), USAGE),
     }

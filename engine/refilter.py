@@ -109,6 +109,8 @@ def _spread(
 ) -> Iterator[_ResultT]:
     """`task` over `work`, in order. A process of its own costs seconds to start, so little work stays in this one."""
     processes = min(processes, os.cpu_count() or 1, len(work))
+    if not work:
+        return
     if processes < 2:
         _start(url, plan)
         yield from map(task, work)

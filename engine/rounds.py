@@ -105,12 +105,12 @@ def repair_units(corpus: str, retire: Callable[[], object]) -> None:
 
 @contextmanager
 def _opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator[Session]:
-    from engine.lock import locked
+    from engine.lock import corpus_lock
     from shards.store import remove_leftovers
 
     store = open_store(corpus)
     config = load(source, assignments, store)
-    with locked(store):
+    with corpus_lock(store, " ".join(["fld", *sys.argv[1:]])):
         remove_leftovers(store)
         save(config, store)
         yield Session(corpus, store, config)
@@ -122,7 +122,7 @@ def _ingest(session: Session, images: list[str]) -> None:
     report = ingest_images(session.store, images, session.config.ingest)
     console.print(
         f"ingest: {report.planned:,} images = {report.kept:,} kept + {report.failed:,} failed;"
-        f" {report.new:,} new, {report.repeated:,} known, {report.written:,} shards written"
+        f" {report.new:,} new, {report.repeated:,} known, {report.written:,} written"
     )
     for line in (*report.failure_lines(), *report.warnings):
         console.print(f"  {line}", markup=False)
