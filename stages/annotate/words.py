@@ -13,28 +13,38 @@ from pydantic import Field
 
 from shards.finding import Box, Finding, Quad
 from shards.settings import Settings
+from specialists.custom import CustomSettings, build_custom
 from specialists.rapidocr_reader import RapidOcrReader, RapidOcrSettings
 from specialists.roles import Fingerprint, Reader
 from stages.resources import Resources
 from stages.stage import Item
 
-ReaderBackend = Annotated[RapidOcrSettings, Field(description="which OCR library reads")]
+ReaderSettings = Annotated[RapidOcrSettings | CustomSettings, Field(discriminator="backend")]
 
 
-class ReaderSettings(Settings):
-    """An annotator that reads text."""
+class WordsSettings(Settings):
+    """An annotator that reads the text in the picture."""
 
-    role: Literal["reader"]
-    specialist: ReaderBackend = Field(RapidOcrSettings(), description="the backend and its settings")
-    needs: list[str] | None = Field(None, description="annotators to wait for; a reader needs none")
+    role: Literal["reader"] = Field("reader", description="reads the text in the picture")
+    specialist: ReaderSettings = Field(RapidOcrSettings(), description="the OCR library")
+    needs: list[str] | None = Field(None, description="annotators to wait for; a reader uses none")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
 
-class ReadWords:
+def build_reader(settings: ReaderSettings) -> Reader:
+    """The specialist of these settings; cheap, nothing is loaded."""
+    match settings:
+        case RapidOcrSettings():
+            return RapidOcrReader(settings)
+        case CustomSettings():
+            return cast(Reader, build_custom(settings, "read"))
+
+
+class WordsStage:
     """See `stages.stage.Stage`."""
 
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
+    def __init__(self, settings: WordsSettings, reader: Reader | None = None) -> None:
+        self.reader = reader or build_reader(settings.specialist)
 
     def load(self) -> None:
         self.reader.load()
@@ -50,15 +60,10 @@ class ReadWords:
         ]
 
     def fingerprint(self) -> Fingerprint:
-        return {"role": "reader", **self.reader.fingerprint()}
+        return self.reader.fingerprint()
 
     def close(self) -> None:
         self.reader.close()
-
-
-def build_reader(settings: RapidOcrSettings) -> Reader:
-    """The specialist that `settings` describe; not loaded."""
-    return RapidOcrReader(settings)
 
 
 def _finding(quad: NDArray[np.float32], score: float, text: str) -> Finding:
