@@ -4,8 +4,8 @@
 
 spaCy's own `doc.noun_chunks` for English knows only ClearNLP's labels: on a UD parse it loses every object of a verb
 or preposition. These rules read both schemes. A phrase is a noun, proper noun or pronoun with the modifiers to its
-left (determiner included) and the rest of its name to its right; relative clauses and prepositional phrases are
-left out, and no phrase lies inside another.
+left (determiner included) and the rest of its name to its right. Relative pronouns, relative clauses and
+prepositional phrases are left out, and no phrase lies inside another.
 """
 
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ _LEFT = frozenset(
 _RIGHT = frozenset({"flat", "flat:name", "flat:foreign", "fixed", "goeswith"})
 _PART = frozenset({"compound", "nn", "flat", "flat:name", "flat:foreign", "fixed", "goeswith"})
 """A token with one of these labels is part of a longer name, never a phrase of its own."""
+_RELATIVE = frozenset({"that", "which", "who", "whom", "whose", "what"})
+"""Pronouns that open a clause and stand for a phrase that was already met."""
 _BETWEEN = frozenset({"punct", "cc"})
 """May stand between two modifiers ("a big, red dog") but never opens a phrase."""
 
@@ -33,15 +35,21 @@ def noun_chunks(doc: "Doc") -> list[Span]:
     found: list[Span] = []
     taken = len(doc)  # phrases are met from right to left: what starts at or after this token is used up
     for token in reversed(doc):
-        if token.i >= taken or token.pos_ not in _HEADS or token.dep_ in _PART:
+        if token.i >= taken or not _is_head(token):
             continue
-        start, end = _left_edge(token), _right_edge(token)
-        if end >= taken:
-            end = min(end, taken - 1)
-        last = doc[end]
+        start, last = _left_edge(token), doc[min(_right_edge(token), taken - 1)]
         found.append((doc[start].idx, last.idx + len(last)))
         taken = start
     return found[::-1]
+
+
+def _is_head(token: "Token") -> bool:
+    return (
+        token.pos_ in _HEADS
+        and token.dep_ not in _PART
+        and not token.is_space  # which a tagger trained on a treebank may call a noun
+        and not (token.pos_ == "PRON" and token.lower_ in _RELATIVE)
+    )
 
 
 def _left_edge(head: "Token") -> int:

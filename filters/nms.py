@@ -41,7 +41,8 @@ def suppress(
     result: list[Suppressed | None] = [None] * len(boxes)
     if len(boxes) < 2 or (same_label_iou is None and any_label_iou is None):
         return result
-    ids = np.unique(np.asarray(labels), return_inverse=True)[1]
+    numbers = {label: number for number, label in enumerate(sorted(set(labels)))}
+    ids = np.array([numbers[label] for label in labels])
     order = np.lexsort((*boxes.T[::-1], ids, -scores))
     boxes, ids = boxes[order], ids[order]
     alive = np.ones(len(boxes), dtype=bool)
@@ -49,12 +50,10 @@ def suppress(
         rows = slice(start, start + _ROWS_AT_ONCE)
         overlaps = iou_matrix(boxes[rows], boxes)
         same = ids[rows, None] == ids[None, :]
-        limits = np.where(same, _tighter(same_label_iou, any_label_iou), _limit(any_label_iou))
-        over = overlaps > limits
-        for row in np.flatnonzero(np.triu(over, start + 1).any(axis=1)).tolist():
-            if not alive[start + row]:
-                continue
-            for column in (start + row + 1 + np.flatnonzero((over[row] & alive)[start + row + 1 :])).tolist():
+        over = overlaps > np.where(same, _tighter(same_label_iou, any_label_iou), _limit(any_label_iou))
+        pairs = np.nonzero(np.triu(over, start + 1))
+        for row, column in zip(pairs[0].tolist(), pairs[1].tolist(), strict=True):
+            if alive[start + row] and alive[column]:
                 alive[column] = False
                 by_label = bool(same[row, column]) and overlaps[row, column] > _limit(same_label_iou)
                 result[order[column]] = Suppressed(int(order[start + row]), float(overlaps[row, column]), by_label)
@@ -63,18 +62,19 @@ def suppress(
 
 def iou_matrix(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64 [n, m]: intersection over union; 0 where both boxes are empty."""
-    top_left = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    bottom_right = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    sides = np.clip(bottom_right - top_left, 0, None)
-    shared = sides[..., 0] * sides[..., 1]
+    x0, y0, x1, y1 = boxes.T[:, :, None]
+    x2, y2, x3, y3 = others.T[:, None, :]
+    shared = np.maximum(np.minimum(x1, x3) - np.maximum(x0, x2), 0) * np.maximum(
+        np.minimum(y1, y3) - np.maximum(y0, y2), 0
+    )
     union = box_areas(boxes)[:, None] + box_areas(others)[None, :] - shared
-    ious: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    ious: NDArray[np.float64] = shared / np.where(union > 0, union, 1.0)
     return ious
 
 
 def box_areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64 [n], px^2; 0 for a box whose corners are swapped."""
-    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     areas: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
     return areas
 

@@ -27,9 +27,13 @@ def comparable_score(score: float, what: str) -> float:
 
 def comparable_scores(scores: Sequence[float | None] | NDArray[np.float32], what: str) -> NDArray[np.float64]:
     """float64 [n]: `comparable_score` of each, `MOST_CERTAIN` for None."""
-    return np.array(
-        [MOST_CERTAIN if score is None else comparable_score(score, what) for score in scores], dtype=np.float64
-    )
+    if not isinstance(scores, np.ndarray):
+        scores = [MOST_CERTAIN if score is None else score for score in scores]
+    values: NDArray[np.float64] = np.asarray(scores, dtype=np.float64).round(SCORE_DECIMALS)
+    valid = (values >= 0.0) & (values <= 1.0)  # False for NaN
+    if not valid.all():
+        comparable_score(float(values[~valid][0]), what)
+    return values
 
 
 def checked_boxes(boxes: NDArray[np.float32] | Sequence[Sequence[float]], what: str) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ The rules in the order in which they are tried; the first that fails is named:
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,18 @@ _DECIMALS = 4
 """Of measured values (shares, IoU, ratios) in a verdict and in its comparison."""
 
 
+_FLAT = 1e-9
+"""px; stands for a shorter side of 0, so that the ratio of a flat box is beyond every sensible limit."""
+
+
 class AnnotatorScores(Settings):
     """Thresholds for one annotator."""
 
     min_score: Share | None = Field(None, description="Least score; empty: as for all annotators")
     labels: dict[str, Share] = Field({}, description="Least score per label, before all others")
+
+
+_NO_OWN = AnnotatorScores()
 
 
 class RegionSettings(Settings):
@@ -100,10 +107,15 @@ def judge_regions(
         )
     check_size(width, height)
     folded = [_folded(label) for label in labels]
-    by_score = _judge_scores(certain, annotator, folded, settings)
-    by_label = _judge_labels(folded, settings)
-    by_shape = _judge_shapes(corners, width, height, settings)
-    verdicts = [_first_failure(*three) for three in zip(by_score, by_label, by_shape, strict=True)]
+    rules = [
+        _score_rule(certain, annotator, folded, settings),
+        _label_rule(folded, settings),
+        *_shape_rules(corners, width, height, settings),
+    ]
+    verdicts = [KEPT] * len(corners)
+    for rule in reversed(rules):  # the first rule of the list has the last word
+        for place in np.flatnonzero(rule.failed).tolist():
+            verdicts[place] = rule.verdict(place)
     passed = np.array([place for place, verdict in enumerate(verdicts) if verdict.kept], dtype=np.intp)
     found = suppress(
         corners[passed],
@@ -125,24 +137,29 @@ def _suppressed(found: Suppressed, settings: RegionSettings) -> Verdict:
     return dropped("region.nms_any_label", iou, settings.nms_iou_any_label)
 
 
-def _first_failure(*verdicts: Verdict) -> Verdict:
-    return next((verdict for verdict in verdicts if not verdict.kept), KEPT)
+class _Rule(NamedTuple):
+    """One rule on all boxes. failed: bool [n]; values [n] and limits [n] or one for all, None where there are none."""
+
+    name: str
+    failed: NDArray[np.bool_]
+    values: NDArray[np.float64] | None = None
+    limits: NDArray[np.float64] | float | None = None
+
+    def verdict(self, place: int) -> Verdict:
+        value = None if self.values is None else round(float(self.values[place]), _DECIMALS)
+        limit = float(self.limits[place]) if isinstance(self.limits, np.ndarray) else self.limits
+        return dropped(self.name, value, limit)
 
 
-def _judge_scores(
-    scores: NDArray[np.float64], annotator: str, labels: Sequence[str], settings: RegionSettings
-) -> list[Verdict]:
+def _score_rule(scores: NDArray[np.float64], annotator: str, labels: Sequence[str], settings: RegionSettings) -> _Rule:
     by_label, other = _thresholds(annotator, settings)
-    limits = [by_label.get(label, other) for label in labels]
-    return [
-        KEPT if score >= limit else dropped("region.score", score, limit)
-        for score, limit in zip(scores.tolist(), limits, strict=True)
-    ]
+    limits = np.array([by_label.get(label, other) for label in labels], dtype=np.float64)
+    return _Rule("region.score", scores < limits, scores, limits)
 
 
 def _thresholds(annotator: str, settings: RegionSettings) -> tuple[dict[str, float], float]:
     """The annotator's thresholds by folded label, and the one for all other labels."""
-    own = settings.annotators.get(annotator, AnnotatorScores())
+    own = settings.annotators.get(annotator, _NO_OWN)
     by_label = {_folded(label): limit for label, limit in {**settings.labels, **own.labels}.items()}
     return by_label, settings.min_score if own.min_score is None else own.min_score
 
@@ -151,29 +168,23 @@ def _folded(label: str) -> str:
     return label.strip().casefold()
 
 
-def _judge_labels(labels: Sequence[str], settings: RegionSettings) -> list[Verdict]:
+def _label_rule(labels: Sequence[str], settings: RegionSettings) -> _Rule:
     allowed, denied = set(map(_folded, settings.allow_labels)), set(map(_folded, settings.deny_labels))
-    return [
-        dropped("region.label") if label in denied or (allowed and label not in allowed) else KEPT for label in labels
-    ]
+    failed = [label in denied or (bool(allowed) and label not in allowed) for label in labels]
+    return _Rule("region.label", np.array(failed, dtype=bool))
 
 
-def _judge_shapes(boxes: NDArray[np.float64], width: int, height: int, settings: RegionSettings) -> list[Verdict]:
-    """Size and proportions of each box, whole px and shares of the image."""
-    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
-    shorter, longer = sides.min(axis=1), sides.max(axis=1)
-    areas = shorter * longer
+def _shape_rules(boxes: NDArray[np.float64], width: int, height: int, settings: RegionSettings) -> list[_Rule]:
+    """Size and proportions of each box, in px and in shares of the image."""
+    widths, heights = np.maximum(boxes[:, 2] - boxes[:, 0], 0), np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+    shorter, longer = np.minimum(widths, heights), np.maximum(widths, heights)
+    areas = widths * heights
     shares = areas / (width * height)
-    ratios = np.divide(longer, shorter, out=np.full_like(longer, np.inf), where=shorter > 0)
-    limits = (
-        ("region.min_side", shorter, settings.min_side, shorter < settings.min_side),
-        ("region.min_area", areas, settings.min_area, areas < settings.min_area),
-        ("region.min_area_share", shares, settings.min_area_share, shares < settings.min_area_share),
-        ("region.max_area_share", shares, settings.max_area_share, shares > settings.max_area_share),
-        ("region.aspect_ratio", ratios, settings.max_aspect_ratio, ratios > settings.max_aspect_ratio),
-    )
-    verdicts = [KEPT] * len(boxes)
-    for rule, values, limit, failed in reversed(limits):  # the first rule of the list writes last
-        for place in np.flatnonzero(failed).tolist():
-            verdicts[place] = dropped(rule, round(float(values[place]), _DECIMALS), limit)
-    return verdicts
+    ratios = longer / np.maximum(shorter, _FLAT)
+    return [
+        _Rule("region.min_side", shorter < settings.min_side, shorter, settings.min_side),
+        _Rule("region.min_area", areas < settings.min_area, areas, settings.min_area),
+        _Rule("region.min_area_share", shares < settings.min_area_share, shares, settings.min_area_share),
+        _Rule("region.max_area_share", shares > settings.max_area_share, shares, settings.max_area_share),
+        _Rule("region.aspect_ratio", ratios > settings.max_aspect_ratio, ratios, settings.max_aspect_ratio),
+    ]
