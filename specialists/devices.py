@@ -1,11 +1,13 @@
 """From the `device` and `dtype` of a specialist's settings to torch's own, checked against this machine."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from specialists.roles import MissingRequirementError
+from specialists.roles import MissingRequirementError, SpecialistError
 
 if TYPE_CHECKING:
     import torch
+
+T = TypeVar("T")
 
 
 def pick_device(backend: str, device: str) -> "torch.device":
@@ -36,3 +38,18 @@ def pick_dtype(name: str) -> "torch.dtype":
     if not isinstance(dtype, torch.dtype):
         raise ValueError(f"dtype must name a torch dtype, got {name!r}")
     return dtype
+
+
+def loaded(backend: str, model: T | None) -> T:
+    """The model, or SpecialistError if `load()` was not called yet."""
+    if model is None:
+        raise SpecialistError(f"{backend}: call load() first")
+    return model
+
+
+def quiet_transformers() -> None:
+    """No progress bars and no advice in a worker's log; warnings stay."""
+    from transformers.utils import logging
+
+    library_log: Any = logging
+    library_log.disable_progress_bar()

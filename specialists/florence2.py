@@ -1,0 +1,209 @@
+"""Florence-2 as captioner, detector and grounder (transformers' native classes; Xiao et al. 2024, arXiv 2311.06242).
+
+Each role asks its own question (`florence2_format`) of one `florence2_model`; this file turns answers into the role's
+output. Scores come from token probabilities: a caption's from all tokens, a box's from its label and location tokens,
+a phrase's from the phrase's tokens; always the geometric mean.
+"""
+
+import logging
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from shards.finding import Granularity, Span
+from specialists.devices import loaded
+from specialists.florence2_format import CAPTION_TASKS, PROMPTS, Located, clean_text, dequantize, parse_regions, prompt
+from specialists.florence2_model import Answer, Florence2Model, Search, shared_model
+from specialists.phrase_spans import find_spans
+from specialists.roles import Boxes, Caption, Detections, Fingerprint, Image, Phrase, check_images
+from specialists.weights import ModelSettings, identity, library, locate
+
+log = logging.getLogger(__name__)
+
+SPARE_TOKENS = 8
+"""A text can take a few more tokens inside its prompt than alone: other spaces at its ends are other tokens."""
+
+DetectorTask = Literal["<OD>", "<DENSE_REGION_CAPTION>", "<REGION_PROPOSAL>"]
+
+
+class Florence2Settings(ModelSettings):
+    """What all roles of a Florence-2 share."""
+
+    backend: Literal["florence2"] = Field("florence2", description="Florence-2, transformers' native classes")
+    weights: str = Field(
+        "embedded:florence2-nano", min_length=1, description="checkpoint folder, embedded:NAME, or hub id with revision"
+    )
+    num_beams: int = Field(1, ge=1, description="beams; the model card of the released checkpoints uses 3")
+    max_new_tokens: int = Field(1024, ge=1, description="answers are cut here; a box takes 4 tokens and its label's")
+    batch_size: int = Field(16, ge=1, description="images encoded and answers generated at a time")
+
+
+class Florence2CaptionerSettings(Florence2Settings):
+    """Florence-2 answering <CAPTION>, <DETAILED_CAPTION> and <MORE_DETAILED_CAPTION>."""
+
+
+class Florence2DetectorSettings(Florence2Settings):
+    """Florence-2 answering one of its detection questions."""
+
+    task: DetectorTask = Field(
+        "<OD>", description="<OD>: categories, <DENSE_REGION_CAPTION>: phrases, <REGION_PROPOSAL>: boxes without label"
+    )
+
+
+class Florence2GrounderSettings(Florence2Settings):
+    """Florence-2 answering <CAPTION_TO_PHRASE_GROUNDING>."""
+
+
+class _Florence2:
+    """Loading, closing and the facts of a fingerprint."""
+
+    def __init__(self, settings: Florence2Settings) -> None:
+        self._settings = settings
+        self._search = Search(settings.num_beams, settings.max_new_tokens, settings.batch_size)
+        self._loaded: Florence2Model | None = None
+
+    def load(self) -> None:
+        """Reads the checkpoint, or shares it with another role of this process that reads the same."""
+        of = self._settings
+        self._loaded = shared_model(locate(of.backend, of.weights, of.revision), of.device, of.dtype)
+
+    def close(self) -> None:
+        """Lets go of the model; its memory is free when no other role uses it."""
+        self._loaded = None
+
+    @property
+    def _model(self) -> Florence2Model:
+        return loaded(self._settings.backend, self._loaded)
+
+    def _facts(self, prompts: list[str]) -> Fingerprint:
+        of = self._settings
+        return {
+            "backend": of.backend,
+            "library": library(of.backend, "transformers"),
+            "weights": identity(of.backend, of.weights, of.revision),
+            "dtype": of.dtype,
+            "num_beams": of.num_beams,
+            "max_new_tokens": of.max_new_tokens,
+            "prompts": prompts,
+        }
+
+
+class Florence2Captioner(_Florence2):
+    """Texts of three granularities. Score: geometric mean probability of the text's tokens and its end."""
+
+    def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
+        """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off."""
+        check_images(images)
+        questions = [[prompt(CAPTION_TASKS[granularity])] for _ in images]
+        answers = self._model.answer(images, questions, self._search)
+        return [Caption(answer.text.strip(), answer.score()) for [answer] in answers]
+
+    def fingerprint(self) -> Fingerprint:
+        """Needs no `load`."""
+        return self._facts([PROMPTS[task] for task in CAPTION_TASKS.values()])
+
+
+class Florence2Detector(_Florence2):
+    """Labelled boxes. Score: geometric mean probability of the label's and the box's tokens."""
+
+    def __init__(self, settings: Florence2DetectorSettings) -> None:
+        super().__init__(settings)
+        self._task = settings.task
+
+    def detect(self, images: list[Image]) -> list[Detections]:
+        """Boxes in the order of the answer; corners are ordered where the model wrote them the wrong way round."""
+        check_images(images)
+        answers = self._model.answer(images, [[prompt(self._task)] for _ in images], self._search)
+        return [_detections(answer, image) for [answer], image in zip(answers, images, strict=True)]
+
+    def fingerprint(self) -> Fingerprint:
+        """Needs no `load`."""
+        return self._facts([PROMPTS[self._task]])
+
+
+class Florence2Grounder(_Florence2):
+    """Phrases of a text and their boxes. Phrase score from the phrase's tokens, box score from its location tokens.
+
+    The phrase is the model's choice; it is looked for in the text (`phrase_spans`). One that the text does not hold
+    has no span, so it cannot be a Phrase: it is left out and counted in the log. Boxes of a phrase that the model
+    repeats more often than the text does are joined to its last occurrence. A text longer than the encoder's
+    positions is asked about in parts, cut at the end of a sentence or word.
+    """
+
+    def ground(self, images: list[Image], texts: list[str]) -> list[list[Phrase]]:
+        """Phrases in the order of the text; a text without anything to ask about has none."""
+        check_images(images)
+        model = self._model
+        question = model.token_offsets(PROMPTS["<CAPTION_TO_PHRASE_GROUNDING>"])
+        room = max(1, model.prompt_room - len(question) - SPARE_TOKENS)
+        parts = [[(at, part) for at, part in split_text(text, model.token_offsets(text), room)] for text in texts]
+        questions = [[prompt("<CAPTION_TO_PHRASE_GROUNDING>", part) for _, part in some] for some in parts]
+        answers = model.answer(images, questions, self._search)
+        return [
+            [
+                phrase
+                for (at, part), answer in zip(some, found, strict=True)
+                for phrase in _phrases(answer, image, part, at)
+            ]
+            for some, found, image in zip(parts, answers, images, strict=True)
+        ]
+
+    def fingerprint(self) -> Fingerprint:
+        """Needs no `load`."""
+        return self._facts([PROMPTS["<CAPTION_TO_PHRASE_GROUNDING>"]])
+
+
+def split_text(text: str, tokens: list[Span], room: int) -> list[tuple[int, str]]:
+    """Parts of `text` of at most `room` tokens each, with their offsets: cut after the last sentence that fits, else
+    before the last word, else anywhere. Parts without a letter or digit are left out."""
+    parts, first = [], 0
+    while first < len(tokens):
+        last = min(first + room, len(tokens))
+        if last < len(tokens):
+            starts = range(last, first, -1)
+            sentence = next((i for i in starts if text[: tokens[i][0]].rstrip()[-1:] in ".!?"), None)
+            word = next((i for i in starts if text[tokens[i][0]].isspace() or text[tokens[i][0] - 1].isspace()), None)
+            last = sentence or word or last
+        start, end = tokens[first][0], tokens[last - 1][1]
+        if any(letter.isalnum() for letter in clean_text(text[start:end])):
+            parts.append((start, text[start:end]))
+        first = last
+    return parts
+
+
+def _detections(answer: Answer, image: Image) -> Detections:
+    places = parse_regions(answer.text)
+    scores = [answer.score(place.label_span, place.span) for place in places]
+    return Detections(_boxes(places, image), np.array(scores, dtype=np.float32), [place.label for place in places])
+
+
+def _phrases(answer: Answer, image: Image, text: str, offset: int) -> list[Phrase]:
+    """Phrases of one answer with spans into the text whose part `text` starts at `offset`."""
+    mentions: dict[Span, list[Located]] = {}
+    for place in parse_regions(answer.text):
+        mentions.setdefault(place.label_span, []).append(place)
+    spans = find_spans(text, [places[0].label for places in mentions.values()])
+    found: dict[Span, list[Located]] = {}
+    for span, places in zip(spans, mentions.values(), strict=True):
+        if span is not None:
+            found.setdefault(span, []).extend(places)
+    if lost := spans.count(None):
+        log.info("florence2: %d of %d phrases of an answer are not in its text and are left out", lost, len(spans))
+    return [
+        Phrase(
+            start + offset,
+            end + offset,
+            answer.score(*(place.label_span for place in places)),
+            _boxes(places, image),
+            np.array([answer.score(place.span) for place in places], dtype=np.float32),
+        )
+        for (start, end), places in sorted(found.items())
+    ]
+
+
+def _boxes(places: list[Located], image: Image) -> Boxes:
+    """float32 [n, 4] px: the middle of each bin, corners in order."""
+    height, width = image.shape[:2]
+    boxes = np.array([dequantize(place.bins, width, height) for place in places], dtype=np.float32).reshape(-1, 2, 2)
+    return np.sort(boxes, axis=1).reshape(-1, 4)

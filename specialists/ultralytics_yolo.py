@@ -1,0 +1,175 @@
+"""Ultralytics YOLO as a detector (https://docs.ultralytics.com): any detection, segmentation or pose `.pt` checkpoint.
+
+What its library does by itself, and what is done about it here:
+- It fetches official checkpoints and missing packages by name: never here; only an existing file is opened.
+- Its checkpoints are pickles. They are read with its safe loader, which knows its own classes only; a checkpoint with
+  other classes needs `trust_pickle: true`, and then runs whatever code is in the file.
+- It pads a batch of equal sizes less than a mixed one, so that boxes depend on batch mates: `rect=False` here.
+- Its NMS stops after a time limit and leaves the other images of the batch without boxes. That is noticed, and the
+  images are run one by one.
+- It sets torch's and OpenCV's thread counts: torch's is put back, OpenCV's stays 1 in this process.
+"""
+
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from specialists.devices import loaded, pick_device
+from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
+from specialists.weights import ModelSettings, identity, library, locate, require_package, weight_file
+
+TASKS = ("detect", "segment", "pose")
+
+
+class UltralyticsSettings(ModelSettings):
+    """A YOLO checkpoint and its own NMS; the defaults keep far more than a filter will."""
+
+    backend: Literal["ultralytics"] = Field("ultralytics", description="ultralytics YOLO")
+    weights: str = Field(
+        "embedded:yolo-nano", min_length=1, description=".pt file, embedded:NAME, or hub id with revision"
+    )
+    trust_pickle: bool = Field(
+        False, description="true: load checkpoints that the library's safe loader refuses; runs code of the file"
+    )
+    image_size: int | None = Field(None, ge=32, description="long side in pixels; null: what it was trained with")
+    score_floor: float = Field(0.01, ge=0, lt=1, description="boxes below are not returned; filters decide later")
+    nms_iou: float = Field(0.7, gt=0, le=1, description="of two boxes of one class above this IoU the better stays")
+    max_detections: int = Field(300, ge=1, description="boxes per image at most, best first")
+    batch_size: int = Field(16, ge=1, description="images per call of the model")
+
+    @model_validator(mode="after")
+    def _dtype(self) -> Self:
+        if self.dtype == "bfloat16":
+            raise ValueError("dtype must be float32 or float16 for ultralytics, got 'bfloat16'")
+        return self
+
+
+class UltralyticsDetector:
+    """Boxes with the checkpoint's class names, best scores first."""
+
+    def __init__(self, settings: UltralyticsSettings) -> None:
+        self._settings = settings
+        self._loaded: Any = None
+        self._watch = _TimeLimitWatch()
+
+    def load(self) -> None:
+        """Raises SpecialistError for a checkpoint that is no detector, or a pickle that must be trusted first."""
+        of = self._settings
+        require_package(of.backend, "ultralytics", extra="ultralytics")
+        file = weight_file(of.backend, locate(of.backend, of.weights, of.revision), (".pt",)).resolve()
+        _prepare_environment()
+        import ultralytics
+        from ultralytics.utils import LOGGER
+
+        library_: Any = ultralytics
+        LOGGER.setLevel(logging.WARNING)
+        LOGGER.addHandler(self._watch)
+        if not of.trust_pickle:
+            _check_safe(file)
+        model = library_.YOLO(str(file), verbose=False)
+        if model.task not in TASKS:
+            raise SpecialistError(
+                f"ultralytics: {file.name} is a {model.task} model: a detector needs {' or '.join(TASKS)}"
+            )
+        self._device = str(pick_device(of.backend, of.device))
+        self._loaded = model
+
+    def detect(self, images: list[Image]) -> list[Detections]:
+        """Boxes above score_floor after the library's NMS."""
+        check_images(images)
+        loaded(self._settings.backend, self._loaded)
+        size = self._settings.batch_size
+        parts = [images[start : start + size] for start in range(0, len(images), size)]
+        return [_detections(result) for part in parts for result in self._predict(part)]
+
+    def fingerprint(self) -> Fingerprint:
+        """Needs no `load`."""
+        of = self._settings
+        return {
+            "backend": of.backend,
+            "library": library(of.backend, "ultralytics", extra="ultralytics"),
+            "weights": identity(of.backend, of.weights, of.revision),
+            "dtype": of.dtype,
+            "image_size": of.image_size,
+            "score_floor": of.score_floor,
+            "nms_iou": of.nms_iou,
+            "max_detections": of.max_detections,
+        }
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._loaded = None
+
+    def _predict(self, images: list[Image]) -> list[Any]:
+        import torch
+
+        of, threads = self._settings, torch.get_num_threads()
+        self._watch.hit = False
+        results: list[Any] = self._loaded.predict(
+            [np.ascontiguousarray(image[..., ::-1]) for image in images],  # arrays are taken as BGR
+            imgsz=of.image_size or self._loaded.overrides.get("imgsz", 640),
+            conf=of.score_floor,
+            iou=of.nms_iou,
+            max_det=of.max_detections,
+            half=of.dtype == "float16",
+            device=self._device,
+            rect=False,
+            verbose=False,
+            save=False,
+        )
+        torch.set_num_threads(threads)
+        if self._watch.hit and len(images) > 1:
+            return [result for image in images for result in self._predict([image])]
+        return results
+
+
+class _TimeLimitWatch(logging.Handler):
+    """Notices the library's message that NMS gave up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hit = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.hit = self.hit or "NMS time limit" in record.getMessage()
+
+    def __reduce__(self) -> tuple[type["_TimeLimitWatch"], tuple[()]]:
+        return _TimeLimitWatch, ()  # a handler holds a lock; the specialist must be picklable before load
+
+
+def _prepare_environment() -> None:
+    """Read by the library when it is imported; what the user has set stays."""
+    folder = Path(tempfile.gettempdir()) / f"fld-engine-ultralytics-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    folder.mkdir(exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+
+
+def _check_safe(file: Path) -> None:
+    from ultralytics.nn import tasks
+
+    reader: Any = tasks
+    try:
+        reader.torch_safe_load(str(file), safe_only=True)
+    except (TypeError, ModuleNotFoundError) as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise SpecialistError(
+            f"ultralytics: {file} is not loaded by the library's safe loader ({reason}): if you trust its author,"
+            " set trust_pickle: true"
+        ) from error
+
+
+def _detections(result: Any) -> Detections:
+    boxes = result.boxes
+    return Detections(
+        boxes.xyxy.cpu().float().numpy().reshape(-1, 4),
+        boxes.conf.cpu().float().numpy().reshape(-1),
+        [result.names[int(label)] for label in boxes.cls.tolist()],
+    )

@@ -1,0 +1,210 @@
+"""Florence-2 on random weights: the same answers, boxes and probabilities as transformers' own path."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specialists.florence2 import (
+    DetectorTask,
+    Florence2Captioner,
+    Florence2CaptionerSettings,
+    Florence2Detector,
+    Florence2DetectorSettings,
+    Florence2Grounder,
+    Florence2GrounderSettings,
+    _phrases,
+    split_text,
+)
+from specialists.florence2_format import PROMPTS, prompt
+from specialists.florence2_model import Answer, Florence2Model, Search
+from specialists.roles import Image
+from tests.specialists.tiny_florence2 import save_tiny_florence2
+
+SEARCH = Search(num_beams=1, max_new_tokens=40, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_florence2(tmp_path_factory.mktemp("florence2"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> Florence2Model:
+    return Florence2Model(folder, "cpu", "float32")
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> tuple[Any, Any]:
+    import transformers
+
+    library: Any = transformers
+    model = library.Florence2ForConditionalGeneration.from_pretrained(folder).eval()
+    return model, library.AutoProcessor.from_pretrained(folder)
+
+
+def pictures(count: int) -> list[Image]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (40 + 11 * i, 90 - 7 * i, 3), dtype=np.uint8) for i in range(count)]
+
+
+def generate(reference: tuple[Any, Any], images: list[Image], text: str, **options: Any) -> Any:
+    import torch
+
+    model, processor = reference
+    inputs = processor(images=images, text=[text] * len(images), return_tensors="pt", padding=True)
+    with torch.inference_mode():
+        return model.generate(**inputs, max_new_tokens=40, do_sample=False, **options)
+
+
+def plain(reference: tuple[Any, Any], sequence: Any) -> str:
+    text: str = reference[1].decode(sequence, skip_special_tokens=False)
+    return text.replace("<s>", "").replace("</s>", "").replace("<pad>", "")
+
+
+def test_prompts_are_those_of_the_processor(reference: tuple[Any, Any]) -> None:
+    processor = reference[1]
+    assert processor.task_prompts_without_inputs | processor.task_prompts_with_input == PROMPTS
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize("task", ["<CAPTION>", "<OD>", "<CAPTION_TO_PHRASE_GROUNDING>a red car"])
+def test_answers_are_those_of_generate(
+    model: Florence2Model, reference: tuple[Any, Any], task: str, beams: int
+) -> None:
+    name, _, text = task.partition(">")
+    images = pictures(3)
+    ours = model.answer(images, [[prompt(f"{name}>", text)]] * 3, Search(beams, 40, 4))  # type: ignore[arg-type]
+    sequences = generate(reference, images, task, num_beams=beams)
+    assert [answer.text for [answer] in ours] == [plain(reference, sequence) for sequence in sequences]
+
+
+def test_token_probabilities_are_those_of_transition_scores(model: Florence2Model, reference: tuple[Any, Any]) -> None:
+    images = pictures(3)
+    found = generate(reference, images, "<OD>", num_beams=1, output_scores=True, return_dict_in_generate=True)
+    expected = reference[0].compute_transition_scores(found.sequences, found.scores, normalize_logits=True)
+    for [answer], sequence, row in zip(
+        model.answer(images, [[prompt("<OD>")]] * 3, SEARCH), found.sequences[:, 1:], expected, strict=True
+    ):
+        kept = [float(v) for v, token in zip(row, sequence, strict=True) if token not in (0, 1, 2)]
+        assert len(kept) > 5
+        assert answer.logprobs[: len(kept)] == pytest.approx(kept, abs=1e-4)
+
+
+def test_many_prompts_of_one_image_answer_as_one_by_one(model: Florence2Model) -> None:
+    images = pictures(3)
+    prompts = [[prompt("<CAPTION>"), prompt("<OD>")], [], [prompt("<REGION_PROPOSAL>")] * 2]
+    together = model.answer(images, prompts, SEARCH)
+    assert [len(answers) for answers in together] == [2, 0, 2]
+    for image, questions, answers in zip(images, prompts, together, strict=True):
+        for question, answer in zip(questions, answers, strict=True):
+            [[alone]] = model.answer([image.copy()], [[question]], SEARCH)
+            assert alone.text == answer.text
+            assert alone.logprobs == pytest.approx(answer.logprobs, abs=1e-4)
+
+
+def test_an_image_is_encoded_once_while_its_array_lives(folder: Path) -> None:
+    model = Florence2Model(folder, "cpu", "float32")
+    seen: list[int] = []
+    model._model.model.vision_tower.register_forward_hook(lambda _m, args, _o: seen.append(len(args[0])))
+    images = pictures(3)
+    model.answer(images, [[prompt("<CAPTION>"), prompt("<OD>")]] * 3, SEARCH)
+    model.answer([images[1], images[1]], [[prompt("<OD>")]] * 2, SEARCH)
+    assert seen == [3]
+    assert len(model._features) == 3
+    images.clear()
+    assert len(model._features) == 0
+
+
+def test_roles_of_one_process_share_the_model(folder: Path) -> None:
+    captioner = Florence2Captioner(Florence2CaptionerSettings(weights=str(folder)))
+    detector = Florence2Detector(Florence2DetectorSettings(weights=str(folder)))
+    captioner.load()
+    detector.load()
+    assert captioner._model is detector._model
+
+
+@pytest.mark.parametrize("task", ["<OD>", "<DENSE_REGION_CAPTION>", "<REGION_PROPOSAL>"])
+def test_boxes_are_those_of_post_process_generation(
+    folder: Path, reference: tuple[Any, Any], task: DetectorTask
+) -> None:
+    detector = Florence2Detector(Florence2DetectorSettings(weights=str(folder), task=task, max_new_tokens=40))
+    detector.load()
+    images = pictures(4)
+    boxes_seen = 0
+    for image, found in zip(images, detector.detect(images), strict=True):
+        [sequence] = generate(reference, [image], task, num_beams=1)
+        size = (image.shape[1], image.shape[0])
+        bins = reference[1].post_process_generation(
+            text=plain(reference, sequence), task="<REGION_PROPOSAL>", image_size=(1000, 1000)
+        )["<REGION_PROPOSAL>"]["bboxes"]
+        expected = np.sort((np.array(bins).reshape(-1, 2, 2) + 0.5) * size / 1000, axis=1).reshape(-1, 4)
+        assert found.boxes == pytest.approx(expected, abs=1e-4)
+        assert np.all((found.scores > 0) & (found.scores <= 1))
+        boxes_seen += len(bins)
+    assert boxes_seen > 3
+
+
+def answer_of(text: str) -> Answer:
+    """An answer in which every location token has probability 0.5 and every run of letters 0.25."""
+    import re
+
+    pieces = list(re.finditer(r"<loc_\d+>|[^<]+", text))
+    halves = [np.log(0.5 if piece.group().startswith("<") else 0.25) for piece in pieces]
+    return Answer(text, [piece.span() for piece in pieces], halves)
+
+
+def box_text(*bins: int) -> str:
+    return "".join(f"<loc_{b}>" for b in bins)
+
+
+def test_phrases_get_spans_of_the_original_text_in_its_order() -> None:
+    text = "A Dog, a café and a dog"
+    answer = answer_of(f"a dog{box_text(0, 0, 499, 499)}a cafe{box_text(9, 9, 5, 5)}a dog{box_text(1, 2, 3, 4)}")
+    image = np.zeros((100, 200, 3), dtype=np.uint8)
+    phrases = _phrases(answer, image, text, offset=10)
+    assert [text[p.start - 10 : p.end - 10] for p in phrases] == ["A Dog", "a café", "a dog"]
+    assert phrases[0].boxes.tolist() == [pytest.approx([0.1, 0.05, 99.9, 49.95])]
+    assert phrases[1].boxes.tolist() == [pytest.approx([1.1, 0.55, 1.9, 0.95])]
+    assert phrases[0].score == pytest.approx(0.25)
+    assert phrases[0].box_scores.tolist() == [0.5]
+
+
+def test_phrases_that_are_not_in_the_text_are_left_out_and_repeats_join(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    answer = answer_of(f"a dog{box_text(1, 1, 2, 2, 3, 3, 4, 4)}a cat{box_text(0, 0, 9, 9)}a dog{box_text(5, 5, 6, 6)}")
+    [phrase] = _phrases(answer, np.zeros((10, 10, 3), dtype=np.uint8), "a dog", 0)
+    assert (phrase.start, phrase.end, len(phrase.boxes)) == (0, 5, 3)
+    assert "1 of 3 phrases of an answer are not in its text" in caplog.text
+
+
+def test_ground_asks_nothing_about_an_empty_text_and_splits_a_long_one(folder: Path) -> None:
+    grounder = Florence2Grounder(Florence2GrounderSettings(weights=str(folder), max_new_tokens=8))
+    grounder.load()
+    image = pictures(1)[0]
+    long = "a red car and two dogs on the grass. " * 60
+    assert len(grounder._model.token_offsets(long)) > grounder._model.prompt_room
+    found = grounder.ground([image, image, image], ["", long, " ... <loc_5> "])
+    assert (len(found), found[0], found[2]) == (3, [], [])
+
+
+def test_long_texts_are_cut_after_sentences_then_words() -> None:
+    text = "one two. three four five six"
+    tokens = [(0, 3), (3, 7), (7, 8), (8, 14), (14, 19), (19, 24), (24, 28)]
+    assert split_text(text, tokens, 4) == [(0, "one two."), (8, " three four five six")]
+    assert split_text(text, tokens, 2) == [(0, "one"), (3, " two."), (8, " three four"), (19, " five six")]
+    assert "".join(part for _, part in split_text(text, tokens, 5)) == text
+    assert split_text("", [], 4) == []
+
+
+def test_a_caption_is_cut_off_at_max_new_tokens_with_its_score(folder: Path) -> None:
+    captioner = Florence2Captioner(Florence2CaptionerSettings(weights=str(folder), max_new_tokens=5))
+    captioner.load()
+    captions = captioner.caption(pictures(2), "detailed")
+    assert all(0 < (caption.score or 0) <= 1 for caption in captions)
+
+
+def test_a_prompt_that_is_too_long_is_refused(model: Florence2Model) -> None:
+    with pytest.raises(ValueError, match=r"prompt has \d+ tokens, room is 445"):
+        model.answer(pictures(1), [["dog " * 500]], SEARCH)
