@@ -104,4 +104,4 @@ def _folder(uri: str, location: str, skipped: Counter[str]) -> Iterator[Entry]:
 
 def _name(uri: str) -> str:
     """Path for the key of a single file: its own name, and for URLs the whole path with the host."""
-    return uri.partition("://")[2].partition("?")[0] if is_url(uri) else uri.rstrip("/").rpartition("/")[2]
+    return uri.partition("://")[2].partition("?")[0].lstrip("/") if is_url(uri) else uri.rstrip("/").rpartition("/")[2]

@@ -28,7 +28,7 @@ def picture(seed: int, width: int = 96, height: int = 64) -> Image.Image:
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     """The file, as Pillow writes it."""
     out = io.BytesIO()
-    image.save(out, kind, **options)  # type: ignore[arg-type]
+    image.save(out, kind, **options)
     return out.getvalue()
 
 
@@ -57,14 +57,7 @@ def jpeg_bomb(width: int, height: int) -> bytes:
 def webp_bomb() -> bytes:
     """A lossless WebP header that promises 16384 x 16384."""
     body = b"\x2f" + ((16383) | (16383 << 14)).to_bytes(4, "little") + bytes(9)
-    return (
-        b"RIFF"
-        + struct.pack("<I", 12 + len(body))
-        + b"WEBP"
-        + b"VP8L"
-        + struct.pack("<I", len(body))
-        + body
-    )
+    return b"RIFF" + struct.pack("<I", 12 + len(body)) + b"WEBP" + b"VP8L" + struct.pack("<I", len(body)) + body
 
 
 def zeroed(data: bytes, start: float, length: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class BadServer(ThreadingHTTPServer):
-    """files: path -> body. hits: path -> requests. Special paths are in `_Handler.do_GET`."""
+    """files: path -> body. hits: path -> requests. Special paths: see `_Handler.do_GET`."""
 
     daemon_threads = True
 
@@ -44,39 +44,42 @@ class _Handler(BaseHTTPRequestHandler):
     server: BadServer
 
     def do_GET(self) -> None:
-        path = self.path
-        self.server.hits[path] += 1
-        if path.startswith("/to/"):  # redirect to the rest of the path, or to a URL in it
-            target = path.removeprefix("/to/")
-            self._answer(302, b"", Location=target if "://" in target else f"/{target}")
-        elif path == "/loop":
-            self._answer(302, b"", Location="/loop")
-        elif path.startswith("/status/"):
-            self._answer(int(path.rpartition("/")[2]), b"no")
-        elif path.startswith("/flaky/"):  # fails twice
-            name = path.removeprefix("/flaky")
-            if self.server.hits[path] <= 2:
-                self._answer(503, b"busy", **{"Retry-After": "7"})
-            else:
-                self._answer(200, self.server.files[name])
-        elif path == "/cut":
-            self._answer(200, b"only this", length=1000)
-        elif path == "/drip":
-            self._drip(length="1000000")
-        elif path == "/drip-no-length":
-            self._drip(length=None)
-        elif path == "/endless":
-            self._endless()
-        elif path == "/announced":
-            self._answer(200, b"x", length=10**9)
-        elif path in self.server.files:
-            self._answer(200, self.server.files[path])
-        else:
-            self._answer(404, b"<html>not found")
+        self.server.hits[self.path] += 1
+        _, name, *_ = self.path.split("/")
+        act = {
+            "to": self._redirect,
+            "loop": lambda: self._answer(302, headers={"Location": "/loop"}),
+            "status": lambda: self._answer(int(self.path.rpartition("/")[2]), b"no"),
+            "flaky": self._flaky,
+            "cut": lambda: self._answer(200, b"only this", length=1000),
+            "announced": lambda: self._answer(200, b"x", length=10**9),
+            "drip": lambda: self._drip(length="1000000"),
+            "drip-no-length": lambda: self._drip(length=None),
+            "endless": self._endless,
+        }.get(name, self._file)
+        act()
 
-    def _answer(self, status: int, body: bytes, length: int | None = None, **headers: str) -> None:
+    def _file(self) -> None:
+        found = self.server.files.get(self.path)
+        self._answer(200 if found is not None else 404, b"<html>not found" if found is None else found)
+
+    def _redirect(self) -> None:
+        """To the rest of the path, or to a URL in it."""
+        target = self.path.removeprefix("/to/")
+        self._answer(302, headers={"Location": target if "://" in target else f"/{target}"})
+
+    def _flaky(self) -> None:
+        """Fails twice."""
+        if self.server.hits[self.path] <= 2:
+            self._answer(503, b"busy", headers={"Retry-After": "7"})
+        else:
+            self._answer(200, self.server.files[self.path.removeprefix("/flaky")])
+
+    def _answer(
+        self, status: int, body: bytes = b"", length: int | None = None, headers: dict[str, str] | None = None
+    ) -> None:
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()

@@ -115,7 +115,7 @@ def test_every_redirect_is_looked_up_and_checked(server: BadServer) -> None:
             raise RefusedAddressError("metadata is at 169.254.169.254")
         return ["127.0.0.1"]
 
-    with pytest.raises(FetchError, match="refused_address: metadata is at 169.254.169.254"):
+    with pytest.raises(FetchError, match="refused_address: metadata is at 169"):
         Fetcher(QUICK, look_up=look_up).read(f"{server.url}/to/http://metadata/", 1000)
 
 

@@ -103,5 +103,5 @@ def test_texts_have_no_frame() -> None:
 
 @pytest.mark.parametrize(("given_wh", "frame"), [((80, 60), "auto"), ((30, 40), "stored"), ((40, 30), "oriented")])
 def test_annotations_of_another_picture_are_refused(given_wh: tuple[int, int], frame: str) -> None:
-    with pytest.raises(FrameError, match="size_mismatch: annotations are for .* 40x30 stored and 30x40 oriented"):
+    with pytest.raises(FrameError, match=r"size_mismatch: annotations are for .* 40x30 stored and 30x40 oriented"):
         place_given([an_object()], given_wh, False, WH, 6, frame)

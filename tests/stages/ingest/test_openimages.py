@@ -1,0 +1,59 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from shards.finding import Finding
+from stages.ingest.entry import Entry, SourceError
+from stages.ingest.openimages import class_names, is_open_images, read_open_images
+
+HEADER = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf\n"
+NAMES = {"/m/1": "Tree", "/m/2": "Dog"}
+
+
+def read(folder: Path, rows: str, names: dict[str, str] | None) -> tuple[list[Entry], Counter[str]]:
+    skipped: Counter[str] = Counter()
+    data = (HEADER + rows).encode()
+    return list(read_open_images(str(folder / "boxes.csv"), data, names, None, skipped)), skipped
+
+
+def test_boxes_are_fractions_grouped_by_image(tmp_path: Path) -> None:
+    (tmp_path / "images/a").mkdir(parents=True)
+    (tmp_path / "images/a/aa.jpg").touch()
+    rows = "aa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,0\nbb,x,/m/2,1,0,1,0,1,0,0,0\naa,x,/m/2,1,0,0.25,0,0.75,0,0,0\n"
+    (first, second), _ = read(tmp_path, rows, NAMES)
+    assert first.given == [
+        Finding(kind="object", text="Tree", box=(0.1, 0.2, 0.5, 0.6)),
+        Finding(kind="object", text="Dog", box=(0, 0, 0.25, 0.75)),
+    ]
+    assert (first.key, first.normalised) == ("aa", True)
+    assert first.location == str(tmp_path / "images/a/aa.jpg")
+    assert second.location == str(tmp_path / "images/bb.jpg")  # missing: becomes a failed row
+
+
+def test_groups_are_counted_but_their_image_stays(tmp_path: Path) -> None:
+    [entry], skipped = read(tmp_path, "aa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,1\n", NAMES)
+    assert entry.given == []
+    assert skipped == {"group (IsGroupOf: 1)": 1}
+
+
+def test_without_descriptions_ids_stay(tmp_path: Path) -> None:
+    [entry], _ = read(tmp_path, "aa,x,/m/9,1,0.1,0.5,0.2,0.6,0,0,0\n", None)
+    assert entry.given[0].text == "/m/9"
+
+
+def test_errors_name_the_row(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="row 1: label /m/9 is not among the class descriptions"):
+        read(tmp_path, "aa,x,/m/9,1,0.1,0.5,0.2,0.6,0,0,0\n", NAMES)
+    with pytest.raises(SourceError, match="row 1: XMin, XMax, YMin, YMax must be numbers"):
+        read(tmp_path, "aa,x,/m/1,1,left,0.5,0.2,0.6,0,0,0\n", NAMES)
+
+
+def test_recognised_by_its_header() -> None:
+    assert is_open_images(HEADER.encode())
+    assert not is_open_images(b"url,caption\n")
+
+
+@pytest.mark.parametrize("header", ["", "LabelName,DisplayName\n"])
+def test_class_descriptions_with_and_without_header(header: str) -> None:
+    assert class_names(f'{header}/m/1,Tree\n/m/2,"Dog, big"\n'.encode()) == {"/m/1": "Tree", "/m/2": "Dog, big"}
