@@ -1,1 +1,1 @@
-"""How the checkpoints in `specialists/embedded/` are trained: one module per model, `make embedded` runs all of them."""
+"""How the checkpoints in `specialists/embedded/` are trained: a module per model; `make embedded` runs them all."""

@@ -1,0 +1,271 @@
+"""Trains florence2-nano from nothing on generated scenes.
+
+    python -m stages.scenes.recipes.florence2_nano --cache CACHE --out specialists/embedded/florence2-nano
+
+First the vision tower alone with a dense scaffold (florence2_dense.py), then everything, with several lessons per
+encoded picture. The state after every `--keep` steps is kept beside the log, so that a stopped run goes on; the saved
+checkpoint holds averaged weights (EMA) in half precision.
+"""
+
+import argparse
+import copy
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specialists.florence2_format import parse_regions
+from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
+from stages.scenes.recipes.florence2_batches import Asked, School, draw_lessons, load_school, normalized, padded
+from stages.scenes.recipes.florence2_build import build_model, build_processor
+from stages.scenes.recipes.florence2_dense import build_head, dense_loss
+from stages.scenes.recipes.florence2_targets import lessons
+
+log = logging.getLogger("florence2_nano")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The numbers of the recipe. Rates are for AdamW; both phases warm up and then fall along a cosine."""
+
+    seed: int = 1
+    look_scenes: int = 3500
+    scenes: int = 6000
+    look_steps: int = 1000
+    look_batch: int = 32
+    look_rate: float = 1e-3
+    steps: int = 3000
+    batch: int = 16
+    lessons: int = 4
+    rate: float = 6e-4
+    last_rate: float = 0.02
+    warmup: int = 100
+    dense_share: float = 0.3
+    spread: float = 4.0
+    ema: float = 0.998
+
+
+class Trainer:
+    """Model, scaffold and averaged weights of one run; one process, one thread."""
+
+    def __init__(self, plan: Plan, processor: Any, school: School) -> None:
+        self.plan, self.school = plan, school
+        self.tokenizer = processor.tokenizer
+        self.model = build_model(processor, plan.seed)
+        self.head = build_head(self.model.config.text_config.d_model)
+        self.mean = copy.deepcopy(self.model)
+        self.first_place = int(self.tokenizer.convert_tokens_to_ids("<loc_0>"))
+        self.near = _near(plan.spread)
+        self.step = 0
+
+    def look(self, folder: Path) -> None:
+        """Phase one: the tower and the projector learn what is where."""
+        plan, core = self.plan, self.model.model
+        weights = [*core.vision_tower.parameters(), *core.multi_modal_projector.parameters(), *self.head.parameters()]
+        optimizer = _adamw(weights, plan.look_rate)
+        rng = np.random.default_rng([plan.seed, 1])
+        for step in range(plan.look_steps):
+            chosen = rng.integers(len(self.school), size=plan.look_batch)
+            loss = self._dense(self._features(chosen), chosen)
+            self._update(loss, optimizer, weights, _rate(step, plan.look_steps, plan), plan.look_rate)
+            if step % 50 == 0:
+                _note(folder, phase="look", step=step, loss=loss.item())
+        self.mean = copy.deepcopy(self.model)
+
+    def learn(self, keep: int, folder: Path, optimizer: Any, stop: int) -> None:
+        """Phase two: all weights, with the scaffold's loss beside the answers' loss."""
+        plan = self.plan
+        weights = [*self.model.parameters(), *self.head.parameters()]
+        while self.step < stop:
+            rng = np.random.default_rng([plan.seed, 2, self.step])
+            chosen = rng.integers(len(self.school), size=plan.batch)
+            features = self._features(chosen)
+            asked = [
+                (row, lesson)
+                for row, picture in enumerate(chosen)
+                for lesson in draw_lessons(self.school.asked[picture], plan.lessons, rng)
+            ]
+            dense, spoken = self._dense(features, chosen), self._spoken(features, asked)
+            loss = spoken + plan.dense_share * dense
+            self._update(loss, optimizer, weights, _rate(self.step, plan.steps, plan), plan.rate)
+            self._average()
+            self.step += 1
+            if self.step % 25 == 0:
+                _note(folder, phase="learn", step=self.step, loss=spoken.item(), dense=dense.item())
+            if self.step % keep == 0:
+                self.keep(folder, optimizer)
+
+    def _features(self, chosen: Any) -> Any:
+        """[b, 1 + GRID * GRID, width]"""
+        return self.model.get_image_features(normalized(self.school.pixels[chosen])).pooler_output
+
+    def _dense(self, features: Any, chosen: Any) -> Any:
+        import torch
+
+        return dense_loss(self.head(features[:, 1:]), torch.from_numpy(self.school.cells[chosen]))
+
+    def _spoken(self, features: Any, asked: list[tuple[int, Asked]]) -> Any:
+        """Mean loss per answer token. Answers of like length go together, so that little is spent on padding."""
+        asked = sorted(asked, key=lambda item: len(item[1].target) + len(item[1].prompt))
+        third = max(1, -(-len(asked) // 3))
+        groups = [asked[start : start + third] for start in range(0, len(asked), third)]
+        total = sum(len(lesson.target) for _, lesson in asked)
+        return sum(self._group_loss(features, group) for group in groups) / total
+
+    def _group_loss(self, features: Any, group: list[tuple[int, Asked]]) -> Any:
+        """Summed loss over the tokens of some answers."""
+        import torch
+        from torch.nn import functional
+
+        pad = self.tokenizer.pad_token_id
+        prompts = padded([lesson.prompt for _, lesson in group], pad)
+        labels = padded([lesson.target for _, lesson in group], pad)
+        heard = labels.roll(1, dims=1)
+        heard[:, 0] = self.model.config.text_config.decoder_start_token_id
+        pictures = features[[row for row, _ in group]]
+        embedded = torch.cat([pictures, self.model.get_input_embeddings()(prompts)], dim=1)
+        mask = torch.cat([torch.ones(pictures.shape[:2], dtype=torch.long), (prompts != pad).long()], dim=1)
+        language = self.model.model.language_model
+        memory = language.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+        hidden = language.decoder(
+            input_ids=heard, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
+        ).last_hidden_state
+        real = labels != pad
+        scores, wanted = functional.log_softmax(self.model.lm_head(hidden[real]), dim=-1), labels[real]
+        place = (wanted >= self.first_place) & (wanted < self.first_place + len(self.near))
+        words = -scores[~place].gather(1, wanted[~place, None]).sum()
+        bins = scores[place][:, self.first_place : self.first_place + len(self.near)]
+        return words - (bins * self.near[wanted[place] - self.first_place]).sum()
+
+    def _update(self, loss: Any, optimizer: Any, weights: list[Any], share: float, rate: float) -> None:
+        import torch
+
+        if not torch.isfinite(loss):
+            raise FloatingPointError(f"loss must be finite, got {loss.item()} at step {self.step}: lower the rate")
+        for group in optimizer.param_groups:
+            group["lr"] = rate * share
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+
+    def _average(self) -> None:
+        import torch
+
+        share = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for slow, fast in zip(self.mean.parameters(), self.model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - share)
+
+    def keep(self, folder: Path, optimizer: Any) -> None:
+        """The whole state of the run, replaced in one move."""
+        import torch
+
+        parts = {"model": self.model, "head": self.head, "mean": self.mean, "optimizer": optimizer}
+        state = {name: part.state_dict() for name, part in parts.items()} | {"step": self.step}
+        torch.save(state, folder / "state.part")
+        (folder / "state.part").replace(folder / "state.pt")
+
+    def restore(self, folder: Path, optimizer: Any) -> None:
+        """Go on from `keep`."""
+        import torch
+
+        state = torch.load(folder / "state.pt", weights_only=True)
+        for name, part in {"model": self.model, "head": self.head, "mean": self.mean, "optimizer": optimizer}.items():
+            part.load_state_dict(state[name])
+        self.step = int(state["step"])
+
+
+def _near(spread: float) -> Any:
+    """[1000, 1000]: row t is the wanted distribution over bins when t is right: a narrow bell, so that a near miss
+    costs less than a far one and every answer teaches its neighbours."""
+    import torch
+
+    bins = torch.arange(1000, dtype=torch.float32)
+    return torch.softmax(-((bins[None] - bins[:, None]) ** 2) / (2 * spread * spread), dim=1)
+
+
+def _rate(step: int, steps: int, plan: Plan) -> float:
+    """Share of the full rate: linear warm-up, then a cosine down to `last_rate`."""
+    if step < plan.warmup:
+        return (step + 1) / plan.warmup
+    way = (step - plan.warmup) / max(1, steps - plan.warmup)
+    return float(plan.last_rate + (1 - plan.last_rate) * 0.5 * (1 + np.cos(np.pi * min(1.0, way))))
+
+
+def _adamw(weights: list[Any], rate: float) -> Any:
+    import torch
+
+    return torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+
+
+def _note(folder: Path, **facts: float | str) -> None:
+    facts["cpu_s"] = round(time.process_time(), 1)
+    line = json.dumps(facts)
+    log.info(line)
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(line + "\n")
+
+
+def save(model: Any, processor: Any, out: Path) -> None:
+    """The checkpoint in `save_pretrained` form, weights in half precision."""
+    processor.tokenizer.backend_tokenizer.no_truncation()
+    processor.tokenizer.backend_tokenizer.no_padding()
+    copy.deepcopy(model).half().save_pretrained(out)
+    processor.save_pretrained(out)
+
+
+def train(plan: Plan, cache: Path, folder: Path, out: Path, keep: int, stop: int) -> None:
+    """Run or continue the recipe up to step `stop` and save the averaged weights to `out`."""
+    import torch
+
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = list(scenes(cache, TRAIN_SEED, 0, plan.look_scenes))
+    processor = build_processor(_words(drawn))
+    trainer = Trainer(plan, processor, load_school(drawn, processor.tokenizer))
+    (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n")
+    resumed = (folder / "state.pt").exists()
+    if not resumed:
+        trainer.look(folder)
+    optimizer = _adamw([*trainer.model.parameters(), *trainer.head.parameters()], plan.rate)
+    if resumed:
+        trainer.restore(folder, optimizer)
+    else:
+        trainer.keep(folder, optimizer)
+    trainer.school = load_school(scenes(cache, TRAIN_SEED, 0, plan.scenes), processor.tokenizer)
+    trainer.learn(keep, folder, optimizer, stop)
+    save(trainer.mean, processor, out)
+
+
+def _words(drawn: list[Drawn]) -> Iterator[str]:
+    """What the tokenizer learns from: prompts, captions, and every label on its own, as it stands after a place."""
+    for scene in drawn:
+        for lesson in lessons(scene.record):
+            yield lesson.prompt
+            if "<loc_" in lesson.target:
+                yield from {place.label for place in parse_regions(lesson.target)}
+            else:
+                yield lesson.target
+
+
+def main() -> None:
+    """Command line of the recipe."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="folder of the log and of the state to go on from")
+    parser.add_argument("--keep", type=int, default=500)
+    parser.add_argument("--stop", type=int, default=Plan.steps)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    train(Plan(), arguments.cache, arguments.run, arguments.out, arguments.keep, arguments.stop)
+
+
+if __name__ == "__main__":
+    main()
