@@ -12,8 +12,10 @@ order of the steps, each in a file of its own:
     7. groundings tied to regions                                                            groundings.py
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -38,6 +40,7 @@ from stages.fuse.words import fuse_words
 _NO_AREA = dropped("fuse.no_area")
 _NO_TEXT = dropped("fuse.no_text")
 _NOT_A_SCORE = dropped("fuse.not_a_score")
+_NOT_FINITE = dropped("fuse.not_finite")
 _NO_TARGET = dropped("fuse.no_target")
 _TARGET_DROPPED = dropped("fuse.target_dropped")
 
@@ -98,7 +101,7 @@ class _Image:
         self.rules = rules
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
-        self.stated = [each for each in stated if self._is_scored(each)]
+        self.stated = [each for each in stated if self._is_sound(each)]
         self.about: dict[str, list[Statement]] = {}
         for each in self.stated:
             if each.finding.about and each.finding.kind != "phrase":
@@ -194,12 +197,17 @@ class _Image:
     def _of(self, kind: str) -> list[Statement]:
         return [each for each in self.stated if each.finding.kind == kind]
 
-    def _is_scored(self, each: Statement) -> bool:
-        scores = (each.finding.score, each.finding.phrase_score)
-        if all(score is None or 0.0 <= score <= 1.0 for score in scores):  # NaN is in no range
-            return True
-        self.ledger.drop(each, _NOT_A_SCORE)
-        return False
+    def _is_sound(self, each: Statement) -> bool:
+        """Scores are in [0, 1] and coordinates are numbers: a column that says otherwise cannot be corrected here."""
+        finding = each.finding
+        scores = (finding.score, finding.phrase_score)
+        if not all(score is None or 0.0 <= score <= 1.0 for score in scores):  # NaN is in no range
+            self.ledger.drop(each, _NOT_A_SCORE)
+            return False
+        if not all(map(math.isfinite, chain(finding.box or (), finding.quad or (), *(finding.polygons or ())))):
+            self.ledger.drop(each, _NOT_FINITE)
+            return False
+        return True
 
 
 def _vote(each: Statement, share: float) -> Vote:
