@@ -7,6 +7,7 @@ not, and neither refuses a picture whose header promises 1.6 Gpx. The rules here
 
 - Size is checked in the header, before any pixel is decoded; truncated files are refused, never padded.
 - EXIF orientation 1-8 is applied; an unreadable orientation counts as 1.
+- JPEG pixels come from libjpeg-turbo (stages/ingest/jpeg.py), all others from Pillow.
 - Grey, palette, CMYK, YCbCr: converted to RGB by Pillow, colour profiles are not applied. 16 bits per channel: the
   high byte. Transparency: composited on white. Animations and multi-page files: the first frame.
 - Signed or floating point pixels have no agreed black and white and are refused (`unsupported`).
@@ -28,7 +29,7 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 
 from specialists.roles import Image
-from stages.ingest.jpeg import jpeg_damage
+from stages.ingest.jpeg import JpegDamageError, jpeg_pixels
 from stages.ingest.settings import DecodeLimits
 
 Reason = Literal[
@@ -109,21 +110,16 @@ class Checked:
 
 def decode(data: bytes, limits: DecodeLimits) -> Image:
     """uint8 RGB [h, w, 3] of the oriented image. Raises DecodeError; releases the GIL while it decodes."""
-    return _decode(_open(data, limits)).image
+    return _decode(data, _open(data, limits)).image
 
 
 def check(data: bytes, limits: DecodeLimits) -> Checked:
-    """Like `decode`, and refuses damage that `decode` would turn into pixels: PNG chunks whose checksum is wrong, JPEG
-    data that is no valid code. Meant for the one time when a file enters the corpus."""
+    """Like `decode`, and refuses PNG chunks whose checksum is wrong, which `decode` would turn into pixels. Meant for
+    the one time when a file enters the corpus."""
     opened = _open(data, limits)
     if opened.format == "PNG":
         _verify_png(data)
-    checked = _decode(opened)
-    if checked.ext == "jpg":
-        damage = jpeg_damage(data)
-        if damage:
-            raise DecodeError("corrupt", damage)
-    return checked
+    return _decode(data, opened)
 
 
 def _open(data: bytes, limits: DecodeLimits) -> ImageFile.ImageFile:
@@ -196,9 +192,11 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _decode(opened: ImageFile.ImageFile) -> Checked:
+def _decode(data: bytes, opened: ImageFile.ImageFile) -> Checked:
     ext = EXTENSIONS[opened.format or ""]
     try:
+        if ext == "jpg" and (pixels := jpeg_pixels(data)) is not None:
+            return _decoded_jpeg(opened, pixels)
         orientation = _orientation(opened)  # TIFF: Pillow turns the pixels itself while it loads them
         opened.load()
         stored_wh = opened.size
@@ -210,11 +208,20 @@ def _decode(opened: ImageFile.ImageFile) -> Checked:
             if orientation in TURNS:
                 turned = turned.transpose(TURNS[orientation])
         return Checked(ext, stored_wh, orientation, np.array(turned))  # a copy: torch refuses read-only arrays
+    except JpegDamageError as error:
+        raise DecodeError("truncated" if error.cut else "corrupt", f"JPEG: {error}") from error
     except _DAMAGE as error:
         if isinstance(error, DecodeError):
             raise
         reason: Reason = "truncated" if _is_cut(error) else "corrupt"
         raise DecodeError(reason, f"{opened.format}: {error or type(error).__name__}") from error
+
+
+def _decoded_jpeg(opened: ImageFile.ImageFile, pixels: Image) -> Checked:
+    orientation = _orientation(opened)
+    if orientation in TURNS:
+        pixels = np.array(Pillow.fromarray(pixels).transpose(TURNS[orientation]))
+    return Checked("jpg", opened.size, orientation, pixels)
 
 
 def _is_cut(error: Exception) -> bool:

@@ -1,12 +1,14 @@
-"""Damage inside JPEG data, which Pillow, OpenCV and torchvision all decode without a word.
+"""JPEG pixels by libjpeg-turbo through simplejpeg: bit for bit what Pillow gives, faster, and with a word about damage.
 
-libjpeg goes on after a code that does not exist, filling in grey or shifted blocks, and only notes a warning. Of the
-decoders with Python wheels only simplejpeg (libjpeg-turbo) hands that warning on.
+After a code that does not exist libjpeg goes on, fills in grey or shifted blocks and only notes a warning; Pillow,
+OpenCV and torchvision swallow it. Of the decoders with Python wheels only simplejpeg hands the warning on.
 """
 
 import re
 
+import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 HARMLESS_EXTRA_BYTES = 64
 """Some cameras pad scans with a few bytes, which libjpeg reports too; a scan that ends early leaves hundreds."""
@@ -15,16 +17,43 @@ _EXTRA = re.compile(r"(\d+) extraneous bytes before marker")
 _DAMAGE = ("corrupt jpeg data", "premature end", "inconsistent progression")
 
 
-def jpeg_damage(data: bytes) -> str:
-    """What libjpeg-turbo says is wrong in the code stream, "" if nothing. Decodes at 1/8 size, which reads every code
-    and costs a fraction of a full decode. What it does not support (12 bit, lossless) counts as undamaged."""
+class JpegDamageError(ValueError):
+    """The code stream is damaged; `cut` where the file ends too early."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.cut = message.startswith("Premature end")
+
+
+def jpeg_pixels(data: bytes) -> NDArray[np.uint8] | None:
+    """uint8 RGB [h, w, 3] as stored. None for what simplejpeg has no RGB of (CMYK, 12 bit, lossless); CMYK data is
+    checked for damage all the same. Raises JpegDamageError; releases the GIL."""
     try:
-        colorspace = "CMYK" if simplejpeg.decode_jpeg_header(data, strict=False)[2] == "CMYK" else "GRAY"
-        simplejpeg.decode_jpeg(data, colorspace=colorspace, fastdct=True, fastupsample=True, min_height=1, min_width=1)
+        colorspace = str(simplejpeg.decode_jpeg_header(data, strict=False)[2])
+    except ValueError:
+        return None
+    if colorspace in ("CMYK", "YCCK"):
+        _decode(data, colorspace="CMYK", fastdct=True, fastupsample=True, min_height=1, min_width=1)  # at 1/8 size
+        return None
+    return _decode(data, colorspace="RGB", fastdct=False, fastupsample=False, min_height=0, min_width=0)
+
+
+def _decode(
+    data: bytes, colorspace: str, fastdct: bool, fastupsample: bool, min_height: int, min_width: int
+) -> NDArray[np.uint8] | None:
+    def attempt(strict: bool) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = simplejpeg.decode_jpeg(
+            data, colorspace, fastdct, fastupsample, min_height, min_width, strict=strict
+        )
+        return found
+
+    try:
+        return attempt(strict=True)
     except ValueError as error:
         message = str(error)
         extra = _EXTRA.search(message)
         if extra and int(extra[1]) <= HARMLESS_EXTRA_BYTES:
-            return ""
-        return message if message.lower().startswith(_DAMAGE) else ""
-    return ""
+            return attempt(strict=False)
+        if message.lower().startswith(_DAMAGE):
+            raise JpegDamageError(message) from error
+        return None

@@ -206,12 +206,41 @@ def test_a_larger_limit_than_pillows_own_is_obeyed_without_a_warning() -> None:
         decode(png_bomb(100_000, 1000)[:500], DecodeLimits(max_pixels=100_000_000))
 
 
-def test_jpeg_damage_that_pillow_decodes_is_found_once_at_ingest() -> None:
-    good = encoded(picture(1, 320, 240), "JPEG", quality=90)
-    bad = zeroed(good, 0.5, 2048)
-    assert decode(bad, LIMITS).shape == (240, 320, 3)
-    with pytest.raises(DecodeError, match="corrupt: Corrupt JPEG data"):
-        check(bad, LIMITS)
+def test_jpeg_damage_that_pillow_decodes_is_refused() -> None:
+    bad = zeroed(encoded(picture(1, 320, 240), "JPEG", quality=90), 0.5, 2048)
+    assert np.asarray(Image.open(io.BytesIO(bad))).shape == (240, 320, 3)
+    for read in (decode, check):
+        with pytest.raises(DecodeError, match="corrupt: JPEG: Corrupt JPEG data"):
+            read(bad, LIMITS)
+
+
+def test_damage_in_a_cmyk_jpeg_is_refused() -> None:
+    good = encoded(picture(1, 320, 240).convert("CMYK"), "JPEG", quality=90)
+    assert decode(good, LIMITS).shape == (240, 320, 3)
+    with pytest.raises(DecodeError, match="corrupt"):
+        decode(zeroed(good, 0.5, 2048), LIMITS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"subsampling": 0},
+        {"subsampling": 1},
+        {"quality": 30, "optimize": True},
+        {"progressive": True},
+        {"restart_marker_rows": 1},
+        {"keep_rgb": True},
+    ],
+    ids=str,
+)
+def test_jpeg_pixels_are_those_of_pillow(options: dict[str, object]) -> None:
+    for number, size in enumerate([(97, 65), (320, 240), (1, 1), (17, 3)]):
+        for mode in ("RGB", "L"):
+            only_colour = () if mode == "RGB" else ("subsampling", "keep_rgb")
+            wanted = {name: value for name, value in options.items() if name not in only_colour}
+            data = encoded(picture(number, *size).convert(mode), "JPEG", **wanted)
+            assert (decode(data, LIMITS) == np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))).all()
 
 
 def test_padding_that_cameras_write_is_no_damage() -> None:
