@@ -120,7 +120,10 @@ def _content(store: Store, folder: str, manifest: Manifest) -> list[Damage]:
     damages = commit.verify_unit(store, folder, manifest)
     if damages:
         return [part for damage in damages for part in _by_sample(store, folder, manifest.name, damage)]
-    found = _row_counts(store, folder, manifest.name)
+    try:
+        found = _row_counts(store, folder, manifest.name)
+    except FileNotFoundError as error:
+        return [Damage(manifest_path(folder, manifest.name), f"names no table: {error.filename or error} is missing")]
     wanted = (manifest.counts.read, manifest.counts.kept)
     if found is None or found == wanted:
         return []

@@ -1,86 +1,75 @@
 """Writers that are killed or run out of disk: what is committed is whole, and nothing else carries a final name."""
 
-import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from shards import commit
-from shards.images import read_image, read_image_rows
-from shards.layout import IMAGES
 from shards.store import LocalStore, remove_leftovers
 from shards.verify import verify
-from tests.shards.corpora import image_bytes
 
 WRITER = """
 import itertools, sys
-from shards.images import write_images
-from shards.layout import shard_name
+from shards.commit import Counts, publish
 from shards.store import LocalStore
-from tests.shards.corpora import image_bytes, image_row
 
 store = LocalStore(sys.argv[1])
-print("ready", flush=True)
-for number in itertools.count():
-    keys = [f"{number % 20}/{index}" for index in range(8)]
-    write_images(store, shard_name(number % 20), [(image_row(k, image_bytes(k, 200_000)), image_bytes(k, 200_000)) for k in keys])
+for number in itertools.count(int(sys.argv[2])):
+    name = f"{number % 5:06d}"
+    files = {f"{name}.bin": (name.encode() * 20_000 for _ in range(8)), f"{name}.txt": name.encode()}
+    publish(store, "images/plan", name, files, Counts(8, 8), "f")
+    print(name, flush=True)
 """
 FILLER = """
-import resource, sys
-from shards.images import write_images
+import os, resource, sys
+from shards.commit import Counts, find, publish
 from shards.store import LocalStore
-from tests.shards.corpora import image_bytes, image_row
 
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-samples = [(image_row(str(i), image_bytes(str(i), 20_000)), image_bytes(str(i), 20_000)) for i in range(10)]
-try:
-    write_images(LocalStore(sys.argv[1]), "000000", samples)
-except OSError as error:
-    sys.exit(f"OSError {error.errno}")
+limits = [100, 5_000, 70_000, 150_000, 199_999]
+for limit in [*limits, 200_000]:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    store = LocalStore(sys.argv[1])
+    try:
+        publish(store, "images/plan", "a", {"a.tar": (b"x" * 20_000 for _ in range(10))}, Counts(10, 10), "")
+    except OSError as error:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(limit, error.strerror, store.walk(), find(store, "images/plan", "a"))
+print(limit, find(store, "images/plan", "a").files["a.tar"].bytes)
 """
 
 
 def test_after_sigkill_at_any_moment_every_committed_unit_is_whole(tmp_path: Path) -> None:
-    """The writer writes 20 shards over and over: kills fall into tars, tables, manifests, renames and withdrawals."""
+    """The writer writes 5 units over and over: kills fall into files, manifests, renames and withdrawals."""
     store = LocalStore(tmp_path)
     chance = random.Random(7)
-    committed = 0
-    for _ in range(8):
-        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+    torn = 0
+    for kill in range(10):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), str(kill)], stdout=subprocess.PIPE)
         assert writer.stdout is not None
-        assert writer.stdout.readline() == b"ready\n"
-        time.sleep(chance.uniform(0.01, 0.4))
+        for _ in range(chance.randint(1, 6)):
+            last = writer.stdout.readline().decode().strip()
+        time.sleep(chance.uniform(0, 0.01))
         writer.send_signal(signal.SIGKILL)
         writer.wait()
+        done_since = writer.stdout.read().decode().split()
         writer.stdout.close()
-        remove_leftovers(store)
-        report = verify(store)
-        assert report.damages == []
+        torn += bool(remove_leftovers(store))
+        assert verify(store).damages == []
         assert not [path for path in store.walk() if path.endswith(".part")]
-        for shard in commit.committed(store, IMAGES):
-            rows = read_image_rows(store, shard)
-            assert [row.key for row in rows] == [f"{int(shard)}/{index}" for index in range(8)]
-            assert read_image(store, shard, rows[3]) == image_bytes(rows[3].key, 200_000)
-            committed += 1
-    assert committed > 20
+        committed = commit.committed(store, "images/plan")
+        rewriting = f"{(int((done_since or [last])[-1]) + 1) % 5:06d}"
+        assert {last, *done_since} - {rewriting} <= set(committed)
+        assert all(store.read(f"images/plan/{name}.txt").decode() == name for name in committed)
+    assert torn > 0, "no kill fell into a write"
 
 
-@pytest.mark.parametrize("limit", [100, 5_000, 50_000, 150_000, 200_000, 206_000])
-def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path, limit: int) -> None:
-    """A file-size limit is a full disk that needs no root: the write is short, then fails. The tar has 216,064 bytes."""
-    run = subprocess.run(
-        [sys.executable, "-c", FILLER, str(tmp_path), str(limit)], capture_output=True, text=True, check=False
-    )
-    assert run.stderr == "OSError 27\n"
-    store = LocalStore(tmp_path)
-    assert store.walk() == []
-    again = subprocess.run([sys.executable, "-c", FILLER, str(tmp_path), str(resource.RLIM_INFINITY)], check=False)
-    assert again.returncode == 0
-    assert verify(store).ok
-    assert os.path.getsize(tmp_path / "images/000000.tar") == 216_064
+def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A file-size limit is a full disk that needs no root: a write is short, the next one fails."""
+    run = subprocess.run([sys.executable, "-c", FILLER, str(tmp_path)], capture_output=True, text=True, check=True)
+    *failed, last = run.stdout.splitlines()
+    assert failed == [f"{limit} File too large [] None" for limit in (100, 5_000, 70_000, 150_000, 199_999)]
+    assert last == "200000 200000"
+    assert verify(LocalStore(tmp_path)).ok

@@ -151,6 +151,13 @@ def test_counts_that_differ_from_the_table_are_found(store: LocalStore) -> None:
     ]
 
 
+def test_a_manifest_without_the_table_of_its_kind_is_found(store: LocalStore) -> None:
+    commit.publish(store, "images", "000009", {"000009.tar": b""}, Counts(0, 0), "")
+    [found] = verify(store).damages
+    assert (found.name, found.damage.path) == ("000009", "images/manifest/000009.json")
+    assert "names no table: " in found.damage.reason
+
+
 def test_a_unit_made_from_other_images_is_found(store: LocalStore) -> None:
     small = LocalStore(store.url + "-small")
     build_corpus(small, shards=2, images=3)
