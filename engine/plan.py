@@ -1,11 +1,13 @@
 """From the configured annotators to the columns that the engine fills.
 
-What an annotator needs is worked out from its role, unless its config names it (`needs: [detector]`):
+What an annotator needs is worked out from its role (`stages.build.wants`), unless its config names it
+(`needs: [detector]`). What came with the images (`given`) is looked at like another annotator's findings:
 
-    captioner on boxes   every detector
-    segmenter, matcher   every detector and what captions its boxes; the segmenter also every grounder
-    grounder             every captioner of whole images and every describer
-    describer            captioners, detectors and readers
+    captioner on boxes   whatever finds the kinds of boxes it captions, and what was given
+    segmenter            likewise
+    matcher              likewise, and what captions the boxes
+    grounder             every captioner of whole images, every describer, and what was given
+    describer            captioners, detectors, readers, and what was given
 
 A column's fingerprint covers its own stage and, through theirs, everything it needs: change the detector, and only the
 detector and what looks at its boxes runs again.
@@ -14,7 +16,7 @@ detector and what looks at its boxes runs again.
 import hashlib
 import json
 
-from engine.column import Column
+from engine.column import GIVEN, Column, ordered
 from stages.build import Annotator, build_stage, gives, wants
 
 FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree by chance once in 10**9 corpora
@@ -22,15 +24,13 @@ FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree 
 
 def columns(annotators: dict[str, Annotator]) -> list[Column]:
     """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle."""
-    from engine.column import ordered
-
     unfinished = [
         Column(name, "", needs(name, annotators), build_stage(annotator), annotator.resources)
         for name, annotator in annotators.items()
     ]
     finished: dict[str, Column] = {}
     for column in ordered(unfinished):
-        upstream = {need: finished[need].fingerprint for need in sorted(column.needs) if need in finished}
+        upstream = {need: GIVEN if need == GIVEN else finished[need].fingerprint for need in sorted(column.needs)}
         facts = {"stage": column.stage.fingerprint(), "needs": upstream}
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         finished[column.name] = Column(
@@ -40,9 +40,12 @@ def columns(annotators: dict[str, Annotator]) -> list[Column]:
 
 
 def needs(name: str, annotators: dict[str, Annotator]) -> tuple[str, ...]:
-    """Names of the annotators whose findings `name` looks at."""
+    """Names of the annotators whose findings `name` looks at, `given` among them."""
     annotator = annotators[name]
     if annotator.needs is not None:
         return tuple(annotator.needs)
     wanted = wants(annotator)
-    return tuple(other for other, settings in annotators.items() if other != name and gives(settings) & wanted)
+    if not wanted:
+        return ()
+    found = tuple(other for other, settings in annotators.items() if other != name and gives(settings) & wanted)
+    return (*found, GIVEN)

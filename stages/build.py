@@ -1,30 +1,67 @@
-"""From an annotator's settings to its stage: the one place that knows all roles.
+"""From an annotator's settings to its stage, and who needs whom: the one place that knows all roles.
 
-words:                          build_stage("words", settings)
-  role: reader             ->   ReadWords(RapidOcrReader(...))
-  specialist: {backend: rapidocr}
+    detector:                        build_stage(settings)
+      role: detector           ->    ObjectsStage(UltralyticsDetector(...))
+      specialist: {backend: ultralytics, weights: "embedded:yolo-nano"}
+
+An annotator *gives* kinds of findings and *wants* kinds of findings; it needs every annotator that gives what it
+wants. `text` is a text about a whole image, `brief` a brief one, `crop` a text about a box.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.annotate.words import ReaderSettings, ReadWords, build_reader
+from stages.annotate.captions import CaptionsSettings, CaptionsStage
+from stages.annotate.masks import MasksSettings, MasksStage
+from stages.annotate.matches import MatchesSettings, MatchesStage
+from stages.annotate.objects import ObjectsSettings, ObjectsStage
+from stages.annotate.words import WordsSettings, WordsStage
 from stages.stage import Stage
 
-Annotator = Annotated[ReaderSettings, Field(description="an annotator; `role` decides which settings it takes")]
+Annotator = Annotated[
+    CaptionsSettings | ObjectsSettings | WordsSettings | MasksSettings | MatchesSettings,
+    Field(discriminator="role", description="an annotator; `role` decides which settings it takes"),
+]
+Given = Literal["text", "brief", "crop", "object", "ocr", "phrase"]
 
 
 def build_stage(annotator: Annotator) -> Stage:
     """The stage of an annotator, not loaded."""
-    return ReadWords(build_reader(annotator.specialist))
+    match annotator:
+        case CaptionsSettings():
+            return CaptionsStage(annotator)
+        case ObjectsSettings():
+            return ObjectsStage(annotator)
+        case WordsSettings():
+            return WordsStage(annotator)
+        case MasksSettings():
+            return MasksStage(annotator)
+        case MatchesSettings():
+            return MatchesStage(annotator)
 
 
-def gives(annotator: Annotator) -> set[str]:
-    """What others can work on: kinds of findings (text, object, ocr, phrase)."""
-    return {"ocr"}
+def gives(annotator: Annotator) -> set[Given]:
+    """Kinds of findings that others can work on."""
+    match annotator:
+        case CaptionsSettings(on="boxes"):
+            return {"crop"}
+        case CaptionsSettings():
+            return {"text", "brief"} if "brief" in annotator.granularities else {"text"}
+        case ObjectsSettings():
+            return {"object"}
+        case WordsSettings():
+            return {"ocr"}
+        case MasksSettings() | MatchesSettings():
+            return set()
 
 
-def wants(annotator: Annotator) -> set[str]:
-    """What an annotator works on, apart from the image and what came with it."""
-    return set()
+def wants(annotator: Annotator) -> set[Given]:
+    """Kinds of findings that an annotator works on, apart from the image."""
+    match annotator:
+        case CaptionsSettings(on="boxes") | MasksSettings():
+            return set(annotator.boxes.kinds)
+        case MatchesSettings():
+            return {*annotator.boxes.kinds, "crop"}
+        case CaptionsSettings() | ObjectsSettings() | WordsSettings():
+            return set()
