@@ -181,13 +181,16 @@ def _archive(
 
 def _index(index: Sequence[IndexRow], shard: str, places: dict[str, Place]) -> Iterator[bytes]:
     """The parquet; a generator, because the places are known only when the tar is written."""
-    columns = {name: [getattr(row, name) for row in index] for name in IndexRow.__struct_fields__ if name != "box"}
+    fields = IndexRow.__struct_fields__
+    by_field = zip(*map(msgspec.structs.astuple, index), strict=True) if index else ((),) * len(fields)
+    columns: dict[str, Sequence[Any]] = dict(zip(fields, by_field, strict=True))
+    boxes = columns.pop("box")
     columns["shard"] = [shard] * len(index)
     found = [places.get(row.key) if row.type == "image" and row.kept else None for row in index]
     for position, name in enumerate(Place._fields):
         columns[name] = [None if place is None else place[position] for place in found]
     arrays = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
-    arrays["box"] = table.tuples([row.box for row in index], table.BOX_SMALL)
+    arrays["box"] = table.tuples(boxes, table.BOX_SMALL)
     yield table.encode(pa.Table.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
 
 

@@ -152,12 +152,7 @@ def index(folder: Path, rows_count: int) -> list[str]:
     cuts = ", ".join(f"count(*) FILTER (score >= {cut / 10})" for cut in range(10))
     with duckdb.connect() as database:
         database.execute(f"CREATE TABLE loaded AS SELECT score, kept, type FROM {pattern}")
-        sweeps = [
-            statistics.median(
-                wall_s(lambda: database.execute(f"SELECT {cuts} FROM {source}").fetchall()) for _ in range(5)
-            )
-            for source in (pattern, "loaded")
-        ]
+        sweeps = [sweep_s(database, cuts, source) for source in (pattern, "loaded")]
     return [
         row("index: Arrow columns to parquet", ">= 1 M rows/cpu-s", f"{per_shard / encoding / 1e6:.2f} M rows/cpu-s"),
         row("index: `IndexRow`s, records and tar to disk", "", f"{per_shard / whole / 1e6:.2f} M rows/cpu-s"),
@@ -165,6 +160,12 @@ def index(folder: Path, rows_count: int) -> list[str]:
         row(f"10-cut sweep on {rows_count:,} rows: {rows_count // per_shard} files, loaded", "<= 0.2 s",
             f"{sweeps[0]:.3f} s, {sweeps[1]:.3f} s"),
     ]  # fmt: skip
+
+
+def sweep_s(database: duckdb.DuckDBPyConnection, cuts: str, source: str) -> float:
+    return statistics.median(
+        wall_s(lambda: database.execute(f"SELECT {cuts} FROM {source}").fetchall()) for _ in range(5)
+    )
 
 
 def index_rows(count: int) -> list[IndexRow]:
