@@ -1,0 +1,47 @@
+"""Words in pictures: are they found, and read right?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shards.record import Record, Region
+from stages.evaluate.bootstrap import Estimate, estimate, f1, ratio
+from stages.evaluate.match import matches
+
+
+def word_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
+    """place_recall: gold words with a predicted text region on them (IoU 0.5 of the boxes). cer: edits per gold
+    character of these. f1: place and text both right (end to end). Upper and lower case count as equal."""
+    placed, edited, ended = [], [], []
+    for predicted, gold in pairs:
+        said, truth = _words(predicted), _words(gold)
+        where = matches(said, truth, False)
+        texts = [(_plain(said[i]), _plain(truth[j])) for i, j in where]
+        placed.append((len(where), len(truth)))
+        edited.append((sum(edits(a, b) for a, b in texts), sum(len(b) for _, b in texts)))
+        ended.append((sum(a == b for a, b in texts), len(said), len(truth)))
+    sums = [np.array(rows, dtype=np.float64) for rows in (placed, edited, ended)]
+    words = int(sums[0][:, 1].sum())
+    return {
+        "place_recall": estimate(sums[0], ratio, words, resamples),
+        "cer": estimate(sums[1], ratio, int(sums[1][:, 1].sum()), resamples),
+        "f1": estimate(sums[2], f1, words, resamples),
+    }
+
+
+def _words(record: Record) -> list[Region]:
+    return [region for region in record.regions if region.kind == "text"]
+
+
+def _plain(region: Region) -> str:
+    return " ".join(region.text.lower().split())
+
+
+def edits(a: str, b: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        previous, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (left != right))
+    return row[-1]

@@ -1,0 +1,102 @@
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from shards.finding import Finding
+from stages.ingest.lists import read_list
+from stages.ingest.settings import ColumnNames
+from stages.scenes.kinds import NAMES
+from stages.scenes.noise import Tally, noisy_given
+from stages.scenes.scene import draw_scene
+from stages.scenes.settings import NoiseSettings
+from stages.scenes.write import read_gold, write_scenes
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_two_runs_write_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write_scenes(tmp_path / name, 4, 7, noisy=NoiseSettings())
+
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert len(files(tmp_path / "a")) == 4 + 3
+
+
+def test_the_gold_belongs_to_the_files(tmp_path):
+    written = write_scenes(tmp_path, 3, 7)
+
+    records = read_gold(tmp_path / "gold.jsonl")
+
+    assert [record.key for record in records] == ["000000", "000001", "000002"]
+    for record in records:
+        data = (tmp_path / record.uri).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == record.sha256
+        assert Image.open(io.BytesIO(data)).size == (record.width, record.height)
+    assert written.objects == sum(r.kind == "object" for record in records for r in record.regions)
+
+
+def test_the_noisy_list_is_one_that_ingest_reads(tmp_path):
+    write_scenes(tmp_path, 3, 7, noisy=NoiseSettings(drop=0, jitter=0, wrong_class=0, wrong_caption=0.01))
+    path = tmp_path / "noisy.jsonl"
+
+    entries = list(read_list(str(path), path.read_bytes(), ColumnNames(), None, ".jsonl"))
+
+    for entry, record in zip(entries, read_gold(tmp_path / "gold.jsonl"), strict=True):
+        assert (entry.key, entry.location, entry.given_wh) == (
+            record.key, str(tmp_path / record.uri), (record.width, record.height),
+        )  # fmt: skip
+        assert entry.given[0] == Finding(kind="text", text=record.texts[0].text, granularity="brief")
+        assert [given.box for given in entry.given[1:]] == [r.box for r in record.regions if r.kind == "object"]
+
+
+def test_error_rates_are_as_promised():
+    settings, tally = NoiseSettings(), Tally()
+    scenes = [draw_scene(19, index).record for index in range(12)]
+    for index in range(1500):
+        noisy_given(scenes[index % 12], scenes[(index + 1) % 12], 19, index, settings, tally)
+
+    kept = tally.regions - tally.dropped
+    chances = {
+        settings.drop: (tally.dropped, tally.regions),
+        settings.jitter: (tally.jittered, kept),
+        settings.wrong_class: (tally.wrong_class, kept),
+        settings.wrong_caption: (tally.wrong_caption, tally.captions),
+    }
+    for rate, (made, of) in [*chances.items(), (settings.drop, (tally.dropped, tally.regions))]:
+        assert abs(made / of - rate) < 4 * np.sqrt(rate * (1 - rate) / of)
+
+
+def test_errors_are_what_they_are_called():
+    record, other = draw_scene(19, 0).record, draw_scene(19, 1).record
+    always = NoiseSettings(drop=0, jitter=1, wrong_class=1, wrong_caption=1)
+
+    given = noisy_given(record, other, 19, 0, always, Tally())
+
+    assert given[0].text == other.texts[0].text
+    for finding, region in zip(given[1:], record.regions, strict=False):
+        assert finding.text in NAMES
+        assert finding.text != region.candidates[0].text
+        assert finding.box != region.box
+        assert finding.score is None
+
+
+def test_no_noise_at_all_is_refused():
+    with pytest.raises(ValueError, match="must not all be 0"):
+        NoiseSettings(drop=0, jitter=0, wrong_class=0, wrong_caption=0)
+
+
+def test_pictures_of_another_run_are_not_mixed_in(tmp_path):
+    write_scenes(tmp_path, 3, 7)
+
+    with pytest.raises(FileExistsError, match=r"1 files that are not of these 2 scenes, such as 000002\.jpg"):
+        write_scenes(tmp_path, 2, 7)
+
+
+def test_no_scenes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="count must be at least 1, got 0"):
+        write_scenes(tmp_path, 0, 7)
