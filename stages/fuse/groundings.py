@@ -123,8 +123,7 @@ def _grounded(
     ledger: Ledger,
     id: str,
 ) -> GroundedBox:
-    overlaps = [(iou(_box(each), region.box), region.id) for region in regions if region.kind == "object"]
-    best, region_id = max(overlaps, key=lambda entry: entry[0], default=(0.0, ""))
+    region = _region_of(each, regions, fuse)
     unused: list[tuple[Statement, Verdict]] = []
     mask = choose_mask([other for other in about.get(each.source.ref, []) if other.finding.kind == "mask"], unused)
     for other, verdict in unused:
@@ -133,8 +132,16 @@ def _grounded(
         ledger.keep(mask, id)
     ledger.keep(each, id)
     polygons = each.finding.polygons if mask is None else mask.finding.polygons
-    linked = region_id if best >= fuse.link_iou else None
-    return GroundedBox(_box(each), each.finding.score, each.source, linked, polygons)
+    if polygons is None and region is not None:
+        polygons = region.polygons  # the segmenter draws only one of two boxes that are nearly equal
+    return GroundedBox(_box(each), each.finding.score, each.source, None if region is None else region.id, polygons)
+
+
+def _region_of(each: Statement, regions: list[Region], fuse: FuseSettings) -> Region | None:
+    """The object region on which its box lies; of several the one it overlaps most."""
+    overlaps = [(iou(_box(each), region.box), region) for region in regions if region.kind == "object"]
+    best, region = max(overlaps, key=lambda entry: entry[0], default=(0.0, None))
+    return region if best >= fuse.link_iou else None
 
 
 def _box(statement: Statement) -> Box:

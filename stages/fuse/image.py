@@ -25,7 +25,7 @@ from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import SCORE_DECIMALS, Finding
 from shards.images import ImageRow
-from shards.record import Record, Region, Vote
+from shards.record import Grounding, Record, Region, Vote
 from shards.rounds import IndexRow
 from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
@@ -115,8 +115,8 @@ class _Image:
         drafts = [*self._objects(phrases), *self._words()]
         regions = [self._region(each, f"r{index}") for index, each in enumerate(drafts)]
         groundings, votes = build_groundings(phrases, texts, regions, self.about, fuse, self.ledger)
-        if fuse.consensus.late_votes:
-            regions = [_with_late_votes(region, votes.get(region.id, [])) for region in regions]
+        late = votes if fuse.consensus.late_votes else {}
+        regions = [_completed(region, late.get(region.id, []), groundings) for region in regions]
         self._drop_the_rest()
         return Record(
             key=self.row.key,
@@ -217,5 +217,10 @@ def _vote(each: Statement, share: float) -> Vote:
     return Vote(box, each.finding.text, each.finding.score, round(share, SCORE_DECIMALS), each.source)
 
 
-def _with_late_votes(region: Region, phrases: list[Statement]) -> Region:
-    return replace(region, votes=[*region.votes, *(_vote(each, 0.0) for each in phrases)])
+def _completed(region: Region, phrases: list[Statement], groundings: list[Grounding]) -> Region:
+    """The region with its late votes; and with the mask of a phrase's box on it if it has none of its own, because
+    the segmenter draws only one of two boxes that are nearly equal."""
+    places = (box for grounding in groundings for box in grounding.boxes)
+    masks = [box.polygons for box in places if box.region_id == region.id and box.polygons]
+    polygons = region.polygons or next(iter(masks), None)
+    return replace(region, votes=[*region.votes, *(_vote(each, 0.0) for each in phrases)], polygons=polygons)

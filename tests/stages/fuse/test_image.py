@@ -61,6 +61,21 @@ def test_a_whole_image() -> None:
     }
 
 
+@pytest.mark.parametrize("about", ["detector/0", "grounder/0"])
+def test_a_region_and_the_phrase_on_it_share_the_mask_of_either(about: str) -> None:
+    polygons = [[10.0, 10.0, 110.0, 10.0, 110.0, 110.0]]
+    record, _ = build(
+        {
+            "detector": [found("dog", 0.9, DOG)],
+            "caption": [caption(TEXT)],
+            "grounder": [phrase("a dog", (0, 5), NEAR_DOG)],
+            "sam": [Finding("mask", about=about, polygons=polygons)],
+        }
+    )
+    assert record.regions[0].polygons == polygons
+    assert record.groundings[0].boxes[0].polygons == polygons
+
+
 def test_an_image_about_which_nothing_was_said() -> None:
     record, rows = build({})
     assert (record.texts, record.regions, record.groundings, rows) == ([], [], [], [])
@@ -306,7 +321,7 @@ def some_findings(seed: int) -> dict[str, list[Finding]]:
         return rng.choice([None, DOG, NEAR_DOG, FAR, (0.0, 0.0, 640.0, 480.0), anywhere])
 
     def one() -> Finding:
-        quad = (*(number() for _ in range(8)),)
+        quad = (number(), number(), number(), number(), number(), number(), number(), number())
         return Finding(
             kind=rng.choice(["text", "object", "object", "ocr", "phrase", "phrase", "mask", "match"]),
             text=rng.choice([*TEXTS, "dog", "DOG", "a cat"]),
