@@ -99,6 +99,8 @@ class Budget:
     - more failures than `share` of all images of the corpus and than `floor`;
     - more failures than `floor` while no image at all succeeded: no need to try the whole corpus;
     - at the end, a column in which every image failed, however few.
+
+    A share of 1 tolerates all of it.
     """
 
     column: str
@@ -114,13 +116,17 @@ class Budget:
         failed = self.earlier + len(self.failures)
         if failed > max(self.floor, self.share * self.images):
             raise self._error(f"over the budget of {self.share:.1%} (and of {self.floor})")
-        if failed > self.floor and self.succeeded == 0:
+        if failed > self.floor and self._hopeless:
             raise self._error("and not one succeeded")
 
     def check_end(self) -> None:
         """Raise FailureBudgetError if everything failed."""
-        if self.failures and self.succeeded == 0:
+        if self.failures and self._hopeless:
             raise self._error("and not one succeeded")
+
+    @property
+    def _hopeless(self) -> bool:
+        return self.succeeded == 0 and self.share < 1
 
     def _error(self, why: str) -> FailureBudgetError:
         failed = self.earlier + len(self.failures)

@@ -4,7 +4,7 @@
         ...
 
 A local corpus: `.lock` is locked by the kernel (flock, through filelock), which releases it when the process ends,
-however it ends; a stopped process (SIGSTOP) still holds it, and no clock is involved. `.lock.json` only says who holds it:
+however it ends; a stopped process (SIGSTOP) still holds it, and no clock is involved. `.lock.json` says who it is:
 
     {"host": "gpu7", "pid": 4711, "command": "fld run photos corpus", "since": "2026-01-31T12:00:00+00:00", ...}
 

@@ -149,10 +149,8 @@ class Live:
 
     def log(self, event: str, fields: Mapping[str, object]) -> None:
         if event == "quarantined":
-            self._live.console.print(
-                f"[yellow]{fields.get('column')}[/]: {fields.get('key')} quarantined: {fields.get('error')}",
-                markup=True,
-            )
+            line = f"{fields.get('column')}: {fields.get('key')} quarantined: {fields.get('error')}"
+            self._live.console.print(line, style="yellow", markup=False, highlight=False)  # keys may look like markup
 
     def end(self, columns: list[ColumnProgress]) -> None:
         self._draw(columns)
