@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from shards.finding import Granularity
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
 from specialists.roles import Caption, Fingerprint, Image, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, locate
 
@@ -49,6 +49,9 @@ class BlipCaptioner:
             raise SpecialistError(f"blip: {of.weights} is a {kind} checkpoint: it must be one of {', '.join(CLASSES)}")
         quiet_transformers()
         self._processor = auto.AutoProcessor.from_pretrained(folder)
+        if isinstance(getattr(self._processor, "image_token", None), str):
+            # transformers 5.23 reads `.content` of it, but loads a saved BLIP-2 processor with a plain string
+            self._processor.image_token = auto.AddedToken(self._processor.image_token, normalized=False, special=True)
         self._device = pick_device(of.backend, of.device)
         model = getattr(auto, CLASSES[kind]).from_pretrained(folder, dtype=pick_dtype(of.dtype))
         self._decoder = model.text_decoder if kind == "blip" else model.language_model
@@ -86,7 +89,9 @@ class BlipCaptioner:
 
         of = self._settings
         texts = [of.prompt] * len(images) if of.prompt else None
-        inputs = self._processor(images=images, text=texts, input_data_format="channels_last", return_tensors="pt")
+        inputs = self._processor(
+            images=writable(images), text=texts, input_data_format="channels_last", return_tensors="pt"
+        )
         inputs = inputs.to(self._device, self._loaded.dtype)
         with torch.inference_mode():
             found = self._loaded.generate(

@@ -5,17 +5,23 @@ Images of different shape after resizing are not padded to one batch: the paddin
 boxes would depend on batch mates. Images of equal shape run together; RT-DETR and D-FINE make all of them equal.
 """
 
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
 from specialists.roles import Detections, Fingerprint, Image, check_images
 from specialists.weights import ModelSettings, identity, library, locate
 
 if TYPE_CHECKING:
     import torch
+
+
+MAX_ASPECT = 32
+"""Thinner images are stretched across to this: resized to its long side, a thin one has no pixel left. Boxes are shares
+of width and height, so they land where they were."""
 
 
 class DetrSettings(ModelSettings):
@@ -75,7 +81,9 @@ class DetrDetector:
         self._loaded = None
 
     def _inputs(self, image: Image) -> "dict[str, torch.Tensor]":
-        encoded = self._processor(images=[image], input_data_format="channels_last", return_tensors="pt")
+        height, width = image.shape[:2]
+        image = np.repeat(np.repeat(image, ceil(width / height / MAX_ASPECT), 0), ceil(height / width / MAX_ASPECT), 1)
+        encoded = self._processor(images=writable([image]), input_data_format="channels_last", return_tensors="pt")
         return {name: encoded[name] for name in ("pixel_values", "pixel_mask") if name in encoded}
 
     def _batches(self, inputs: "list[dict[str, torch.Tensor]]") -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from specialists.roles import MissingRequirementError, SpecialistError
+from specialists.roles import Image, MissingRequirementError, SpecialistError
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +45,12 @@ def loaded(backend: str, model: T | None) -> T:
     if model is None:
         raise SpecialistError(f"{backend}: call load() first")
     return model
+
+
+def writable(images: list[Image]) -> list[Image]:
+    """The images, read-only ones copied: torch warns about memory that it must not write to, and images that come
+    from a shared object store are such."""
+    return [image if image.flags.writeable else image.copy() for image in images]
 
 
 def quiet_transformers() -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shards.finding import Span
-from specialists.devices import pick_device, pick_dtype, quiet_transformers
+from specialists.devices import pick_device, pick_dtype, quiet_transformers, writable
 from specialists.roles import Image
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Florence2Model:
         fresh = list({id(image): image for image in images if id(image) not in known}.values())
         if fresh:
             pixels = self.processor.image_processor(
-                images=fresh, input_data_format="channels_last", return_tensors="pt"
+                images=writable(fresh), input_data_format="channels_last", return_tensors="pt"
             )["pixel_values"]
             pixels = pixels.to(self._device, self._model.dtype)
             encoded: torch.Tensor = self._model.get_image_features(pixels).pooler_output

@@ -10,8 +10,8 @@ POSITIONS = 512
 CORPUS = ["a red car", "two dogs on the grass", "locate the objects in the image with category name."]
 
 
-def tiny_tokenizer() -> Any:
-    """Byte-level BPE with BART's first ids and Florence-2's 1,024 extra tokens."""
+def tiny_tokenizer(knows_image: bool = True) -> Any:
+    """Byte-level BPE with BART's first ids and Florence-2's places. knows_image: with the attribute `image_token`."""
     import transformers
     from tokenizers import AddedToken, ByteLevelBPETokenizer
 
@@ -25,7 +25,17 @@ def tiny_tokenizer() -> Any:
     tokenizer = library.BartTokenizer(
         vocab=state["vocab"], merges=merges, extra_special_tokens={"image_token": "<image>"}
     )
-    extra = ["<od>", "</od>", "<ocr>", "</ocr>", *(f"<loc_{i}>" for i in range(1000)), "<sep>", "<poly>", "</poly>"]
+    extra = [
+        "<od>",
+        "</od>",
+        "<ocr>",
+        "</ocr>",
+        *(f"<loc_{i}>" for i in range(1000)),
+        "<sep>",
+        "<poly>",
+        "</poly>",
+        "<image>",
+    ]
     tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in extra], special_tokens=True)
     return tokenizer
 
