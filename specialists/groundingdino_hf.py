@@ -1,0 +1,92 @@
+"""Grounder by Grounding DINO through transformers (`GroundingDinoForObjectDetection`), same output as `groundingdino`.
+
+Comes in: images and texts. Goes out: phrases of the texts with boxes. Scaling, captions and phrases are the same code
+as for the original checkpoints; transformers' model masks batches of different captions rightly by itself.
+"""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.groundingdino_batches import (
+    Batch,
+    Chunks,
+    GroundingDinoCommon,
+    check_chunks,
+    common_facts,
+    ground_texts,
+    token_offsets,
+)
+from specialists.roles import Fingerprint, Image, Phrase
+from specialists.weights import identity, library, locate
+
+if TYPE_CHECKING:
+    from transformers import GroundingDinoForObjectDetection
+
+BACKEND = "groundingdino_hf"
+
+
+class GroundingDinoHfSettings(GroundingDinoCommon):
+    """Grounding DINO, transformers' classes."""
+
+    backend: Literal["groundingdino_hf"] = Field(
+        "groundingdino_hf", description="Grounding DINO, transformers' classes"
+    )
+    weights: str = Field(
+        min_length=1, description="checkpoint folder, or hub id such as IDEA-Research/grounding-dino-tiny"
+    )
+
+
+class GroundingDinoHf:
+    """See `roles.Grounder`. `chunks` gives the spans to look for, where the settings say `phrases: chunks`."""
+
+    def __init__(self, settings: GroundingDinoHfSettings, chunks: Chunks | None = None) -> None:
+        check_chunks(settings, chunks)
+        self.settings = settings
+        self._chunks = chunks
+        self._model: GroundingDinoForObjectDetection | None = None
+        self._tokenizer: Any = None
+
+    def load(self) -> None:
+        from transformers import AutoTokenizer, GroundingDinoForObjectDetection
+
+        quiet_transformers()
+        of = self.settings
+        folder = locate(BACKEND, of.weights, of.revision)
+        model: Any = GroundingDinoForObjectDetection.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._model = model.float().eval().to(pick_device(BACKEND, of.device))
+
+    def ground(self, images: list[Image], texts: list[str]) -> list[list[Phrase]]:
+        model = loaded(BACKEND, self._model)
+        offsets = token_offsets(self._tokenizer)
+        return ground_texts(
+            images, texts, self.settings, self._forward, offsets, model.config.max_text_len, self._chunks
+        )
+
+    def fingerprint(self) -> Fingerprint:
+        of = self.settings
+        return {
+            "backend": of.backend,
+            "library": library(BACKEND, "transformers"),
+            "weights": identity(BACKEND, of.weights, of.revision),
+            **common_facts(of),
+        }
+
+    def close(self) -> None:
+        self._model = self._tokenizer = None
+
+    def _forward(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        import torch
+
+        model = loaded(BACKEND, self._model)
+        dtype = pick_dtype(self.settings.dtype)
+        words = self._tokenizer([one.text for one in batch.captions], padding="longest", return_tensors="pt")
+        pixels = torch.tensor(batch.pixels, device=model.device)[batch.rows]
+        with torch.inference_mode(), torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+            out = model(pixel_values=pixels, **words.to(model.device))
+        boxes, scores = out.pred_boxes.float(), out.logits.float().sigmoid()
+        return boxes.cpu().numpy(), scores.cpu().numpy()
