@@ -98,7 +98,8 @@ class _Encoder:
         self._model: Any = model.to(self._device).eval()
         if self._model.config.model_type == "siglip":
             require_package(settings.backend, "sentencepiece", "siglip")
-        processor: Any = AutoProcessor.from_pretrained(folder)
+        auto: Any = AutoProcessor
+        processor = auto.from_pretrained(folder)
         self._processor, self._tokenizer = processor.image_processor, processor.tokenizer
         text = self._model.config.text_config
         self._max_tokens = int(text.max_position_embeddings)
@@ -141,8 +142,8 @@ class _Encoder:
 
 
 def _scores(image: NDArray[np.float32], texts: list[NDArray[np.float32]]) -> Scores:
-    cosine: Scores = np.stack(texts) @ image
-    return np.clip((1.0 + cosine) / 2.0, 0.0, 1.0, dtype=np.float32)
+    scores: Scores = np.clip((1.0 + np.stack(texts) @ image) / 2.0, 0.0, 1.0, dtype=np.float32)
+    return scores
 
 
 def _middle(crop: Image) -> Image:

@@ -1,0 +1,107 @@
+"""What describers share: the prompt they are given, and which answers are acceptable.
+
+Comes in: a `Context` and a template file. Goes out: the prompt; and for an answer the text to keep, or the reason why
+there is none. Templates are `string.Template`s with $brief, $regions, $width and $height; `specialists/prompts/` holds
+one per granularity, and the settings can name others.
+"""
+
+import re
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from pydantic import Field, field_validator
+
+from shards.finding import Granularity
+from shards.settings import Settings
+from specialists.roles import Context, Image, MissingRequirementError
+
+PROMPTS = Path(__file__).parent / "prompts"
+PLACEHOLDERS = {"brief", "regions", "width", "height"}
+REFUSALS = (
+    r"i('m| am) (very )?sorry",
+    r"(sorry|unfortunately),? (but )?i",
+    r"i (can('|no)t|won't)\b",
+    r"i('m| am) (unable|not able) to\b",
+    r"as an ai\b",
+)
+"""How models begin that decline in words; endpoints that say so in a field of its own need none of these."""
+
+
+class PromptSettings(Settings):
+    """What a describer is told."""
+
+    detailed: str | None = Field(None, description="template file of detailed texts; null: the shipped one")
+    more_detailed: str | None = Field(None, description="template file of more detailed texts; null: the shipped one")
+    max_regions: int = Field(50, ge=0, description="regions listed at most, in the order they come in")
+    refusals: list[str] = Field(
+        list(REFUSALS), description="an answer that begins like this (regular expression, any case) is a refusal"
+    )
+
+    @field_validator("refusals")
+    @classmethod
+    def _compiles(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"refusals must be regular expressions, {pattern!r} is none: {error}") from error
+        return value
+
+
+class Answer(NamedTuple):
+    """An acceptable text, or the reason why there is none; one of the two is ""."""
+
+    text: str
+    problem: str
+
+
+def read_template(settings: PromptSettings, granularity: Granularity) -> str:
+    """The template's text. Raises MissingRequirementError for a file that is not there, ValueError for a granularity
+    without template and for a placeholder that is never filled."""
+    if granularity == "brief":
+        raise ValueError("a describer writes detailed and more_detailed texts, got 'brief': use a captioner")
+    named: str | None = getattr(settings, granularity)
+    path = Path(named).expanduser() if named else PROMPTS / f"{granularity}.txt"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MissingRequirementError(
+            f"describer: no prompt template at {str(path)!r} ({error.strerror}):"
+            f" correct specialist.prompts.{granularity}"
+        ) from error
+    unknown = sorted(set(Template(text).get_identifiers()) - PLACEHOLDERS)
+    if unknown or not Template(text).is_valid():
+        raise ValueError(
+            f"prompt template {path}: ${', $'.join(unknown) or '... is incomplete'} is not filled; there are"
+            f" ${', $'.join(sorted(PLACEHOLDERS))}, and $$ writes a dollar sign"
+        )
+    return text
+
+
+def fill(template: str, image: Image, context: Context, max_regions: int) -> str:
+    """The prompt for one image; a region is a line "- a brown dog (10, 30, 200, 180)"."""
+    height, width = image.shape[:2]
+    lines = [
+        f"- {' '.join(text.split())} ({', '.join(str(round(value)) for value in box)})"
+        for text, box in context.regions[:max_regions]
+    ]
+    return Template(template).substitute(
+        brief=context.brief.strip() or "(none)",
+        regions="\n".join(lines) or "(nothing)",
+        width=width,
+        height=height,
+    )
+
+
+def judge(text: str, refusals: list[str]) -> Answer:
+    """The answer without blanks and quotes around it, unless it is empty or declines in words."""
+    plain = " ".join(text.split())
+    if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
+        plain = plain[1:-1].strip()
+    if not plain:
+        return Answer("", "empty answer")
+    for pattern in refusals:
+        if re.match(pattern, plain.replace("’", "'"), re.IGNORECASE):
+            return Answer("", f"refused: {plain[:100]}")
+    return Answer(plain, "")
