@@ -37,8 +37,12 @@ def noun_chunks(doc: "Doc") -> list[Span]:
     for token in reversed(doc):
         if token.i >= taken or not _is_head(token):
             continue
-        start, last = _left_edge(token), doc[min(_right_edge(token), taken - 1)]
-        found.append((doc[start].idx, last.idx + len(last)))
+        start, end = _left_edge(token), min(_right_edge(token), taken - 1)
+        while doc[start].is_space:  # the head itself is none
+            start += 1
+        while doc[end].is_space:
+            end -= 1
+        found.append((doc[start].idx, doc[end].idx + len(doc[end])))
         taken = start
     return found[::-1]
 

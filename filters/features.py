@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from spacy.strings import StringStore
@@ -53,9 +52,20 @@ class TextFeatures(NamedTuple):
         return max(self.action_degrees, default=0)
 
 
+class _Hashes(NamedTuple):
+    """spaCy's numbers for the strings that the rules compare, as signed integers like those of a Doc's table."""
+
+    name_parts: frozenset[int]
+    modifiers: frozenset[int]
+    be: frozenset[int]
+
+
 @lru_cache(maxsize=8)
-def _hashes(strings: "StringStore", names: tuple[str, ...]) -> NDArray[np.uint64]:
-    return np.array([strings.add(name) for name in names], dtype=np.uint64)
+def _hashes(strings: "StringStore") -> _Hashes:
+    names = (_NAME_PARTS, _MODIFIERS, _BE)
+    return _Hashes(
+        *(frozenset(np.array([strings.add(n) for n in group], np.uint64).view(np.int64).tolist()) for group in names)
+    )
 
 
 def text_features(doc: "Doc") -> TextFeatures:
@@ -63,28 +73,29 @@ def text_features(doc: "Doc") -> TextFeatures:
     from spacy.attrs import DEP, HEAD, IS_SPACE, LOWER, POS
     from spacy.symbols import ADJ, NOUN, PROPN, PUNCT, VERB
 
-    # uint64 [n, 5]; HEAD is a signed offset. Blanks are asked for by IS_SPACE: a treebank has none, so a tagger
-    # trained on one may call a double blank a noun.
-    table = doc.to_array([HEAD, POS, DEP, LOWER, IS_SPACE])
-    offsets, deps, lower = table[:, 0].astype(np.int64), table[:, 2], table[:, 3]
-    words = (table[:, 1] != PUNCT) & (table[:, 4] == 0)
-    pos = np.where(words, table[:, 1], 0)
-    places = np.arange(len(pos))
-    heads = places + offsets
-    edges = (offsets != 0) & words & words[heads]
-    degrees = np.bincount(places[edges], minlength=len(pos)) + np.bincount(heads[edges], minlength=len(pos))
+    # One table and plain loops: for a caption of ten words numpy's fixed cost per call would be ten times as high.
+    # Blanks are asked for by IS_SPACE: a treebank has none, so a tagger trained on one may call a double blank a noun.
+    table = doc.to_array([HEAD, POS, DEP, LOWER, IS_SPACE]).view(np.int64).tolist()  # HEAD: offset to the head
+    name_parts, modifiers, be = _hashes(doc.vocab.strings)
+    is_word = [pos != PUNCT and not space for _, pos, _, _, space in table]
+    degrees = [0] * len(table)
+    for place, (offset, *_) in enumerate(table):
+        if offset and is_word[place] and is_word[place + offset]:
+            degrees[place] += 1
+            degrees[place + offset] += 1
 
-    strings = doc.vocab.strings
-    part_of_name = np.isin(deps, _hashes(strings, _NAME_PARTS))
-    modifies = (pos == VERB) & np.isin(deps, _hashes(strings, _MODIFIERS))
-    objects = (pos == NOUN) & ~part_of_name
-    actions = (pos == VERB) & ~modifies & ~np.isin(lower, _hashes(strings, _BE))
+    objects, actions, attributes, proper_nouns = [], [], 0, 0
+    for place, (_, pos, dep, lower, _) in enumerate(table):
+        if not is_word[place]:
+            continue
+        if pos == NOUN and dep not in name_parts:
+            objects.append(degrees[place])
+        elif pos == ADJ or (pos == VERB and dep in modifiers):
+            attributes += 1
+        elif pos == VERB and lower not in be:
+            actions.append(degrees[place])
+        elif pos == PROPN and dep not in name_parts:
+            proper_nouns += 1
     return TextFeatures(
-        tokens=int(words.sum()),
-        objects=int(objects.sum()),
-        attributes=int(((pos == ADJ) | modifies).sum()),
-        actions=int(actions.sum()),
-        proper_nouns=int(((pos == PROPN) & ~part_of_name).sum()),
-        object_degrees=tuple(degrees[objects].tolist()),
-        action_degrees=tuple(degrees[actions].tolist()),
+        sum(is_word), len(objects), attributes, len(actions), proper_nouns, tuple(objects), tuple(actions)
     )

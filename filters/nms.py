@@ -41,22 +41,21 @@ def suppress(
     result: list[Suppressed | None] = [None] * len(boxes)
     if len(boxes) < 2 or (same_label_iou is None and any_label_iou is None):
         return result
-    numbers = {label: number for number, label in enumerate(sorted(set(labels)))}
-    ids = np.array([numbers[label] for label in labels])
-    order = np.lexsort((*boxes.T[::-1], ids, -scores))
-    boxes, ids = boxes[order], ids[order]
-    alive = np.ones(len(boxes), dtype=bool)
+    names = {label: number for number, label in enumerate(sorted(set(labels)))}
+    ids = [names[label] for label in labels]
+    by_rank = np.lexsort((*boxes.T[::-1], ids, -scores))
+    boxes, order = boxes[by_rank], by_rank.tolist()
+    same_limit, any_limit = _limit(same_label_iou), _limit(any_label_iou)
     for start in range(0, len(boxes), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        overlaps = iou_matrix(boxes[rows], boxes)
-        same = ids[rows, None] == ids[None, :]
-        over = overlaps > np.where(same, _tighter(same_label_iou, any_label_iou), _limit(any_label_iou))
-        pairs = np.nonzero(np.triu(over, start + 1))
-        for row, column in zip(pairs[0].tolist(), pairs[1].tolist(), strict=True):
-            if alive[start + row] and alive[column]:
-                alive[column] = False
-                by_label = bool(same[row, column]) and overlaps[row, column] > _limit(same_label_iou)
-                result[order[column]] = Suppressed(int(order[start + row]), float(overlaps[row, column]), by_label)
+        overlaps = iou_matrix(boxes[start : start + _ROWS_AT_ONCE], boxes)
+        rows, columns = (overlaps > min(same_limit, any_limit)).nonzero()  # few pairs: the rest is plain Python
+        for row, column, iou in zip(rows.tolist(), columns.tolist(), overlaps[rows, columns].tolist(), strict=True):
+            strong, weak = order[start + row], order[column]
+            if column <= start + row or result[strong] or result[weak]:
+                continue
+            same_label = ids[strong] == ids[weak] and iou > same_limit
+            if same_label or iou > any_limit:
+                result[weak] = Suppressed(strong, iou, same_label)
     return result
 
 
@@ -82,7 +81,3 @@ def box_areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 def _limit(iou: float | None) -> float:
     """A threshold that nothing exceeds for None: an IoU is at most 1."""
     return 1.0 if iou is None else iou
-
-
-def _tighter(first: float | None, second: float | None) -> float:
-    return min(_limit(first), _limit(second))

@@ -113,9 +113,10 @@ def judge_regions(
         *_shape_rules(corners, width, height, settings),
     ]
     verdicts = [KEPT] * len(corners)
-    for rule in reversed(rules):  # the first rule of the list has the last word
-        for place in np.flatnonzero(rule.failed).tolist():
-            verdicts[place] = rule.verdict(place)
+    failed = np.array([rule.failed for rule in rules])  # [rules, n]
+    first = failed.argmax(axis=0).tolist()
+    for place in np.flatnonzero(failed.any(axis=0)).tolist():
+        verdicts[place] = rules[first[place]].verdict(place)
     passed = np.array([place for place, verdict in enumerate(verdicts) if verdict.kept], dtype=np.intp)
     found = suppress(
         corners[passed],
@@ -153,6 +154,8 @@ class _Rule(NamedTuple):
 
 def _score_rule(scores: NDArray[np.float64], annotator: str, labels: Sequence[str], settings: RegionSettings) -> _Rule:
     by_label, other = _thresholds(annotator, settings)
+    if not by_label:
+        return _Rule("region.score", scores < other, scores, other)
     limits = np.array([by_label.get(label, other) for label in labels], dtype=np.float64)
     return _Rule("region.score", scores < limits, scores, limits)
 
@@ -176,7 +179,7 @@ def _label_rule(labels: Sequence[str], settings: RegionSettings) -> _Rule:
 
 def _shape_rules(boxes: NDArray[np.float64], width: int, height: int, settings: RegionSettings) -> list[_Rule]:
     """Size and proportions of each box, in px and in shares of the image."""
-    widths, heights = np.maximum(boxes[:, 2] - boxes[:, 0], 0), np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+    widths, heights = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).T
     shorter, longer = np.minimum(widths, heights), np.maximum(widths, heights)
     areas = widths * heights
     shares = areas / (width * height)

@@ -1,12 +1,13 @@
-"""python -m filters.recipe TREEBANK OUT [--epochs 12] [--seed 0]
+"""python -m filters.recipe TREEBANK [OUT] [--epochs 12] [--seed 0]
 
-TREEBANK: the folder of a UD release (UD_English-EWT); OUT: where the pipeline is written.
+TREEBANK: the folder of a UD release (UD_English-EWT); OUT: where the pipeline is written, the bundled one if left out.
 """
 
 import argparse
 import logging
 from pathlib import Path
 
+from filters.parser import BUNDLED
 from filters.recipe.train import Schedule, train
 
 
@@ -15,7 +16,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     parser = argparse.ArgumentParser(prog="python -m filters.recipe", description=__doc__)
     parser.add_argument("treebank", type=Path, help="folder with *-ud-train.conllu, *-ud-dev.conllu, *-ud-test.conllu")
-    parser.add_argument("out", type=Path, help="folder to write the pipeline to")
+    parser.add_argument("out", type=Path, nargs="?", default=BUNDLED, help="folder to write the pipeline to")
     parser.add_argument("--epochs", type=int, default=Schedule.epochs)
     parser.add_argument("--seed", type=int, default=Schedule.seed)
     arguments = parser.parse_args()
