@@ -1,6 +1,6 @@
 """The captioner's stage: texts of whole images, or of the boxes that others found.
 
-Comes in: images, with upstream boxes where `on: boxes`. Goes out: `text` findings, for an image in the order of the
+Comes in: images, with upstream boxes where `of: boxes`. Goes out: `text` findings, for an image in the order of the
 granularities, for boxes in the order of `choose_boxes` (best first), all granularities of a box together:
 
     captioner/0  kind=text  text="a dog with a ball"  score=0.71  granularity="brief"
@@ -31,9 +31,9 @@ class CaptionsSettings(Settings):
 
     role: Literal["captioner"] = Field("captioner", description="writes texts about images or boxes")
     specialist: CaptionerSettings = Field(Florence2CaptionerSettings(), description="the model")
-    on: Literal["image", "boxes"] = Field("image", description="image: the whole image, boxes: crops of upstream boxes")
+    of: Literal["image", "boxes"] = Field("image", description="image: the whole image, boxes: crops of upstream boxes")
     granularities: list[Granularity] = Field(["brief"], min_length=1, description="brief, detailed, more_detailed")
-    boxes: BoxInputs = Field(BoxInputs(), description="which boxes are captioned, where on: boxes")
+    boxes: BoxInputs = Field(BoxInputs(), description="which boxes are captioned, where of: boxes")
     needs: list[str] | None = Field(None, description="annotators whose boxes are used; null: all that find boxes")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
@@ -75,10 +75,10 @@ class CaptionsStage:
     def fingerprint(self) -> Fingerprint:
         """The captioner's facts and what this stage asks for."""
         facts = self._captioner.fingerprint() | {
-            "on": self._settings.on,
+            "of": self._settings.of,
             "granularities": [*self._settings.granularities],
         }
-        if self._settings.on == "boxes":
+        if self._settings.of == "boxes":
             facts["boxes"] = self._settings.boxes.model_dump_json()
         return facts
 
@@ -97,7 +97,7 @@ class CaptionsStage:
 
     def _pictures(self, item: Item) -> list[tuple[Image, str]]:
         """What is captioned of an item, and the reference of the box that it shows ("" = the whole image)."""
-        if self._settings.on == "image":
+        if self._settings.of == "image":
             return [(item.image, "")]
         height, width = item.image.shape[:2]
         of = self._settings.boxes
