@@ -2,18 +2,16 @@
 
 import os
 import platform
-import sys
 from importlib.metadata import PackageNotFoundError, version
 
-from rich.console import Console
 from rich.table import Table
 
 from engine.config import load
 from engine.config_text import ConfigError
+from engine.terminal import out
 from specialists.roles import SpecialistError
 from stages.build import Annotator, build_stage
 
-console = Console(file=sys.stdout, highlight=False)
 PACKAGES = (
     "fld-engine",
     "torch",
@@ -37,8 +35,8 @@ PACKAGES = (
 def doctor(source: str | None, assignments: list[str]) -> None:
     """Print what is here. Raises ConfigError if an annotator cannot load, after all were tried."""
     config = load(source, assignments)
-    console.print(_packages())
-    console.print(_devices())
+    out.print(_packages())
+    out.print(_devices())
     table = Table("annotator", "role", "backend", "loads", box=None, pad_edge=False)
     failures = {}
     for name, annotator in config.annotators.items():
@@ -47,7 +45,7 @@ def doctor(source: str | None, assignments: list[str]) -> None:
             failures[name] = reason
         outcome = f"[red]no:[/] {reason}" if reason else "[green]yes[/]"
         table.add_row(name, annotator.role, getattr(annotator.specialist, "backend", ""), outcome)
-    console.print(table)
+    out.print(table)
     if failures:
         raise ConfigError(f"{len(failures)} of {len(config.annotators)} annotators cannot load: {', '.join(failures)}")
 

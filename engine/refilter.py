@@ -5,7 +5,6 @@ annotations of each type were kept, or dropped by which rule. No model is loaded
 minutes. A shard whose inputs and settings did not change is left alone.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,8 @@ from shards.store import Store, open_store
 from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
 
 KEPT = "kept"
+IMAGES_PER_PROCESS = 1000
+"""Images that are worth a process of their own: starting one costs as long as judging about as many."""
 Tally = Counter[tuple[str, str]]
 """(type of annotation, rule that dropped it, or "kept") -> how many."""
 _Work = tuple[str, RoundPlan, Skipped]
@@ -45,7 +46,7 @@ def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], process
     images = commit.committed(store, IMAGES)
     stale = _stale(store, plan, images, skipped)
     work = [(shard, plan, skipped.get(shard, {})) for shard in stale]
-    written = len(list(_spread(store.url, work, _write, processes, plan)))
+    written = len(list(_spread(store.url, work, _write, _worthwhile(processes, images, stale), plan)))
     for orphan in set(commit.committed(store, round_folder(plan.number))) - set(images):
         commit.retire(store, round_folder(plan.number), orphan)
     counts, tally = tally_round(store, plan.number)
@@ -57,7 +58,8 @@ def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processe
     images = commit.committed(store, IMAGES)
     _inputs(store, plan, images)
     total: Tally = Counter()
-    for part in _spread(store.url, [(s, plan, skipped.get(s, {})) for s in images], _count, processes, plan):
+    work = [(shard, plan, skipped.get(shard, {})) for shard in images]
+    for part in _spread(store.url, work, _count, _worthwhile(processes, images, list(images)), plan):
         total.update(part)
     return total
 
@@ -104,11 +106,16 @@ def _inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[
     return {shard: [images[shard], *(done[shard] for done in columns.values())] for shard in images}
 
 
+def _worthwhile(processes: int, images: dict[str, Manifest], shards: list[str]) -> int:
+    """How many processes the work in these shards is worth, at most `processes`."""
+    count = sum(images[shard].counts.read for shard in shards)
+    return min(processes, len(shards), count // IMAGES_PER_PROCESS)
+
+
 def _spread(
     url: str, work: Sequence[_Work], task: Callable[[_Work], _ResultT], processes: int, plan: RoundPlan
 ) -> Iterator[_ResultT]:
-    """`task` over `work`, in order. A process of its own costs seconds to start, so little work stays in this one."""
-    processes = min(processes, os.cpu_count() or 1, len(work))
+    """`task` over `work`, in order, in this process or in several."""
     if not work:
         return
     if processes < 2:

@@ -10,21 +10,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
 from engine.config import Config, load, save
 from engine.plan import columns
 from engine.progress import open_reporter
 from engine.refilter import KEPT, Tally, preview, refilter, tally_round
+from engine.terminal import err
 from shards.commit import Counts
 from shards.layout import round_folder
 from shards.reader import Corpus
 from shards.store import Store, open_store
 from stages.fuse.ledger import Annotator as Voter
 from stages.round import RoundPlan, Skipped
-
-console = Console(file=sys.stderr, highlight=False)
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def run(images: list[str], corpus: str, source: str | None, assignments: list[st
         _ingest(session, images)
         _annotate(session, retry_quarantined=False)
         _write(session, 0)
-    console.print(f"Look at one: [bold]fld show {corpus} KEY[/]   all of it: [bold]fld status {corpus}[/]")
+    err.print(f"Look at one: [bold]fld show {corpus} KEY[/]   all of it: [bold]fld status {corpus}[/]")
 
 
 def ingest(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
@@ -87,8 +85,8 @@ def refilter_round(corpus: str, number: int, source: str | None, assignments: li
     store = open_store(corpus)
     session = Session(corpus, store, load(source, assignments, store))
     before = tally_round(store, number)[1]
-    console.print(_compared(before, preview(store, session.plan(number), session.skipped(), _processes())))
-    console.print("Dry run: nothing was written.")
+    err.print(_compared(before, preview(store, session.plan(number), session.skipped(), _processes())))
+    err.print("Dry run: nothing was written.")
 
 
 def repair_units(corpus: str, retire: Callable[[], object]) -> None:
@@ -120,15 +118,15 @@ def _ingest(session: Session, images: list[str]) -> None:
     from stages.ingest.ingest import ingest as ingest_images
 
     report = ingest_images(session.store, images, session.config.ingest)
-    console.print(
+    err.print(
         f"ingest: {report.planned:,} images = {report.kept:,} kept + {report.failed:,} failed;"
         f" {report.new:,} new, {report.repeated:,} known, {report.written:,} written"
     )
     for line in (*report.failure_lines(), *report.warnings):
-        console.print(f"  {line}", markup=False)
+        err.print(f"  {line}", markup=False)
     if report.duplicates:
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.duplicates.items()))
-        console.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")
+        err.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")
 
 
 def _annotate(session: Session, *, retry_quarantined: bool) -> None:
@@ -143,16 +141,16 @@ def _annotate(session: Session, *, retry_quarantined: bool) -> None:
         open_reporter(session.store),
         retry_quarantined=retry_quarantined,
     )
-    console.print(f"annotate: {report.units_run:,} units run in {report.seconds:.0f} s")
+    err.print(f"annotate: {report.units_run:,} units run in {report.seconds:.0f} s")
     if report.quarantined:
-        console.print(f"  {len(report.quarantined):,} images quarantined: `fld status {session.corpus}` says why")
+        err.print(f"  {len(report.quarantined):,} images quarantined: `fld status {session.corpus}` says why")
 
 
 def _write(session: Session, number: int) -> None:
     before = tally_round(session.store, number)[1]
     done = refilter(session.store, session.plan(number), session.skipped(), _processes())
-    console.print(_compared(before, done.tally))
-    console.print(
+    err.print(_compared(before, done.tally))
+    err.print(
         f"{round_folder(number)}: {_images(done.images)}; {done.written} shards written, {done.unchanged} up to date"
     )
 

@@ -1,23 +1,20 @@
 """`fld show`: one record in words and as a picture."""
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 
 from engine.config_text import ConfigError
 from engine.draw import draw
+from engine.terminal import out
 from shards.reader import Corpus, Round
 from shards.record import Record, Region
 from stages.ingest.decode import decode
 from stages.ingest.settings import DecodeLimits
 
-console = Console(file=sys.stdout, highlight=False)
 UNLIMITED = DecodeLimits(max_pixels=2**40, max_bytes=2**40)  # ingest has judged it already
 
 
-def show(corpus: str, key: str, number: int, out: str | None, *, dropped: bool) -> None:
-    """Print the record of `key` and save its picture as `out` (default: the key, as a file name in this folder)."""
+def show(corpus: str, key: str, number: int, picture: str | None, *, dropped: bool) -> None:
+    """Print the record of `key` and save it drawn as `picture` (default: the key, as a file name in this folder)."""
     opened = Corpus(corpus)
     if number not in opened.rounds():
         raise ConfigError(f"{corpus} has no round {number}: it has {opened.rounds() or 'none'}; run `fld run` first")
@@ -26,13 +23,13 @@ def show(corpus: str, key: str, number: int, out: str | None, *, dropped: bool) 
         record = round_.record(key)
     except KeyError:
         raise ConfigError(_not_there(round_, key)) from None
-    console.print(f"[bold]{record.key}[/]  {record.width}x{record.height}  {record.uri}  round {record.round}")
+    out.print(f"[bold]{record.key}[/]  {record.width}x{record.height}  {record.uri}  round {record.round}")
     for table in (_texts(record), _regions(record), _groundings(record), *([_drops(round_, key)] if dropped else [])):
         if table.row_count:
-            console.print(table)
-    path = out or f"{key.replace('/', '_')}.png"
+            out.print(table)
+    path = picture or f"{key.replace('/', '_')}.png"
     draw(decode(round_.image(key), UNLIMITED), record).save(path)
-    console.print(f"picture: {path}")
+    out.print(f"picture: {path}")
 
 
 def _not_there(round_: Round, key: str) -> str:

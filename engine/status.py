@@ -1,15 +1,14 @@
 """`fld status`: what is done, what is missing, what failed and why. Reads manifests, and rows where some failed."""
 
-import sys
 from collections import Counter
 
-from rich.console import Console
 from rich.table import Table
 
 from engine.config import load
 from engine.config_text import ConfigError
 from engine.plan import columns
 from engine.refilter import KEPT, tally_round
+from engine.terminal import out
 from shards import commit
 from shards.commit import Manifest
 from shards.images import read_image_rows
@@ -18,7 +17,6 @@ from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.store import Store, open_store
 
-console = Console(file=sys.stdout, highlight=False)
 FAILURES_SHOWN = 20
 
 
@@ -36,15 +34,15 @@ def status(corpus: str) -> None:
         done = commit.committed(store, raw_folder(column.name, column.fingerprint))
         table.add_row(f"{column.name}-{column.fingerprint}", _share(done, images), *_images(done))
         failures.update((column.name, reason) for reason in _failed_rows(store, column.name, column.fingerprint, done))
-    console.print(table)
+    out.print(table)
     for number in Corpus(store).rounds():
         counts, tally = tally_round(store, number)
-        console.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
+        out.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
         kinds = sorted({kind for kind, _ in tally} - {"image"})
         kept = ", ".join(
             f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
         )
-        console.print(f"  annotations kept: {kept}")
+        out.print(f"  annotations kept: {kept}")
     _print_failures(failures, corpus)
 
 
@@ -72,8 +70,8 @@ def _print_failures(failures: Counter[tuple[str, str]], corpus: str) -> None:
     table = Table("failed", "where", "why", box=None, pad_edge=False)
     for (where, why), count in failures.most_common(FAILURES_SHOWN):
         table.add_row(f"{count:,}", where, why)
-    console.print(table)
+    out.print(table)
     if len(failures) > FAILURES_SHOWN:
-        console.print(f"... and {len(failures) - FAILURES_SHOWN} more reasons")
+        out.print(f"... and {len(failures) - FAILURES_SHOWN} more reasons")
     if any(where != "ingest" for where, _ in failures):
-        console.print(f"`fld annotate {corpus} --retry-quarantined` runs only the failed ones again")
+        out.print(f"`fld annotate {corpus} --retry-quarantined` runs only the failed ones again")

@@ -1,16 +1,11 @@
 """`fld verify`: every committed file against its checksum; with `--repair`, what is damaged is made again."""
 
-import sys
-
-from rich.console import Console
-
 from engine.rounds import repair_units
+from engine.terminal import out
 from shards.commit import CorpusError
 from shards.store import open_store
 from shards.verify import retire
 from shards.verify import verify as verify_units
-
-console = Console(file=sys.stdout, highlight=False)
 
 
 class DamageError(CorpusError):
@@ -22,10 +17,10 @@ def verify(corpus: str, *, repair: bool) -> None:
     store = open_store(corpus)
     report = verify_units(store)
     for damage in report.damages:
-        console.print(f"[red]damaged[/] {damage}")
+        out.print(f"[red]damaged[/] {damage}")
     for orphan in report.orphans:
-        console.print(f"[yellow]left over[/] {orphan}: no manifest names it; the next run writes over it")
-    console.print(f"{report.units:,} units, {report.files:,} files, {report.bytes / 1e6:,.1f} MB read")
+        out.print(f"[yellow]left over[/] {orphan}: no manifest names it; the next run writes over it")
+    out.print(f"{report.units:,} units, {report.files:,} files, {report.bytes / 1e6:,.1f} MB read")
     if report.ok:
         return
     if not repair:
@@ -36,4 +31,4 @@ def verify(corpus: str, *, repair: bool) -> None:
     remaining = verify_units(store)
     if not remaining.ok:
         raise DamageError(f"still damaged after the repair: {remaining.damages[0]}")
-    console.print("Repaired: every unit was read again and is as its manifest says.")
+    out.print("Repaired: every unit was read again and is as its manifest says.")

@@ -44,7 +44,7 @@ def build_stage(annotator: Annotator) -> Stage:
 def gives(annotator: Annotator) -> set[Given]:
     """Kinds of findings that others can work on."""
     match annotator:
-        case CaptionsSettings(on="boxes"):
+        case CaptionsSettings(of="boxes"):
             return {"crop"}
         case CaptionsSettings():
             return {"text", "brief"} if "brief" in annotator.granularities else {"text"}
@@ -59,7 +59,7 @@ def gives(annotator: Annotator) -> set[Given]:
 def wants(annotator: Annotator) -> set[Given]:
     """Kinds of findings that an annotator works on, apart from the image."""
     match annotator:
-        case CaptionsSettings(on="boxes") | MasksSettings():
+        case CaptionsSettings(of="boxes") | MasksSettings():
             return set(annotator.boxes.kinds)
         case MatchesSettings():
             return {*annotator.boxes.kinds, "crop"}
