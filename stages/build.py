@@ -13,14 +13,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stages.annotate.captions import CaptionsSettings, CaptionsStage
+from stages.annotate.descriptions import DescriptionsSettings, DescriptionsStage
 from stages.annotate.masks import MasksSettings, MasksStage
 from stages.annotate.matches import MatchesSettings, MatchesStage
 from stages.annotate.objects import ObjectsSettings, ObjectsStage
+from stages.annotate.phrases import PhrasesSettings, PhrasesStage
 from stages.annotate.words import WordsSettings, WordsStage
 from stages.stage import Stage
 
 Annotator = Annotated[
-    CaptionsSettings | ObjectsSettings | WordsSettings | MasksSettings | MatchesSettings,
+    CaptionsSettings
+    | ObjectsSettings
+    | WordsSettings
+    | PhrasesSettings
+    | MasksSettings
+    | MatchesSettings
+    | DescriptionsSettings,
     Field(discriminator="role", description="an annotator; `role` decides which settings it takes"),
 ]
 Given = Literal["text", "brief", "crop", "object", "ocr", "phrase"]
@@ -35,10 +43,14 @@ def build_stage(annotator: Annotator) -> Stage:
             return ObjectsStage(annotator)
         case WordsSettings():
             return WordsStage(annotator)
+        case PhrasesSettings():
+            return PhrasesStage(annotator)
         case MasksSettings():
             return MasksStage(annotator)
         case MatchesSettings():
             return MatchesStage(annotator)
+        case DescriptionsSettings():
+            return DescriptionsStage(annotator)
 
 
 def gives(annotator: Annotator) -> set[Given]:
@@ -52,6 +64,10 @@ def gives(annotator: Annotator) -> set[Given]:
             return {"object"}
         case WordsSettings():
             return {"ocr"}
+        case PhrasesSettings():
+            return {"phrase"}
+        case DescriptionsSettings():
+            return {"text"}
         case MasksSettings() | MatchesSettings():
             return set()
 
@@ -63,5 +79,9 @@ def wants(annotator: Annotator) -> set[Given]:
             return set(annotator.boxes.kinds)
         case MatchesSettings():
             return {*annotator.boxes.kinds, "crop"}
+        case PhrasesSettings():
+            return {"text"}
+        case DescriptionsSettings():
+            return {*annotator.boxes.kinds, "brief", "crop"}
         case CaptionsSettings() | ObjectsSettings() | WordsSettings():
             return set()
