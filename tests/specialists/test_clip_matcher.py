@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,12 +41,13 @@ def pictures(*sizes: tuple[int, int]) -> list[Image]:
 @FAMILIES
 def test_scores_are_those_of_the_librarys_forward(folders: Callable[[Saver], Path], save: Saver) -> None:
     import torch
-    from transformers import AutoModel, AutoProcessor
+    import transformers
 
+    library: Any = transformers
     folder = folders(save)
     crops, texts = pictures((40, 60), (60, 40)), ["a brown dog", "grass"]
-    model = AutoModel.from_pretrained(folder).eval()
-    processor = AutoProcessor.from_pretrained(folder)
+    model = library.AutoModel.from_pretrained(folder).eval()
+    processor = library.AutoProcessor.from_pretrained(folder)
     padding = "max_length" if save is save_tiny_siglip else True
     inputs = processor(text=texts, images=crops, padding=padding, return_tensors="pt")
     with torch.inference_mode():
@@ -103,7 +105,8 @@ def test_an_empty_batch_and_a_crop_without_texts(folders: Callable[[Saver], Path
     loaded = matcher(folders(save_tiny_clip))
     assert loaded.similarity([], []) == []
     [scores] = loaded.similarity(pictures((5, 5)), [[]])
-    assert (scores.shape, scores.dtype) == ((0,), np.float32)
+    assert scores.shape == (0,)
+    assert scores.dtype == np.float32
 
 
 def test_wrong_input_is_refused(folders: Callable[[Saver], Path]) -> None:
@@ -111,7 +114,7 @@ def test_wrong_input_is_refused(folders: Callable[[Saver], Path]) -> None:
     with pytest.raises(ValueError, match="one list of texts per crop, got 1 crops, 2 lists"):
         loaded.similarity(pictures((5, 5)), [["a"], ["b"]])
     with pytest.raises(ValueError, match=r"must be uint8 \[h, w, 3\], got float32"):
-        loaded.similarity([np.zeros((5, 5, 3), np.float32)], [["a"]])  # type: ignore[list-item]
+        loaded.similarity([np.zeros((5, 5, 3), np.float32)], [["a"]])
     loaded.close()
     with pytest.raises(SpecialistError, match=r"clip: call load\(\) first"):
         loaded.similarity(pictures((5, 5)), [["a"]])

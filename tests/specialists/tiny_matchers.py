@@ -11,10 +11,11 @@ TOKENS = 16
 def save_tiny_clip(folder: Path, seed: int = 0) -> Path:
     """Write a CLIP to `folder` and return it."""
     import torch
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
+    import transformers
 
-    tokenizer = CLIPTokenizer(vocab=_letters("</w>"), merges=[])
-    config = CLIPConfig(
+    library: Any = transformers
+    tokenizer = library.CLIPTokenizer(vocab=_letters("</w>"), merges=[])
+    config = library.CLIPConfig(
         text_config={
             "vocab_size": len(tokenizer),
             "max_position_embeddings": TOKENS,
@@ -26,28 +27,29 @@ def save_tiny_clip(folder: Path, seed: int = 0) -> Path:
         projection_dim=24,
     )
     torch.manual_seed(seed)
-    CLIPModel(config).eval().save_pretrained(folder)
+    library.CLIPModel(config).eval().save_pretrained(folder)
     side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
-    images = CLIPImageProcessor(size={"shortest_edge": IMAGE_SIZE}, crop_size=side)
-    CLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+    images = library.CLIPImageProcessor(size={"shortest_edge": IMAGE_SIZE}, crop_size=side)
+    library.CLIPProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
     return folder
 
 
 def save_tiny_siglip(folder: Path, seed: int = 0) -> Path:
     """Write a SigLIP to `folder` and return it."""
     import torch
-    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel, SiglipProcessor
+    import transformers
 
+    library: Any = transformers
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _sentencepiece(folder)
-    config = SiglipConfig(
+    config = library.SiglipConfig(
         text_config={"vocab_size": len(tokenizer), "max_position_embeddings": TOKENS, **_sizes()},
         vision_config={"image_size": IMAGE_SIZE, "patch_size": 8, **_sizes()},
     )
     torch.manual_seed(seed)
-    SiglipModel(config).eval().save_pretrained(folder)
-    images = SiglipImageProcessor(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
-    SiglipProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+    library.SiglipModel(config).eval().save_pretrained(folder)
+    images = library.SiglipImageProcessor(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
+    library.SiglipProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
     return folder
 
 
@@ -57,17 +59,19 @@ def _sizes() -> dict[str, int]:
 
 def _letters(ending: str) -> dict[str, int]:
     """CLIP's vocabulary without merges: bytes, bytes at the end of a word, and the two special tokens."""
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
+    from transformers import convert_slow_tokenizer
 
-    letters = list(bytes_to_unicode().values())
+    converter: Any = convert_slow_tokenizer
+    letters = list(converter.bytes_to_unicode().values())
     tokens = [*letters, *(letter + ending for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     return {token: index for index, token in enumerate(tokens)}
 
 
 def _sentencepiece(folder: Path) -> Any:
     import sentencepiece
-    from transformers import SiglipTokenizer
+    import transformers
 
+    library: Any = transformers
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(WORDS * 20),
         model_prefix=str(folder / "spiece"),
@@ -79,4 +83,4 @@ def _sentencepiece(folder: Path) -> Any:
         bos_id=-1,
         minloglevel=2,
     )
-    return SiglipTokenizer(str(folder / "spiece.model"), model_max_length=TOKENS)
+    return library.SiglipTokenizer(str(folder / "spiece.model"), model_max_length=TOKENS)

@@ -1,0 +1,121 @@
+"""Describer -> `text` findings: long texts of whole images, from the picture and what others found in it.
+
+Comes in: items with upstream texts, boxes and words. Goes out, per granularity:
+
+    Finding(kind="text", text="A brown dog runs after a red ball on the grass. ...", granularity="detailed")
+
+What the describer is told: the first brief text (a human's before a model's), and for each of the best boxes what is
+known of it: the text of its crop, else its label; for words in the picture `the text "EXIT"`.
+"""
+
+from typing import Annotated, Literal, cast
+
+from pydantic import Field, field_validator
+
+from shards.finding import Finding
+from shards.settings import Settings
+from specialists.custom import CustomSettings, build_custom
+from specialists.lmm_describer import LmmDescriber, LmmSettings
+from specialists.openai_describer import OpenAiDescriber, OpenAiSettings
+from specialists.roles import Context, Describer, Fingerprint
+from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes
+from stages.resources import Resources
+from stages.stage import Item
+
+GIVEN = "given"
+LongText = Literal["detailed", "more_detailed"]
+DescriberSettings = Annotated[OpenAiSettings | LmmSettings | CustomSettings, Field(discriminator="backend")]
+
+
+class DescriptionsSettings(Settings):
+    """An annotator that writes long texts about images."""
+
+    role: Literal["describer"] = Field("describer", description="writes detailed texts from what others found")
+    specialist: DescriberSettings = Field(description="the model or endpoint")
+    granularities: list[LongText] = Field(["detailed"], min_length=1, description="detailed, more_detailed")
+    boxes: BoxInputs = Field(
+        BoxInputs(kinds=["object", "ocr"], min_score=0.3, max_boxes=30),
+        description="which boxes it hears of",
+    )
+    needs: list[str] | None = Field(
+        None, description="annotators whose findings it hears of; null: captioners, detectors and readers"
+    )
+    resources: Resources = Field(Resources(), description="what one actor needs")
+
+    @field_validator("granularities")
+    @classmethod
+    def _differ(cls, value: list[LongText]) -> list[LongText]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"granularities must differ, got {value}: name each once")
+        return value
+
+
+def build_describer(settings: DescriberSettings) -> Describer:
+    """The specialist of these settings; cheap, nothing is loaded."""
+    match settings:
+        case OpenAiSettings():
+            return OpenAiDescriber(settings)
+        case LmmSettings():
+            return LmmDescriber(settings)
+        case CustomSettings():
+            return cast(Describer, build_custom(settings, "describe"))
+
+
+class DescriptionsStage:
+    """See `stages.stage.Stage`."""
+
+    def __init__(self, settings: DescriptionsSettings, describer: Describer | None = None) -> None:
+        self._settings = settings
+        self._describer = describer or build_describer(settings.specialist)
+
+    def load(self) -> None:
+        """Load the describer."""
+        self._describer.load()
+
+    def run(self, items: list[Item]) -> list[list[Finding]]:
+        """One text per granularity and item. An ItemError of the describer names the item."""
+        images = [item.image for item in items]
+        contexts = [self._context(item) for item in items]
+        texts = [self._describer.describe(images, contexts, level) for level in self._settings.granularities]
+        return [
+            [
+                Finding(kind="text", text=caption.text, score=caption.score, granularity=level)
+                for level, caption in zip(self._settings.granularities, captions, strict=True)
+            ]
+            for captions in zip(*texts, strict=True)
+        ]
+
+    def fingerprint(self) -> Fingerprint:
+        """The describer's facts and what it hears of."""
+        facts: Fingerprint = {
+            "granularities": [*self._settings.granularities],
+            "boxes": self._settings.boxes.model_dump_json(),
+        }
+        return facts | self._describer.fingerprint()
+
+    def close(self) -> None:
+        """Close the describer."""
+        self._describer.close()
+
+    def _context(self, item: Item) -> Context:
+        names = sorted(item.findings, key=lambda name: (name != GIVEN, name))
+        said = [finding for name in names for finding in item.findings[name] if finding.kind == "text"]
+        briefs = [each.text for each in said if not each.about and each.granularity in ("brief", None)]
+        crops = {each.about: each.text for each in reversed(said) if each.about and each.text.strip()}
+        height, width = item.image.shape[:2]
+        chosen = choose_boxes(item.findings, width, height, self._settings.boxes)
+        kinds = {box.ref: _kind(item, box) for box in chosen}
+        regions = [(_name(box, kinds[box.ref], crops), box.box) for box in chosen]
+        return Context(next(iter(briefs), ""), [(text, box) for text, box in regions if text])
+
+
+def _kind(item: Item, box: BoxInput) -> str:
+    name, _, index = box.ref.rpartition("/")
+    return item.findings[name][int(index)].kind
+
+
+def _name(box: BoxInput, kind: str, crops: dict[str, str]) -> str:
+    """What is known of a box, "" if nothing is."""
+    if kind == "ocr":
+        return f'the text "{box.label}"' if box.label.strip() else ""
+    return crops.get(box.ref, box.label).strip()
