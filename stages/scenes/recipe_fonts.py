@@ -18,8 +18,8 @@ STEPS = 4
 
 def outline(font_path: Path) -> dict[str, Any]:
     """{"advance": {char: int}, "rings": {char: [[x, y, x, y, ...], ...]}}"""
-    from fontTools.pens.boundsPen import BoundsPen
-    from fontTools.ttLib import TTFont
+    from fontTools.pens.boundsPen import BoundsPen  # type: ignore[import-untyped]
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
     font = TTFont(font_path)
     glyphs, names = font.getGlyphSet(), font.getBestCmap()
@@ -37,8 +37,8 @@ def outline(font_path: Path) -> dict[str, Any]:
 
 
 def _rings(glyph: Any, glyphs: Any) -> list[list[tuple[float, float]]]:
-    from fontTools.pens.basePen import decomposeQuadraticSegment
-    from fontTools.pens.recordingPen import DecomposingRecordingPen
+    from fontTools.pens.basePen import decomposeQuadraticSegment  # type: ignore[import-untyped]
+    from fontTools.pens.recordingPen import DecomposingRecordingPen  # type: ignore[import-untyped]
 
     pen = DecomposingRecordingPen(glyphs)
     glyph.draw(pen)

@@ -31,8 +31,8 @@ class Plan:
     """The numbers of the recipe."""
 
     seed: int = 1
-    scenes: int = 6000
-    steps: int = 2500
+    scenes: int = 4000
+    steps: int = 1200
     batch: int = 128
     rate: float = 1e-3
     ema: float = 0.998
@@ -91,14 +91,15 @@ def said_of(phrase: str, rng: np.random.Generator) -> str:
 def build(corpus: Iterable[str], seed: int) -> tuple[Any, Any]:
     """An untrained CLIPModel and its processor."""
     import torch
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
+    import transformers
 
+    library: Any = transformers
     tokenizer = _tokenizer(corpus)
     side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
-    images = CLIPImageProcessor(size=side, crop_size=side, do_center_crop=False, resample=3)
+    images = library.CLIPImageProcessor(size=side, crop_size=side, do_center_crop=False, resample=3)
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     layers = {"hidden_size": WIDTH, "intermediate_size": 3 * WIDTH, "num_attention_heads": 4, "projection_dim": WIDTH}
-    config = CLIPConfig(
+    config = library.CLIPConfig(
         text_config=layers | ends | {
             "vocab_size": len(tokenizer), "num_hidden_layers": 2, "max_position_embeddings": MAX_TOKENS,
             "pad_token_id": tokenizer.pad_token_id,
@@ -107,15 +108,16 @@ def build(corpus: Iterable[str], seed: int) -> tuple[Any, Any]:
         projection_dim=WIDTH,
     )  # fmt: skip
     torch.manual_seed(seed)
-    return CLIPModel(config), CLIPProcessor(image_processor=images, tokenizer=tokenizer)
+    return library.CLIPModel(config), library.CLIPProcessor(image_processor=images, tokenizer=tokenizer)
 
 
 def _tokenizer(corpus: Iterable[str]) -> Any:
     """CLIP's byte-level BPE (words end in </w>), learned from `corpus`."""
+    import transformers
     from tokenizers import ByteLevelBPETokenizer, pre_tokenizers
     from tokenizers.trainers import BpeTrainer
-    from transformers import CLIPTokenizer
 
+    library: Any = transformers
     start, end = "<|startoftext|>", "<|endoftext|>"
     learner: Any = ByteLevelBPETokenizer(lowercase=True, end_of_word_suffix="</w>")
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -125,7 +127,7 @@ def _tokenizer(corpus: Iterable[str]) -> Any:
     )  # fmt: skip
     learner._tokenizer.train_from_iterator(corpus, trainer=trainer)
     learned = json.loads(learner.to_str())["model"]
-    return CLIPTokenizer(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]])
+    return library.CLIPTokenizer(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]])
 
 
 def train(plan: Plan, cache: Path, run: Path) -> tuple[Any, Any]:
@@ -142,7 +144,7 @@ def train(plan: Plan, cache: Path, run: Path) -> tuple[Any, Any]:
         chosen = rng.integers(len(crops.phrases), size=plan.batch)
         texts = [said_of(crops.phrases[int(i)], rng) for i in chosen]
         loss = _contrast(model, processor, crops.pixels[chosen], texts)
-        update(loss, model, optimizer, plan.rate * falling(step, plan.steps))
+        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps))
         average_into(mean, model, step, plan.ema)
         if step % 50 == 0:
             note(run, step=step, loss=loss.item())

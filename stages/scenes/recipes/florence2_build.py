@@ -36,22 +36,24 @@ _POST_TYPES = (
 
 def build_processor(corpus: Iterable[str]) -> Any:
     """Florence2Processor with a byte-level BPE learned from `corpus`; any other text still has a spelling."""
-    from transformers import CLIPImageProcessor, Florence2Processor
+    import transformers
 
+    library: Any = transformers
     side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
-    images = CLIPImageProcessor(
+    images = library.CLIPImageProcessor(
         size=side, crop_size=side, do_center_crop=False, resample=3,
         image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225],
     )  # fmt: skip
     images.image_seq_length = IMAGE_TOKENS
-    post = {kind: {} for kind in _POST_TYPES}
-    return Florence2Processor(image_processor=images, tokenizer=_tokenizer(corpus), post_processor_config=post)
+    post: dict[str, dict[str, str]] = {kind: {} for kind in _POST_TYPES}
+    return library.Florence2Processor(image_processor=images, tokenizer=_tokenizer(corpus), post_processor_config=post)
 
 
 def _tokenizer(corpus: Iterable[str]) -> Any:
+    import transformers
     from tokenizers import AddedToken, ByteLevelBPETokenizer
-    from transformers import BartTokenizer
 
+    library: Any = transformers
     trainer = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trainer.train_from_iterator(
@@ -59,7 +61,9 @@ def _tokenizer(corpus: Iterable[str]) -> Any:
     )
     learned = json.loads(trainer.to_str())["model"]
     merges = [tuple(merge) for merge in learned["merges"]]
-    tokenizer = BartTokenizer(vocab=learned["vocab"], merges=merges, extra_special_tokens={"image_token": "<image>"})
+    tokenizer = library.BartTokenizer(
+        vocab=learned["vocab"], merges=merges, extra_special_tokens={"image_token": "<image>"}
+    )
     tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in _EXTRA], special_tokens=True)
     return tokenizer
 

@@ -11,7 +11,6 @@ import argparse
 import copy
 import json
 import logging
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,8 +24,7 @@ from stages.scenes.recipes.florence2_batches import Asked, School, draw_lessons,
 from stages.scenes.recipes.florence2_build import build_model, build_processor
 from stages.scenes.recipes.florence2_dense import build_head, dense_loss
 from stages.scenes.recipes.florence2_targets import lessons
-
-log = logging.getLogger("florence2_nano")
+from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,6 @@ class Plan:
     batch: int = 16
     lessons: int = 4
     rate: float = 6e-4
-    last_rate: float = 0.02
-    warmup: int = 100
     dense_share: float = 0.3
     spread: float = 4.0
     ema: float = 0.998
@@ -72,9 +68,9 @@ class Trainer:
         for step in range(plan.look_steps):
             chosen = rng.integers(len(self.school), size=plan.look_batch)
             loss = self._dense(self._features(chosen), chosen)
-            self._update(loss, optimizer, weights, _rate(step, plan.look_steps, plan), plan.look_rate)
+            update(loss, weights, optimizer, plan.look_rate * falling(step, plan.look_steps))
             if step % 50 == 0:
-                _note(folder, phase="look", step=step, loss=loss.item())
+                note(folder, phase="look", step=step, loss=loss.item())
         self.mean = copy.deepcopy(self.model)
 
     def learn(self, keep: int, folder: Path, optimizer: Any, stop: int) -> None:
@@ -92,11 +88,11 @@ class Trainer:
             ]
             dense, spoken = self._dense(features, chosen), self._spoken(features, asked)
             loss = spoken + plan.dense_share * dense
-            self._update(loss, optimizer, weights, _rate(self.step, plan.steps, plan), plan.rate)
-            self._average()
+            update(loss, weights, optimizer, plan.rate * falling(self.step, plan.steps))
+            average_into(self.mean, self.model, self.step, plan.ema)
             self.step += 1
             if self.step % 25 == 0:
-                _note(folder, phase="learn", step=self.step, loss=spoken.item(), dense=dense.item())
+                note(folder, phase="learn", step=self.step, loss=spoken.item(), dense=dense.item())
             if self.step % keep == 0:
                 self.keep(folder, optimizer)
 
@@ -142,26 +138,6 @@ class Trainer:
         bins = scores[place][:, self.first_place : self.first_place + len(self.near)]
         return words - (bins * self.near[wanted[place] - self.first_place]).sum()
 
-    def _update(self, loss: Any, optimizer: Any, weights: list[Any], share: float, rate: float) -> None:
-        import torch
-
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss must be finite, got {loss.item()} at step {self.step}: lower the rate")
-        for group in optimizer.param_groups:
-            group["lr"] = rate * share
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-
-    def _average(self) -> None:
-        import torch
-
-        share = min(self.plan.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for slow, fast in zip(self.mean.parameters(), self.model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - share)
-
     def keep(self, folder: Path, optimizer: Any) -> None:
         """The whole state of the run, replaced in one move."""
         import torch
@@ -190,26 +166,10 @@ def _near(spread: float) -> Any:
     return torch.softmax(-((bins[None] - bins[:, None]) ** 2) / (2 * spread * spread), dim=1)
 
 
-def _rate(step: int, steps: int, plan: Plan) -> float:
-    """Share of the full rate: linear warm-up, then a cosine down to `last_rate`."""
-    if step < plan.warmup:
-        return (step + 1) / plan.warmup
-    way = (step - plan.warmup) / max(1, steps - plan.warmup)
-    return float(plan.last_rate + (1 - plan.last_rate) * 0.5 * (1 + np.cos(np.pi * min(1.0, way))))
-
-
 def _adamw(weights: list[Any], rate: float) -> Any:
     import torch
 
     return torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-
-
-def _note(folder: Path, **facts: float | str) -> None:
-    facts["cpu_s"] = round(time.process_time(), 1)
-    line = json.dumps(facts)
-    log.info(line)
-    with (folder / "log.jsonl").open("a") as file:
-        file.write(line + "\n")
 
 
 def save(model: Any, processor: Any, out: Path) -> None:
@@ -222,9 +182,7 @@ def save(model: Any, processor: Any, out: Path) -> None:
 
 def train(plan: Plan, cache: Path, folder: Path, out: Path, keep: int, stop: int) -> None:
     """Run or continue the recipe up to step `stop` and save the averaged weights to `out`."""
-    import torch
-
-    torch.set_num_threads(1)
+    single_thread()
     folder.mkdir(parents=True, exist_ok=True)
     drawn = list(scenes(cache, TRAIN_SEED, 0, plan.look_scenes))
     processor = build_processor(_words(drawn))

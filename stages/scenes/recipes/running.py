@@ -37,8 +37,8 @@ def average_into(mean: Any, model: Any, step: int, keep: float) -> None:
             slow.copy_(fast)
 
 
-def update(loss: Any, model: Any, optimizer: Any, rate: float, clip: float = 1.0) -> None:
-    """One optimizer step. Raises FloatingPointError for a loss that is no number."""
+def update(loss: Any, weights: list[Any], optimizer: Any, rate: float, clip: float = 1.0) -> None:
+    """One optimizer step on `weights`. Raises FloatingPointError for a loss that is no number."""
     import torch
 
     if not torch.isfinite(loss):
@@ -47,7 +47,7 @@ def update(loss: Any, model: Any, optimizer: Any, rate: float, clip: float = 1.0
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    torch.nn.utils.clip_grad_norm_(weights, clip)
     optimizer.step()
 
 

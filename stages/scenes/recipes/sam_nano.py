@@ -33,8 +33,8 @@ class Plan:
     """The numbers of the recipe."""
 
     seed: int = 1
-    scenes: int = 4000
-    steps: int = 3000
+    scenes: int = 3000
+    steps: int = 1500
     batch: int = 6
     boxes: int = 3
     rate: float = 1e-3
@@ -83,7 +83,7 @@ def train(plan: Plan, cache: Path, run: Path) -> Any:
     for step in range(plan.steps):
         chosen = rng.integers(len(pictures.pixels), size=plan.batch)
         loss = _batch_loss(model, pictures, chosen, plan, rng)
-        update(loss, model, optimizer, plan.rate * falling(step, plan.steps))
+        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps))
         average_into(mean, model, step, plan.ema)
         if step % 50 == 0:
             note(run, step=step, loss=loss.item())

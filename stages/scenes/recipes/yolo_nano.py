@@ -31,8 +31,8 @@ class Plan:
     """The numbers of the recipe."""
 
     seed: int = 1
-    scenes: int = 6000
-    steps: int = 3000
+    scenes: int = 4000
+    steps: int = 2000
     batch: int = 16
     rate: float = 2e-3
     ema: float = 0.998
@@ -79,11 +79,12 @@ def build(seed: int) -> Any:
     """An untrained detection model with our kinds as classes."""
     import torch
     from ultralytics.cfg import get_cfg
-    from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+    from ultralytics.nn import tasks
 
+    library: Any = tasks
     torch.manual_seed(seed)
-    architecture = yaml_model_load("yolo11n.yaml") | {"scales": {"n": SCALE}, "scale": "n", "nc": len(NAMES)}
-    model: Any = DetectionModel(architecture, ch=3, nc=len(NAMES), verbose=False)
+    architecture = library.yaml_model_load("yolo11n.yaml") | {"scales": {"n": SCALE}, "scale": "n", "nc": len(NAMES)}
+    model: Any = library.DetectionModel(architecture, ch=3, nc=len(NAMES), verbose=False)
     model.names = dict(enumerate(NAMES))
     model.args = get_cfg()
     return model
@@ -102,7 +103,7 @@ def train(plan: Plan, cache: Path, run: Path) -> Any:
     for step in range(plan.steps):
         losses, _ = model(_batch(pictures, plan.batch, rng))
         loss = losses.sum() / plan.batch
-        update(loss, model, optimizer, plan.rate * falling(step, plan.steps), clip=10.0)
+        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps), clip=10.0)
         average_into(mean, model, step, plan.ema)
         if step % 50 == 0:
             note(run, step=step, loss=loss.item())
