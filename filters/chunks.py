@@ -24,6 +24,8 @@ _LEFT = frozenset(
 _RIGHT = frozenset({"flat", "flat:name", "flat:foreign", "fixed", "goeswith"})
 _PART = frozenset({"compound", "nn", "flat", "flat:name", "flat:foreign", "fixed", "goeswith"})
 """A token with one of these labels is part of a longer name, never a phrase of its own."""
+_OPENS_NONE = frozenset({"ADP", "CCONJ", "SCONJ", "PUNCT"})
+"""Never the first word of a phrase; yet a parser may hang a preposition on a modifier: "of snow" in "of snow field"."""
 _RELATIVE = frozenset({"that", "which", "who", "whom", "whose", "what"})
 """Pronouns that open a clause and stand for a phrase that was already met."""
 _BETWEEN = frozenset({"punct", "cc"})
@@ -38,7 +40,7 @@ def noun_chunks(doc: "Doc") -> list[Span]:
         if token.i >= taken or not _is_head(token):
             continue
         start, end = _left_edge(token), min(_right_edge(token), taken - 1)
-        while doc[start].is_space:  # the head itself is none
+        while start < token.i and (doc[start].is_space or doc[start].pos_ in _OPENS_NONE):
             start += 1
         while doc[end].is_space:
             end -= 1
@@ -51,6 +53,7 @@ def _is_head(token: "Token") -> bool:
     return (
         token.pos_ in _HEADS
         and token.dep_ not in _PART
+        and token.dep_ != "expl"  # the "there" of "there is"
         and not token.is_space  # which a tagger trained on a treebank may call a noun
         and not (token.pos_ == "PRON" and token.lower_ in _RELATIVE)
     )

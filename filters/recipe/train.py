@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from filters.recipe.augment import augmented
 from filters.recipe.captions import captions
+from filters.recipe.card import write_card
 from filters.recipe.evaluate import Scores, evaluate
 from filters.recipe.treebank import Sentence, example, groups, read_paragraphs
 
@@ -87,6 +88,7 @@ def _finish(
     scores = {fold: evaluate(nlp, folds[fold]) for fold in ("dev", "test")}
     nlp.meta.update(_meta(schedule, scores, epoch, steps, cpu_s))
     _save(nlp, out)
+    write_card(out)
     return scores
 
 

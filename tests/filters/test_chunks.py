@@ -17,7 +17,7 @@ def phrases(doc: Doc) -> list[str]:
     [
         ("chase", ["A brown dog", "two balls"]),
         ("road", ["Man", "a motor bike", "a dirt road"]),
-        ("there", ["There", "a parked car", "New York"]),
+        ("there", ["a parked car", "New York"]),
         ("hat", ["the man's red hat", "a big bag"]),  # the relative "that" is no phrase
         ("colors", ["It", "a big, black dog"]),
     ],
@@ -49,6 +49,11 @@ def test_a_crossing_parse_gives_no_overlapping_phrases() -> None:
     doc = parsed("one/NUM/nummod>2 red/ADJ/amod>3 cup/NOUN/ROOT>2 plate/NOUN/obj>2")
     spans = noun_chunks(doc)
     assert all(earlier[1] <= later[0] for earlier, later in pairwise(spans))
+
+
+def test_a_preposition_on_a_modifier_is_left_out() -> None:
+    doc = parsed("of/ADP/case>1 snow/NOUN/compound>2 covered/VERB/amod>3 field/NOUN/ROOT>3")
+    assert phrases(doc) == ["snow covered field"]
 
 
 def test_blanks_and_empty_texts_have_no_phrases() -> None:

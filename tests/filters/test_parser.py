@@ -27,7 +27,7 @@ def phrases(text: str, parsed: ParsedText) -> list[str]:
 BY_HAND = {
     "A brown dog chases two balls.": (2, 1, 1, 0, 3, 2, ["A brown dog", "two balls"]),
     "a man riding a wave on a surfboard": (3, 0, 1, 0, 3, 3, ["a man", "a wave", "a surfboard"]),
-    "There is a small cat on the couch.": (2, 1, 0, 0, 4, 0, ["There", "a small cat", "the couch"]),
+    "There is a small cat on the couch.": (2, 1, 0, 0, 4, 0, ["a small cat", "the couch"]),
     "Two women are sitting at a table": (2, 0, 1, 0, 3, 3, ["Two women", "a table"]),
     "A black and white cow standing in a field.": (2, 2, 1, 0, 3, 2, ["A black and white cow", "a field"]),
     "a bowl of fruit": (2, 0, 0, 0, 2, 0, ["a bowl", "fruit"]),
@@ -77,11 +77,8 @@ def test_what_ships_fits_its_budget_and_reached_its_targets() -> None:
     meta = spacy.load(BUNDLED).meta
     assert sum(path.stat().st_size for path in BUNDLED.rglob("*") if path.is_file()) <= 6_000_000
     assert "CC BY-SA 4.0" in meta["license"]
-    assert meta["performance"]["test"]["upos"] > 93
-    assert meta["performance"]["test"]["las"] > MIN_LAS
-
-
-MIN_LAS = 76
+    assert meta["performance"]["test"]["upos"] > 92
+    assert meta["performance"]["test"]["las"] > 77
 
 
 def test_parse_before_load() -> None:

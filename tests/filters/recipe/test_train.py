@@ -43,6 +43,9 @@ def test_it_learns_saves_and_repeats_itself(treebank: Path, tmp_path: Path) -> N
     assert nlp.meta["training"]["seed"] == 0
     assert nlp.meta["sources"][0]["license"] == "CC BY-SA 4.0"
     assert nlp("A dog")[0].has_dep()
+    card = (tmp_path / "first" / "README.md").read_text()
+    assert f"| test | {first['test'].upos:.2f} |" in card
+    assert "CC BY-SA 4.0" in card
 
 
 def test_a_folder_without_a_treebank(tmp_path: Path) -> None:

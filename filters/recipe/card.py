@@ -1,0 +1,36 @@
+"""A trained pipeline's meta.json in, its model card out (README.md beside it)."""
+
+import json
+from pathlib import Path
+
+
+def write_card(pipeline: Path) -> None:
+    """Writes README.md into the folder of a pipeline that `filters.recipe` trained."""
+    meta = json.loads((pipeline / "meta.json").read_text(encoding="utf-8"))
+    rows = "\n".join(
+        f"| {fold} | " + " | ".join(f"{scores[name]:.2f}" for name in _COLUMNS) + " |"
+        for fold, scores in meta["performance"].items()
+    )
+    training = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in meta["training"].items())
+    size = sum(path.stat().st_size for path in pipeline.rglob("*") if path.is_file() and path.name != "README.md")
+    source = meta["sources"][0]
+    (pipeline / "README.md").write_text(
+        f"# {meta['lang']}_{meta['name']} {meta['version']}\n\n"
+        f"{meta['description']}: {', '.join(meta['pipeline'])}. {size / 1e6:.1f} MB."
+        " `spacy.load` reads this folder.\n\n"
+        f"Scores on raw text of {source['name']}, in percent of all words, punctuation included:\n\n"
+        f"| fold | {' | '.join(_COLUMNS.values())} |\n|---|{'---|' * len(_COLUMNS)}\n{rows}\n\n"
+        f"Training: {training}.\n\n"
+        f"Trained on {source['name']} ({source['url']}) by {source['author']}, {source['license']}; these weights are"
+        f" under {meta['license']} too.\n",
+        encoding="utf-8",
+    )
+
+
+_COLUMNS = {
+    "upos": "UPOS",
+    "uas": "UAS",
+    "las": "LAS",
+    "las_subtypes": "LAS with subtypes",
+    "sentences": "sentences F1",
+}
