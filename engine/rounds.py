@@ -6,7 +6,7 @@ read from disk every time, so that the same command goes on after a crash, and d
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,11 +82,16 @@ def refilter_round(corpus: str, number: int, source: str | None, assignments: li
         with _opened(corpus, source, assignments) as session:
             _write(session, number)
         return
-    store = open_store(corpus)
-    session = Session(corpus, store, load(source, assignments, store))
-    before = tally_round(store, number)[1]
-    err.print(_compared(before, preview(store, session.plan(number), session.skipped(), _processes())))
+    session = look(corpus, source, assignments)
+    before = tally_round(session.store, number)[1]
+    err.print(_compared(before, preview(session.store, session.plan(number), session.skipped(), _processes())))
     err.print("Dry run: nothing was written.")
+
+
+def look(corpus: str, source: str | None = None, assignments: Sequence[str] = ()) -> Session:
+    """A corpus to read only: no lock, nothing saved."""
+    store = open_store(corpus)
+    return Session(corpus, store, load(source, list(assignments), store))
 
 
 def repair_units(corpus: str, retire: Callable[[], object]) -> None:
