@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
-from specialists.roles import Detections, Fingerprint, Image, check_images
+from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, locate
 
 if TYPE_CHECKING:
@@ -40,15 +40,22 @@ class DetrDetector:
         self._loaded: Any = None
 
     def load(self) -> None:
-        """Reads model and image processor."""
+        """Reads model and image processor. Raises SpecialistError for a folder that holds none."""
         import transformers
 
         of, auto = self._settings, _untyped(transformers)
         folder = locate(of.backend, of.weights, of.revision)
         quiet_transformers()
-        self._processor = auto.AutoImageProcessor.from_pretrained(folder)
         self._device = pick_device(of.backend, of.device)
-        model = auto.AutoModelForObjectDetection.from_pretrained(folder, dtype=pick_dtype(of.dtype))
+        try:
+            self._processor = auto.AutoImageProcessor.from_pretrained(folder)
+            model = auto.AutoModelForObjectDetection.from_pretrained(folder, dtype=pick_dtype(of.dtype))
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().split("\n", 1)[0]
+            raise SpecialistError(
+                f"detr: {folder} holds no object detector that transformers can load ({reason}): it must be a folder"
+                " of save_pretrained with config.json, preprocessor_config.json and weights"
+            ) from error
         self._loaded = model.eval().to(self._device)
 
     def detect(self, images: list[Image]) -> list[Detections]:

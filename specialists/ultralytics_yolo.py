@@ -116,7 +116,7 @@ class UltralyticsDetector:
             conf=of.score_floor,
             iou=of.nms_iou,
             max_det=of.max_detections,
-            half=of.dtype == "float16",
+            **({"half": True} if of.dtype == "float16" else {}),  # deprecated in 8.4, the only way in 8.3
             device=self._device,
             rect=False,
             verbose=False,

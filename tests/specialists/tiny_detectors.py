@@ -139,9 +139,12 @@ def save_tiny_yolo(folder: Path, seed: int = 0) -> Path:
     config.write_text(head.replace("nc: 80", f"nc: {len(LABELS)}") + scales, encoding="utf-8")
     model = library.YOLO(str(config), verbose=False)
     model.model.names = dict(LABELS)
+    for module in model.model.modules():  # the statistics of an untrained net: without them every picture is the same
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.5
     model.model.train()
     with torch.no_grad():
-        for _ in range(8):  # batch statistics of an untrained net, so that pictures make a difference
+        for _ in range(6):
             model.model(torch.rand(4, 3, 64, 64))
         for boxes, classes in zip(model.model.model[-1].cv2, model.model.model[-1].cv3, strict=True):
             torch.nn.init.normal_(boxes[-1].weight, std=0.5)
