@@ -12,34 +12,28 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from specialists.devices import loaded, pick_device, pick_dtype
-from specialists.masks import PolygonSettings, mask_to_polygons
-from specialists.roles import Boxes, Fingerprint, Image, Masks, check_images
+from specialists.roles import Boxes, Fingerprint, Image, Masks
+from specialists.sam_batches import SamCommon, common_facts, segment_all
 from specialists.sam_build import SamSize, load_sam
-from specialists.sam_prompts import check_boxes
-from specialists.weights import ModelSettings, identity, library, locate, require_package
+from specialists.weights import identity, library, locate, require_package
 
 if TYPE_CHECKING:
     import torch
     from segment_anything.modeling import Sam
 
 BACKEND = "segment_anything"
-PIXELS_AT_ONCE = 32_000_000
-"""Masks are enlarged to the size of the image in float32: 64 of them at 12 megapixels would take 3 GB."""
 
 
-class SegmentAnythingSettings(ModelSettings):
+class SegmentAnythingSettings(SamCommon):
     """SAM through segment-anything."""
 
     backend: Literal["segment_anything"] = Field("segment_anything", description="SAM, segment-anything's own classes")
     weights: str = Field(
-        "embedded:sam-nano", min_length=1, description=".pth or .safetensors, its folder, embedded:NAME"
+        "embedded:sam-nano", min_length=1, description=".pth or .safetensors, its folder, or embedded:NAME"
     )
     architecture: SamSize | Literal["auto"] = Field(
         "auto", description="auto: from sam.json beside the weights, else told by their encoder width"
     )
-    images_at_once: int = Field(4, ge=1, description="images encoded together")
-    boxes_at_once: int = Field(64, ge=1, description="boxes decoded together")
-    polygons: PolygonSettings = Field(PolygonSettings(), description="how a mask becomes polygons")
 
 
 class SegmentAnything:
@@ -47,26 +41,17 @@ class SegmentAnything:
 
     def __init__(self, settings: SegmentAnythingSettings) -> None:
         self.settings = settings
-        self._sam: Sam | None = None
+        self._parts: _Parts | None = None
 
     def load(self) -> None:
         of = self.settings
         require_package(BACKEND, "segment_anything", "sam")
         device = pick_device(BACKEND, of.device)
-        self._sam = load_sam(locate(BACKEND, of.weights, of.revision), of.architecture).to(device)
+        sam = load_sam(locate(BACKEND, of.weights, of.revision), of.architecture).to(device)
+        self._parts = _Parts(sam, pick_dtype(of.dtype))
 
     def segment(self, images: list[Image], boxes: list[Boxes]) -> list[Masks]:
-        sam = loaded(BACKEND, self._sam)
-        check_images(images)
-        check_boxes(boxes, len(images))
-        found = [Masks([], np.zeros(0, np.float32)) for _ in images]
-        busy = [index for index, prompts in enumerate(boxes) if len(prompts)]  # the others need no encoding
-        for start in range(0, len(busy), self.settings.images_at_once):
-            group = busy[start : start + self.settings.images_at_once]
-            scaled = [scale(images[index], sam.image_encoder.img_size) for index in group]
-            for index, features, small in zip(group, self._encode(sam, scaled), scaled, strict=True):
-                found[index] = self._masks(sam, features, small.shape[:2], images[index].shape[:2], boxes[index])
-        return found
+        return segment_all(loaded(BACKEND, self._parts), images, boxes, self.settings)
 
     def fingerprint(self) -> Fingerprint:
         of = self.settings
@@ -75,71 +60,73 @@ class SegmentAnything:
             "library": library(BACKEND, "segment-anything", "sam"),
             "weights": identity(BACKEND, of.weights, of.revision),
             "architecture": of.architecture,
-            "dtype": of.dtype,
-            "tolerance": of.polygons.tolerance,
-            "min_part": of.polygons.min_part,
+            **common_facts(of),
         }
 
     def close(self) -> None:
-        self._sam = None
+        self._parts = None
 
-    def _encode(self, sam: "Sam", scaled: list[Image]) -> "list[torch.Tensor]":
+
+class _Parts:
+    """See `SamParts`. Weights stay float32; another dtype is for the arithmetic only (autocast)."""
+
+    def __init__(self, sam: "Sam", dtype: "torch.dtype") -> None:
+        self._sam = sam
+        self._dtype = dtype
+
+    def encode(self, images: list[Image]) -> "list[torch.Tensor]":
         import torch
 
-        with torch.inference_mode(), self._autocast(sam):
+        sam = self._sam
+        scaled = [scale(image, sam.image_encoder.img_size) for image in images]
+        with torch.inference_mode(), self._autocast():
             pixels = [torch.tensor(image).permute(2, 0, 1).to(sam.device) for image in scaled]
             features: torch.Tensor = sam.image_encoder(torch.stack([sam.preprocess(image) for image in pixels]))
             return list(features.float())
 
-    def _masks(
-        self, sam: "Sam", features: "torch.Tensor", small_hw: tuple[int, ...], image_hw: tuple[int, ...], boxes: Boxes
-    ) -> Masks:
-        """features: float32 [c, h, w] of one image, which was scaled from `image_hw` to `small_hw`."""
-        import torch
-
-        scale_xy = np.array([small_hw[1] / image_hw[1], small_hw[0] / image_hw[0]] * 2)
-        prompts = torch.tensor(boxes * scale_xy, dtype=torch.float32, device=sam.device)
-        polygons, scores = [], []
-        at_once = max(1, PIXELS_AT_ONCE // (image_hw[0] * image_hw[1]))
-        for chunk in torch.split(prompts, self.settings.boxes_at_once):
-            logits, ious = self._decode(sam, features, chunk)
-            scores.append(ious)
-            for part in torch.split(logits, at_once):
-                with torch.inference_mode():
-                    large = sam.postprocess_masks(part, small_hw, image_hw)[:, 0] > sam.mask_threshold
-                polygons += [mask_to_polygons(mask, self.settings.polygons) for mask in large.cpu().numpy()]
-        return Masks(polygons, np.concatenate(scores))
-
-    def _decode(
-        self, sam: "Sam", features: "torch.Tensor", boxes: "torch.Tensor"
+    def decode(
+        self, encoded: "torch.Tensor", boxes: Boxes, hw: tuple[int, int]
     ) -> "tuple[torch.Tensor, NDArray[np.float32]]":
-        """Logits float32 [n, 1, h/4, w/4] and predicted IoU [n] in [0, 1]; boxes are in the scaled image's pixels."""
         import torch
 
-        with torch.inference_mode(), self._autocast(sam):
-            sparse, dense = sam.prompt_encoder(points=None, boxes=boxes, masks=None)
+        sam = self._sam
+        width, height = scaled_size(hw[1], hw[0], sam.image_encoder.img_size)
+        factors = np.array([width / hw[1], height / hw[0]] * 2)
+        prompts = torch.tensor(boxes * factors, dtype=torch.float32, device=sam.device)
+        with torch.inference_mode(), self._autocast():
+            sparse, dense = sam.prompt_encoder(points=None, boxes=prompts, masks=None)
             logits, ious = sam.mask_decoder(
-                image_embeddings=features[None],
+                image_embeddings=encoded[None],
                 image_pe=sam.prompt_encoder.get_dense_pe(),
                 sparse_prompt_embeddings=sparse,
                 dense_prompt_embeddings=dense,
                 multimask_output=False,  # a box is no ambiguous prompt (SamPredictor.predict's own advice)
             )
-        return logits.float(), np.clip(ious[:, 0].float().cpu().numpy(), 0, 1)
+        return logits.float(), ious[:, 0].float().cpu().numpy()
 
-    def _autocast(self, sam: "Sam") -> "torch.autocast":
-        """Weights stay float32; half precision is for the arithmetic only."""
+    def enlarge(self, logits: "torch.Tensor", hw: tuple[int, int]) -> "torch.Tensor":
         import torch
 
-        dtype = pick_dtype(self.settings.dtype)
-        return torch.autocast(sam.device.type, dtype, enabled=dtype != torch.float32)
+        width, height = scaled_size(hw[1], hw[0], self._sam.image_encoder.img_size)
+        with torch.inference_mode():
+            large: torch.Tensor = self._sam.postprocess_masks(logits, (height, width), hw)
+            return large[:, 0] > float(self._sam.mask_threshold)
+
+    def _autocast(self) -> "torch.autocast":
+        import torch
+
+        return torch.autocast(self._sam.device.type, self._dtype, enabled=self._dtype != torch.float32)
+
+
+def scaled_size(width: int, height: int, long_side: int) -> tuple[int, int]:
+    """Width and height as `ResizeLongestSide.get_preprocess_shape` computes them, but never less than 1 px."""
+    factor = long_side / max(height, width)
+    return max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
 
 
 def scale(image: Image, long_side: int) -> Image:
-    """The image with its long side scaled as SAM was trained (`ResizeLongestSide`); a side is never less than 1 px."""
+    """The image with its long side scaled as SAM was trained (`ResizeLongestSide.apply_image`)."""
     from PIL import Image as Pictures
 
-    height, width = image.shape[:2]
-    factor = long_side / max(height, width)
-    size_wh = max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
+    size_wh = scaled_size(image.shape[1], image.shape[0], long_side)
     return np.asarray(Pictures.fromarray(image).resize(size_wh, Pictures.Resampling.BILINEAR))

@@ -16,12 +16,13 @@ from shards.finding import Finding
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.roles import Boxes, Fingerprint, Masks, Segmenter
+from specialists.sam_hf import SamHf, SamHfSettings
 from specialists.segment_anything_sam import SegmentAnything, SegmentAnythingSettings
 from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes
 from stages.resources import Resources
 from stages.stage import Item
 
-SegmenterSettings = Annotated[SegmentAnythingSettings | CustomSettings, Field(discriminator="backend")]
+SegmenterSettings = Annotated[SegmentAnythingSettings | SamHfSettings | CustomSettings, Field(discriminator="backend")]
 
 
 class MasksSettings(Settings):
@@ -39,6 +40,8 @@ def build_segmenter(settings: SegmenterSettings) -> Segmenter:
     match settings:
         case SegmentAnythingSettings():
             return SegmentAnything(settings)
+        case SamHfSettings():
+            return SamHf(settings)
         case CustomSettings():
             return cast(Segmenter, build_custom(settings, "segment"))
 
