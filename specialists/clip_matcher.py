@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
 from specialists.roles import Fingerprint, Image, Scores, check_images
 from specialists.weights import ModelSettings, identity, library, locate, require_package
 
@@ -127,7 +127,7 @@ class _Encoder:
     def _image_features(self, crops: list[Image]) -> "torch.Tensor":
         if getattr(self._processor, "do_center_crop", False):
             crops = [_middle(crop) for crop in crops]
-        inputs = self._processor(images=crops, return_tensors="pt", input_data_format="channels_last")
+        inputs = self._processor(images=writable(crops), return_tensors="pt", input_data_format="channels_last")
         inputs = inputs.to(self._device)
         inputs["pixel_values"] = inputs["pixel_values"].to(self._dtype)
         found: torch.Tensor = self._model.get_image_features(**inputs).pooler_output

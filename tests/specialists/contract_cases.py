@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from specialists.blip import BlipCaptioner, BlipSettings
+from specialists.clip_matcher import ClipMatcher, ClipSettings
+from specialists.description import PromptSettings
 from specialists.detr import DetrDetector, DetrSettings
 from specialists.florence2 import (
     Florence2Captioner,
@@ -19,11 +21,14 @@ from specialists.florence2 import (
     Florence2Grounder,
     Florence2GrounderSettings,
 )
+from specialists.lmm_describer import LmmDescriber, LmmSettings
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
 from tests.specialists.fakes import ColourDetector
 from tests.specialists.tiny_captioners import save_tiny_blip, save_tiny_blip2
 from tests.specialists.tiny_detectors import save_tiny_d_fine, save_tiny_detr, save_tiny_rt_detr, save_tiny_yolo
 from tests.specialists.tiny_florence2 import save_tiny_florence2
+from tests.specialists.tiny_lmm import save_tiny_llava
+from tests.specialists.tiny_matchers import save_tiny_clip, save_tiny_siglip
 
 Role = Literal["captioner", "detector", "reader", "grounder", "segmenter", "matcher", "describer"]
 
@@ -79,6 +84,20 @@ def _ultralytics(folder: Path) -> Any:
     return UltralyticsDetector(settings)
 
 
+def _clip(folder: Path) -> Any:
+    return ClipMatcher(ClipSettings(weights=str(save_tiny_clip(folder)), batch_size=3))
+
+
+def _siglip(folder: Path) -> Any:
+    return ClipMatcher(ClipSettings(weights=str(save_tiny_siglip(folder)), batch_size=3))
+
+
+def _llava(folder: Path) -> Any:
+    prompts = PromptSettings(refusals=[])
+    weights = str(save_tiny_llava(folder, ends=90))
+    return LmmDescriber(LmmSettings(weights=weights, prompts=prompts, max_new_tokens=100, batch_size=3))
+
+
 def _fake(_: Path) -> Any:
     return ColourDetector({})
 
@@ -94,4 +113,7 @@ CASES = [
     Case("rt-detr", "detector", _rt_detr),
     Case("d-fine", "detector", _d_fine),
     Case("ultralytics", "detector", _ultralytics),
+    Case("clip", "matcher", _clip),
+    Case("siglip", "matcher", _siglip),
+    Case("llava", "describer", _llava),
 ]

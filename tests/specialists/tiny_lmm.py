@@ -13,7 +13,7 @@ TEMPLATE = (
 
 def save_tiny_llava(folder: Path, ends: int = 1, seed: int = 0) -> Path:
     """Write the checkpoint to `folder` and return it. `ends`: how many of the tokens end an answer; with one, random
-    weights never stop, with many they soon do."""
+    weights never stop, with many they do after a few letters."""
     import torch
     import transformers
 
@@ -28,6 +28,7 @@ def save_tiny_llava(folder: Path, ends: int = 1, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     model = library.LlavaForConditionalGeneration(config).eval()
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(5, 4 + ends)]
+    model.generation_config.min_new_tokens = 4 if ends > 1 else None
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
     side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
