@@ -33,10 +33,10 @@ _FEWEST_FOR_LANGUAGE = 6
 _ENGLISH = frozenset(
     {"a", "the", "this", "that", "these", "those", "some", "several", "each", "other", "one", "two", "three"}
     | {"and", "or", "of", "at", "to", "from", "with", "by", "for", "into", "over", "under", "near", "next", "up"}
-    | {"is", "are", "were", "be", "being", "has", "have", "while", "as", "front"}
+    | {"is", "are", "were", "be", "being", "has", "have", "while", "as", "front", "on", "wearing", "holding"}
     | {"it", "its", "his", "her", "their", "there", "who", "which"}
 )
-"""Frequent words of English captions, without those that are frequent in another language too (in, on, an, was)."""
+"""Frequent words of English captions, without those that are frequent in another language too (in, an, was)."""
 
 
 class LengthRange(Settings):
