@@ -56,11 +56,17 @@ def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOp
 
 
 @app.command()
-def ingest(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+def ingest(
+    images: Images,
+    corpus: Corpus,
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+    retry_quarantined: RetryOption = False,
+) -> None:
     """Put IMAGES into CORPUS: check, hash, find duplicates, write image shards. No model runs."""
     from engine import rounds
 
-    rounds.ingest(images, corpus, config, set_)
+    rounds.ingest(images, corpus, config, set_, retry_quarantined=retry_quarantined)
 
 
 @app.command()

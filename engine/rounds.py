@@ -64,10 +64,12 @@ def run(images: list[str], corpus: str, source: str | None, assignments: list[st
     err.print(f"Look at one: [bold]fld show {corpus} KEY[/]   all of it: [bold]fld status {corpus}[/]")
 
 
-def ingest(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
+def ingest(
+    images: list[str], corpus: str, source: str | None, assignments: list[str], *, retry_quarantined: bool
+) -> None:
     """`fld ingest`."""
     with _opened(corpus, source, assignments) as session:
-        _ingest(session, images)
+        _ingest(session, images, retry_quarantined=retry_quarantined)
 
 
 def annotate(corpus: str, source: str | None, assignments: list[str], *, retry_quarantined: bool) -> None:
@@ -119,10 +121,10 @@ def _opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator
         yield Session(corpus, store, config)
 
 
-def _ingest(session: Session, images: list[str]) -> None:
+def _ingest(session: Session, images: list[str], *, retry_quarantined: bool = False) -> None:
     from stages.ingest.ingest import ingest as ingest_images
 
-    report = ingest_images(session.store, images, session.config.ingest)
+    report = ingest_images(session.store, images, session.config.ingest, retry_failed=retry_quarantined)
     err.print(
         f"ingest: {report.planned:,} images = {report.kept:,} kept + {report.failed:,} failed;"
         f" {report.new:,} new, {report.repeated:,} known, {report.written:,} written"
