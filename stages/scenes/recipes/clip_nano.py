@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.record import Region
+from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
 from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
 
+RECIPE = "stages.scenes.recipes.clip_nano"
 IMAGE_SIZE = 64
 MAX_TOKENS = 32
 WIDTH = 96
@@ -182,7 +184,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    save(*train(Plan(), arguments.cache, arguments.run), arguments.out)
+    model, processor = train(Plan(), arguments.cache, arguments.run)
+    save(model, processor, arguments.out)
+    write_card(arguments.out, RECIPE, Plan(), arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

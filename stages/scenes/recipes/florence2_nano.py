@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from specialists.florence2_format import parse_regions
+from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
 from stages.scenes.recipes.florence2_batches import Asked, School, draw_lessons, load_school, normalized, padded
 from stages.scenes.recipes.florence2_build import build_model, build_processor
@@ -199,6 +200,9 @@ def train(plan: Plan, cache: Path, folder: Path, out: Path, keep: int, stop: int
     trainer.school = load_school(scenes(cache, TRAIN_SEED, 0, plan.scenes), processor.tokenizer)
     trainer.learn(keep, folder, optimizer, stop)
     save(trainer.mean, processor, out)
+    write_card(
+        out, "stages.scenes.recipes.florence2_nano", plan, folder, sum(w.numel() for w in trainer.mean.parameters())
+    )
 
 
 def _words(drawn: list[Drawn]) -> Iterator[str]:

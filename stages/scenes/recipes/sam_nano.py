@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from specialists.masks import polygons_to_mask
 from specialists.sam_build import ARCHITECTURE_FILE, SamArchitecture, build_sam
 from specialists.segment_anything_sam import scale
+from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
 from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
 
+RECIPE = "stages.scenes.recipes.sam_nano"
 ARCHITECTURE = SamArchitecture(
     image_size=256, patch_size=8, encoder_dim=64, encoder_depth=3, encoder_heads=2, global_attention=[2],
     window_size=8, prompt_dim=64, mask_channels=8, decoder_depth=2, decoder_heads=4, decoder_mlp_dim=128,
@@ -155,7 +157,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    save(train(Plan(), arguments.cache, arguments.run), arguments.out)
+    model = train(Plan(), arguments.cache, arguments.run)
+    save(model, arguments.out)
+    write_card(arguments.out, RECIPE, Plan(), arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

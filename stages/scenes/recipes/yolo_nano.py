@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.scenes.kinds import NAMES
+from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
 from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
 
+RECIPE = "stages.scenes.recipes.yolo_nano"
 IMAGE_SIZE = 192
 SCALE = [0.50, 0.125, 1024]
 """Depth, width and most channels, in the form of the library's model files."""
@@ -153,7 +155,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    save(train(Plan(), arguments.cache, arguments.run), arguments.out)
+    model = train(Plan(), arguments.cache, arguments.run)
+    save(model, arguments.out)
+    write_card(arguments.out, RECIPE, Plan(), arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":
