@@ -40,11 +40,11 @@ def tiny_tokenizer(knows_image: bool = True) -> Any:
     return tokenizer
 
 
-def tiny_processor() -> Any:
+def tiny_processor(image_size: int = IMAGE_SIZE, image_tokens: int = IMAGE_TOKENS) -> Any:
     import transformers
 
     library: Any = transformers
-    side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
+    side = {"height": image_size, "width": image_size}
     images = library.CLIPImageProcessor(
         size=side,
         crop_size=side,
@@ -53,7 +53,7 @@ def tiny_processor() -> Any:
         image_mean=[0.485, 0.456, 0.406],
         image_std=[0.229, 0.224, 0.225],
     )
-    images.image_seq_length = IMAGE_TOKENS
+    images.image_seq_length = image_tokens
     kinds = ["ocr", "phrase_grounding", "pure_text", "description_with_bboxes", "polygons", "bboxes"]
     kinds += ["description_with_polygons", "description_with_bboxes_or_polygons"]
     return library.Florence2Processor(

@@ -1,0 +1,85 @@
+"""Checkpoints of production size with random weights, for benchmarks: the published shapes, no download."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.specialists.tiny_captioners import save_tiny_blip
+from tests.specialists.tiny_florence2 import tiny_processor
+
+
+def save_florence2_base(folder: Path) -> Path:
+    """Florence-2-base: DaViT 128..1024 at 768 px (577 image tokens), BART-base; 0.23 B weights. The vocabulary is that
+    of the tests padded to the published 51,328 entries, so that the output layer costs what it costs."""
+    import transformers
+    from transformers.models.florence2.configuration_florence2 import Florence2VisionConfig
+
+    library: Any = transformers
+    processor = tiny_processor(image_size=768, image_tokens=577)
+    text = library.BartConfig(
+        vocab_size=51328,
+        d_model=768,
+        encoder_layers=6,
+        decoder_layers=6,
+        encoder_ffn_dim=3072,
+        decoder_ffn_dim=3072,
+        encoder_attention_heads=12,
+        decoder_attention_heads=12,
+        max_position_embeddings=1024,
+    )
+    vision = Florence2VisionConfig(
+        embed_dim=(128, 256, 512, 1024),
+        num_heads=(4, 8, 16, 32),
+        num_groups=(4, 8, 16, 32),
+        depths=(1, 1, 9, 1),
+        projection_dim=768,
+    )
+    config = library.Florence2Config(
+        text_config=text.to_dict(), vision_config=vision, image_token_id=processor.tokenizer.image_token_id
+    )
+    library.Florence2ForConditionalGeneration(config).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def save_blip_base(folder: Path) -> Path:
+    """BLIP-base: ViT-B/16 at 384 px and a BERT-base decoder; transformers' default widths."""
+    import transformers
+
+    library: Any = transformers
+    save_tiny_blip(folder)  # its tokenizer serves
+    special = {"bos_token_id": 5, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0, "encoder_hidden_size": 768}
+    config = library.BlipConfig(
+        text_config={"vocab_size": 30524, "num_attention_heads": 12, **special}, vision_config={"image_size": 384}
+    )
+    library.BlipForConditionalGeneration(config).save_pretrained(folder)
+    library.BlipImageProcessor(size={"height": 384, "width": 384}).save_pretrained(folder)
+    return folder
+
+
+def save_detr_r50(folder: Path) -> Path:
+    """DETR with ResNet-50, 800 px short side: transformers' default DetrConfig with its own ResNet."""
+    import transformers
+
+    library: Any = transformers
+    config = library.DetrConfig(
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        backbone=None,
+        backbone_config=library.ResNetConfig(out_indices=[4]),
+    )
+    library.AutoModelForObjectDetection.from_config(config).save_pretrained(folder)
+    library.DetrImageProcessor().save_pretrained(folder)
+    return folder
+
+
+def save_yolo_s(folder: Path) -> Path:
+    """YOLO11s as ultralytics defines it."""
+    from specialists.ultralytics_yolo import _prepare_environment
+
+    _prepare_environment()
+    import ultralytics
+
+    library: Any = ultralytics
+    weights = folder / "yolo11s.pt"
+    library.YOLO("yolo11s.yaml", verbose=False).save(weights)
+    return weights

@@ -1,0 +1,163 @@
+"""What batching and sharing the vision encoder bring, per backend, in ratios measured within one run.
+
+    python -m tests.benchmarks.bench_specialists [--images 8] [--repeat 5] [--device cpu] [--dtype float32]
+                                                 [--size tiny|base] [--only florence2]
+
+`tiny` builds the checkpoints of the tests: what is measured is the overhead around a model. `base` builds random
+weights at the size of Florence-2-base (768 px, 0.23 B), BLIP-base, DETR-R50 and YOLO11s: what a production run sees.
+Answers are cut at a fixed length, since random weights do not stop by themselves.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from specialists.blip import BlipCaptioner, BlipSettings
+from specialists.detr import DetrDetector, DetrSettings
+from specialists.florence2_format import prompt
+from specialists.florence2_model import Florence2Model, Search
+from specialists.roles import Image
+from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
+from tests.benchmarks.base_checkpoints import save_blip_base, save_detr_r50, save_florence2_base, save_yolo_s
+from tests.specialists.tiny_captioners import save_tiny_blip
+from tests.specialists.tiny_detectors import save_tiny_detr, save_tiny_rt_detr, save_tiny_yolo
+from tests.specialists.tiny_florence2 import save_tiny_florence2
+
+TASKS = [prompt("<CAPTION>"), prompt("<OD>"), prompt("<DENSE_REGION_CAPTION>"), prompt("<REGION_PROPOSAL>")]
+NEW_TOKENS = 32
+
+
+def main() -> None:
+    asked = _arguments()
+    torch.set_num_threads(1)
+    images = [_picture(seed) for seed in range(asked.images)]
+    print(f"{asked.size} checkpoints, {asked.device}, {asked.dtype}, {asked.images} images of 640x480,", end=" ")
+    print(f"median of {asked.repeat}\n\n| what | images/s | ratio | to |\n|---|---|---|---|")
+    benches: dict[str, Callable[[argparse.Namespace, Path, list[Image]], None]] = {
+        "florence2": _florence2,
+        "blip": _blip,
+        "detr": _detr,
+        "ultralytics": _ultralytics,
+    }
+    for name, bench in benches.items():
+        if asked.only in (None, name):
+            with tempfile.TemporaryDirectory() as folder:
+                bench(asked, Path(folder), images)
+
+
+def _florence2(asked: argparse.Namespace, folder: Path, images: list[Image]) -> None:
+    """One pass over the vision tower for four tasks, against `generate` per task as one would write it first."""
+    save = save_tiny_florence2 if asked.size == "tiny" else save_florence2_base
+    model = Florence2Model(save(folder), asked.device, asked.dtype)
+    search = Search(num_beams=1, max_new_tokens=NEW_TOKENS, batch_size=len(images))
+
+    def shared() -> None:
+        model.answer([image.copy() for image in images], [TASKS] * len(images), search)
+
+    def per_task() -> None:
+        for task in TASKS:
+            model.answer([image.copy() for image in images], [[task]] * len(images), search)
+
+    def naive() -> None:
+        for image in images:
+            for task in TASKS:
+                model.answer([image.copy()], [[task]], search)
+
+    def library_generate() -> None:
+        for image in images:
+            for task in TASKS:
+                inputs = model.processor(images=image, text=task, return_tensors="pt").to(asked.device)
+                inputs["pixel_values"] = inputs["pixel_values"].to(getattr(torch, asked.dtype))
+                model._model.generate(**inputs, max_new_tokens=NEW_TOKENS, do_sample=False)
+
+    rates = _rates(asked, {"shared": shared, "per task": per_task, "naive": naive, "library": library_generate})
+    _row("Florence-2, 4 tasks, image encoded once, batched", rates, "shared", "library")
+    _row("Florence-2, 4 tasks, image encoded per task, batched", rates, "per task", "library")
+    _row("Florence-2, 4 tasks, one image and task at a time", rates, "naive", "library")
+    _row("transformers generate per image and task (no scores)", rates, "library", "library")
+
+
+def _blip(asked: argparse.Namespace, folder: Path, images: list[Image]) -> None:
+    save = save_tiny_blip if asked.size == "tiny" else save_blip_base
+    settings = BlipSettings(
+        weights=str(save(folder)), max_new_tokens=NEW_TOKENS, device=asked.device, dtype=asked.dtype, batch_size=64
+    )
+    captioner = BlipCaptioner(settings)
+    captioner.load()
+    _batched_and_single(asked, "BLIP", images, lambda some: captioner.caption(some, "brief"))
+
+
+def _detr(asked: argparse.Namespace, folder: Path, images: list[Image]) -> None:
+    families = (
+        {"DETR": save_tiny_detr, "RT-DETR": save_tiny_rt_detr} if asked.size == "tiny" else {"DETR": save_detr_r50}
+    )
+    for name, save in families.items():
+        place = folder / name
+        place.mkdir()
+        weights = str(save(place))
+        detector = DetrDetector(
+            DetrSettings(weights=weights, device=asked.device, dtype=asked.dtype, batch_size=64, score_floor=0.5)
+        )
+        detector.load()
+        _batched_and_single(asked, name, images, detector.detect)
+
+
+def _ultralytics(asked: argparse.Namespace, folder: Path, images: list[Image]) -> None:
+    save, size = (save_tiny_yolo, 64) if asked.size == "tiny" else (save_yolo_s, 640)
+    settings = UltralyticsSettings(weights=str(save(folder)), image_size=size, device=asked.device, batch_size=64)
+    detector = UltralyticsDetector(settings)
+    detector.load()
+    _batched_and_single(asked, f"YOLO ({size} px)", images, detector.detect)
+
+
+def _batched_and_single(
+    asked: argparse.Namespace, name: str, images: list[Image], verb: Callable[[list[Image]], Any]
+) -> None:
+    works = {"batched": lambda: verb(images), "single": lambda: [verb([image]) for image in images]}
+    rates = _rates(asked, works)
+    _row(f"{name}, batch of {len(images)}", rates, "batched", "single")
+    _row(f"{name}, one by one", rates, "single", "single")
+
+
+def _rates(asked: argparse.Namespace, works: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Images per second of each work; the works take turns, so that a busy machine is busy for all of them."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(asked.repeat + 1):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            if asked.device != "cpu":
+                torch.cuda.synchronize()
+            if turn:  # the first turn warms up
+                times[name].append(time.perf_counter() - start)
+    return {name: asked.images / statistics.median(found) for name, found in times.items()}
+
+
+def _row(what: str, rates: dict[str, float], name: str, base: str) -> None:
+    print(f"| {what} | {rates[name]:.2f} | {rates[name] / rates[base]:.2f}x | {base} |", flush=True)
+
+
+def _picture(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--images", type=int, default=8)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--size", choices=["tiny", "base"], default="tiny")
+    parser.add_argument("--only", choices=["florence2", "blip", "detr", "ultralytics"])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
