@@ -12,8 +12,10 @@ from pathlib import Path
 from engine.backend import StartError
 
 LogEvent = Callable[[str, Mapping[str, object]], None]
-START_WAIT_S = "180"
-"""Ray gives up on its own start after 30 s, which a busy machine needs twice."""
+ATTEMPTS = 3
+START_WAIT_S = "60"
+"""Ray's raylet ends itself when its agent, a Python process, is not up after 15 s: on a busy machine the first attempt
+often fails and the next, with warm file caches, does not. `ray.init` would give up after 30 s of waiting."""
 _MAGIC = (b":job_id:", b":actor_name:", b":task_name:")
 _MAX_OUTPUT = 1 << 20  # of one worker: the end of its output
 
@@ -41,21 +43,24 @@ class RaySession:
             return
         self.local = self._address in (None, "local")
         cpus = int(max(os.cpu_count() or 1, -(-min_cpus // 1))) if self.local else None
-        try:
-            ray.init(
-                address=self._address,
-                num_cpus=cpus,
-                include_dashboard=False if self.local else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=True,
-            )
-        except Exception as error:  # ray.init raises bare Exception
-            where = "on this machine" if self.local else f"at {self._address}"
-            raise StartError(
-                f"Ray did not start {where}: {' '.join(str(error).split())};"
-                " small jobs run without it: --set engine.backend=local"
-            ) from error
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                ray.init(
+                    address="local" if self.local else self._address,
+                    num_cpus=cpus,
+                    include_dashboard=False if self.local else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+                break
+            except Exception as error:  # ray.init raises bare Exception
+                ray.shutdown()
+                reason = " ".join(str(error).split())
+                self._log("ray_start_failed", {"attempt": attempt, "why": reason})
+                if attempt == ATTEMPTS or not self.local:
+                    where = "on this machine" if self.local else f"at {self._address}"
+                    hint = "small jobs run without it: --set engine.backend=local"
+                    raise StartError(f"Ray did not start {where}: {reason}; {hint}") from error
         self._ours = True
         self._silence()
 

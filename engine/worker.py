@@ -42,6 +42,7 @@ class Worker:
     def __init__(self, store: Store, pool: Pool, decode_threads: int, cache_bytes: int) -> None:
         self._store = store
         self._stages: dict[str, Stage] = {column.name: column.stage for column in pool.columns}
+        self._decode_threads = decode_threads
         self._threads = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         # One annotator alone never asks for the same image twice.
         self._cache = ImageCache(cache_bytes if len(pool.columns) > 1 else 0)
@@ -71,9 +72,7 @@ class Worker:
 
     def _answer(self, call: Call) -> Answer:
         rows = unpack_rows(call.rows)
-        images = list(
-            self._threads.map(lambda at: self._image(call.shard, *at), zip(call.positions, rows, strict=True))
-        )
+        images = self._images(call, rows)
         unread = {index: image for index, image in enumerate(images) if isinstance(image, Failure)}
         if unread:
             detail = "\n".join(failure.detail for failure in unread.values())
@@ -88,10 +87,22 @@ class Worker:
             raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(found)}")
         return Answer("ok", findings=[pack_findings([_checked(finding) for finding in one]) for one in found])
 
+    def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
+        """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
+        per image would cost as much as decoding a small one."""
+        found: list[Image | Failure | None] = [self._cache.get((call.shard, position)) for position in call.positions]
+        missing = [index for index, image in enumerate(found) if image is None]
+
+        def share(first: int) -> list[Image | Failure]:
+            part = missing[first :: self._decode_threads]
+            return [self._image(call.shard, call.positions[index], rows[index]) for index in part]
+
+        for first, part in enumerate(self._threads.map(share, range(min(self._decode_threads, len(missing))))):
+            for index, image in zip(missing[first :: self._decode_threads], part, strict=True):
+                found[index] = image
+        return [image for image in found if image is not None]
+
     def _image(self, shard: str, position: int, row: ImageRow) -> Image | Failure:
-        cached = self._cache.get((shard, position))
-        if cached is not None:
-            return cached
         image = attempt(lambda: decode(read_image(self._store, shard, row), ACCEPTED))
         if not isinstance(image, Failure):
             self._cache.put((shard, position), image)

@@ -36,7 +36,7 @@ def rows(store: LocalStore, name: str, shard: str = "000000") -> dict[str, RawRo
     return {row.key: row for row in read_raw(store, name, "f0", shard)}
 
 
-def test_every_column_has_a_row_for_every_image(tmp_path: Path):
+def test_every_column_has_a_row_for_every_image(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     keys = fill(store, 3, 10)
     report = run(store, [column("b", needs=["a"]), column("a"), column("c", needs=["b", "given"])])
@@ -48,7 +48,7 @@ def test_every_column_has_a_row_for_every_image(tmp_path: Path):
     assert len(rows(store, "c")["k0000"].findings) == 3
 
 
-def test_a_second_run_does_nothing_and_loads_nothing(tmp_path: Path):
+def test_a_second_run_does_nothing_and_loads_nothing(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 2, 4)
     run(store, [column("a")])
@@ -57,7 +57,7 @@ def test_a_second_run_does_nothing_and_loads_nothing(tmp_path: Path):
     assert raw_files(tmp_path) == before
 
 
-def test_a_changed_annotator_reruns_itself_only(tmp_path: Path):
+def test_a_changed_annotator_reruns_itself_only(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 2, 4)
     run(store, [column("a"), column("b")])
@@ -67,7 +67,7 @@ def test_a_changed_annotator_reruns_itself_only(tmp_path: Path):
     assert sorted(committed(store, raw_folder("b", "f0"))) == ["000000", "000001"]
 
 
-def test_one_bad_image_is_quarantined_and_blocks_only_itself(tmp_path: Path):
+def test_one_bad_image_is_quarantined_and_blocks_only_itself(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 16)
     report = run(store, [column("a", FakeStage(faults={"k0005": "raise"})), column("b", needs=["a"]), column("c")])
@@ -89,7 +89,7 @@ def test_one_bad_image_is_quarantined_and_blocks_only_itself(tmp_path: Path):
         ("nan", "error: ValueError: text finding must have finite numbers, got score = nan"),
     ],
 )
-def test_the_rest_of_the_batch_is_as_if_nothing_had_happened(tmp_path: Path, fault: Fault, error: str):
+def test_the_rest_of_the_batch_is_as_if_nothing_had_happened(tmp_path: Path, fault: Fault, error: str) -> None:
     clean, store = LocalStore(tmp_path / "clean"), LocalStore(tmp_path / "faulty")
     for one in (clean, store):
         fill(one, 1, 16)
@@ -100,7 +100,7 @@ def test_the_rest_of_the_batch_is_as_if_nothing_had_happened(tmp_path: Path, fau
     assert rows(store, "a") == good
 
 
-def test_out_of_memory_halves_the_batch_for_good_and_loses_nothing(tmp_path: Path):
+def test_out_of_memory_halves_the_batch_for_good_and_loses_nothing(tmp_path: Path) -> None:
     single, store = LocalStore(tmp_path / "single"), LocalStore(tmp_path / "halved")
     for one in (single, store):
         fill(one, 2, 64)
@@ -114,7 +114,7 @@ def test_out_of_memory_halves_the_batch_for_good_and_loses_nothing(tmp_path: Pat
     assert len(calls.read_text().split()) == 32 + 16 + 2 * 64
 
 
-def test_everything_fails_in_one_shard_within_the_budget(tmp_path: Path):
+def test_everything_fails_in_one_shard_within_the_budget(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     keys = fill(store, 4, 8)
     report = run(store, [column("a", FakeStage(faults=dict.fromkeys(keys[8:16], "raise")))], settings=LENIENT)
@@ -122,7 +122,7 @@ def test_everything_fails_in_one_shard_within_the_budget(tmp_path: Path):
     assert committed(store, raw_folder("a", "f0"))["000001"].counts.failed == 8
 
 
-def test_over_the_budget_the_run_stops_and_can_go_on(tmp_path: Path):
+def test_over_the_budget_the_run_stops_and_can_go_on(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     keys = fill(store, 8, 8)
     broken = FakeStage(faults=dict.fromkeys(keys[8:24], "raise"))
@@ -135,7 +135,7 @@ def test_over_the_budget_the_run_stops_and_can_go_on(tmp_path: Path):
     assert (report.units_run, report.quarantined) == (8 - len(done), [])
 
 
-def test_failures_of_finished_shards_still_count_in_the_next_run(tmp_path: Path):
+def test_failures_of_finished_shards_still_count_in_the_next_run(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     keys = fill(store, 4, 8)
     run(store, [column("a", FakeStage(faults=dict.fromkeys(keys[:8], "raise")))], settings=LENIENT)
@@ -144,7 +144,7 @@ def test_failures_of_finished_shards_still_count_in_the_next_run(tmp_path: Path)
     assert run(store, [column("a")], retry=True).quarantined == []
 
 
-def test_retry_runs_only_what_failed_and_what_it_blocked(tmp_path: Path):
+def test_retry_runs_only_what_failed_and_what_it_blocked(tmp_path: Path) -> None:
     clean, store = LocalStore(tmp_path / "clean"), LocalStore(tmp_path / "retried")
     for one in (clean, store):
         fill(one, 3, 8)
@@ -162,7 +162,7 @@ def test_retry_runs_only_what_failed_and_what_it_blocked(tmp_path: Path):
     assert raw_files(tmp_path / "retried") == raw_files(tmp_path / "clean")
 
 
-def test_skipped_and_failed_images_have_no_rows_and_come_in_when_they_are_wanted(tmp_path: Path):
+def test_skipped_and_failed_images_have_no_rows_and_come_in_when_they_are_wanted(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     good = ImageRow("good", "", sha256="0", width=8, height=6, ext="png")
     twin = ImageRow("twin", "", sha256="0", width=8, height=6, ext="png")
@@ -178,14 +178,14 @@ def test_skipped_and_failed_images_have_no_rows_and_come_in_when_they_are_wanted
     assert list(rows(store, "b")) == ["good", "twin"]
 
 
-def test_a_stage_that_cannot_be_loaded_ends_the_run_with_its_own_words(tmp_path: Path):
+def test_a_stage_that_cannot_be_loaded_ends_the_run_with_its_own_words(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 4)
-    with pytest.raises(StartError, match="^annotator a: detector needs weights nobody.pt: run `fld doctor`$"):
+    with pytest.raises(StartError, match=r"^annotator a: detector needs weights nobody\.pt: run `fld doctor`$"):
         run(store, [column("a", FakeStage(load_error="missing"))])
 
 
-def test_what_the_next_column_hears_is_what_is_on_disk(tmp_path: Path):
+def test_what_the_next_column_hears_is_what_is_on_disk(tmp_path: Path) -> None:
     """A resumed run reads the needed column back; an uninterrupted one has it in memory."""
     store, resumed = LocalStore(tmp_path / "one"), LocalStore(tmp_path / "two")
     for one in (store, resumed):
@@ -196,14 +196,14 @@ def test_what_the_next_column_hears_is_what_is_on_disk(tmp_path: Path):
     assert raw_files(tmp_path / "one") == raw_files(tmp_path / "two")
 
 
-def test_a_corpus_behind_a_url(tmp_path: Path):
+def test_a_corpus_behind_a_url(tmp_path: Path) -> None:
     store = open_store("memory://engine-annotate")
     fill(store, 2, 4)
     assert annotate(store, [column("a")], {}, LOCAL, Silent()).units_run == 2
     assert annotate(store, [column("a")], {}, LOCAL, Silent()).units_run == 0
 
 
-def test_a_column_that_nothing_could_be_written_for_ends_the_run(tmp_path: Path):
+def test_a_column_that_nothing_could_be_written_for_ends_the_run(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 4)
     write_raw(store, "other", "f0", "000000", [RawRow("k0000")])

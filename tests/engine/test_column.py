@@ -5,30 +5,30 @@ from stages.resources import Resources
 from tests.engine.fakes import column
 
 
-def test_needed_columns_come_first_and_others_keep_their_order():
+def test_needed_columns_come_first_and_others_keep_their_order() -> None:
     columns = [column("masks", needs=["boxes"]), column("words"), column("boxes"), column("texts", needs=["given"])]
     names = [one.name for one in ordered(columns)]
     assert sorted(names) == ["boxes", "masks", "texts", "words"]
     assert names.index("boxes") < names.index("masks")
 
 
-def test_a_need_that_is_not_configured_is_named():
+def test_a_need_that_is_not_configured_is_named() -> None:
     with pytest.raises(ColumnError, match=r"annotator masks needs 'boxes', which is not configured: there is masks"):
         ordered([column("masks", needs=["boxes"])])
 
 
-def test_a_circle_is_drawn():
+def test_a_circle_is_drawn() -> None:
     with pytest.raises(ColumnError, match=r"in a circle: (a -> b -> a|b -> a -> b)"):
         ordered([column("a", needs=["b"]), column("b", needs=["a"])])
 
 
 @pytest.mark.parametrize("names", [["a", "a"], ["given"]])
-def test_names_are_unique_and_not_reserved(names: list[str]):
+def test_names_are_unique_and_not_reserved(names: list[str]) -> None:
     with pytest.raises(ColumnError, match="annotator names must be unique and not 'given'"):
         ordered([column(name) for name in names])
 
 
-def test_a_group_shares_one_pool_and_adds_up_memory_but_not_cpus():
+def test_a_group_shares_one_pool_and_adds_up_memory_but_not_cpus() -> None:
     first = Resources(group="g", num_cpus=2, num_gpus=0.4, memory_mb=100, max_actors=3)
     second = Resources(group="g", num_cpus=1, num_gpus=0.4, memory_mb=50)
     [shared, alone] = pools(
@@ -40,13 +40,13 @@ def test_a_group_shares_one_pool_and_adds_up_memory_but_not_cpus():
     assert shared.resources.max_actors == 3
 
 
-def test_two_whole_gpus_in_one_group_are_one_gpu():
+def test_two_whole_gpus_in_one_group_are_one_gpu() -> None:
     gpu = Resources(group="g", num_gpus=1)
     [shared] = pools([column("a", resources=gpu), column("b", resources=gpu)])
     assert shared.resources.num_gpus == 1
 
 
-def test_one_process_has_one_runtime_env():
+def test_one_process_has_one_runtime_env() -> None:
     with pytest.raises(ColumnError, match="b of group g has another runtime_env than a"):
         pools(
             [

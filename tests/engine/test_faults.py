@@ -22,23 +22,23 @@ class OutOfMemoryError(RuntimeError):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
 )
-def test_what_is_kept_of_an_exception(error: BaseException, kind: str, line: str):
+def test_what_is_kept_of_an_exception(error: BaseException, kind: str, line: str) -> None:
     failure = failure_of(error)
     assert (failure.kind, failure.error) == (kind, line)
 
 
-def test_an_error_is_the_same_in_every_run():
+def test_an_error_is_the_same_in_every_run() -> None:
     assert one_line("<Model at 0x7f00aa> in pid 99") == one_line("<Model at 0x7f11bb> in pid 7")
     assert len(one_line("x" * 5000)) == 300
 
 
-def test_a_failure_carries_the_traceback_for_the_log():
+def test_a_failure_carries_the_traceback_for_the_log() -> None:
     failure = attempt(lambda: 1 // 0)
     assert isinstance(failure, Failure)
     assert "test_faults.py" in failure.detail
 
 
-def test_ctrl_c_is_not_data():
+def test_ctrl_c_is_not_data() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -52,11 +52,11 @@ def budget(failures: int, succeeded: int, images: int = 1000, earlier: int = 0) 
 
 
 @pytest.mark.parametrize(("failures", "images"), [(50, 1000), (5, 10)], ids=["share", "floor"])
-def test_the_budget_itself_is_still_allowed(failures: int, images: int):
+def test_the_budget_itself_is_still_allowed(failures: int, images: int) -> None:
     budget(failures, succeeded=1, images=images).check()
 
 
-def test_over_the_budget_names_images_and_reasons():
+def test_over_the_budget_names_images_and_reasons() -> None:
     message = (
         r"annotator detector: 51 of 1000 images failed, over the budget of 5.0% \(and of 5\)\n"
         r"  51 x error: E: x\n  k0 \(shard 000000\): error: E: x\n(.*\n){9}  and 41 more\nFinished shards are kept"
@@ -65,17 +65,17 @@ def test_over_the_budget_names_images_and_reasons():
         budget(51, succeeded=9).check()
 
 
-def test_failures_of_earlier_runs_count():
+def test_failures_of_earlier_runs_count() -> None:
     with pytest.raises(FailureBudgetError, match=r"(?s)51 of 1000 .*50 of them failed in earlier runs"):
         budget(1, succeeded=9, earlier=50).check()
 
 
-def test_a_model_that_never_succeeds_stops_long_before_the_share():
+def test_a_model_that_never_succeeds_stops_long_before_the_share() -> None:
     with pytest.raises(FailureBudgetError, match="6 of 1000 images failed, and not one succeeded"):
         budget(6, succeeded=0).check()
 
 
-def test_a_small_corpus_of_which_nothing_succeeded_fails_at_the_end():
+def test_a_small_corpus_of_which_nothing_succeeded_fails_at_the_end() -> None:
     small = budget(3, succeeded=0, images=3)
     small.check()
     with pytest.raises(FailureBudgetError, match="3 of 3 images failed, and not one succeeded"):

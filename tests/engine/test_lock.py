@@ -49,7 +49,7 @@ def refused(corpus: Path, pid: int) -> None:
         pass
 
 
-def test_a_second_process_is_refused_even_if_the_first_is_stopped_and_let_in_when_it_is_killed(tmp_path: Path):
+def test_a_second_process_is_refused_even_if_the_first_is_stopped_and_let_in_when_it_is_killed(tmp_path: Path) -> None:
     with owner(tmp_path) as process:
         refused(tmp_path, process.pid)
         os.kill(process.pid, signal.SIGSTOP)
@@ -63,14 +63,14 @@ def test_a_second_process_is_refused_even_if_the_first_is_stopped_and_let_in_whe
     assert not (tmp_path / OWNER).exists()
 
 
-def test_it_is_free_again_after_an_error(tmp_path: Path):
+def test_it_is_free_again_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="inside"), corpus_lock(LocalStore(tmp_path), "one"):
         raise ValueError("inside")
     with corpus_lock(LocalStore(tmp_path), "two"):
         pass
 
 
-def test_a_living_owner_of_an_object_store_is_seen_by_its_beat():
+def test_a_living_owner_of_an_object_store_is_seen_by_its_beat() -> None:
     store = FsspecStore("memory://lock-alive")
     with (
         corpus_lock(store, "fld run photos", QUICK),
@@ -82,7 +82,7 @@ def test_a_living_owner_of_an_object_store_is_seen_by_its_beat():
         pass
 
 
-def test_an_owner_that_stands_still_is_taken_over_whatever_the_clocks_say():
+def test_an_owner_that_stands_still_is_taken_over_whatever_the_clocks_say() -> None:
     store = FsspecStore("memory://lock-dead")
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     store.write(OWNER, [b'{"host": "gone", "pid": 1, "token": "x", "since": "%s", "beat": 3}' % tomorrow.encode()])
@@ -90,7 +90,7 @@ def test_an_owner_that_stands_still_is_taken_over_whatever_the_clocks_say():
         assert b"fld annotate" in store.read(OWNER)
 
 
-def test_an_owner_that_was_taken_over_does_not_take_it_back():
+def test_an_owner_that_was_taken_over_does_not_take_it_back() -> None:
     store = FsspecStore("memory://lock-lost")
     with corpus_lock(store, "first", QUICK):
         store.write(OWNER, [b'{"token": "other"}'])
@@ -102,5 +102,5 @@ def test_an_owner_that_was_taken_over_does_not_take_it_back():
         pass
 
 
-def test_an_owner_that_cannot_be_read_is_described_as_far_as_possible():
+def test_an_owner_that_cannot_be_read_is_described_as_far_as_possible() -> None:
     assert describe({}) == "? (pid ? on ?, for an unknown time)"

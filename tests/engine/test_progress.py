@@ -15,14 +15,14 @@ def halfway() -> ColumnProgress:
     return ColumnProgress("detector", 4, 400, 3, 300, already=100, failed=1, actors=2, began=1000.0)
 
 
-def test_pace_and_rest_count_this_run_only():
+def test_pace_and_rest_count_this_run_only() -> None:
     column = halfway()
     assert column.rate(1010.0) == 20.0
     assert column.left_s(1010.0) == 5.0
     assert ColumnProgress("x", 1, 10).left_s(5.0) is None
 
 
-def test_the_table_shows_everything_asked_for():
+def test_the_table_shows_everything_asked_for() -> None:
     console = Console(file=io.StringIO(), width=100)
     console.print(table([halfway(), ColumnProgress("words", 4, 400, 4, 400, already=400)], 1010.0))
     assert isinstance(console.file, io.StringIO)
@@ -32,7 +32,7 @@ def test_the_table_shows_everything_asked_for():
     assert words == ["words", "4/4", "400/400", "0", "done"]
 
 
-def test_without_a_terminal_there_are_lines_and_not_too_many():
+def test_without_a_terminal_there_are_lines_and_not_too_many() -> None:
     stream = io.StringIO()
     reporter = Plain(stream)
     column = ColumnProgress("detector", 4, 400, began=time.monotonic())
@@ -50,7 +50,7 @@ def test_without_a_terminal_there_are_lines_and_not_too_many():
     assert last.endswith(" 0 actors, done")
 
 
-def test_the_live_view_prints_names_with_brackets_as_they_are():
+def test_the_live_view_prints_names_with_brackets_as_they_are() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     live = Live(console)
     live.begin([halfway()])
@@ -60,7 +60,7 @@ def test_the_live_view_prints_names_with_brackets_as_they_are():
     assert "[/photo] quarantined: error: [x]" in console.file.getvalue()
 
 
-def test_the_log_survives_in_the_corpus(tmp_path: Path):
+def test_the_log_survives_in_the_corpus(tmp_path: Path) -> None:
     for _ in range(2):
         reporter = Logged(Silent(), LocalStore(tmp_path))
         reporter.begin([halfway()])
@@ -72,7 +72,7 @@ def test_the_log_survives_in_the_corpus(tmp_path: Path):
     assert lines[2]["columns"]["detector"]["images_done"] == 300
 
 
-def test_the_log_of_a_remote_corpus_is_uploaded_at_the_end():
+def test_the_log_of_a_remote_corpus_is_uploaded_at_the_end() -> None:
     store = FsspecStore("memory://progress-log")
     reporter = Logged(Silent(), store)
     reporter.begin([])
@@ -82,12 +82,12 @@ def test_the_log_of_a_remote_corpus_is_uploaded_at_the_end():
     assert [json.loads(line)["event"] for line in store.read(f"logs/{name}").splitlines()] == ["begin", "end"]
 
 
-def test_no_terminal_no_live_view(tmp_path: Path):
+def test_no_terminal_no_live_view(tmp_path: Path) -> None:
     stream = io.StringIO()
     open_reporter(LocalStore(tmp_path), stream).end([halfway()])
     assert stream.getvalue().startswith("detector: 3/4 shards")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00:00"), (3725, "1:02:05")])
-def test_durations(seconds: float, text: str):
+def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -44,7 +44,7 @@ def poison(position: int, kind: Kind) -> Callable[[Task], Outcome]:
     ("kind", "failures"),
     [("error", 5), ("death", 6), ("timeout", 5), ("oom", 5)],
 )
-def test_the_culprit_is_found_within_the_promised_number_of_failures(kind: Kind, failures: int):
+def test_the_culprit_is_found_within_the_promised_number_of_failures(kind: Kind, failures: int) -> None:
     work = unit(16)
     seen = drive(work, work.start({}, 16), poison(5, kind))
     assert work.complete
@@ -54,7 +54,7 @@ def test_the_culprit_is_found_within_the_promised_number_of_failures(kind: Kind,
 
 
 @pytest.mark.parametrize("kind", ["death", "timeout", "oom"])
-def test_an_image_that_was_unlucky_once_is_not_quarantined(kind: Kind):
+def test_an_image_that_was_unlucky_once_is_not_quarantined(kind: Kind) -> None:
     work = unit(1)
     verdicts = iter([kind, "ok"])
     drive(work, work.start({}, 16), lambda task: outcome(task, next(verdicts)))
@@ -62,14 +62,14 @@ def test_an_image_that_was_unlucky_once_is_not_quarantined(kind: Kind):
     assert not work.failed
 
 
-def test_suspects_of_a_death_run_alone():
+def test_suspects_of_a_death_run_alone() -> None:
     work = unit(4)
     [task] = work.start({}, 4)
     assert [half.alone for half in work.take(task, outcome(task, "death"))] == [True, True]
     assert [half.alone for half in work.take(task, outcome(task, "error"))] == [False, False]
 
 
-def test_images_that_a_stage_names_are_quarantined_and_the_rest_runs_again():
+def test_images_that_a_stage_names_are_quarantined_and_the_rest_runs_again() -> None:
     work = unit(4)
     [task] = work.start({}, 4)
     [rest] = work.take(task, outcome(task, "item", {0: "item: cut off", 2: "item: refused"}))
@@ -77,11 +77,11 @@ def test_images_that_a_stage_names_are_quarantined_and_the_rest_runs_again():
     assert rest.positions == (1, 3)
 
 
-def test_batches_are_cut_by_place_in_the_shard():
+def test_batches_are_cut_by_place_in_the_shard() -> None:
     assert [task.positions for task in unit(7).start({}, 3)] == [(0, 1, 2), (3, 4, 5), (6,)]
 
 
-def test_an_image_on_which_a_needed_annotator_failed_is_blocked():
+def test_an_image_on_which_a_needed_annotator_failed_is_blocked() -> None:
     work = unit(3)
     [task] = work.start({"boxes": {0: SAID, 2: SAID}}, 8)
     assert task.positions == (0, 2)
@@ -94,7 +94,7 @@ def test_an_image_on_which_a_needed_annotator_failed_is_blocked():
     ]
 
 
-def test_rows_are_in_shard_order_whatever_came_back_first():
+def test_rows_are_in_shard_order_whatever_came_back_first() -> None:
     work = unit(4, kept={2: RawRow("k2", "failed", "error: old")})
     first, second = work.start({}, 2)
     work.take(second, outcome(second, "ok"))
@@ -104,7 +104,7 @@ def test_rows_are_in_shard_order_whatever_came_back_first():
     assert sorted(work.said()) == [0, 1, 3]
 
 
-def test_given_findings_travel_only_to_those_who_need_them():
+def test_given_findings_travel_only_to_those_who_need_them() -> None:
     row = ImageRow("k", "", given=[Finding("text", text="a dog")])
     plain = Unit(column("a"), "000000", [row], [0])
     asking = Unit(column("a", needs=["given"]), "000000", [row], [0])

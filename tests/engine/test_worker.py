@@ -35,7 +35,7 @@ def worker(store: LocalStore, *stages: FakeStage, cache_bytes: int = 1 << 20) ->
     return made
 
 
-def test_a_stage_sees_images_and_what_others_said(tmp_path: Path):
+def test_a_stage_sees_images_and_what_others_said(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 2, given=True)
     said = [pack_findings([Finding("text", text="upstream")]), pack_findings([])]
@@ -46,7 +46,7 @@ def test_a_stage_sees_images_and_what_others_said(tmp_path: Path):
     assert first[0].score == 0.1673  # mean of (0, 0, 128) / 255, rounded
 
 
-def test_an_image_that_cannot_be_read_is_named_and_nothing_else(tmp_path: Path):
+def test_an_image_that_cannot_be_read_is_named_and_nothing_else(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 3)
     row = read_image_rows(store, "000000")[1]
@@ -60,7 +60,7 @@ def test_an_image_that_cannot_be_read_is_named_and_nothing_else(tmp_path: Path):
     assert answer.items[1].startswith("read: error: DecodeError: ")
 
 
-def test_annotators_of_one_group_decode_an_image_once(tmp_path: Path):
+def test_annotators_of_one_group_decode_an_image_once(tmp_path: Path) -> None:
     store = CountingStore(tmp_path)
     fill(store, 1, 4)
     shared = worker(store, FakeStage(), FakeStage())
@@ -71,7 +71,7 @@ def test_annotators_of_one_group_decode_an_image_once(tmp_path: Path):
     assert store.reads == 4
 
 
-def test_an_annotator_alone_keeps_no_images(tmp_path: Path):
+def test_an_annotator_alone_keeps_no_images(tmp_path: Path) -> None:
     store = CountingStore(tmp_path)
     fill(store, 1, 4)
     alone = worker(store, FakeStage())
@@ -82,7 +82,7 @@ def test_an_annotator_alone_keeps_no_images(tmp_path: Path):
     assert store.reads == 8
 
 
-def test_the_cache_lets_the_oldest_go():
+def test_the_cache_lets_the_oldest_go() -> None:
     cache = ImageCache(20)
     image = np.zeros((1, 3, 3), np.uint8)
     for position in range(3):
@@ -91,21 +91,21 @@ def test_the_cache_lets_the_oldest_go():
     assert cache.get(("000000", 2)) is not None
 
 
-def test_a_stage_must_answer_for_every_image(tmp_path: Path):
+def test_a_stage_must_answer_for_every_image(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 2)
     answer = worker(store, FakeStage(faults={"k0001": "short"})).run(call(store))
     assert answer.error == "error: ValueError: stage of a must give 2 lists of findings, gave 0"
 
 
-def test_a_score_that_is_not_a_number_is_refused(tmp_path: Path):
+def test_a_score_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 1)
     answer = worker(store, FakeStage(faults={"k0000": "nan"})).run(call(store))
     assert answer.error == "error: ValueError: text finding must have finite numbers, got score = nan"
 
 
-def test_a_stage_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path):
+def test_a_stage_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path) -> None:
     columns = (column("a", FakeStage(load_error="missing")),)
     answer = Worker(LocalStore(tmp_path), Pool("p", columns, Resources()), 1, 0).load()
     assert (answer.kind, answer.error) == (

@@ -1,0 +1,148 @@
+"""What an actor can do to a run: die, hang, be killed, run out of memory. All with real processes."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from engine.annotate import annotate
+from engine.backend import StartError
+from engine.column import Column
+from engine.progress import ColumnProgress, Silent
+from engine.settings import EngineSettings
+from shards.raw import RawRow, read_raw
+from shards.store import LocalStore
+from stages.resources import Resources
+from tests.engine.fakes import FakeStage, column, fill, raw_files
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_here")]
+RAY = EngineSettings(backend="ray")
+
+
+class Events(Silent):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, object]]] = []
+
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        """Keep it."""
+        self.seen.append((event, dict(fields)))
+
+    def of(self, event: str, column: str = "") -> list[dict[str, object]]:
+        """The fields of such events, of one column if given."""
+        return [fields for name, fields in self.seen if name == event and column in ("", fields.get("column"))]
+
+
+class Killer(Events):
+    """Kills an actor that is at work, five times, as soon as the one before has been replaced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.killed: list[int] = []
+        self._ready: list[int] = []
+
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        """A new actor is a new victim."""
+        super().log(event, fields)
+        if event == "actor_ready":
+            self._ready.append(int(str(fields["pid"])))
+
+    def update(self, columns: list[ColumnProgress]) -> None:
+        """Kill while calls are running."""
+        if self._ready and len(self.killed) < 5 and columns[0].images_done < columns[0].images_total:
+            pid = self._ready.pop()
+            threading.Timer(0.05, os.kill, (pid, signal.SIGKILL)).start()
+            self.killed.append(pid)
+
+
+def rows(store: LocalStore, name: str) -> dict[str, RawRow]:
+    return {row.key: row for row in read_raw(store, name, "f0", "000000")}
+
+
+def test_poison_images_that_end_or_hang_their_process_are_found_and_the_rest_is_untouched(tmp_path: Path) -> None:
+    """Three annotators at once, each with its own kind of poison; batches of 4, so at most 2 + log2(4) = 4 deaths."""
+    clean, store = LocalStore(tmp_path / "clean"), LocalStore(tmp_path / "poisoned")
+    for one in (clean, store):
+        fill(one, 1, 12)
+    resources = Resources(batch_size=4, timeout_s=60.0, num_cpus=0.5)
+    hasty = Resources(batch_size=4, timeout_s=10.0, num_cpus=0.5)
+
+    def columns(poisoned: bool) -> list[Column]:
+        return [
+            column("os_exit", FakeStage(faults={"k0005": "os_exit"} if poisoned else {}), resources=resources),
+            column("segfault", FakeStage(faults={"k0000": "segfault"} if poisoned else {}), resources=resources),
+            column("hang", FakeStage(faults={"k0011": "hang"} if poisoned else {}), resources=hasty),
+        ]
+
+    annotate(clean, columns(False), {}, EngineSettings(backend="local"), Silent())
+    events = Events()
+    report = annotate(store, columns(True), {}, RAY, events)
+    assert sorted((lost.column, lost.key, lost.error) for lost in report.quarantined) == [
+        ("hang", "k0011", "timeout: no answer in 10 s"),
+        ("os_exit", "k0005", "death: the process of the annotator ended"),
+        ("segfault", "k0000", "death: the process of the annotator ended"),
+    ]
+    for lost in report.quarantined:
+        good = rows(clean, lost.column)
+        good[lost.key] = RawRow(lost.key, "failed", lost.error)
+        assert rows(store, lost.column) == good
+    assert len(events.of("actor_died", "os_exit")) <= 4
+    assert len(events.of("actor_died", "segfault")) <= 4
+    assert len(events.of("actor_killed", "hang")) <= 3  # deadlines: 1 + log2(4)
+
+
+def test_an_actor_killed_from_outside_five_times_costs_nothing(tmp_path: Path) -> None:
+    clean, store = LocalStore(tmp_path / "clean"), LocalStore(tmp_path / "killed")
+    for one in (clean, store):
+        fill(one, 2, 40)
+    annotate(clean, [column("a")], {}, EngineSettings(backend="local"), Silent())
+    killer = Killer()
+    slow = column("a", FakeStage(delay_s=0.05), resources=Resources(batch_size=4, num_cpus=0.5))
+    report = annotate(store, [slow], {}, RAY, killer)
+    assert len(killer.killed) == 5
+    assert [fields["pid"] for fields in killer.of("actor_died")] == killer.killed
+    assert report.quarantined == []
+    assert raw_files(tmp_path / "killed") == raw_files(tmp_path / "clean")
+
+
+def test_pools_grow_while_batches_wait_and_give_the_same_files(tmp_path: Path) -> None:
+    clean, store = LocalStore(tmp_path / "clean"), LocalStore(tmp_path / "ray")
+    for one in (clean, store):
+        fill(one, 4, 30)
+    together = Resources(batch_size=4, group="g", num_cpus=0.5, max_actors=2)
+
+    def columns(delay_s: float) -> list[Column]:
+        slow = FakeStage(delay_s=delay_s, max_batch=2)
+        return [
+            column("a", slow, resources=together),
+            column("b", FakeStage(faults={"k0007": "raise"}), resources=together),
+            column("c", needs=["a", "b"], resources=Resources(batch_size=7, num_cpus=0.5)),
+        ]
+
+    annotate(clean, columns(0.0), {}, EngineSettings(backend="local"), Silent())
+    events = Events()
+    annotate(store, columns(0.02), {}, RAY, events)
+    assert len([fields for fields in events.of("actor_ready") if fields["pool"] == "group g"]) == 2
+    assert raw_files(tmp_path / "ray") == raw_files(tmp_path / "clean")
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (FakeStage(load_error="missing"), "^annotator a: detector needs weights nobody.pt: run `fld doctor`$"),
+        (FakeStage(load_error="exit"), "annotator a: its process ended while it was starting: "),
+    ],
+    ids=["missing", "exit"],
+)
+def test_a_stage_that_cannot_be_loaded_ends_the_run(tmp_path: Path, stage: FakeStage, message: str) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 4)
+    start = time.monotonic()
+    with pytest.raises(StartError, match=message):
+        annotate(store, [column("a", stage, resources=Resources(num_cpus=0.5))], {}, RAY, Silent())
+    assert time.monotonic() - start < 120
