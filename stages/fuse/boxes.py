@@ -110,7 +110,7 @@ class _Clusters:
         self._boxes: FloatArray = np.zeros((capacity, 4))
         self._sums: FloatArray = np.zeros((capacity, 4))  # of mass x box, over the members
         self._labels = np.zeros(capacity, np.int64)
-        self._human = np.zeros(capacity, bool)
+        self._human: FloatArray = np.zeros(capacity)  # 1 for a human's, which comes before any other that fits
         self._numbers = {"": 0}  # label as compared -> number; 0 agrees with every other
 
     def start(self, statement: Statement, box: Box, mass: float, human: bool) -> None:
@@ -118,7 +118,7 @@ class _Clusters:
         index = len(self.found)
         self.found.append(Cluster(box, human, [statement], [mass]))
         self._boxes[index], self._sums[index] = box, np.multiply(box, mass)
-        self._labels[index], self._human[index] = self._number(statement), human
+        self._labels[index], self._human[index] = self._number(statement), float(human)
 
     def add(self, statement: Statement, box: Box, mass: float) -> None:
         """Put a synthetic box into the cluster it overlaps most, a human's first, or open one for it."""
@@ -143,13 +143,15 @@ class _Clusters:
         if not count:
             return None
         overlaps = iou_with_each(box, self._boxes[:count])
+        fits = overlaps > self._settings.box_iou
+        if not fits.any():
+            return None
         if self._settings.agreement == "label" and label:
             labels = self._labels[:count]
-            overlaps[(labels != label) & (labels != 0)] = 0.0
-        overlaps[overlaps <= self._settings.box_iou] = 0.0
-        overlaps[self._human[:count] & (overlaps > 0)] += 1.0
-        index = int(overlaps.argmax())
-        return index if overlaps[index] > 0 else None
+            fits &= (labels == label) | (labels == 0)
+        ranks = np.where(fits, overlaps + self._human[:count], 0.0)
+        index = int(ranks.argmax())
+        return index if ranks[index] > 0 else None
 
     def _number(self, statement: Statement) -> int:
         label = compared(statement.finding.text, self._settings)

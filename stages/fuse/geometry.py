@@ -32,11 +32,11 @@ def iou(first: Box, second: Box) -> float:
 
 def iou_with_each(box: Box, boxes: FloatArray) -> FloatArray:
     """float64 [n]: the overlap of one box with each of `boxes`, float64 [n, 4]."""
-    low = np.maximum(boxes[:, :2], box[:2])
-    high = np.minimum(boxes[:, 2:], box[2:])
-    shared = np.prod(np.maximum(high - low, 0.0), axis=1)
-    sides = boxes[:, 2:] - boxes[:, :2]
-    return cast(FloatArray, shared / (sides[:, 0] * sides[:, 1] + _area(box) - shared))
+    shared_width = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
+    shared_height = np.minimum(boxes[:, 3], box[3]) - np.maximum(boxes[:, 1], box[1])
+    shared = np.maximum(shared_width, 0.0) * np.maximum(shared_height, 0.0)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return cast(FloatArray, shared / (areas + _area(box) - shared))
 
 
 def rounded_box(box: Box) -> Box:

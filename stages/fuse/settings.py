@@ -1,6 +1,6 @@
 """How the findings of several annotators become one record: agreement, trust, consensus."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -78,6 +78,7 @@ class FuseSettings(Settings):
         return self.trust.get(annotator, 1.0)
 
 
+@lru_cache(maxsize=65_536)
 def normalised(label: str) -> str:
     """A label as it is compared: case, underscores, hyphens and runs of space do not count."""
     return " ".join(label.replace("_", " ").replace("-", " ").casefold().split())
