@@ -14,12 +14,13 @@ from pydantic import Field
 from shards.finding import Box, Finding, Quad
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
+from specialists.easyocr_reader import EasyOcrReader, EasyOcrSettings
 from specialists.rapidocr_reader import RapidOcrReader, RapidOcrSettings
 from specialists.roles import Fingerprint, Reader
 from stages.resources import Resources
 from stages.stage import Item
 
-ReaderSettings = Annotated[RapidOcrSettings | CustomSettings, Field(discriminator="backend")]
+ReaderSettings = Annotated[RapidOcrSettings | EasyOcrSettings | CustomSettings, Field(discriminator="backend")]
 
 
 class WordsSettings(Settings):
@@ -36,6 +37,8 @@ def build_reader(settings: ReaderSettings) -> Reader:
     match settings:
         case RapidOcrSettings():
             return RapidOcrReader(settings)
+        case EasyOcrSettings():
+            return EasyOcrReader(settings)
         case CustomSettings():
             return cast(Reader, build_custom(settings, "read"))
 
