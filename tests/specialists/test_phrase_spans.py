@@ -28,8 +28,8 @@ def test_repeats_take_the_next_place_and_then_the_first_again() -> None:
 
 
 def test_a_phrase_out_of_order_does_not_move_the_others_back() -> None:
-    text = "a cat, a dog, a cat"
-    assert find_spans(text, ["a dog", "a cat", "a dog"]) == [(7, 12), (14, 19), (7, 12)]
+    text = "a dog, a cow, a cow"
+    assert find_spans(text, ["a cow", "a dog", "a cow"]) == [(7, 12), (0, 5), (14, 19)]
 
 
 @given(st.text(), st.data())
