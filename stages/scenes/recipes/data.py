@@ -37,21 +37,21 @@ class Drawn(msgspec.Struct):
         return np.asarray(Image.open(io.BytesIO(self.jpeg)).convert("RGB"))
 
 
-def scenes(cache: Path, seed: int, start: int, stop: int) -> Iterator[Drawn]:
+def scenes(cache: Path, seed: int, start: int, stop: int, chunk_size: int = CHUNK) -> Iterator[Drawn]:
     """Scenes start..stop-1 of a seed, from the cache; whatever is missing there is drawn and kept first."""
-    for first in range(start - start % CHUNK, stop, CHUNK):
+    for first in range(start - start % chunk_size, stop, chunk_size):
         path = cache / f"scenes-{VERSION}-{seed}-{first:06d}.msgpack"
         if not path.exists():
-            _draw_chunk(path, seed, first)
+            _draw_chunk(path, seed, first, chunk_size)
         chunk = msgspec.msgpack.decode(path.read_bytes(), type=list[Drawn])
         yield from chunk[max(0, start - first) : stop - first]
 
 
-def _draw_chunk(path: Path, seed: int, first: int) -> None:
+def _draw_chunk(path: Path, seed: int, first: int, size: int) -> None:
     from PIL import Image
 
     drawn = []
-    for index in range(first, first + CHUNK):
+    for index in range(first, first + size):
         scene = draw_scene(seed, index, SceneSettings())
         buffer = io.BytesIO()
         Image.fromarray(scene.image).save(buffer, "JPEG", quality=JPEG_QUALITY)
