@@ -45,6 +45,7 @@ class ChatServer:
         self.by_text: dict[str, Reply] = {}
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.clients: list[Any] = []  # what a test opened, and its fixture closes
         self.most_at_once = 0
         self.url = ""
         self._now = 0

@@ -25,6 +25,8 @@ BIRD = Context("a bird in a tree", [])
 def server() -> Iterator[ChatServer]:
     with chat_server() as state:
         yield state
+        for client in state.clients:
+            client.close()
 
 
 def describer(server: ChatServer, **settings: object) -> OpenAiDescriber:
@@ -38,6 +40,7 @@ def describer(server: ChatServer, **settings: object) -> OpenAiDescriber:
     }
     out = OpenAiDescriber(OpenAiSettings.model_validate(values))
     out.load()
+    server.clients.append(out)
     return out
 
 
