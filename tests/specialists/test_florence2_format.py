@@ -34,7 +34,7 @@ def upstream() -> Any:
     kinds = ["ocr", "phrase_grounding", "pure_text", "description_with_bboxes", "polygons", "bboxes"]
     kinds += ["description_with_polygons", "description_with_bboxes_or_polygons"]
     tokenizer = SimpleNamespace(all_special_tokens=["<s>", "</s>", "<pad>"])
-    return Florence2PostProcessor(config={kind: {} for kind in kinds}, tokenizer=tokenizer)
+    return Florence2PostProcessor(config={kind: {} for kind in kinds}, tokenizer=tokenizer)  # type: ignore[no-untyped-call]
 
 
 def parsed(upstream: Any, kind: str, text: str) -> Any:

@@ -6,11 +6,11 @@ import pytest
 from stages.evaluate.bootstrap import estimate, ratio
 
 
-def test_the_value_is_the_ratio_of_the_sums_not_the_mean_of_ratios():
+def test_the_value_is_the_ratio_of_the_sums_not_the_mean_of_ratios() -> None:
     assert estimate(np.array([[1.0, 1.0], [0.0, 9.0]]), ratio, 10, 0).value == pytest.approx(0.1)
 
 
-def test_the_interval_of_a_share_is_as_wide_as_theory_says():
+def test_the_interval_of_a_share_is_as_wide_as_theory_says() -> None:
     hits = np.array([[float(i % 2), 1.0] for i in range(400)])
 
     found = estimate(hits, ratio, 400, 2000)
@@ -18,6 +18,6 @@ def test_the_interval_of_a_share_is_as_wide_as_theory_says():
     assert found.high - found.low == pytest.approx(2 * 1.96 * 0.5 / 20, rel=0.1)
 
 
-def test_nothing_to_measure_is_nan():
+def test_nothing_to_measure_is_nan() -> None:
     assert math.isnan(estimate(np.zeros((3, 2)), ratio, 0, 10).value)
     assert math.isnan(estimate(np.zeros((0, 2)), ratio, 0, 10).value)

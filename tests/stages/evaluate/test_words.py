@@ -7,11 +7,11 @@ BOX, OTHER = (10.0, 10.0, 40.0, 20.0), (10.0, 50.0, 40.0, 60.0)
 
 
 @pytest.mark.parametrize(("a", "b", "expected"), [("", "abc", 3), ("OPEN", "OPFN", 1), ("kitten", "sitting", 3)])
-def test_edits(a, b, expected):
+def test_edits(a: str, b: str, expected: int) -> None:
     assert edits(a, b) == expected
 
 
-def test_a_misread_word_is_found_but_not_right():
+def test_a_misread_word_is_found_but_not_right() -> None:
     said = record("a", word("CAFF", BOX), word("open", OTHER))
     truth = record("a", word("CAFE", BOX), word("OPEN", OTHER))
 
@@ -20,7 +20,7 @@ def test_a_misread_word_is_found_but_not_right():
     assert (found["place_recall"].value, found["cer"].value, found["f1"].value) == (1.0, 1 / 8, 0.5)
 
 
-def test_a_missed_word_lowers_recall_and_f1_but_not_the_error_rate():
+def test_a_missed_word_lowers_recall_and_f1_but_not_the_error_rate() -> None:
     found = word_quality([(record("a", word("CAFE", BOX)), record("a", word("CAFE", BOX), word("OPEN", OTHER)))], 0)
 
     assert (found["place_recall"].value, found["cer"].value) == (0.5, 0.0)

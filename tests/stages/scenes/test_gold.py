@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from shards.finding import Ring
 from stages.scenes.gold import bounds, outline
 from stages.scenes.raster import SCALE
 from stages.scenes.scene import draw, draw_scene
@@ -13,26 +14,28 @@ OBJECTS = [(record, region) for record in RECORDS for region in record.regions i
 WORDS = [(record, region) for record in RECORDS for region in record.regions if region.kind == "text"]
 
 
-def signed_area(ring):
+def signed_area(ring: Ring) -> float:
     x, y = np.array(ring).reshape(-1, 2).T
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
-def test_boxes_are_the_bounds_of_the_polygons_and_inside_the_picture():
+def test_boxes_are_the_bounds_of_the_polygons_and_inside_the_picture() -> None:
     assert len(OBJECTS) > 60
     for record, region in OBJECTS:
+        assert region.polygons
         assert region.box == bounds(region.polygons)
         x0, y0, x1, y1 = region.box
         assert 0 <= x0 < x1 <= record.width
         assert 0 <= y0 < y1 <= record.height
 
 
-def test_the_largest_ring_is_clockwise_on_screen():
+def test_the_largest_ring_is_clockwise_on_screen() -> None:
     for _, region in OBJECTS:
+        assert region.polygons
         assert signed_area(max(region.polygons, key=lambda ring: abs(signed_area(ring)))) > 0
 
 
-def test_polygons_cover_exactly_what_is_seen():
+def test_polygons_cover_exactly_what_is_seen() -> None:
     for index in range(12):
         drawing = draw(17, index, SceneSettings())
         for position in range(len(drawing.layout.things)):
@@ -46,7 +49,7 @@ def test_polygons_cover_exactly_what_is_seen():
             assert np.abs(np.array(bounds(outline(mask))) - seen).max() <= 2.0  # a sliver may be left out
 
 
-def test_a_ring_with_a_hole():
+def test_a_ring_with_a_hole() -> None:
     mask = np.zeros((40, 40), dtype=bool)
     mask[4:36, 4:36] = True
     mask[12:28, 12:28] = False
@@ -58,7 +61,7 @@ def test_a_ring_with_a_hole():
     assert bounds([outer]) == (2.0, 2.0, 18.0, 18.0)
 
 
-def test_phrases_are_parts_of_their_texts_and_name_what_they_point_at():
+def test_phrases_are_parts_of_their_texts_and_name_what_they_point_at() -> None:
     grounded = 0
     for record in RECORDS:
         texts = {text.id: text.text for text in record.texts}
@@ -67,13 +70,13 @@ def test_phrases_are_parts_of_their_texts_and_name_what_they_point_at():
             grounded += 1
             assert texts[grounding.text_id][slice(*grounding.span)] == grounding.phrase
             for place in grounding.boxes:
-                region = regions[place.region_id]
+                region = regions[place.region_id or "none"]
                 assert place.box == region.box
                 assert region.candidates[0].text[:5] in grounding.phrase
     assert grounded > 150
 
 
-def test_every_object_is_named_in_the_longer_texts():
+def test_every_object_is_named_in_the_longer_texts() -> None:
     for record in RECORDS:
         objects = {region.id for region in record.regions if region.kind == "object"}
         for text in record.texts[1:]:
@@ -81,7 +84,7 @@ def test_every_object_is_named_in_the_longer_texts():
             assert named == objects
 
 
-def test_words_are_legible_and_their_quads_follow_the_text():
+def test_words_are_legible_and_their_quads_follow_the_text() -> None:
     assert len(WORDS) > 5
     for record, region in WORDS:
         quad = np.array(region.quad).reshape(4, 2)
@@ -95,7 +98,7 @@ def test_words_are_legible_and_their_quads_follow_the_text():
         assert (quad <= (record.width, record.height)).all()
 
 
-def test_a_sign_is_quoted_in_the_longest_text_only():
+def test_a_sign_is_quoted_in_the_longest_text_only() -> None:
     record, region = WORDS[0]
 
     assert region.text in record.texts[2].text

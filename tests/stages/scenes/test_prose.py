@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,17 @@ from stages.scenes.prose import Mention, Story, noun_phrase, position, relation,
 SEA = next(place for place in PLACES if place.name == "sea")
 
 
-def mention(name, colour, boxes, size="", texture="plain", depth=0, facing="", lines=(), area=1.0):
+def mention(
+    name: str,
+    colour: str,
+    boxes: list[tuple[int, int, int, int]],
+    size: str = "",
+    texture: Literal["plain", "striped", "spotted", "checkered"] = "plain",
+    depth: int = 0,
+    facing: str = "",
+    lines: tuple[str, ...] = (),
+    area: float = 1.0,
+) -> Mention:
     kind = BY_NAME[name]
     group = Group(kind, colour, texture, size, *kind.poses[0], facing, lines)
     return Mention(group, np.array(boxes, dtype=float), area, depth, tuple(range(len(boxes))))
@@ -20,11 +32,11 @@ CUPS = mention("cup", "white", [(40, 200, 60, 220), (70, 200, 90, 220)], size="s
 STORY = Story(SEA, 256, 256, [FISH, CUPS])
 
 
-def test_the_sentence_of_the_design():
+def test_the_sentence_of_the_design() -> None:
     assert write(STORY, "brief").text == "a red fish swims above two small white cups"
 
 
-def test_longer_texts():
+def test_longer_texts() -> None:
     assert write(STORY, "detailed").text == (
         "The image shows a red fish in the sea. Two small white cups stand below the fish."
     )
@@ -34,7 +46,7 @@ def test_longer_texts():
     )
 
 
-def test_phrases_point_at_all_members():
+def test_phrases_point_at_all_members() -> None:
     prose = write(STORY, "detailed")
 
     said = [(prose.text[start:end], members) for (start, end), members in prose.phrases]
@@ -42,7 +54,7 @@ def test_phrases_point_at_all_members():
     assert said == [("a red fish", (0,)), ("Two small white cups", (0, 1)), ("the fish", (0,))]
 
 
-def test_two_groups_of_one_kind_are_told_apart_by_colour():
+def test_two_groups_of_one_kind_are_told_apart_by_colour() -> None:
     other = mention("fish", "blue", [(200, 40, 240, 60)])
 
     assert write(Story(SEA, 256, 256, [FISH, other]), "detailed").text.endswith(
@@ -50,13 +62,13 @@ def test_two_groups_of_one_kind_are_told_apart_by_colour():
     )
 
 
-def test_a_sign_is_read_out():
+def test_a_sign_is_read_out() -> None:
     sign = mention("sign", "white", [(40, 40, 80, 60)], lines=("FRESH", "FISH"))
 
     assert 'The sign reads "FRESH FISH".' in write(Story(SEA, 256, 256, [sign]), "more_detailed").text
 
 
-def test_an_empty_scene_has_texts_without_phrases():
+def test_an_empty_scene_has_texts_without_phrases() -> None:
     for granularity in ("brief", "detailed", "more_detailed"):
         prose = write(Story(SEA, 256, 256, []), granularity)
         assert prose.text
@@ -74,7 +86,7 @@ def test_an_empty_scene_has_texts_without_phrases():
         ((105, 105, 145, 145), 0, "behind"),
     ],
 )
-def test_relation(box, depth, expected):
+def test_relation(box: tuple[int, int, int, int], depth: int, expected: str) -> None:
     assert (
         relation(mention("cup", "red", [box], depth=depth), mention("fish", "red", [(100, 100, 140, 140)], depth=1))
         == expected
@@ -90,11 +102,11 @@ def test_relation(box, depth, expected):
         ((120, 120, 130, 130), "in the center"),
     ],
 )
-def test_position(box, expected):
+def test_position(box: tuple[int, int, int, int], expected: str) -> None:
     assert position(mention("cup", "red", [box]), STORY) == expected
 
 
-def test_articles_and_plurals():
+def test_articles_and_plurals() -> None:
     group = mention("butterfly", "orange", [(0, 0, 1, 1)], texture="striped", size="large").group
 
     assert noun_phrase(group, 1) == "a large striped orange butterfly"
@@ -102,5 +114,5 @@ def test_articles_and_plurals():
     assert noun_phrase(mention("cup", "orange", [(0, 0, 1, 1)]).group, 1) == "an orange cup"
 
 
-def test_every_pose_has_a_plural_verb():
+def test_every_pose_has_a_plural_verb() -> None:
     assert {pose for kind in KINDS for pose, _ in kind.poses} <= set(PLURAL_VERBS)

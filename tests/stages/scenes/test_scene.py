@@ -16,17 +16,17 @@ from stages.scenes.settings import SceneSettings
 HASHES = {0: "2c2dd0028bcd2d71", 1: "bd0369ade16f509c", 2: "ca063539d37b094e"}
 
 
-def digest(index):
+def digest(index: int) -> str:
     scene = draw_scene(7, index)
     gold = encode(msgspec.structs.replace(scene.record, key="k"))
     return hashlib.sha256(scene.image.tobytes() + gold).hexdigest()[:16]
 
 
-def test_scenes_are_the_same_bytes_everywhere():
+def test_scenes_are_the_same_bytes_everywhere() -> None:
     assert {index: digest(index) for index in HASHES} == HASHES
 
 
-def test_a_scene_does_not_depend_on_those_drawn_before():
+def test_a_scene_does_not_depend_on_those_drawn_before() -> None:
     first = draw_scene(7, 5)
     draw_scene(3, 1)
 
@@ -34,7 +34,7 @@ def test_a_scene_does_not_depend_on_those_drawn_before():
     assert not np.array_equal(draw_scene(8, 5).image[:100, :100], first.image[:100, :100])
 
 
-def test_what_is_mostly_hidden_is_left_out():
+def test_what_is_mostly_hidden_is_left_out() -> None:
     for index in range(15):
         drawing = draw(11, index, SceneSettings())
         seen = np.bincount(drawing.owner.ravel().astype(int) + 1, minlength=len(drawing.layout.things) + 1)[1:]
@@ -42,7 +42,7 @@ def test_what_is_mostly_hidden_is_left_out():
         assert {thing.group for thing in drawing.layout.things} == set(range(len(drawing.layout.groups)))
 
 
-def test_scenes_have_the_promised_variety():
+def test_scenes_have_the_promised_variety() -> None:
     layouts = [plan(np.random.default_rng(index), SceneSettings()) for index in range(250)]
     counts = [len(layout.things) for layout in layouts]
     boxes = np.array([(*thing.bounds, layout.width * layout.height) for layout in layouts for thing in layout.things])
@@ -60,13 +60,13 @@ def test_scenes_have_the_promised_variety():
 
 
 @pytest.mark.parametrize("size", [96, 512])
-def test_size_is_the_longer_side(size):
+def test_size_is_the_longer_side(size: int) -> None:
     scene = draw_scene(1, 1, SceneSettings(size=size))
 
     assert max(scene.image.shape[:2]) == size
     assert scene.image.shape[:2] == (scene.record.height, scene.record.width)
 
 
-def test_a_negative_number_is_refused():
+def test_a_negative_number_is_refused() -> None:
     with pytest.raises(ValueError, match="index must be at least 0, got -1"):
         draw_scene(0, -1)

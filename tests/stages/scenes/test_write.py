@@ -1,5 +1,6 @@
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,11 @@ from stages.scenes.settings import NoiseSettings
 from stages.scenes.write import read_gold, write_scenes
 
 
-def files(folder):
+def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_two_runs_write_the_same_bytes(tmp_path):
+def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_scenes(tmp_path / name, 4, 7, noisy=NoiseSettings())
 
@@ -27,7 +28,7 @@ def test_two_runs_write_the_same_bytes(tmp_path):
     assert len(files(tmp_path / "a")) == 4 + 3
 
 
-def test_the_gold_belongs_to_the_files(tmp_path):
+def test_the_gold_belongs_to_the_files(tmp_path: Path) -> None:
     written = write_scenes(tmp_path, 3, 7)
 
     records = read_gold(tmp_path / "gold.jsonl")
@@ -40,7 +41,7 @@ def test_the_gold_belongs_to_the_files(tmp_path):
     assert written.objects == sum(r.kind == "object" for record in records for r in record.regions)
 
 
-def test_the_noisy_list_is_one_that_ingest_reads(tmp_path):
+def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
     write_scenes(tmp_path, 3, 7, noisy=NoiseSettings(drop=0, jitter=0, wrong_class=0, wrong_caption=0.01))
     path = tmp_path / "noisy.jsonl"
 
@@ -54,7 +55,7 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path):
         assert [given.box for given in entry.given[1:]] == [r.box for r in record.regions if r.kind == "object"]
 
 
-def test_error_rates_are_as_promised():
+def test_error_rates_are_as_promised() -> None:
     settings, tally = NoiseSettings(), Tally()
     scenes = [draw_scene(19, index).record for index in range(12)]
     for index in range(1500):
@@ -71,7 +72,7 @@ def test_error_rates_are_as_promised():
         assert abs(made / of - rate) < 4 * np.sqrt(rate * (1 - rate) / of)
 
 
-def test_errors_are_what_they_are_called():
+def test_errors_are_what_they_are_called() -> None:
     record, other = draw_scene(19, 0).record, draw_scene(19, 1).record
     always = NoiseSettings(drop=0, jitter=1, wrong_class=1, wrong_caption=1)
 
@@ -85,18 +86,18 @@ def test_errors_are_what_they_are_called():
         assert finding.score is None
 
 
-def test_no_noise_at_all_is_refused():
+def test_no_noise_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="must not all be 0"):
         NoiseSettings(drop=0, jitter=0, wrong_class=0, wrong_caption=0)
 
 
-def test_pictures_of_another_run_are_not_mixed_in(tmp_path):
+def test_pictures_of_another_run_are_not_mixed_in(tmp_path: Path) -> None:
     write_scenes(tmp_path, 3, 7)
 
     with pytest.raises(FileExistsError, match=r"1 files that are not of these 2 scenes, such as 000002\.jpg"):
         write_scenes(tmp_path, 2, 7)
 
 
-def test_no_scenes_is_refused(tmp_path):
+def test_no_scenes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="count must be at least 1, got 0"):
         write_scenes(tmp_path, 0, 7)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,11 @@ from stages.scenes.recipes.yolo_nano import IMAGE_SIZE, load_pictures
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def test_scenes_come_from_the_cache_in_order(cache):
+def test_scenes_come_from_the_cache_in_order(cache: Path) -> None:
     first = list(scenes(cache, 1, 0, 7, chunk_size=5))
     files = sorted(path.name for path in cache.iterdir())
 
@@ -24,7 +26,7 @@ def test_scenes_come_from_the_cache_in_order(cache):
     ]  # fmt: skip
 
 
-def test_yolo_labels_are_shares_of_the_letterboxed_square(cache):
+def test_yolo_labels_are_shares_of_the_letterboxed_square(cache: Path) -> None:
     drawn = [scene for scene in scenes(cache, 1, 0, 10, chunk_size=5) if scene.record.width != scene.record.height][:1]
     [record] = [scene.record for scene in drawn]
 
@@ -38,7 +40,7 @@ def test_yolo_labels_are_shares_of_the_letterboxed_square(cache):
         assert (row[1:3] - row[3:] / 2 >= -1e-5).all()
 
 
-def test_what_is_said_of_a_crop_is_true_of_it():
+def test_what_is_said_of_a_crop_is_true_of_it() -> None:
     rng = np.random.default_rng(0)
     said = {said_of("a large striped red fish", rng) for _ in range(300)}
 
