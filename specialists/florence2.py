@@ -93,11 +93,12 @@ class Florence2Captioner(_Florence2):
     """Texts of three granularities. Score: geometric mean probability of the text's tokens and its end."""
 
     def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
-        """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off."""
+        """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off; location
+        and other tokens of the model that do not belong into a text are taken out of it."""
         check_images(images)
         questions = [[prompt(CAPTION_TASKS[granularity])] for _ in images]
         answers = self._model.answer(images, questions, self._search)
-        return [Caption(answer.text.strip(), answer.score()) for [answer] in answers]
+        return [Caption(clean_text(answer.text), answer.score()) for [answer] in answers]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""

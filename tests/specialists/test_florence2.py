@@ -202,9 +202,21 @@ def test_a_caption_is_cut_off_at_max_new_tokens_with_its_score(folder: Path) -> 
     captioner = Florence2Captioner(Florence2CaptionerSettings(weights=str(folder), max_new_tokens=5))
     captioner.load()
     captions = captioner.caption(pictures(2), "detailed")
+    assert not any("<loc_" in caption.text for caption in captions)  # random weights write many
     assert all(0 < (caption.score or 0) <= 1 for caption in captions)
 
 
 def test_a_prompt_that_is_too_long_is_refused(model: Florence2Model) -> None:
     with pytest.raises(ValueError, match=r"prompt has \d+ tokens, room is 445"):
         model.answer(pictures(1), [["dog " * 500]], SEARCH)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_answers_nearly_the_same(folder: Path, model: Florence2Model, dtype: str) -> None:
+    images, half = pictures(2), Florence2Model(folder, "cpu", dtype)
+    for [rough], [exact] in zip(
+        half.answer(images, [[prompt("<OD>")]] * 2, Search(1, 4, 4)),
+        model.answer(images, [[prompt("<OD>")]] * 2, Search(1, 4, 4)),
+        strict=True,
+    ):
+        assert rough.logprobs[0] == pytest.approx(exact.logprobs[0], abs=0.1)
