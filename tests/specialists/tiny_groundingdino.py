@@ -9,7 +9,7 @@ from transformers import BertConfig
 
 from specialists.groundingdino_build import ARCHITECTURE_FILE, GroundingDinoArchitecture, build_groundingdino
 
-TINY = GroundingDinoArchitecture(enc_layers=1, dec_layers=2, dim_feedforward=32, nheads=2, num_queries=20)
+TINY = GroundingDinoArchitecture(enc_layers=1, dec_layers=2, dim_feedforward=32, nheads=8, num_queries=20)
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", "dog", "dogs", "cat", "brown", "ball", "two", "the", "with", "and", "plays"]
 
 
@@ -62,3 +62,49 @@ def write_tiny_groundingdino(folder: Path) -> tuple[Path, Path]:
     torch.save({"model": {f"module.{key}": value for key, value in model.state_dict().items()}}, checkpoint / "x.pth")
     (checkpoint / ARCHITECTURE_FILE).write_text(TINY.model_dump_json())
     return checkpoint, bert
+
+
+def write_tiny_groundingdino_hf(folder: Path) -> Path:
+    """transformers' Grounding DINO with a tiny Swin: save_pretrained folder with tokenizer and image processor."""
+    from transformers import (
+        AutoTokenizer,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessor,
+        GroundingDinoProcessor,
+        SwinConfig,
+    )
+
+    bert = write_tiny_bert(folder / "bert")
+    make: Any = SwinConfig  # its aliases are untyped
+    swin = make(
+        image_size=64,
+        embed_dim=16,
+        depths=[1, 1, 1, 1],
+        num_heads=[1, 1, 2, 2],
+        window_size=4,
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    config = GroundingDinoConfig(
+        backbone_config=swin,
+        text_config=tiny_bert_config(),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_queries=20,
+    )
+    torch.manual_seed(0)
+    model: Any = GroundingDinoForObjectDetection(config)
+    torch.nn.init.normal_(model.bbox_embed[0].layers[-1].weight, std=0.5)  # else every box is its anchor
+    torch.nn.init.normal_(model.model.text_projection.weight, std=1.0)  # else all words are alike
+    checkpoint = folder / "checkpoint"
+    model.save_pretrained(checkpoint)
+    size = {"shortest_edge": 64, "longest_edge": 96}
+    auto: Any = AutoTokenizer  # untyped
+    process: Any = GroundingDinoProcessor
+    process(GroundingDinoImageProcessor(size=size), auto.from_pretrained(bert)).save_pretrained(checkpoint)
+    return checkpoint
