@@ -15,8 +15,14 @@ def ray_here() -> Iterator[None]:
     """A Ray on this machine with eight promised CPUs, whatever it has; the engine joins it."""
     session = RaySession(None, Silent().log)
     session.start(min_cpus=8)
+    _collect()
     yield
     session.stop()
-    with warnings.catch_warnings():  # Ray's process handles complain when they are collected: let them do it here
+    _collect()
+
+
+def _collect() -> None:
+    """Ray's process handles complain when they are collected, here rather than in the middle of some other test."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

@@ -39,11 +39,13 @@ class Events(Silent):
 
 
 class Killer(Events):
-    """Kills an actor that is at work, five times, as soon as the one before has been replaced."""
+    """Kills an actor that is at work, five times, whenever its replacement has done some more images. Somebody who
+    killed it again and again at once could not be told from an image that does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.killed: list[int] = []
+        self._next = 4
         self._ready: list[int] = []
 
     def log(self, event: str, fields: Mapping[str, object]) -> None:
@@ -54,7 +56,8 @@ class Killer(Events):
 
     def update(self, columns: list[ColumnProgress]) -> None:
         """Kill while calls are running."""
-        if self._ready and len(self.killed) < 5 and columns[0].images_done < columns[0].images_total:
+        if self._ready and len(self.killed) < 5 and columns[0].images_done >= self._next:
+            self._next = columns[0].images_done + 8
             pid = self._ready.pop()
             threading.Timer(0.05, os.kill, (pid, signal.SIGKILL)).start()
             self.killed.append(pid)
