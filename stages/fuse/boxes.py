@@ -8,8 +8,9 @@ each with a fused box, a score, a label, and every statement in it with its shar
 
 The clustering is that of Solovyev et al., "Weighted boxes fusion" (2021), and of their package ensemble-boxes (a test
 compares the numbers); the package itself does not say which boxes it fused. What it does not have is added here:
-labels are compared as text, class-less proposals join any label, and a given (human) box is a region of its own that
-nothing moves or renames: synthetic boxes may only vote for it.
+labels are compared as text, class-less proposals join any label, two boxes of one annotator stay two (unless the
+settings say otherwise), and a given (human) box is a region of its own that nothing moves or renames: synthetic boxes
+may only vote for it.
 """
 
 from dataclasses import dataclass, field
@@ -122,7 +123,7 @@ class _Clusters:
 
     def add(self, statement: Statement, box: Box, mass: float) -> None:
         """Put a synthetic box into the cluster it overlaps most, a human's first, or open one for it."""
-        index = self._best(box, self._number(statement))
+        index = self._best(statement, box)
         if index is None:
             self.start(statement, box, mass, human=False)
             return
@@ -138,8 +139,8 @@ class _Clusters:
         if self._labels[index] == 0:
             self._labels[index] = self._number(statement)
 
-    def _best(self, box: Box, label: int) -> int | None:
-        count = len(self.found)
+    def _best(self, statement: Statement, box: Box) -> int | None:
+        count, label = len(self.found), self._number(statement)
         if not count:
             return None
         overlaps = iou_with_each(box, self._boxes[:count])
@@ -149,9 +150,15 @@ class _Clusters:
         if self._settings.agreement == "label" and label:
             labels = self._labels[:count]
             fits &= (labels == label) | (labels == 0)
-        ranks = np.where(fits, overlaps + self._human[:count], 0.0)
-        index = int(ranks.argmax())
-        return index if ranks[index] > 0 else None
+        ranks = overlaps + self._human[:count]
+        places = np.flatnonzero(fits).tolist()
+        free = [place for place in places if self._may_join(statement, self.found[place])]
+        return max(free, key=lambda place: float(ranks[place]), default=None)
+
+    def _may_join(self, statement: Statement, cluster: Cluster) -> bool:
+        if self._settings.within_annotator or cluster.human:
+            return True
+        return all(member.source.annotator != statement.source.annotator for member in cluster.members)
 
     def _number(self, statement: Statement) -> int:
         label = compared(statement.finding.text, self._settings)

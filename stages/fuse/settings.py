@@ -37,6 +37,11 @@ class FuseSettings(Settings):
     box_iou: float = Field(
         0.55, gt=0, lt=1, description="object boxes that overlap more than this are one region (WBF paper: 0.55)"
     )
+    within_annotator: bool = Field(
+        False,
+        description="also fuse boxes of one annotator with each other, as ensemble-boxes does; false: what it says are"
+        " two things stays two, and NMS (filters.region) removes doubles",
+    )
     agreement: Literal["label", "geometry"] = Field(
         "label",
         description="label: fused boxes must also agree on the label; geometry: overlap is enough, the other"

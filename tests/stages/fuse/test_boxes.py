@@ -32,7 +32,7 @@ def test_boxes_that_disagree_on_the_label_stay_apart() -> None:
 
 
 def test_geometry_alone_can_be_enough_and_keeps_all_labels() -> None:
-    settings = FuseSettings(agreement="geometry")
+    settings = FuseSettings(agreement="geometry", within_annotator=True)
     [cluster] = fused(
         settings, detector=[found("dog", 0.5, DOG), found("cat", 0.4, DOG)], yolo=[found("cat", 0.3, DOG)]
     )
@@ -52,8 +52,17 @@ def test_a_proposal_without_class_joins_any_label_and_gives_none() -> None:
 
 
 def test_a_cluster_begun_by_a_proposal_takes_only_one_label() -> None:
-    clusters = fused(detector=[found("dog", 0.5, DOG), found("cat", 0.4, DOG)], yolo=[found("", 0.9, NEAR_DOG)])
-    assert [refs(each) for each in clusters] == [["yolo/0", "detector/0"], ["detector/1"]]
+    clusters = fused(detector=[found("dog", 0.5, DOG)], easy=[found("cat", 0.4, DOG)], yolo=[found("", 0.9, NEAR_DOG)])
+    assert [refs(each) for each in clusters] == [["yolo/0", "detector/0"], ["easy/0"]]
+
+
+@pytest.mark.parametrize(("within", "expected"), [(False, [["yolo/0", "detector/0"], ["detector/1"]]), (True, None)])
+def test_two_boxes_of_one_annotator_stay_two_unless_the_settings_fuse_them(
+    within: bool, expected: list[list[str]] | None
+) -> None:
+    findings = {"detector": [found("dog", 0.8, DOG), found("dog", 0.7, NEAR_DOG)], "yolo": [found("dog", 0.9, DOG)]}
+    clusters = fused(FuseSettings(within_annotator=within), **findings)
+    assert [refs(each) for each in clusters] == (expected or [["yolo/0", "detector/0", "detector/1"]])
 
 
 def test_a_given_box_is_neither_moved_nor_renamed() -> None:
@@ -113,7 +122,7 @@ def test_numbers_equal_ensemble_boxes(seed: int, trust: tuple[float, float, floa
         boxes.append(np.clip(np.hstack([middle - half, middle + half]), 0, 480).round(2))
         scores.append((rng.permutation(15) + rng.uniform(0.1, 0.9)) / 16)  # no two equal: ties are ordered differently
         labels.append(chosen % 2)
-    settings = FuseSettings(score="wbf", trust=dict(zip(names, trust, strict=True)))
+    settings = FuseSettings(score="wbf", within_annotator=True, trust=dict(zip(names, trust, strict=True)))
     findings = {
         name: [
             found(f"label {label}", float(score), (box[0], box[1], box[2], box[3]))

@@ -171,6 +171,7 @@ def test_the_mask_of_the_best_vote_is_taken() -> None:
 
 def test_without_a_mask_of_the_best_vote_the_one_that_lies_best_is_taken() -> None:
     out = drafted(
+        FuseSettings(within_annotator=True),
         detector=[found("dog", 0.9, DOG), found("dog", 0.3, (10, 10, 110, 80)), found("dog", 0.3, (10, 10, 110, 100))],
         sam=[mask("detector/0", []), mask("detector/1", OTHER), mask("detector/2", SQUARE)],
     )

@@ -167,7 +167,8 @@ def test_a_given_box_suppresses_a_synthetic_one_of_another_label() -> None:
 
 def test_min_votes_counts_annotators_not_boxes() -> None:
     fuse = FuseSettings(consensus=ConsensusSettings(min_votes=2))
-    _, rows = build({"detector": [found("dog", 0.9, DOG), found("dog", 0.8, NEAR_DOG)]}, fuse)
+    twice = {"detector": [found("dog", 0.9, DOG), found("dog", 0.8, NEAR_DOG)]}
+    _, rows = build(twice, fuse.model_copy(update={"within_annotator": True}))
     assert verdicts(rows) == {"detector/0": "fuse.min_votes", "detector/1": "fuse.min_votes"}
     assert (rows[0].value, rows[0].threshold) == (1.0, 2.0)
     record, _ = build({"detector": [found("dog", 0.9, DOG)], "yolo": [found("dog", 0.8, NEAR_DOG)]}, fuse)
