@@ -28,7 +28,7 @@ class ConsensusSettings(ConsensusRule):
 
     def rule(self, label: str) -> ConsensusRule:
         """The rule for a normalised label."""
-        return self.labels.get(label, self)
+        return next((rule for name, rule in self.labels.items() if normalised(name) == label), self)
 
 
 class FuseSettings(Settings):

@@ -200,7 +200,7 @@ def test_a_dropped_phrase_has_no_vote() -> None:
 
 def test_labels_may_have_rules_of_their_own() -> None:
     rule = ConsensusRule(lone_box_score=0.75)
-    fuse = FuseSettings(consensus=ConsensusSettings(labels={"person": rule}), synonyms={"man": "person"})
+    fuse = FuseSettings(consensus=ConsensusSettings(labels={"Person": rule}), synonyms={"man": "person"})
     record, _ = build({"detector": [found("man", 0.7, DOG), found("dog", 0.7, FAR)]}, fuse)
     assert [region.text for region in record.regions] == ["dog"]
 
