@@ -29,9 +29,7 @@ def test_rows_are_in_the_order_of_the_findings() -> None:
 def test_a_lost_finding_is_named() -> None:
     ledger = Ledger("image", STATED)
     ledger.keep(STATED[0], "r0")
-    with pytest.raises(
-        ConservationError, match=r"'image': 3 findings read, 1 accounted for; .*'detector/1', 'crops/0'"
-    ):
+    with pytest.raises(ConservationError, match=r"3 findings read, 1 accounted for; .*'detector/1', 'crops/0'"):
         ledger.close()
 
 
