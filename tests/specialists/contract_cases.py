@@ -13,6 +13,7 @@ from specialists.blip import BlipCaptioner, BlipSettings
 from specialists.clip_matcher import ClipMatcher, ClipSettings
 from specialists.description import PromptSettings
 from specialists.detr import DetrDetector, DetrSettings
+from specialists.easyocr_reader import EasyOcrReader, EasyOcrSettings
 from specialists.florence2 import (
     Florence2Captioner,
     Florence2CaptionerSettings,
@@ -21,14 +22,22 @@ from specialists.florence2 import (
     Florence2Grounder,
     Florence2GrounderSettings,
 )
+from specialists.groundingdino import GroundingDino, GroundingDinoSettings
+from specialists.groundingdino_hf import GroundingDinoHf, GroundingDinoHfSettings
 from specialists.lmm_describer import LmmDescriber, LmmSettings
+from specialists.rapidocr_reader import RapidOcrReader, RapidOcrSettings
+from specialists.sam_hf import SamHf, SamHfSettings
+from specialists.segment_anything_sam import SegmentAnything, SegmentAnythingSettings
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
 from tests.specialists.fakes import ColourDetector
 from tests.specialists.tiny_captioners import save_tiny_blip, save_tiny_blip2
 from tests.specialists.tiny_detectors import save_tiny_d_fine, save_tiny_detr, save_tiny_rt_detr, save_tiny_yolo
+from tests.specialists.tiny_easyocr import write_random_easyocr
 from tests.specialists.tiny_florence2 import save_tiny_florence2
+from tests.specialists.tiny_groundingdino import write_tiny_groundingdino, write_tiny_groundingdino_hf
 from tests.specialists.tiny_lmm import save_tiny_llava
 from tests.specialists.tiny_matchers import save_tiny_clip, save_tiny_siglip
+from tests.specialists.tiny_sam import write_tiny_sam, write_tiny_sam2_hf, write_tiny_sam_hf
 
 Role = Literal["captioner", "detector", "reader", "grounder", "segmenter", "matcher", "describer"]
 
@@ -98,6 +107,42 @@ def _llava(folder: Path) -> Any:
     return LmmDescriber(LmmSettings(weights=weights, prompts=prompts, max_new_tokens=100, batch_size=3))
 
 
+def _rapidocr(_: Path) -> Any:
+    return RapidOcrReader(RapidOcrSettings(min_side=64, max_side=320))
+
+
+def _easyocr(folder: Path) -> Any:
+    return EasyOcrReader(EasyOcrSettings(weights=str(write_random_easyocr(folder)), text_floor=0.3, min_size=5))
+
+
+def _groundingdino(folder: Path) -> Any:
+    checkpoint, bert = write_tiny_groundingdino(folder)
+    settings = GroundingDinoSettings(
+        weights=str(checkpoint), text_encoder=str(bert), short_side=64, long_side=96, pairs_at_once=3
+    )
+    return GroundingDino(settings)
+
+
+def _groundingdino_hf(folder: Path) -> Any:
+    weights = str(write_tiny_groundingdino_hf(folder))
+    settings = GroundingDinoHfSettings(
+        weights=weights, short_side=64, long_side=96, pairs_at_once=3, box_floor=0.05, text_floor=0.02
+    )
+    return GroundingDinoHf(settings)
+
+
+def _segment_anything(folder: Path) -> Any:
+    return SegmentAnything(SegmentAnythingSettings(weights=str(write_tiny_sam(folder)), images_at_once=3))
+
+
+def _sam_hf(folder: Path) -> Any:
+    return SamHf(SamHfSettings(weights=str(write_tiny_sam_hf(folder)), images_at_once=3))
+
+
+def _sam2_hf(folder: Path) -> Any:
+    return SamHf(SamHfSettings(weights=str(write_tiny_sam2_hf(folder)), images_at_once=3))
+
+
 def _fake(_: Path) -> Any:
     return ColourDetector({})
 
@@ -113,6 +158,13 @@ CASES = [
     Case("rt-detr", "detector", _rt_detr),
     Case("d-fine", "detector", _d_fine),
     Case("ultralytics", "detector", _ultralytics),
+    Case("rapidocr", "reader", _rapidocr),
+    Case("easyocr", "reader", _easyocr),
+    Case("groundingdino", "grounder", _groundingdino, 0.05),
+    Case("groundingdino-hf", "grounder", _groundingdino_hf, 0.05),
+    Case("segment-anything", "segmenter", _segment_anything),
+    Case("sam-hf", "segmenter", _sam_hf),
+    Case("sam2-hf", "segmenter", _sam2_hf),
     Case("clip", "matcher", _clip),
     Case("siglip", "matcher", _siglip),
     Case("llava", "describer", _llava),

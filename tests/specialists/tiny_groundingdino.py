@@ -88,7 +88,7 @@ def write_tiny_groundingdino_hf(folder: Path) -> Path:
     config = GroundingDinoConfig(
         backbone_config=swin,
         text_config=tiny_bert_config(),
-        d_model=32,
+        d_model=64,
         encoder_layers=1,
         decoder_layers=2,
         encoder_attention_heads=2,
