@@ -8,7 +8,9 @@ def write_card(pipeline: Path) -> None:
     """Writes README.md into the folder of a pipeline that `filters.recipe` trained."""
     meta = json.loads((pipeline / "meta.json").read_text(encoding="utf-8"))
     rows = "\n".join(
-        f"| {fold} | " + " | ".join(f"{scores[name]:.2f}" for name in _COLUMNS) + " |"
+        f"| {fold.replace('_', ', ', 1).replace('_', ' ')} | "
+        + " | ".join(f"{scores[name]:.2f}" for name in _COLUMNS)
+        + " |"
         for fold, scores in meta["performance"].items()
     )
     training = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in meta["training"].items())
@@ -18,7 +20,8 @@ def write_card(pipeline: Path) -> None:
         f"# {meta['lang']}_{meta['name']} {meta['version']}\n\n"
         f"{meta['description']}: {', '.join(meta['pipeline'])}. {size / 1e6:.1f} MB."
         " `spacy.load` reads this folder.\n\n"
-        f"Scores on raw text of {source['name']}, in percent of all words, punctuation included:\n\n"
+        f"Scores on {source['name']}, in percent of all words, punctuation included; raw text, unless gold words and"
+        " sentences are given. LAS ignores subtypes of relations, as the CoNLL 2018 shared task does.\n\n"
         f"| fold | {' | '.join(_COLUMNS.values())} |\n|---|{'---|' * len(_COLUMNS)}\n{rows}\n\n"
         f"Training: {training}.\n\n"
         f"Trained on {source['name']} ({source['url']}) by {source['author']}, {source['license']}; these weights are"

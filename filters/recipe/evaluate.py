@@ -1,10 +1,10 @@
-"""A pipeline and gold paragraphs in, its scores on their raw text out.
+"""A pipeline and gold paragraphs in, its scores out: on their raw text, or on their gold words and sentences.
 
-The pipeline cuts the text into words and sentences itself. A gold word that its tokenizer cut differently counts as
-wrong, so the scores are what a user gets, not what the parser could do on gold words.
+On raw text the pipeline cuts words and sentences itself, and a gold word that its tokenizer cut differently counts
+as wrong: that is what a user gets. On gold words the parser is judged alone, as parsers often are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,31 @@ class Scores:
 
 
 def evaluate(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> Scores:
-    """Scores over all words, punctuation included, of all paragraphs."""
+    """Scores on the raw text of all paragraphs, over all words, punctuation included."""
     golds = [document(nlp, paragraph) for paragraph in paragraphs]
+    return _scores(golds, nlp.pipe([gold.text for gold in golds], batch_size=64))
+
+
+def evaluate_gold_words(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> Scores:
+    """Scores with words and sentences given, over all words, punctuation included."""
+    from spacy.tokens import Doc
+
+    golds = [document(nlp, [sentence]) for paragraph in paragraphs for sentence in paragraph]
+    bare = [
+        Doc(nlp.vocab, [word.text for word in gold], [bool(word.whitespace_) for word in gold], sent_starts=_one(gold))
+        for gold in golds
+    ]
+    return _scores(golds, nlp.pipe(bare, batch_size=64))
+
+
+def _one(doc: "Doc") -> list[bool | int | None]:
+    return [place == 0 for place in range(len(doc))]
+
+
+def _scores(golds: Sequence["Doc"], docs: Iterable["Doc"]) -> Scores:
     right = [0, 0, 0, 0]
     words = same = found = wanted = 0
-    for gold, doc in zip(golds, nlp.pipe([gold.text for gold in golds], batch_size=64), strict=True):
+    for gold, doc in zip(golds, docs, strict=True):
         words += len(gold)
         right = [total + more for total, more in zip(right, _right(gold, doc), strict=True)]
         gold_sentences, doc_sentences = _sentences(gold), _sentences(doc)

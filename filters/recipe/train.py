@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filters.recipe.augment import augmented
 from filters.recipe.captions import captions
 from filters.recipe.card import write_card
-from filters.recipe.evaluate import Scores, evaluate
+from filters.recipe.evaluate import Scores, evaluate, evaluate_gold_words
 from filters.recipe.treebank import Sentence, example, groups, read_paragraphs
 
 if TYPE_CHECKING:
@@ -47,8 +47,9 @@ class Schedule:
 
 
 def train(treebank: Path, out: Path, schedule: Schedule) -> dict[str, Scores]:
-    """Writes the pipeline with the best LAS on the dev fold to `out` (a folder that `spacy.load` reads) and returns
-    its scores on dev and test. `treebank`: folder with one *-ud-train.conllu, *-ud-dev.conllu and *-ud-test.conllu.
+    """Writes the pipeline with the best LAS on the dev fold to `out`, a folder that `spacy.load` reads. Returns its
+    scores on dev and test, and on the gold words of test. treebank: a folder with one *-ud-train.conllu,
+    *-ud-dev.conllu and *-ud-test.conllu each.
     """
     from thinc.util import fix_random_seed
 
@@ -86,6 +87,7 @@ def _finish(
 
     nlp = spacy.load(out)
     scores = {fold: evaluate(nlp, folds[fold]) for fold in ("dev", "test")}
+    scores["test_gold_words"] = evaluate_gold_words(nlp, folds["test"])
     nlp.meta.update(_meta(schedule, scores, epoch, steps, cpu_s))
     _save(nlp, out)
     write_card(out)

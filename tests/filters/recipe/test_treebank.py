@@ -5,7 +5,7 @@ import pytest
 import spacy
 
 from filters.recipe.augment import augmented, without_final_stop
-from filters.recipe.evaluate import Scores, evaluate
+from filters.recipe.evaluate import Scores, evaluate, evaluate_gold_words
 from filters.recipe.treebank import Sentence, document, example, groups, read_paragraphs
 
 CONLLU = """\
@@ -108,3 +108,14 @@ def test_scores_of_a_tagger_that_knows_nothing_but_nouns(paragraphs: list[list[S
     scores = evaluate(nlp, paragraphs)
     # A word without a parse is its own head, which is right for the three roots; its relation is not.
     assert scores == Scores(upos=12.5, uas=37.5, las=0.0, las_subtypes=0.0, sentences=100.0)
+
+
+def test_on_gold_words_a_wrong_tokenizer_does_no_harm() -> None:
+    glued = Sentence(
+        ("Dogs", "ba", "rk"), (True, False, True), ("NOUN", "NOUN", "NOUN"), (0, 0, 0), ("root", "dep", "dep")
+    )
+    nlp = spacy.blank("en")
+    nlp.add_pipe("attribute_ruler").add(patterns=[[{}]], attrs={"POS": "NOUN"})  # type: ignore[attr-defined]
+    nlp.add_pipe("sentencizer")
+    assert evaluate(nlp, [[glued]]).upos == 33.33
+    assert evaluate_gold_words(nlp, [[glued], [glued]]) == Scores(100.0, 33.33, 0.0, 0.0, 100.0)
