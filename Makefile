@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 DEMO ?= demo
-UD_EWT ?= ../shared/data/ud-ewt
+UD_EWT ?= ud-ewt
+WORK ?= build/embedded
 
 # One thread per process: on small machines torch's default oversubscribes the cores.
 export OMP_NUM_THREADS ?= 1
@@ -37,10 +38,10 @@ check: $(STAMP)  ## the one gate: ruff, mypy strict, tests
 	$(BIN)/python -m pytest
 
 bench: $(STAMP)  ## every benchmark, as ratios within one run; takes a while, wants an idle machine
-	for script in tests/benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	for name in $(notdir $(basename $(wildcard tests/benchmarks/bench_*.py))); do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
-embedded: $(STAMP)  ## train the embedded checkpoints from nothing and write their model card
-	$(BIN)/python -m specialists.embedded.train
+embedded: $(STAMP)  ## train the embedded checkpoints from nothing and measure them (hours)
+	$(BIN)/python -m stages.scenes.recipes --work $(WORK)
 
 parser: $(STAMP)  ## train the bundled spaCy pipeline on UD English EWT (UD_EWT=folder)
 	$(BIN)/python -m filters.recipe $(UD_EWT)
