@@ -139,7 +139,7 @@ class RapidOcrReader:
         return {part: _file(part, path) if path else _bundled(part) for part, path in given.items()}
 
     def _check_device(self) -> None:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
 
         if self.settings.device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             raise MissingRequirementError(
