@@ -10,7 +10,8 @@ they need are committed; `detector` and `words` share actors, and so decoded ima
     Column("phrases",   "c0ffee", needs=("captioner",))
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from stages.resources import Resources
@@ -90,6 +91,7 @@ def _shared(name: str, members: list[Column]) -> Resources:
     return Resources(
         num_cpus=max(resources.num_cpus for resources in wanted),
         num_gpus=min(sum(resources.num_gpus for resources in wanted), max(1.0, largest_gpu)),
+        share_gpus=largest_gpu == 0 and any(resources.share_gpus for resources in wanted),
         memory_mb=sum(memory) if memory else None,
         min_actors=max(resources.min_actors for resources in wanted),
         max_actors=max(resources.max_actors for resources in wanted),
@@ -99,3 +101,19 @@ def _shared(name: str, members: list[Column]) -> Resources:
         group=wanted[0].group,
         runtime_env=wanted[0].runtime_env,
     )
+
+
+def with_gpu_shares(pools: list[Pool], gpus: float) -> list[Pool]:
+    """The pools, with num_gpus filled in where share_gpus is set: one config runs on a laptop and on a GPU cluster.
+
+    gpus: of the whole cluster, what other pools ask for included. Shares are cut to hundredths, as Ray counts GPUs in
+    ten-thousandths, and are one GPU at most: an actor does not use two."""
+    sharing = [pool for pool in pools if pool.resources.share_gpus]
+    claimed = sum(pool.resources.num_gpus * pool.resources.min_actors for pool in pools)
+    share = min(1.0, math.floor(100 * max(0.0, gpus - claimed) / max(1, len(sharing))) / 100)
+    return [
+        replace(pool, resources=pool.resources.model_copy(update={"num_gpus": share, "share_gpus": False}))
+        if pool.resources.share_gpus
+        else pool
+        for pool in pools
+    ]

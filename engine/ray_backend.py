@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.backend import StartError
 from engine.call import Answer, Call, Kind, Outcome
-from engine.column import Pool
+from engine.column import Pool, with_gpu_shares
 from engine.faults import one_line
 from engine.ray_actors import Actor, misfit, start_actor
 from engine.ray_session import RaySession
@@ -110,16 +110,25 @@ class RayBackend:
         pools = list(self._pools.values())
         self._session.start(sum(p.pool.resources.num_cpus * p.pool.resources.min_actors for p in pools))
         self._started = True
+        self._share_gpus()
         self._check_feasible()
         for state in pools:
             for _ in range(state.pool.resources.min_actors):
                 self._start(state)
 
-    def _check_feasible(self) -> None:
+    def _share_gpus(self) -> None:
+        gpus = sum(node.get("GPU", 0.0) for node in self._nodes())
+        for pool in with_gpu_shares([state.pool for state in self._pools.values()], gpus):
+            self._pools[pool.name].pool = pool
+
+    def _nodes(self) -> list[dict[str, float]]:
         import ray
 
         known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-        nodes = [node["Resources"] for node in known if node["Alive"]]
+        return [node["Resources"] for node in known if node["Alive"]]
+
+    def _check_feasible(self) -> None:
+        nodes = self._nodes()
         for state in self._pools.values():
             reason = misfit(state.pool.resources, nodes)
             if reason and self._session.local:

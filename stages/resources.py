@@ -12,6 +12,9 @@ class Resources(Settings):
 
     num_cpus: float = Field(1.0, ge=0, description="CPUs that one actor reserves")
     num_gpus: float = Field(0.0, ge=0, description="GPUs that one actor reserves; a fraction shares one GPU")
+    share_gpus: bool = Field(
+        False, description="where there are GPUs, reserve an equal share among all annotators that say so; else none"
+    )
     memory_mb: int | None = Field(None, gt=0, description="RAM that one actor reserves; null reserves none")
     min_actors: int = Field(1, ge=1, description="actors started at once")
     max_actors: int = Field(1, ge=1, description="actors at most, while batches wait")
@@ -28,4 +31,6 @@ class Resources(Settings):
                 f"max_actors must be at least min_actors ({self.min_actors}), got {self.max_actors}:"
                 " raise max_actors or lower min_actors"
             )
+        if self.share_gpus and self.num_gpus:
+            raise ValueError(f"num_gpus must be 0 where share_gpus is true, got {self.num_gpus}: choose one of the two")
         return self

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.column import ColumnError, ordered, pools
+from engine.column import ColumnError, ordered, pools, with_gpu_shares
 from stages.resources import Resources
 from tests.engine.fakes import column
 
@@ -54,3 +54,21 @@ def test_one_process_has_one_runtime_env() -> None:
                 column("b", resources=Resources(group="g", runtime_env={"pip": ["x"]})),
             ]
         )
+
+
+@pytest.mark.parametrize(("gpus", "shares"), [(0.0, 0.0), (1.0, 0.25), (3.0, 1.0), (80.0, 1.0)])
+def test_gpus_are_shared_by_those_that_ask_for_a_share(gpus: float, shares: float) -> None:
+    sharing, owning = Resources(share_gpus=True), Resources(num_gpus=0.5)
+    columns = [
+        column("a", resources=sharing),
+        column("b", resources=owning),
+        column("c"),
+        column("d", resources=sharing),
+    ]
+    found = {pool.name: pool.resources.num_gpus for pool in with_gpu_shares(pools(columns), gpus)}
+    assert found == {"a": shares, "b": 0.5, "c": 0.0, "d": shares}
+
+
+def test_a_share_and_a_number_of_gpus_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match=r"num_gpus must be 0 where share_gpus is true, got 0\.5"):
+        Resources(share_gpus=True, num_gpus=0.5)
