@@ -1,5 +1,6 @@
 """A CLIP and a SigLIP of random weights in `save_pretrained` form: transformers' own classes, only narrower."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,8 @@ def _sizes() -> dict[str, int]:
 
 def _letters(ending: str) -> dict[str, int]:
     """CLIP's vocabulary without merges: bytes, bytes at the end of a word, and the two special tokens."""
-    from transformers import convert_slow_tokenizer
-
-    converter: Any = convert_slow_tokenizer
+    # by path: the attribute of `transformers` is the module or a function of that name, by what was imported first
+    converter: Any = importlib.import_module("transformers.convert_slow_tokenizer")
     letters = list(converter.bytes_to_unicode().values())
     tokens = [*letters, *(letter + ending for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     return {token: index for index, token in enumerate(tokens)}
