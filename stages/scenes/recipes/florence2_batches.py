@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.record import Record
 from specialists.florence2_format import Task
 from stages.scenes.recipes.data import Drawn
 from stages.scenes.recipes.florence2_build import GRID, IMAGE_SIZE
 from stages.scenes.recipes.florence2_dense import cell_answers
 from stages.scenes.recipes.florence2_targets import lessons
+from stages.scenes.recipes.mirror import can_mirror, mirrored
 
 WEIGHTS: dict[Task, float] = {
     "<CAPTION>": 1.0, "<DETAILED_CAPTION>": 0.7, "<MORE_DETAILED_CAPTION>": 0.6, "<OD>": 1.0,
@@ -42,16 +44,25 @@ class School:
 
 
 def load_school(drawn: Iterable[Drawn], tokenizer: Any) -> School:
-    """Resize the pictures and tokenize all lessons; answers that are too long for the model are left out."""
+    """Resize the pictures and tokenize all lessons. Pictures without words come a second time, mirrored."""
     pixels, cells, asked = [], [], []
     for scene in drawn:
-        pixels.append(_shown(scene))
-        cells.append(cell_answers(scene.record, GRID).reshape(GRID * GRID, -1))
-        found = lessons(scene.record)
-        prompts = tokenizer([f"<s>{item.prompt}</s>" for item in found], add_special_tokens=False)["input_ids"]
-        targets = tokenizer([f"<s>{item.target}</s>" for item in found], add_special_tokens=False)["input_ids"]
-        asked.append([Asked(WEIGHTS[i.task], p, t) for i, p, t in zip(found, prompts, targets, strict=True)])
+        shown = _shown(scene)
+        views = [(shown, scene.record)]
+        if can_mirror(scene.record):
+            views.append((shown[:, :, ::-1], mirrored(scene.record)))
+        for picture, record in views:
+            pixels.append(picture)
+            cells.append(cell_answers(record, GRID).reshape(GRID * GRID, -1))
+            asked.append(_asked(record, tokenizer))
     return School(np.stack(pixels), np.stack(cells), asked)
+
+
+def _asked(record: Record, tokenizer: Any) -> list[Asked]:
+    found = lessons(record)
+    prompts = tokenizer([f"<s>{item.prompt}</s>" for item in found], add_special_tokens=False)["input_ids"]
+    targets = tokenizer([f"<s>{item.target}</s>" for item in found], add_special_tokens=False)["input_ids"]
+    return [Asked(WEIGHTS[i.task], p, t) for i, p, t in zip(found, prompts, targets, strict=True)]
 
 
 def _shown(scene: Drawn) -> NDArray[np.uint8]:

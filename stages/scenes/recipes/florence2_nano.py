@@ -34,15 +34,15 @@ class Plan:
 
     seed: int = 1
     look_scenes: int = 3500
-    scenes: int = 6000
+    scenes: int = 4000
     look_steps: int = 1000
     look_batch: int = 32
     look_rate: float = 1e-3
-    steps: int = 3000
+    steps: int = 2500
     batch: int = 16
     lessons: int = 4
     rate: float = 6e-4
-    dense_share: float = 0.3
+    dense_share: float = 0.5
     spread: float = 4.0
     ema: float = 0.998
 
