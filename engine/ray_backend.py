@@ -80,8 +80,10 @@ class RayBackend:
         patience = min([timeout_s, *(self._left(actor, began) for actor in self._all() if actor.calls)])
         ready: set[Any] = set()
         if refs:
-            first, _ = ray.wait(refs, num_returns=1, timeout=max(patience, 0.0))
-            ready = set(ray.wait(refs, num_returns=len(refs), timeout=0)[0]) if first else set()
+            first, others = ray.wait(refs, num_returns=1, timeout=max(patience, 0.0))
+            ready = set(first)
+            if first and others:
+                ready.update(ray.wait(others, num_returns=len(others), timeout=0)[0])
         else:
             time.sleep(min(timeout_s, 0.05))
         self._forgive(time.monotonic() - began - max(patience, 0.0) - PAUSE_S)
