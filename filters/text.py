@@ -92,15 +92,13 @@ class TextSettings(Settings):
 
 def judge_text(text: str, features: TextFeatures, granularity: Granularity, settings: TextSettings) -> Verdict:
     """Whether a text about the image is kept; `features` are those of the same text."""
-    for verdict in (
-        _judge_length(features, settings.length(granularity)),
-        _judge_language(text, settings),
-        _judge_repetition(text, settings),
-        _judge_content(features, granularity, settings),
-    ):
-        if not verdict.kept:
-            return verdict
-    return KEPT
+    words = _words(text)
+    verdict = _judge_length(features, settings.length(granularity))
+    if verdict.kept:
+        verdict = _judge_language(text, words, settings)
+    if verdict.kept:
+        verdict = _judge_repetition(words, settings)
+    return _judge_content(features, granularity, settings) if verdict.kept else verdict
 
 
 def _judge_length(features: TextFeatures, length: LengthRange) -> Verdict:
@@ -113,14 +111,14 @@ def _judge_length(features: TextFeatures, length: LengthRange) -> Verdict:
     return KEPT
 
 
-def _judge_language(text: str, settings: TextSettings) -> Verdict:
+def _judge_language(text: str, words: list[str], settings: TextSettings) -> Verdict:
     if settings.language is None:
         return KEPT
-    letters = [character for character in text if character.isalpha()]
-    ascii_share = sum(character.isascii() for character in letters) / max(1, len(letters))
-    if letters and ascii_share < settings.min_ascii_share:
-        return dropped("text.script", ascii_share, settings.min_ascii_share)
-    words = _words(text)
+    if not text.isascii():
+        letters = [character for character in text if character.isalpha()]
+        ascii_share = sum(character.isascii() for character in letters) / max(1, len(letters))
+        if letters and ascii_share < settings.min_ascii_share:
+            return dropped("text.script", ascii_share, settings.min_ascii_share)
     if len(words) >= _FEWEST_FOR_LANGUAGE:
         share = sum(word in _ENGLISH for word in words) / len(words)
         if share < settings.min_function_words:
@@ -128,8 +126,8 @@ def _judge_language(text: str, settings: TextSettings) -> Verdict:
     return KEPT
 
 
-def _judge_repetition(text: str, settings: TextSettings) -> Verdict:
-    repeats = most_repeats(_words(text))
+def _judge_repetition(words: list[str], settings: TextSettings) -> Verdict:
+    repeats = most_repeats(words)
     if repeats > settings.max_repeats:
         return dropped("text.repetition", repeats, settings.max_repeats)
     return KEPT
