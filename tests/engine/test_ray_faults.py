@@ -68,12 +68,15 @@ def rows(store: LocalStore, name: str) -> dict[str, RawRow]:
 
 
 def test_poison_images_that_end_or_hang_their_process_are_found_and_the_rest_is_untouched(tmp_path: Path) -> None:
-    """Three annotators at once, each with its own kind of poison; batches of 4, so at most 2 + log2(4) = 4 deaths."""
+    """Three annotators at once, each with its own kind of poison; batches of 4, so at most 2 + log2(4) = 4 deaths.
+
+    One call in flight: with more, the answer of a call that ended just before the process did may be lost with it, and
+    the wrong call is suspected first, which costs one more death."""
     clean, store = LocalStore(tmp_path / "clean"), LocalStore(tmp_path / "poisoned")
     for one in (clean, store):
         fill(one, 1, 12)
-    resources = Resources(batch_size=4, timeout_s=60.0, num_cpus=0.5)
-    hasty = Resources(batch_size=4, timeout_s=10.0, num_cpus=0.5)
+    resources = Resources(batch_size=4, timeout_s=60.0, num_cpus=0.5, in_flight=1)
+    hasty = Resources(batch_size=4, timeout_s=10.0, num_cpus=0.5, in_flight=1)
 
     def columns(poisoned: bool) -> list[Column]:
         return [
@@ -132,6 +135,17 @@ def test_pools_grow_while_batches_wait_and_give_the_same_files(tmp_path: Path) -
     annotate(store, columns(0.02), {}, RAY, events)
     assert len([fields for fields in events.of("actor_ready") if fields["pool"] == "group g"]) == 2
     assert raw_files(tmp_path / "ray") == raw_files(tmp_path / "clean")
+
+
+def test_an_idle_pool_gives_way_to_one_that_cannot_start(tmp_path: Path) -> None:
+    """Both want five of the eight CPUs, as two models may both want the only GPU."""
+    store = LocalStore(tmp_path)
+    fill(store, 2, 8)
+    large = Resources(batch_size=4, num_cpus=5)
+    events = Events()
+    report = annotate(store, [column("a", resources=large), column("b", needs=["a"], resources=large)], {}, RAY, events)
+    assert report.units_run == 4
+    assert {fields["pool"] for fields in events.of("actor_released")} == {"a"}
 
 
 @pytest.mark.parametrize(
