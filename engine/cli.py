@@ -103,11 +103,12 @@ def show(
     round_: RoundOption = 0,
     out: Annotated[str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.png.")] = None,
     dropped: Annotated[bool, typer.Option("--dropped", help="Also list what the filters dropped, and why.")] = False,
+    phrases: Annotated[bool, typer.Option("--phrases", help="Also draw the boxes of grounded phrases.")] = False,
 ) -> None:
     """Print one record and save its picture with boxes, quads, polygons and labels drawn."""
     from engine import show as show_module
 
-    show_module.show(corpus, key, round_, out, dropped=dropped)
+    show_module.show(corpus, key, round_, out, dropped=dropped, groundings=phrases)
 
 
 @app.command()

@@ -100,9 +100,12 @@ def _scaled(flat: "tuple[float, ...] | list[float]", scale: int) -> list[tuple[f
 
 
 def _label(pen: "ImageDraw", text: str, at: tuple[float, float], tint: "Colour", font: "Font") -> None:
+    """The text above `at`, moved into the picture where it would leave it."""
+    canvas_width = pen.im.size[0]
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
-    x, y = at[0], max(0, at[1] - (bottom - top) - 4)
-    pen.rectangle((x, y, x + right - left + 4, y + bottom - top + 4), fill=tint)
+    width, height = right - left + 4, bottom - top + 4
+    x, y = max(0, min(at[0], canvas_width - width)), max(0, at[1] - height)
+    pen.rectangle((x, y, x + width, y + height), fill=tint)
     bright = 0.3 * tint[0] + 0.59 * tint[1] + 0.11 * tint[2] > 140
     pen.text((x + 2 - left, y + 2 - top), text, fill=(0, 0, 0) if bright else (255, 255, 255), font=font)
 

@@ -13,8 +13,9 @@ from stages.ingest.settings import DecodeLimits
 UNLIMITED = DecodeLimits(max_pixels=2**40, max_bytes=2**40)  # ingest has judged it already
 
 
-def show(corpus: str, key: str, number: int, picture: str | None, *, dropped: bool) -> None:
-    """Print the record of `key` and save it drawn as `picture` (default: the key, as a file name in this folder)."""
+def show(corpus: str, key: str, number: int, picture: str | None, *, dropped: bool, groundings: bool = False) -> None:
+    """Print the record of `key` and save it drawn as `picture` (default: the key, as a file name in this folder).
+    With `groundings` the boxes of grounded phrases are drawn, too."""
     opened = Corpus(corpus)
     if number not in opened.rounds():
         raise ConfigError(f"{corpus} has no round {number}: it has {opened.rounds() or 'none'}; run `fld run` first")
@@ -28,7 +29,7 @@ def show(corpus: str, key: str, number: int, picture: str | None, *, dropped: bo
         if table.row_count:
             out.print(table)
     path = picture or f"{key.replace('/', '_')}.png"
-    draw(decode(round_.image(key), UNLIMITED), record).save(path)
+    draw(decode(round_.image(key), UNLIMITED), record, groundings=groundings).save(path)
     out.print(f"picture: {path}")
 
 

@@ -53,6 +53,14 @@ def test_grounded_phrases_are_drawn_on_request() -> None:
     assert tuple(np.asarray(draw(grey(), record, groundings=True))[50, 450]) == colour(0)
 
 
+def test_a_label_that_would_leave_the_picture_is_moved_into_it() -> None:
+    candidates = [Candidate("phrase", "ends in here", None, SOURCE)]
+    region = a_region(box=(560.0, 200.0, 590.0, 400.0), candidates=candidates)
+    drawn = np.asarray(draw(grey(), a_record(regions=[region])))
+    assert tuple(drawn[199, 540]) == colour(0)
+    assert tuple(drawn[199, 598]) == colour(0)
+
+
 @pytest.mark.parametrize(("size", "wanted"), [((60, 40), (720, 480)), ((1, 1), (480, 480))])
 def test_a_tiny_picture_is_enlarged(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     record = Record(key="k", uri="k.png", sha256="0", width=size[0], height=size[1], round=0)
