@@ -44,8 +44,8 @@ def demo(folder: str, count: int) -> None:
 
 def _next_steps(folder: str, corpus: str, key: str) -> None:
     out.print(
-        "\nThe embedded profile reads words (RapidOCR) and has no other specialist yet: --config open brings the rest from"
-        " the hub.\nNext:"
+        "\nThe embedded profile reads words (RapidOCR) and has no other specialist yet;"
+        " --config open brings the rest from the hub.\nNext:"
         f"\n  .venv/bin/fld show {corpus} {key} --dropped     a record, its picture, and what was dropped and why"
         f"\n  .venv/bin/fld filter {corpus} --dry-run --set filters.region.min_score=0.6"
         f"\n  .venv/bin/fld run YOUR_PHOTOS/ my-corpus            your own images"

@@ -83,17 +83,31 @@ def records(store: Store, plan: RoundPlan, skipped: Mapping[str, Skipped]) -> li
 
 
 def measure(predicted: Sequence[Record], gold: Sequence[Record]) -> dict[str, Estimate]:
-    """All measures of `stages.evaluate`, and of brief texts the share that is the gold text word for word: of those
-    that are there (texts/precision), and of the gold ones (texts/recall)."""
-    table = evaluate(predicted, gold, RESAMPLES)
+    """The measures of `stages.evaluate` for what there is any of, and of brief texts the share that is the gold text
+    word for word: of those that are there (texts/precision), and of the gold ones (texts/recall)."""
+    table = evaluate(predicted, gold, RESAMPLES, _areas(predicted))
     wanted = {record.key: text_of(record, "brief") for record in gold}
     said = {record.key: text for record in predicted if (text := text_of(record, "brief"))}
     if said:
-        pairs = [(text, wanted[key]) for key, text in said.items()]
-        table["texts/precision"] = text_quality([a for a, _ in pairs], [b for _, b in pairs], RESAMPLES)["exact"]
-    everything = [(said.get(key, ""), text) for key, text in wanted.items()]
-    table["texts/recall"] = text_quality([a for a, _ in everything], [b for _, b in everything], RESAMPLES)["exact"]
+        table["texts/precision"] = _exact([(text, wanted[key]) for key, text in said.items()])
+        table["texts/recall"] = _exact([(said.get(key, ""), text) for key, text in wanted.items()])
     return table
+
+
+def _areas(predicted: Sequence[Record]) -> list[str]:
+    """What was annotated at all: a round without a grounder is not bad at phrases."""
+    objects = [region for record in predicted for region in record.regions if region.kind == "object"]
+    there = {
+        "boxes": bool(objects),
+        "masks": any(region.polygons for region in objects),
+        "phrases": any(record.groundings for record in predicted),
+        "words": any(region.kind == "text" for record in predicted for region in record.regions),
+    }
+    return [area for area, is_there in there.items() if is_there]
+
+
+def _exact(pairs: Sequence[tuple[str, str]]) -> Estimate:
+    return text_quality([said for said, _ in pairs], [truth for _, truth in pairs], RESAMPLES)["exact"]
 
 
 def comparison(columns: Mapping[str, dict[str, Estimate]], shown: Sequence[str] = tuple(SHOWN)) -> Table:
