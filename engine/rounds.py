@@ -100,8 +100,8 @@ def repair_units(corpus: str, retire: Callable[[], object]) -> None:
     """`fld verify --repair`: withdraw the damaged units, then run what is missing. No sources are needed: the plan of
     the ingest knows where the images came from."""
     with _opened(corpus, None, []) as session:
+        numbers = Corpus(session.store).rounds()  # before a round's only shard is withdrawn
         retire()
-        numbers = Corpus(session.store).rounds()
         _ingest(session, [])
         _annotate(session, retry_quarantined=False)
         for number in numbers:

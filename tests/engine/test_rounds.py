@@ -146,11 +146,21 @@ def test_repair_rebuilds_only_what_is_damaged_to_the_same_bytes(project: Path) -
         data[len(data) // 2] ^= 1
         (corpus / name).write_bytes(data)
     [raw] = (corpus / "raw").glob("texts-*")
-    (raw / "000002.parquet").unlink()
+    (raw / "000001.parquet").unlink()
     with pytest.raises(DamageError, match="3 damaged files"):
         verify("corpus", repair=False)
     verify("corpus", repair=True)
     assert {path: data for path, data in files_of(corpus).items() if not path.startswith((".", "logs"))} == good
+
+
+def test_repair_brings_back_the_only_shard_of_a_round(project: Path) -> None:
+    run("ingest.shard_size=100")
+    index = project / "corpus" / "rounds" / "00" / "index" / "000000.parquet"
+    good = index.read_bytes()
+    index.write_bytes(good[:-1])
+    verify("corpus", repair=True)
+    assert index.read_bytes() == good
+    assert len(Corpus("corpus").round(0).keys()) == 10
 
 
 def test_a_moved_corpus_is_the_same_corpus(project: Path) -> None:
