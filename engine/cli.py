@@ -19,6 +19,7 @@ from engine.failures import known_errors, report
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich to draw the help takes longer than the rest of it
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Build an FLD-5B-style vision corpus: annotate images with specialists, filter, write shards, retrain.",
@@ -49,7 +50,7 @@ def _options(
 
 @app.command()
 def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
-    """Ingest IMAGES into CORPUS, annotate them, filter, and write the shards of round 0. Run again to go on."""
+    """Ingest, annotate, filter and write round 0. Run it again to go on where it stopped."""
     from engine import rounds
 
     rounds.run(images, corpus, config, set_)
@@ -63,7 +64,7 @@ def ingest(
     set_: SetOption = [],  # noqa: B006
     retry_quarantined: RetryOption = False,
 ) -> None:
-    """Put IMAGES into CORPUS: check, hash, find duplicates, write image shards. No model runs."""
+    """Check, hash and store images. Duplicates are found, and no model runs."""
     from engine import rounds
 
     rounds.ingest(images, corpus, config, set_, retry_quarantined=retry_quarantined)
@@ -76,7 +77,7 @@ def annotate(
     set_: SetOption = [],  # noqa: B006
     retry_quarantined: RetryOption = False,
 ) -> None:
-    """Run every annotator over every image shard that it has not done yet."""
+    """Run every annotator where it is not done yet."""
     from engine import rounds
 
     rounds.annotate(corpus, config, set_, retry_quarantined=retry_quarantined)
@@ -90,7 +91,7 @@ def filter_(
     set_: SetOption = [],  # noqa: B006
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, write nothing.")] = False,
 ) -> None:
-    """Fuse and filter what the annotators said and write the round's shards. No model runs."""
+    """Fuse, filter and write a round without any model. Prints what a changed threshold changed."""
     from engine import rounds
 
     rounds.refilter_round(corpus, round_, config, set_, dry_run=dry_run)
@@ -105,7 +106,7 @@ def show(
     dropped: Annotated[bool, typer.Option("--dropped", help="Also list what the filters dropped, and why.")] = False,
     phrases: Annotated[bool, typer.Option("--phrases", help="Also draw the boxes of grounded phrases.")] = False,
 ) -> None:
-    """Print one record and save its picture with boxes, quads, polygons and labels drawn."""
+    """Print a record and draw its picture. Boxes, quads, masks and labels are drawn."""
     from engine import show as show_module
 
     show_module.show(corpus, key, round_, out, dropped=dropped, groundings=phrases)
@@ -124,7 +125,7 @@ def verify(
     corpus: Corpus,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
 ) -> None:
-    """Read every committed file again and compare it with its checksum."""
+    """Compare every file with its checksum. Exit code 5 if one is damaged."""
     from engine import verify as verify_module
 
     verify_module.verify(corpus, repair=repair)
@@ -132,7 +133,7 @@ def verify(
 
 @app.command()
 def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
-    """Versions, devices, and which annotators can load here (and why the others cannot)."""
+    """Versions, devices, and who can load here. Says why the other annotators cannot."""
     from engine import doctor as doctor_module
 
     doctor_module.doctor(config, set_)
@@ -140,7 +141,7 @@ def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: 
 
 @app.command("config")
 def config_(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
-    """Print the resolved settings with comments; save them to a file, change it, and pass it with --config."""
+    """Print all settings with comments. Save them to a file, change it, pass it with --config."""
     from engine.config import load
     from engine.config_text import render
 
@@ -166,7 +167,7 @@ def demo_(
     folder: Annotated[str, typer.Argument(help="New folder for the demo.")] = "demo",
     count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 96,
 ) -> None:
-    """Draw scenes, run round 0 with the embedded specialists, and measure the labels against the gold."""
+    """Draw scenes, annotate and measure them. Uses the embedded specialists."""
     from engine import demo
 
     demo.demo(folder, count)
