@@ -2,8 +2,8 @@
 
     python -m stages.scenes.recipes --work build/embedded
 
-About four hours on one core. Stopped and started again, it draws no scene twice, goes on with florence2-nano where it
-was, and skips the checkpoints that are done.
+Some two hours on one idle core, by the steps per second that were measured; it has not been run through in one piece.
+Stopped and started again, it draws no scene twice, goes on with florence2-nano where it was, and skips what is done.
 """
 
 import argparse

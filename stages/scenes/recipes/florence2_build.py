@@ -1,6 +1,6 @@
 """An untrained florence2-nano: transformers' own Florence-2 classes with narrow layers, and its processor.
 
-Three plain weight values decide whether so small a model learns places at all (measured, docs/embedded.md): wider
+Three plain weight values help so small a model to learn places at all: wider
 initial weights, row and column codes as large as the features they are added to, and neighbouring `<loc_i>` rows that
 start out alike. The checkpoint stays a standard Florence-2.
 """

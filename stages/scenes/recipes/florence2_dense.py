@@ -2,7 +2,7 @@
 
 Every cell of the feature grid whose centre lies in an object's box says what that object is: kind, colour, texture,
 size, and the distances to the four edges (as FCOS does; Tian et al. 2019). One scene gives some forty such answers,
-where a caption gives one: the tower learns in minutes what takes hours through the decoder.
+where a caption gives one.
 """
 
 from typing import Any
