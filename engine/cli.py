@@ -113,6 +113,18 @@ def show(
 
 
 @app.command()
+def export(
+    corpus: Corpus,
+    out: Annotated[str, typer.Argument(help="JSON file to write.")],
+    round_: RoundOption = 0,
+) -> None:
+    """Write the objects of a round as COCO instances. Masks are run lengths."""
+    from engine import export as export_module
+
+    export_module.export_coco(corpus, round_, out)
+
+
+@app.command()
 def status(corpus: Corpus) -> None:
     """What is done, what is missing, what failed and why."""
     from engine import status as status_module

@@ -45,9 +45,9 @@ def demo(folder: str, count: int) -> None:
 def _next_steps(folder: str, corpus: str, key: str) -> None:
     out.print(
         "\nThe embedded profile reads words (RapidOCR) and has no other specialist yet;"
-        " --config open brings the rest from the hub.\nNext:"
-        f"\n  .venv/bin/fld show {corpus} {key} --dropped     a record, its picture, and what was dropped and why"
-        f"\n  .venv/bin/fld filter {corpus} --dry-run --set filters.ocr.min_score=0.9"
-        f"\n  .venv/bin/fld run YOUR_PHOTOS/ my-corpus            your own images"
+        " --config open brings the rest from the hub.\nNext (fld is in .venv/bin):"
+        f"\n  fld show {corpus} {key} --dropped     a record, its picture, and what was dropped and why"
+        f"\n  fld filter {corpus} --dry-run --set filters.ocr.min_score=0.9"
+        f"\n  fld run YOUR_PHOTOS/ my-corpus             your own images"
         f"\n  tar tf {corpus}/rounds/00/shards/000000.tar | head   what is on disk ({folder}/)"
     )

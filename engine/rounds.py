@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from engine.config import Config, load, save
+from engine.config_text import ConfigError
 from engine.plan import columns
 from engine.progress import open_reporter
 from engine.refilter import KEPT, Tally, preview, refilter, tally_round
 from engine.terminal import err
+from shards import commit
 from shards.commit import Counts
-from shards.layout import round_folder
+from shards.layout import IMAGES, round_folder
 from shards.reader import Corpus
 from shards.store import Store, open_store
 from stages.fuse.ledger import Annotator as Voter
@@ -80,6 +82,11 @@ def annotate(corpus: str, source: str | None, assignments: list[str], *, retry_q
 
 def refilter_round(corpus: str, number: int, source: str | None, assignments: list[str], *, dry_run: bool) -> None:
     """`fld filter`."""
+    store = open_store(corpus)
+    if not commit.committed(store, IMAGES):
+        raise ConfigError(f"{corpus} holds no image shards: `fld run IMAGES {corpus}` fills it")
+    if number not in {0, *Corpus(store).rounds()}:
+        raise ConfigError(f"{corpus} has no round {number} to filter again: it has {Corpus(store).rounds() or 'none'}")
     if not dry_run:
         with _opened(corpus, source, assignments) as session:
             _write(session, number)
@@ -112,6 +119,9 @@ def repair_units(corpus: str, retire: Callable[[], object]) -> None:
 def _opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator[Session]:
     from engine.lock import corpus_lock
     from shards.store import remove_leftovers
+
+    if corpus.startswith("memory:"):
+        raise ConfigError(f"{corpus} ends with this command: name a folder or an object store (s3://, gs://, ...)")
 
     store = open_store(corpus)
     config = load(source, assignments, store)

@@ -1,7 +1,5 @@
 """`fld status`: what is done, what is missing, what failed and why. Reads manifests, and rows where some failed."""
 
-from collections import Counter
-
 from rich.table import Table
 
 from engine.config import load
@@ -18,6 +16,9 @@ from shards.reader import Corpus
 from shards.store import Store, open_store
 
 FAILURES_SHOWN = 20
+KEYS_SHOWN = 3
+Failures = dict[tuple[str, str], list[str]]
+"""(where, why) -> keys of the images."""
 
 
 def status(corpus: str) -> None:
@@ -26,14 +27,16 @@ def status(corpus: str) -> None:
     images = commit.committed(store, IMAGES)
     if not images:
         raise ConfigError(f"{corpus} holds no image shards: `fld ingest IMAGES {corpus}` or `fld run` fills it")
-    failures: Counter[tuple[str, str]] = Counter()
-    failures.update(("ingest", reason) for reason in _failed_images(store, images))
+    failures: Failures = {}
+    for key, reason in _failed_images(store, images):
+        failures.setdefault(("ingest", reason), []).append(key)
     table = Table("column", "shards", "images", "failed", box=None, pad_edge=False)
     table.add_row("images", _share(images, images), *_images(images))
     for column in columns(load(None, [], store).annotators):
         done = commit.committed(store, raw_folder(column.name, column.fingerprint))
         table.add_row(f"{column.name}-{column.fingerprint}", _share(done, images), *_images(done))
-        failures.update((column.name, reason) for reason in _failed_rows(store, column.name, column.fingerprint, done))
+        for key, reason in _failed_rows(store, column.name, column.fingerprint, done):
+            failures.setdefault((column.name, reason), []).append(key)
     out.print(table)
     for number in Corpus(store).rounds():
         counts, tally = tally_round(store, number)
@@ -46,14 +49,14 @@ def status(corpus: str) -> None:
     _print_failures(failures, corpus)
 
 
-def _failed_images(store: Store, images: dict[str, Manifest]) -> list[str]:
+def _failed_images(store: Store, images: dict[str, Manifest]) -> list[tuple[str, str]]:
     rows = [row for shard, done in images.items() if done.counts.failed for row in read_image_rows(store, shard)]
-    return [f"{row.stage}: {row.error}" for row in rows if row.status == "failed"]
+    return [(row.key, f"{row.stage}: {row.error}") for row in rows if row.status == "failed"]
 
 
-def _failed_rows(store: Store, name: str, fingerprint: str, done: dict[str, Manifest]) -> list[str]:
+def _failed_rows(store: Store, name: str, fingerprint: str, done: dict[str, Manifest]) -> list[tuple[str, str]]:
     rows = [row for shard, m in done.items() if m.counts.failed for row in read_raw(store, name, fingerprint, shard)]
-    return [row.error for row in rows if row.status == "failed"]
+    return [(row.key, row.error) for row in rows if row.status == "failed"]
 
 
 def _share(done: dict[str, Manifest], images: dict[str, Manifest]) -> str:
@@ -64,12 +67,13 @@ def _images(done: dict[str, Manifest]) -> tuple[str, str]:
     return f"{sum(m.counts.kept for m in done.values()):,}", f"{sum(m.counts.failed for m in done.values()):,}"
 
 
-def _print_failures(failures: Counter[tuple[str, str]], corpus: str) -> None:
+def _print_failures(failures: Failures, corpus: str) -> None:
     if not failures:
         return
-    table = Table("failed", "where", "why", box=None, pad_edge=False)
-    for (where, why), count in failures.most_common(FAILURES_SHOWN):
-        table.add_row(f"{count:,}", where, why)
+    table = Table("failed", "where", "why", "images", box=None, pad_edge=False)
+    for (where, why), keys in sorted(failures.items(), key=lambda entry: -len(entry[1]))[:FAILURES_SHOWN]:
+        more = ", ..." if len(keys) > KEYS_SHOWN else ""
+        table.add_row(f"{len(keys):,}", where, why, ", ".join(keys[:KEYS_SHOWN]) + more)
     out.print(table)
     if len(failures) > FAILURES_SHOWN:
         out.print(f"... and {len(failures) - FAILURES_SHOWN} more reasons")

@@ -1,5 +1,6 @@
 """`fld verify`: every committed file against its checksum; with `--repair`, what is damaged is made again."""
 
+from engine.config_text import ConfigError
 from engine.rounds import repair_units
 from engine.terminal import out
 from shards.commit import CorpusError
@@ -21,6 +22,8 @@ def verify(corpus: str, *, repair: bool) -> None:
     for orphan in report.orphans:
         out.print(f"[yellow]left over[/] {orphan}: no manifest names it; the next run writes over it")
     out.print(f"{report.units:,} units, {report.files:,} files, {report.bytes / 1e6:,.1f} MB read")
+    if report.units == 0 and report.ok:
+        raise ConfigError(f"{corpus} holds no units: is this a corpus folder?")
     if report.ok:
         return
     if not repair:

@@ -111,7 +111,9 @@ def test_a_picture_that_breaks_its_annotator_is_failed_and_can_be_retried(
     assert "10 images read = 9 kept + 0 dropped + 1 failed" in capsys.readouterr().err
     assert "p003" not in set(Corpus("corpus").round(0).keys())
     status("corpus")
-    assert "this picture is too much" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "this picture is too much" in said
+    assert "p003" in said
     with pytest.raises(ConfigError, match=r"'p003' is not in this round: .*this picture is too much"):
         show("corpus", "p003", 0, "p.png", dropped=False)
 
@@ -171,7 +173,20 @@ def test_a_moved_corpus_is_the_same_corpus(project: Path) -> None:
 
 
 def test_every_verb_has_help() -> None:
-    for verb in ["run", "ingest", "annotate", "filter", "show", "status", "verify", "doctor", "config"]:
+    for verb in ["run", "ingest", "annotate", "filter", "show", "export", "status", "verify", "doctor", "config"]:
         result = CliRunner().invoke(app, [verb, "--help"])
         assert result.exit_code == 0
         assert "Usage" in result.output
+
+
+def test_what_is_no_corpus_is_not_made_into_one(project: Path) -> None:
+    with pytest.raises(ConfigError, match="typo holds no image shards"):
+        rounds.refilter_round("typo", 0, None, [], dry_run=False)
+    with pytest.raises(ConfigError, match="typo holds no units"):
+        verify("typo", repair=False)
+    with pytest.raises(ConfigError, match="memory://corpus ends with this command"):
+        rounds.run(["photos"], "memory://corpus", "fakes.yaml", [])
+    assert not (project / "typo").exists()
+    run()
+    with pytest.raises(ConfigError, match=r"corpus has no round 3 to filter again: it has \[0\]"):
+        rounds.refilter_round("corpus", 3, None, [], dry_run=True)
