@@ -4,7 +4,7 @@ from stages.scenes.scene import draw_scene
 RECORDS = [record for record in (draw_scene(29, index).record for index in range(12)) if can_mirror(record)]
 
 
-def test_spans_still_name_their_phrases():
+def test_spans_still_name_their_phrases() -> None:
     assert len(RECORDS) > 5
     moved = 0
     for record in RECORDS:
@@ -16,20 +16,20 @@ def test_spans_still_name_their_phrases():
     assert moved > 3
 
 
-def test_boxes_change_sides():
+def test_boxes_change_sides() -> None:
     record = RECORDS[0]
     for region, before in zip(mirrored(record).regions, record.regions, strict=True):
         assert region.box == (record.width - before.box[2], before.box[1], record.width - before.box[0], before.box[3])
 
 
-def test_a_mirror_of_a_mirror_is_the_scene():
+def test_a_mirror_of_a_mirror_is_the_scene() -> None:
     for record in RECORDS:
         twice = mirrored(mirrored(record))
         assert twice.texts == record.texts
         assert [g.span for g in twice.groundings] == [g.span for g in record.groundings]
 
 
-def test_what_is_written_cannot_be_mirrored():
+def test_what_is_written_cannot_be_mirrored() -> None:
     records = [draw_scene(29, index).record for index in range(12)]
 
     assert not any(can_mirror(record) for record in records if any(region.kind == "text" for region in record.regions))
