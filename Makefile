@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
-demo: $(STAMP)  ## draw scenes, run a round with the embedded specialists, show what came out
+demo: $(STAMP)  ## draw scenes, run a round with the embedded profile, show what came out
 	$(BIN)/fld demo $(DEMO)
 
 test: $(STAMP)  ## the tests: CPU, offline

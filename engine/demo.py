@@ -30,7 +30,7 @@ def demo(folder: str, count: int) -> None:
     drawn, corpus = Path(folder) / "scenes", str(Path(folder) / "corpus")
     err.print(f"[bold]1. Draw {count} scenes with exact gold[/]  ({drawn})")
     scenes(str(drawn), count, DEMO_SEED, SceneSettings().size, noisy=False)
-    err.print(f"[bold]2. Annotate them with the embedded specialists, filter, write round 0[/]  ({corpus})")
+    err.print(f"[bold]2. Annotate them with the embedded profile, filter, write round 0[/]  ({corpus})")
     rounds.run([str(drawn / "images")], corpus, None, [])
     err.print("[bold]3. Measure the labels against the gold[/]  (95% intervals)")
     gold = read_gold(drawn / "gold.jsonl")
