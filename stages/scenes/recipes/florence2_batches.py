@@ -15,18 +15,23 @@ from stages.scenes.recipes.florence2_dense import cell_answers
 from stages.scenes.recipes.florence2_targets import lessons
 from stages.scenes.recipes.mirror import can_mirror, mirrored
 
-WEIGHTS: dict[Task, float] = {
+Weights = dict[Task, float]
+"""How often a task is asked, relative to the others (three groundings per scene, one per text)."""
+SPEAKING: Weights = {
     "<CAPTION>": 1.0, "<DETAILED_CAPTION>": 0.7, "<MORE_DETAILED_CAPTION>": 0.6, "<OD>": 1.0,
     "<DENSE_REGION_CAPTION>": 0.8, "<REGION_PROPOSAL>": 0.3, "<CAPTION_TO_PHRASE_GROUNDING>": 0.6,
 }  # fmt: skip
-"""How often a task is asked, relative to the others (three groundings per scene, one per text)."""
+PLACING: Weights = {
+    "<CAPTION>": 0.7, "<DETAILED_CAPTION>": 0.4, "<MORE_DETAILED_CAPTION>": 0.3, "<OD>": 2.0,
+    "<DENSE_REGION_CAPTION>": 0.8, "<REGION_PROPOSAL>": 0.5, "<CAPTION_TO_PHRASE_GROUNDING>": 1.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """One lesson in token ids, `<s>` and `</s>` included."""
 
-    weight: float
+    task: Task
     prompt: list[int]
     target: list[int]
 
@@ -62,7 +67,7 @@ def _asked(record: Record, tokenizer: Any) -> list[Asked]:
     found = lessons(record)
     prompts = tokenizer([f"<s>{item.prompt}</s>" for item in found], add_special_tokens=False)["input_ids"]
     targets = tokenizer([f"<s>{item.target}</s>" for item in found], add_special_tokens=False)["input_ids"]
-    return [Asked(WEIGHTS[i.task], p, t) for i, p, t in zip(found, prompts, targets, strict=True)]
+    return [Asked(i.task, p, t) for i, p, t in zip(found, prompts, targets, strict=True)]
 
 
 def _shown(scene: Drawn) -> NDArray[np.uint8]:
@@ -82,9 +87,9 @@ def normalized(pixels: NDArray[np.uint8]) -> Any:
     return (torch.from_numpy(pixels).float() / 255 - mean) / deviation
 
 
-def draw_lessons(asked: list[Asked], count: int, rng: np.random.Generator) -> list[Asked]:
-    """Up to `count` different lessons of a picture, by weight."""
-    shares = np.array([item.weight for item in asked])
+def draw_lessons(asked: list[Asked], weights: Weights, count: int, rng: np.random.Generator) -> list[Asked]:
+    """Up to `count` different lessons of a picture, by the weight of their task."""
+    shares = np.array([weights[item.task] for item in asked])
     chosen = rng.choice(len(asked), size=min(count, len(asked)), replace=False, p=shares / shares.sum())
     return [asked[int(i)] for i in chosen]
 

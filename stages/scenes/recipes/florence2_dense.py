@@ -14,6 +14,8 @@ from shards.record import Record
 from stages.scenes.kinds import NAMES
 from stages.scenes.palette import COLOURS, TEXTURES
 
+CELLS_ASKED = 256
+"""Cells per batch whose edges are asked for in location tokens: each costs four scores over all bins."""
 COLOUR_NAMES = tuple(COLOURS)
 SIZE_NAMES = ("small", "", "large")
 PARTS = (len(NAMES), len(COLOUR_NAMES), len(TEXTURES), len(SIZE_NAMES))
@@ -72,3 +74,22 @@ def dense_loss(output: Any, answers: Any) -> Any:
     centres = torch.stack([cells % side, cells // side] * 2, dim=1).add(0.5).div(side)
     edges = truth[:, 5:] - centres.expand(len(answers), -1, -1)[inside]
     return loss + 10 * functional.smooth_l1_loss(said[:, start:], edges, beta=0.05)
+
+
+def build_place_head(width: int) -> Any:
+    """[n, width] encoded cells -> [n, 4 * width]: for each edge, what should look like the embedding of its bin."""
+    from torch import nn
+
+    return nn.Linear(width, 4 * width)
+
+
+def place_loss(output: Any, answers: Any, rows: Any, near: Any) -> Any:
+    """Every cell of an object says its edges in location tokens. output [b, cells, 4 * width]; answers [b, cells, 9];
+    rows: the model's own embeddings of `<loc_i>` [1000, width]; near [1000, 1000]: the wanted distribution per bin."""
+    import torch
+
+    inside = torch.nonzero(answers[..., 0].reshape(-1) > 0.5)[:, 0]
+    inside = inside[:: max(1, len(inside) // CELLS_ASKED)]
+    said = output.reshape(-1, 4, rows.shape[1])[inside] @ rows.T
+    bins = (answers.reshape(-1, 9)[inside, 5:] * len(rows)).long().clamp(0, len(rows) - 1)
+    return -(near[bins] * torch.log_softmax(said, dim=-1)).sum(-1).mean()

@@ -2,9 +2,11 @@
 
     python -m stages.scenes.recipes.florence2_nano --cache CACHE --out specialists/embedded/florence2-nano
 
-First the vision tower alone with a dense scaffold (florence2_dense.py), then everything, with several lessons per
-encoded picture. The state after every `--keep` steps is kept beside the log, so that a stopped run goes on; the saved
-checkpoint holds averaged weights (EMA) in half precision.
+Three phases: the vision tower alone with a dense scaffold (florence2_dense.py); then everything, with several lessons
+per encoded picture, after which it speaks well and points badly; then with a second scaffold: each encoded cell of an
+object has to say the object's edges in location tokens, so that the decoder only has to copy them. The state after
+every `--keep` steps is kept beside the log, so that a stopped run goes on; the saved checkpoint holds averaged weights
+(EMA) in half precision.
 """
 
 import argparse
@@ -21,9 +23,18 @@ import numpy as np
 from specialists.florence2_format import parse_regions
 from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
-from stages.scenes.recipes.florence2_batches import Asked, School, draw_lessons, load_school, normalized, padded
+from stages.scenes.recipes.florence2_batches import (
+    PLACING,
+    SPEAKING,
+    Asked,
+    School,
+    draw_lessons,
+    load_school,
+    normalized,
+    padded,
+)
 from stages.scenes.recipes.florence2_build import build_model, build_processor
-from stages.scenes.recipes.florence2_dense import build_head, dense_loss
+from stages.scenes.recipes.florence2_dense import build_head, build_place_head, dense_loss, place_loss
 from stages.scenes.recipes.florence2_targets import lessons
 from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
 
@@ -42,6 +53,9 @@ class Plan:
     batch: int = 16
     lessons: int = 4
     rate: float = 6e-4
+    place_steps: int = 2400
+    place_rate: float = 5e-4
+    place_share: float = 0.5
     dense_share: float = 0.5
     spread: float = 4.0
     ema: float = 0.998
@@ -54,7 +68,8 @@ class Trainer:
         self.plan, self.school = plan, school
         self.tokenizer = processor.tokenizer
         self.model = build_model(processor, plan.seed)
-        self.head = build_head(self.model.config.text_config.d_model)
+        width = self.model.config.text_config.d_model
+        self.head, self.places = build_head(width), build_place_head(width)
         self.mean = copy.deepcopy(self.model)
         self.first_place = int(self.tokenizer.convert_tokens_to_ids("<loc_0>"))
         self.near = _near(plan.spread)
@@ -75,9 +90,10 @@ class Trainer:
         self.mean = copy.deepcopy(self.model)
 
     def learn(self, keep: int, folder: Path, optimizer: Any, stop: int) -> None:
-        """Phase two: all weights, with the scaffold's loss beside the answers' loss."""
+        """Phases two and three, up to step `stop`: all weights, with the scaffolds' losses beside the answers' loss."""
         plan = self.plan
-        weights = [*self.model.parameters(), *self.head.parameters()]
+        placing = self.step >= plan.steps
+        weights, tasks = self.weights(), PLACING if placing else SPEAKING
         while self.step < stop:
             rng = np.random.default_rng([plan.seed, 2, self.step])
             chosen = rng.integers(len(self.school), size=plan.batch)
@@ -85,17 +101,28 @@ class Trainer:
             asked = [
                 (row, lesson)
                 for row, picture in enumerate(chosen)
-                for lesson in draw_lessons(self.school.asked[picture], plan.lessons, rng)
+                for lesson in draw_lessons(self.school.asked[picture], tasks, plan.lessons, rng)
             ]
-            dense, spoken = self._dense(features, chosen), self._spoken(features, asked)
-            loss = spoken + plan.dense_share * dense
-            update(loss, weights, optimizer, plan.rate * falling(self.step, plan.steps))
+            dense, (spoken, placed) = self._dense(features, chosen), self._spoken(features, asked, chosen)
+            loss = spoken + plan.dense_share * dense + (plan.place_share * placed if placing else 0.0)
+            update(loss, weights, optimizer, self._rate())
             average_into(self.mean, self.model, self.step, plan.ema)
             self.step += 1
             if self.step % 25 == 0:
-                note(folder, phase="learn", step=self.step, loss=spoken.item(), dense=dense.item())
-            if self.step % keep == 0:
+                losses = {"loss": spoken.item(), "dense": dense.item(), "placed": placed.item()}
+                note(folder, phase="place" if placing else "learn", step=self.step, **losses)
+            if self.step % keep == 0 or self.step == stop:
                 self.keep(folder, optimizer)
+
+    def weights(self) -> list[Any]:
+        """All that is learned after phase one."""
+        return [*self.model.parameters(), *self.head.parameters(), *self.places.parameters()]
+
+    def _rate(self) -> float:
+        plan = self.plan
+        if self.step < plan.steps:
+            return plan.rate * falling(self.step, plan.steps)
+        return plan.place_rate * falling(self.step - plan.steps, plan.place_steps)
 
     def _features(self, chosen: Any) -> Any:
         """[b, 1 + GRID * GRID, width]"""
@@ -106,16 +133,18 @@ class Trainer:
 
         return dense_loss(self.head(features[:, 1:]), torch.from_numpy(self.school.cells[chosen]))
 
-    def _spoken(self, features: Any, asked: list[tuple[int, Asked]]) -> Any:
-        """Mean loss per answer token. Answers of like length go together, so that little is spent on padding."""
+    def _spoken(self, features: Any, asked: list[tuple[int, Asked]], chosen: Any) -> tuple[Any, Any]:
+        """Mean loss per answer token, and the mean loss of the cells that say their places. Answers of like length go
+        together, so that little is spent on padding."""
         asked = sorted(asked, key=lambda item: len(item[1].target) + len(item[1].prompt))
         third = max(1, -(-len(asked) // 3))
         groups = [asked[start : start + third] for start in range(0, len(asked), third)]
         total = sum(len(lesson.target) for _, lesson in asked)
-        return sum(self._group_loss(features, group) for group in groups) / total
+        parts = [self._group_losses(features, group, chosen) for group in groups]
+        return sum(words for words, _ in parts) / total, sum(places for _, places in parts) / len(parts)
 
-    def _group_loss(self, features: Any, group: list[tuple[int, Asked]]) -> Any:
-        """Summed loss over the tokens of some answers."""
+    def _group_losses(self, features: Any, group: list[tuple[int, Asked]], chosen: Any) -> tuple[Any, Any]:
+        """Summed loss over the tokens of some answers, and the place scaffold's loss."""
         import torch
         from torch.nn import functional
 
@@ -124,8 +153,9 @@ class Trainer:
         labels = padded([lesson.target for _, lesson in group], pad)
         heard = labels.roll(1, dims=1)
         heard[:, 0] = self.model.config.text_config.decoder_start_token_id
-        pictures = features[[row for row, _ in group]]
-        embedded = torch.cat([pictures, self.model.get_input_embeddings()(prompts)], dim=1)
+        of = [row for row, _ in group]
+        pictures, embeddings = features[of], self.model.get_input_embeddings()
+        embedded = torch.cat([pictures, embeddings(prompts)], dim=1)
         mask = torch.cat([torch.ones(pictures.shape[:2], dtype=torch.long), (prompts != pad).long()], dim=1)
         language = self.model.model.language_model
         memory = language.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
@@ -134,28 +164,37 @@ class Trainer:
         ).last_hidden_state
         real = labels != pad
         scores, wanted = functional.log_softmax(self.model.lm_head(hidden[real]), dim=-1), labels[real]
-        place = (wanted >= self.first_place) & (wanted < self.first_place + len(self.near))
+        last_place = self.first_place + len(self.near)
+        place = (wanted >= self.first_place) & (wanted < last_place)
         words = -scores[~place].gather(1, wanted[~place, None]).sum()
-        bins = scores[place][:, self.first_place : self.first_place + len(self.near)]
-        return words - (bins * self.near[wanted[place] - self.first_place]).sum()
+        bins = scores[place][:, self.first_place : last_place]
+        spoken = words - (bins * self.near[wanted[place] - self.first_place]).sum()
+        cells = torch.from_numpy(self.school.cells[chosen[of]])
+        said, rows = self.places(memory[:, 1 : pictures.shape[1]]), embeddings.weight[self.first_place : last_place]
+        return spoken, place_loss(said, cells, rows, self.near)
 
     def keep(self, folder: Path, optimizer: Any) -> None:
         """The whole state of the run, replaced in one move."""
         import torch
 
-        parts = {"model": self.model, "head": self.head, "mean": self.mean, "optimizer": optimizer}
-        state = {name: part.state_dict() for name, part in parts.items()} | {"step": self.step}
+        state = {name: part.state_dict() for name, part in self._parts(optimizer).items()} | {"step": self.step}
         torch.save(state, folder / "state.part")
         (folder / "state.part").replace(folder / "state.pt")
 
     def restore(self, folder: Path, optimizer: Any) -> None:
-        """Go on from `keep`."""
+        """Go on from `keep`. A phase begins with a fresh optimizer and, the third, with a fresh scaffold."""
         import torch
 
         state = torch.load(folder / "state.pt", weights_only=True)
-        for name, part in {"model": self.model, "head": self.head, "mean": self.mean, "optimizer": optimizer}.items():
-            part.load_state_dict(state[name])
         self.step = int(state["step"])
+        parts = self._parts(optimizer)
+        fresh = {"optimizer", "places"} if self.step == self.plan.steps else set()
+        for name in parts.keys() - fresh:
+            parts[name].load_state_dict(state[name])
+
+    def _parts(self, optimizer: Any) -> dict[str, Any]:
+        model = {"model": self.model, "mean": self.mean}
+        return model | {"head": self.head, "places": self.places, "optimizer": optimizer}
 
 
 def _near(spread: float) -> Any:
@@ -189,16 +228,14 @@ def train(plan: Plan, cache: Path, folder: Path, out: Path, keep: int, stop: int
     processor = build_processor(_words(drawn))
     trainer = Trainer(plan, processor, load_school(drawn, processor.tokenizer))
     (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n")
-    resumed = (folder / "state.pt").exists()
-    if not resumed:
+    if not (folder / "state.pt").exists():
         trainer.look(folder)
-    optimizer = _adamw([*trainer.model.parameters(), *trainer.head.parameters()], plan.rate)
-    if resumed:
-        trainer.restore(folder, optimizer)
-    else:
-        trainer.keep(folder, optimizer)
+        trainer.keep(folder, _adamw(trainer.weights(), plan.rate))
     trainer.school = load_school(scenes(cache, TRAIN_SEED, 0, plan.scenes), processor.tokenizer)
-    trainer.learn(keep, folder, optimizer, stop)
+    for end in (plan.steps, plan.steps + plan.place_steps):
+        optimizer = _adamw(trainer.weights(), plan.rate)
+        trainer.restore(folder, optimizer)
+        trainer.learn(keep, folder, optimizer, min(stop, end))
     save(trainer.mean, processor, out)
     write_card(
         out, "stages.scenes.recipes.florence2_nano", plan, folder, sum(w.numel() for w in trainer.mean.parameters())
@@ -223,7 +260,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="folder of the log and of the state to go on from")
     parser.add_argument("--keep", type=int, default=500)
-    parser.add_argument("--stop", type=int, default=Plan.steps)
+    parser.add_argument("--stop", type=int, default=Plan.steps + Plan.place_steps)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(Plan(), arguments.cache, arguments.run, arguments.out, arguments.keep, arguments.stop)
