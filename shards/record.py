@@ -41,12 +41,14 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Text(msgspec.Struct, frozen=True):
-    """A text about the whole image."""
+    """A text about the whole image. merge: the policy (`fuse.merge`) under which it was kept beside the labels of the
+    loop's own model, "" in a round without it; likewise below."""
 
     id: str
     granularity: Granularity
     text: str
     source: Source
+    merge: str = ""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -80,6 +82,7 @@ class Region(msgspec.Struct, frozen=True):
     votes: list[Vote]
     quad: Quad | None = None
     polygons: Polygons | None = None
+    merge: str = ""
 
     @property
     def text(self) -> str:
@@ -105,6 +108,7 @@ class Grounding(msgspec.Struct, frozen=True):
     phrase: str
     score: float | None
     boxes: list[GroundedBox]
+    merge: str = ""
 
 
 class Record(msgspec.Struct, frozen=True):

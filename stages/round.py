@@ -30,9 +30,9 @@ from shards.rounds import IndexRow, write_round
 from shards.store import Store
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import Annotator, ConservationError
-from stages.fuse.settings import GIVEN, FuseSettings
+from stages.fuse.settings import GENERALIST, GIVEN, FuseSettings
 
-FORMAT = 1
+FORMAT = 2
 """Part of every fingerprint: raised when this code builds other records from the same input."""
 
 Skipped = Mapping[str, tuple[str, float | None, float | None]]
@@ -60,7 +60,7 @@ class RoundPlan:
         names = [annotator.name for annotator in self.annotators]
         if GIVEN in names or len(set(names)) != len(names):
             raise ValueError(f"annotators must have different names, none of them {GIVEN!r}, got {names}")
-        if unknown := sorted(set(self.fuse.trust) - {*names, GIVEN}):
+        if unknown := sorted(set(self.fuse.trust) - {*names, GIVEN, GENERALIST}):
             raise ValueError(f"fuse.trust names {unknown}, which are no annotators: use {', '.join(names) or 'none'}")
 
     def rules(self) -> Rules:

@@ -25,7 +25,8 @@ from stages.fuse.settings import FuseSettings, normalised
 
 @dataclass(eq=False)
 class Cluster:
-    """Statements about one thing: a human's first, then by falling `masses` (score x trust). quad: of text only."""
+    """Statements about one thing: a human's first, then by falling `masses` (score x trust). quad: of text only.
+    best_label: the label of the best vote comes before the label with the most mass behind it."""
 
     box: Box
     human: bool
@@ -33,6 +34,7 @@ class Cluster:
     masses: list[float] = field(default_factory=list)
     score: float = 0.0
     quad: Quad | None = None
+    best_label: bool = False
 
     def shares(self) -> list[float]:
         """How much of the fused box each member is, in [0, 1], together 1."""
@@ -61,7 +63,8 @@ class Cluster:
             label = normalised(member.finding.text)
             masses[label] = masses.get(label, 0.0) + mass
             first.setdefault(label, member)  # members come by falling mass
-        return [first[label] for label in sorted(masses, key=lambda label: -masses[label]) if label]
+        order = list(first) if self.best_label else sorted(masses, key=lambda label: -masses[label])
+        return [first[label] for label in order if label]
 
 
 def fuse_boxes(stated: list[Statement], settings: FuseSettings, detectors: list[str]) -> list[Cluster]:

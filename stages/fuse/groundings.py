@@ -18,6 +18,7 @@ from shards.record import GroundedBox, Grounding, Region, Text
 from stages.fuse.candidates import choose_mask
 from stages.fuse.geometry import iou
 from stages.fuse.ledger import Ledger, Statement
+from stages.fuse.merge import Merge
 from stages.fuse.settings import FuseSettings
 
 _NO_TEXT = dropped("fuse.no_target")
@@ -33,9 +34,11 @@ def keep_phrases(
     size_wh: tuple[int, int],
     fuse: FuseSettings,
     filters: PhraseSettings,
+    merge: Merge,
     ledger: Ledger,
 ) -> list[Statement]:
-    """The statements that hold and pass the filters; the ledger hears of the others. `texts`: kept, by reference."""
+    """The statements that hold and pass the filters, merged; the ledger hears of the others. `texts`: kept, by
+    reference."""
     sound = []
     for each in stated:
         verdict = _judged(each, texts, fuse, filters, ledger)
@@ -44,7 +47,9 @@ def keep_phrases(
         else:
             ledger.drop(each, verdict)
     kept: set[str] = set()
-    for places in _by_phrase(sound).values():
+    sound = merge.merged(sound, "phrases")
+    for rivals in _by_phrase(sound).values():
+        places = merge.picked(rivals, "phrases")
         for each, verdict in zip(places, _judge_places(places, size_wh, filters), strict=True):
             if verdict.kept or _is_safe(each, fuse):
                 kept.add(each.source.ref)
@@ -59,6 +64,7 @@ def build_groundings(
     regions: list[Region],
     about: dict[str, list[Statement]],
     fuse: FuseSettings,
+    merge: Merge,
     ledger: Ledger,
 ) -> tuple[list[Grounding], dict[str, list[Statement]]]:
     """Groundings g0, g1, ... in the order of texts and spans, and the late votes: region id -> statements on it."""
@@ -73,7 +79,8 @@ def build_groundings(
                 votes.setdefault(box.region_id, []).append(each)
         scores = [each.finding.phrase_score for each in stated if each.finding.phrase_score is not None]
         phrase = stated[0].finding.text
-        groundings.append(Grounding(texts[ref].id, span, phrase, max(scores, default=None), boxes))
+        best = max(scores, default=None)
+        groundings.append(Grounding(texts[ref].id, span, phrase, best, boxes, merge.recorded("phrases")))
     return groundings, votes
 
 

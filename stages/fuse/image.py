@@ -6,6 +6,7 @@ order of the steps, each in a file of its own:
     1. confidence: raw objects and words below their annotator's threshold are dropped       filters/region.py
     2. texts: filters, ids t0, t1, ...                                                       texts.py
     3. phrases: filters; those of a dropped text go with it                                  groundings.py
+       (from round 1 on, what passed its filters is merged with the loop's own labels)       merge.py
     4. fusion: boxes and words of several annotators become clusters with votes              boxes.py, words.py
     5. consensus (phrases vote too), then the region filters                                 regions.py
     6. candidates, the selected text, the mask                                               candidates.py
@@ -32,8 +33,9 @@ from stages.fuse.candidates import Draft, draft
 from stages.fuse.geometry import rounded_box
 from stages.fuse.groundings import build_groundings, keep_phrases
 from stages.fuse.ledger import Annotator, Ledger, Statement, statements
+from stages.fuse.merge import Merge
 from stages.fuse.regions import judge_clusters, judge_words
-from stages.fuse.settings import FuseSettings
+from stages.fuse.settings import GENERALIST, FuseSettings, MergeType
 from stages.fuse.texts import keep_texts
 from stages.fuse.words import fuse_words
 
@@ -56,6 +58,11 @@ class Rules:
     def named(self, role: str) -> list[str]:
         """The annotators of one role."""
         return [annotator.name for annotator in self.annotators if annotator.role == role]
+
+    @property
+    def generalists(self) -> frozenset[str]:
+        """The loop's own model, if it takes part: a generalist that entered the corpus after round 0."""
+        return frozenset(each.name for each in self.annotators if each.role == GENERALIST and each.round > 0)
 
 
 def build_image(
@@ -101,20 +108,23 @@ class _Image:
         self.rules = rules
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
+        self.merge = Merge(rules.fuse, rules.generalists, ledger)
         self.stated = [each for each in stated if self._is_sound(each)]
         self.about: dict[str, list[Statement]] = {}
-        for each in self.stated:
+        masks = self.merge.merged(self._of("mask"), "masks")
+        for each in (*(each for each in self.stated if each.finding.kind != "mask"), *masks):
             if each.finding.about and each.finding.kind != "phrase":
                 self.about.setdefault(each.finding.about, []).append(each)
 
     def build(self, parsed: Mapping[str, ParsedText], round: int) -> Record:
         fuse, filters = self.rules.fuse, self.rules.filters
         whole = [each for each in self._of("text") if not each.finding.about]
-        texts = keep_texts(whole, parsed, filters.text, self.ledger)
-        phrases = keep_phrases(self._of("phrase"), texts, self.size_wh, fuse, filters.phrase, self.ledger)
+        texts = keep_texts(whole, parsed, filters.text, self.merge, self.ledger)
+        said = self._of("phrase")
+        phrases = keep_phrases(said, texts, self.size_wh, fuse, filters.phrase, self.merge, self.ledger)
         drafts = [*self._objects(phrases), *self._words()]
         regions = [self._region(each, f"r{index}") for index, each in enumerate(drafts)]
-        groundings, votes = build_groundings(phrases, texts, regions, self.about, fuse, self.ledger)
+        groundings, votes = build_groundings(phrases, texts, regions, self.about, fuse, self.merge, self.ledger)
         late = votes if fuse.consensus.late_votes else {}
         regions = [_completed(region, late.get(region.id, []), groundings) for region in regions]
         self._drop_the_rest()
@@ -132,17 +142,19 @@ class _Image:
 
     def _objects(self, phrases: list[Statement]) -> list[Draft]:
         fuse = self.rules.fuse
-        clusters = fuse_boxes(self._confident("object"), fuse, self.rules.named("detector"))
+        clusters = fuse_boxes(self._confident("object", "regions"), fuse, self.rules.named("detector"))
+        for cluster in clusters:
+            cluster.best_label = self.merge.picks_labels()
         verdicts = judge_clusters(clusters, phrases, fuse, self.rules.filters.region, self.size_wh)
         return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
 
     def _words(self) -> list[Draft]:
         fuse = self.rules.fuse
-        clusters = fuse_words(self._confident("ocr"), fuse, self.rules.named("reader"))
+        clusters = fuse_words(self._confident("ocr", "words"), fuse, self.rules.named("reader"))
         return self._drafts(clusters, judge_words(clusters, fuse, self.rules.filters.ocr, self.size_wh))
 
-    def _confident(self, kind: str) -> list[Statement]:
-        """The statements of a kind that have an area and reach their annotator's confidence."""
+    def _confident(self, kind: str, type_: MergeType) -> list[Statement]:
+        """The statements of a kind that have an area, reach their annotator's confidence and are merged."""
         kept = []
         for each in self._of(kind):
             verdict = _NO_AREA if each.box is None else self._confidence(each)
@@ -150,7 +162,7 @@ class _Image:
                 kept.append(each)
             else:
                 self.ledger.drop(each, verdict)
-        return kept
+        return self.merge.merged(kept, type_)
 
     def _confidence(self, each: Statement) -> Verdict:
         fuse, finding = self.rules.fuse, each.finding
@@ -186,6 +198,7 @@ class _Image:
             votes=[_vote(each, share) for each, share in zip(cluster.members, cluster.shares(), strict=True)],
             quad=cluster.quad,
             polygons=found.polygons,
+            merge=self.merge.recorded("regions" if cluster.quad is None else "words"),
         )
 
     def _drop_the_rest(self) -> None:

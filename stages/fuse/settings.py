@@ -9,6 +9,34 @@ from shards.settings import Settings
 
 GIVEN = "given"
 """The reserved annotator name of annotations that came with the images."""
+GENERALIST = "generalist"
+"""The reserved name of the loop's own model as an annotator, and the role that makes it one."""
+
+MergePolicy = Literal["keep", "replace", "union", "pick"]
+NoPick = Literal["keep", "replace", "union"]
+MergeType = Literal["brief", "detailed", "more_detailed", "regions", "words", "phrases", "masks"]
+
+
+class MergeSettings(Settings):
+    """What becomes of the labels of the loop's own model beside those of specialists ("originals") and humans.
+
+    keep: the originals stay and the model's are dropped; replace: where the model said something of that type about
+    the image, the originals go; union: both, fused; pick: the better by score. Human labels stay."""
+
+    brief: MergePolicy = Field("pick", description="brief texts; pick: the one with the best score")
+    detailed: MergePolicy = Field("pick", description="detailed texts")
+    more_detailed: MergePolicy = Field("pick", description="more detailed texts")
+    regions: MergePolicy = Field(
+        "union", description="objects; union: boxes fuse, the heaviest label wins; pick: that of the best vote wins"
+    )
+    words: NoPick = Field("union", description="read text; union: the best vote gives text and place")
+    phrases: MergePolicy = Field("union", description="grounded phrases; pick: the source with the best box score")
+    masks: NoPick = Field("union", description="masks of regions and phrases")
+
+    def policy(self, type_: MergeType) -> MergePolicy:
+        """The policy of one type."""
+        policies: dict[str, MergePolicy] = self.model_dump()
+        return policies[type_]
 
 
 class ConsensusRule(Settings):
@@ -62,6 +90,9 @@ class FuseSettings(Settings):
         0.6, ge=0, le=1, description="and are one if 1 - edit distance / length of the longer text is at least this"
     )
     link_iou: float = Field(0.7, gt=0, lt=1, description="a phrase's box that overlaps a region this much is it")
+    merge: MergeSettings = Field(
+        MergeSettings(), description="from round 1 on: the labels of the loop's own model beside all others"
+    )
     given: Literal["keep", "filter"] = Field(
         "keep", description="keep: human boxes pass the region and phrase filters; filter: they are judged like others"
     )

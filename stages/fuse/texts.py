@@ -13,28 +13,49 @@ from filters.verdict import Verdict, dropped
 from shards.finding import Granularity
 from shards.record import Text
 from stages.fuse.ledger import Ledger, Statement
+from stages.fuse.merge import Merge
 
 ORDER: tuple[Granularity, ...] = ("brief", "detailed", "more_detailed")
 
 
 def keep_texts(
-    stated: list[Statement], parsed: Mapping[str, ParsedText], settings: TextSettings, ledger: Ledger
+    stated: list[Statement],
+    parsed: Mapping[str, ParsedText],
+    settings: TextSettings,
+    merge: Merge,
+    ledger: Ledger,
 ) -> dict[str, Text]:
     """The kept texts by the reference of their statement; the ledger hears of every statement."""
     kept: dict[str, Text] = {}
-    seen: set[tuple[Granularity, str]] = set()
-    for each in sorted(stated, key=lambda each: ORDER.index(granularity(each))):
-        text, level = each.finding.text, granularity(each)
-        verdict = judge_text(text, parsed[text].features, level, settings)
-        if verdict.kept and (level, _same(text)) in seen:
-            verdict = DUPLICATE
-        if not verdict.kept:
-            ledger.drop(each, verdict)
-            continue
-        seen.add((level, _same(text)))
-        kept[each.source.ref] = Text(f"t{len(kept)}", level, text, each.source)
-        ledger.keep(each, kept[each.source.ref].id)
+    for level in ORDER:
+        good = _judged([each for each in stated if granularity(each) == level], parsed, level, settings, ledger)
+        seen: set[str] = set()
+        for each in merge.picked(merge.merged(good, level), level):
+            text = each.finding.text
+            if _same(text) in seen:
+                ledger.drop(each, DUPLICATE)
+                continue
+            seen.add(_same(text))
+            kept[each.source.ref] = Text(f"t{len(kept)}", level, text, each.source, merge.recorded(level))
+            ledger.keep(each, kept[each.source.ref].id)
     return kept
+
+
+def _judged(
+    stated: list[Statement],
+    parsed: Mapping[str, ParsedText],
+    level: Granularity,
+    settings: TextSettings,
+    ledger: Ledger,
+) -> list[Statement]:
+    good = []
+    for each in stated:
+        verdict = judge_text(each.finding.text, parsed[each.finding.text].features, level, settings)
+        if verdict.kept:
+            good.append(each)
+        else:
+            ledger.drop(each, verdict)
+    return good
 
 
 DUPLICATE: Verdict = dropped("fuse.duplicate_text")

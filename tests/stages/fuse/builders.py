@@ -14,7 +14,14 @@ from stages.fuse.ledger import Annotator, Statement, statements
 from stages.fuse.settings import GIVEN, FuseSettings
 
 SIZE_WH = (640, 480)
-ROLES = {GIVEN: "given", "detector": "detector", "yolo": "detector", "reader": "reader", "easy": "reader"}
+ROLES = {
+    GIVEN: "given",
+    "detector": "detector",
+    "yolo": "detector",
+    "reader": "reader",
+    "easy": "reader",
+    "generalist": "generalist",
+}
 DOG: Box = (10.0, 10.0, 110.0, 110.0)
 NEAR_DOG: Box = (12.0, 10.0, 112.0, 110.0)  # IoU 0.96 with DOG
 FAR: Box = (300.0, 300.0, 400.0, 400.0)
@@ -36,7 +43,7 @@ def parsed(text: str) -> ParsedText:
 
 
 def annotator(name: str) -> Annotator:
-    return Annotator(name, ROLES.get(name, name), f"{name}-fp")
+    return Annotator(name, ROLES.get(name, name), f"{name}-fp", round=int(name == "generalist"))
 
 
 def stated(findings: Mapping[str, list[Finding]]) -> list[Statement]:

@@ -1,0 +1,165 @@
+"""The loop's own labels beside those of specialists and humans, policy by policy."""
+
+from dataclasses import replace
+
+import pytest
+
+from shards.finding import Finding
+from shards.rounds import IndexRow
+from stages.fuse.image import Rules
+from stages.fuse.ledger import Annotator
+from stages.fuse.settings import GIVEN, FuseSettings, MergeSettings
+from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, build, caption, found, phrase, verdicts, word
+
+SIGN = (20.0, 20.0, 80.0, 40.0)
+DOG_TEXT, BROWN_TEXT = "a dog in the grass", "a brown dog in the grass"
+MASK = [[10.0, 10.0, 110.0, 10.0, 110.0, 110.0]]
+
+
+def fuse(**policies: str) -> FuseSettings:
+    return FuseSettings(merge=MergeSettings.model_validate(policies))
+
+
+def text(words: str, score: float | None) -> Finding:
+    return Finding("text", text=words, score=score, granularity="brief")
+
+
+def row(rows: list[IndexRow], ref: str) -> IndexRow:
+    [one] = [row for row in rows if row.ref == ref]
+    return one
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept", "drops"),
+    [
+        ("keep", ["a dog in the grass"], {"generalist/0": "fuse.merge.keep"}),
+        ("replace", ["a brown dog in the grass"], {"caption/0": "fuse.merge.replaced"}),
+        ("pick", ["a brown dog in the grass"], {"caption/0": "fuse.merge.pick"}),
+        ("union", ["a dog in the grass", "a brown dog in the grass"], {}),
+    ],
+)
+def test_brief_texts(policy: str, kept: list[str], drops: dict[str, str]) -> None:
+    said = {"caption": [text("a dog in the grass", 0.6)], "generalist": [text("a brown dog in the grass", 0.9)]}
+    record, rows = build(said, fuse(brief=policy))
+    assert [each.text for each in record.texts] == kept
+    assert {each.merge for each in record.texts} == {policy}
+    assert {row.ref: row.rule for row in rows if not row.kept} == drops
+
+
+def test_what_was_not_picked_says_by_how_much_it_lost() -> None:
+    _, rows = build({"caption": [text(DOG_TEXT, 0.9)], "generalist": [text(BROWN_TEXT, 0.25)]}, fuse(brief="pick"))
+    lost = row(rows, "generalist/0")
+    assert (lost.rule, lost.value, lost.threshold) == ("fuse.merge.pick", 0.25, 0.9)
+
+
+@pytest.mark.parametrize("score", [0.5, None])
+def test_the_originals_win_a_tie_and_a_score_that_is_missing_counts_as_the_settings_say(score: float | None) -> None:
+    record, _ = build({"caption": [text(DOG_TEXT, score)], "generalist": [text(BROWN_TEXT, 0.5)]}, fuse())
+    assert [each.text for each in record.texts] == [DOG_TEXT]
+
+
+def test_pick_leaves_several_originals_alone_where_the_model_is_silent() -> None:
+    said = {"caption": [text(DOG_TEXT, 0.6)], "blip": [text(BROWN_TEXT, 0.9)], "generalist": [found("dog", 0.9, DOG)]}
+    record, _ = build(said, fuse(brief="pick"))
+    assert [each.text for each in record.texts] == [DOG_TEXT, BROWN_TEXT]
+
+
+@pytest.mark.parametrize("policy", ["replace", "pick"])
+def test_an_answer_that_its_filter_drops_displaces_nothing(policy: str) -> None:
+    endless = text(" ".join(["dog"] * 2000), 0.99)
+    record, rows = build({"caption": [text(DOG_TEXT, 0.6)], "generalist": [endless]}, fuse(brief=policy))
+    assert [each.text for each in record.texts] == [DOG_TEXT]
+    assert row(rows, "generalist/0").rule.startswith("text.")
+
+
+@pytest.mark.parametrize("policy", ["replace", "pick"])
+def test_human_texts_stay(policy: str) -> None:
+    record, _ = build({GIVEN: [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9)]}, fuse(brief=policy))
+    assert [each.text for each in record.texts] == [DOG_TEXT, BROWN_TEXT]
+
+
+def test_human_texts_are_replaced_where_the_settings_judge_them_like_others() -> None:
+    settings = FuseSettings(merge=MergeSettings(brief="replace"), given="filter")
+    record, _ = build({GIVEN: [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9)]}, settings)
+    assert [each.text for each in record.texts] == [BROWN_TEXT]
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"),
+    [
+        ("keep", {"detector/0": "r0", "crops/0": "r0", "generalist/0": "fuse.merge.keep"}),
+        ("replace", {"detector/0": "fuse.merge.replaced", "crops/0": "fuse.target_dropped", "generalist/0": "r0"}),
+        ("union", {"detector/0": "r0", "crops/0": "r0", "generalist/0": "r0"}),
+    ],
+)
+def test_regions(policy: str, kept: dict[str, str]) -> None:
+    said = {
+        "detector": [found("dog", 0.6, DOG)],
+        "crops": [caption("a brown dog", "detector/0")],
+        "generalist": [found("dog", 0.9, NEAR_DOG)],
+    }
+    record, rows = build(said, fuse(regions=policy))
+    assert verdicts(rows) == kept
+    assert [region.merge for region in record.regions] == [policy]
+
+
+@pytest.mark.parametrize(("policy", "label"), [("union", "dog"), ("pick", "wolf")])
+def test_pick_gives_a_region_the_label_of_its_best_vote(policy: str, label: str) -> None:
+    said = {
+        "detector": [found("dog", 0.6, DOG)],
+        "yolo": [found("dog", 0.6, NEAR_DOG)],
+        "generalist": [found("wolf", 0.9, DOG)],
+    }
+    settings = FuseSettings(merge=MergeSettings.model_validate({"regions": policy}), agreement="geometry")
+    record, _ = build(said, settings)
+    assert [region.text for region in record.regions] == [label]
+
+
+def test_words_are_replaced_only_where_the_model_read_some() -> None:
+    settings = fuse(words="replace")
+    record, _ = build({"reader": [word("EXIT", 0.9, SIGN)], "generalist": [word("EXLT", 0.5, FAR)]}, settings)
+    assert [(region.text, region.merge) for region in record.regions] == [("EXLT", "replace")]
+    record, _ = build({"reader": [word("EXIT", 0.9, SIGN)], "generalist": [found("dog", 0.9, DOG)]}, settings)
+    assert [(region.kind, region.text) for region in record.regions] == [("object", "dog"), ("text", "EXIT")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "refs"),
+    [
+        ("keep", ["grounder/0"]),
+        ("replace", ["generalist/0"]),
+        ("union", ["generalist/0", "grounder/0"]),
+        ("pick", ["generalist/0"]),
+    ],
+)
+def test_phrases(policy: str, refs: list[str]) -> None:
+    said = {
+        "caption": [caption("a dog chases a ball")],
+        "grounder": [phrase("a dog", (0, 5), DOG, 0.7)],
+        "generalist": [phrase("a dog", (0, 5), FAR, 0.8)],
+    }
+    record, _ = build(said, fuse(phrases=policy))
+    [grounding] = record.groundings
+    assert ([box.source.ref for box in grounding.boxes], grounding.merge) == (refs, policy)
+
+
+@pytest.mark.parametrize(("policy", "polygons"), [("keep", None), ("union", MASK)])
+def test_masks(policy: str, polygons: object) -> None:
+    said = {
+        "detector": [found("dog", 0.9, DOG)],
+        "generalist": [Finding("mask", about="detector/0", polygons=MASK)],
+    }
+    record, rows = build(said, fuse(masks=policy))
+    assert record.regions[0].polygons == polygons
+    assert row(rows, "generalist/0").rule == ("fuse.merge.keep" if policy == "keep" else "")
+
+
+def test_a_round_without_the_loops_model_records_no_policy() -> None:
+    record, _ = build({"caption": [caption(DOG_TEXT)], "detector": [found("dog", 0.9, DOG)]}, fuse(brief="replace"))
+    assert (record.texts[0].merge, record.regions[0].merge) == ("", "")
+
+
+def test_a_generalist_of_round_0_is_a_specialist_like_others() -> None:
+    learned = Annotator("generalist", "generalist", "fp", round=1)
+    assert Rules(FuseSettings(), None, (learned,)).generalists == {"generalist"}  # type: ignore[arg-type]
+    assert Rules(FuseSettings(), None, (replace(learned, round=0),)).generalists == frozenset()  # type: ignore[arg-type]
