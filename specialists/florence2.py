@@ -14,7 +14,7 @@ from pydantic import Field
 from shards.finding import Granularity, Span
 from specialists.devices import loaded
 from specialists.florence2_format import CAPTION_TASKS, PROMPTS, Located, clean_text, dequantize, parse_regions, prompt
-from specialists.florence2_model import Answer, Florence2Model, Search, shared_model
+from specialists.florence2_model import NEAR_BINS, Answer, Florence2Model, Search, shared_model
 from specialists.phrase_spans import find_spans
 from specialists.roles import Boxes, Caption, Detections, Fingerprint, Image, Phrase, check_images
 from specialists.weights import ModelSettings, identity, library, locate
@@ -86,6 +86,7 @@ class _Florence2:
             "num_beams": of.num_beams,
             "max_new_tokens": of.max_new_tokens,
             "prompts": prompts,
+            "near_bins": NEAR_BINS,
         }
 
 

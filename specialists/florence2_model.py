@@ -12,7 +12,9 @@ are recognised by identity: an array that went in must not be written to afterwa
 
 Scores are the model's own: after generating, one pass of the decoder over the finished answer gives the probability of
 each of its tokens. That equals `compute_transition_scores` for greedy search; unlike it, it keeps no step's
-vocabulary-wide scores (51k floats per token and beam) and does not depend on beams or on forced tokens.
+vocabulary-wide scores (51k floats per token and beam) and does not depend on beams or on forced tokens. A location
+token counts with the probability of all bins near it: a model that is sure of an edge to within a pixel or two still
+shares its probability among several bins, and would look unsure of every box.
 """
 
 import itertools
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shards.finding import Span
 from specialists.devices import pick_device, pick_dtype, quiet_transformers, writable
+from specialists.florence2_format import BINS
 from specialists.roles import Image
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ CACHED_IMAGES: Final = 64
 """Images whose features are kept: 64 x 577 tokens x 768 floats is 113 MB for the base model at 768 px."""
 LOGITS_AT_ONCE: Final = 512
 """Tokens whose scores over the vocabulary are in memory at a time: 512 x 51,289 floats is 105 MB."""
+
+NEAR_BINS: Final = 10
+"""Bins to both sides of a written one that count as the same place: 1% of the image's side."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class Florence2Model:
         self._positions: int = self._model.config.text_config.max_position_embeddings
         self._silent = {self._tokenizer.bos_token_id, self._tokenizer.eos_token_id, self._tokenizer.pad_token_id}
         self._special: set[int] = set(self._tokenizer.added_tokens_decoder)
+        places = [int(id_) for id_ in self._tokenizer.convert_tokens_to_ids(["<loc_0>", f"<loc_{BINS - 1}>"])]
+        self._places = range(places[0], places[1] + 1)
         self._features: OrderedDict[int, tuple[weakref.ref[Image], torch.Tensor]] = OrderedDict()
 
     @property
@@ -177,9 +185,19 @@ class Florence2Model:
         parts = []
         for start in range(0, hidden.shape[1], step):
             logits = self._model.lm_head(hidden[:, start : start + step]).float()
-            chosen = sequences[:, 1 + start : 1 + start + step].unsqueeze(-1)
-            parts.append(logits.gather(-1, chosen).squeeze(-1) - logits.logsumexp(-1))
+            parts.append(self._chosen(logits, sequences[:, 1 + start : 1 + start + step]) - logits.logsumexp(-1))
         return torch.cat(parts, dim=1)
+
+    def _chosen(self, logits: "torch.Tensor", ids: "torch.Tensor") -> "torch.Tensor":
+        """The logits of `ids` [n, length] in logits [n, length, vocabulary]; of a location, of all near it together."""
+        import torch
+
+        near = ids.unsqueeze(-1) + torch.arange(-NEAR_BINS, NEAR_BINS + 1, device=ids.device)
+        first, last = self._places.start, self._places.stop - 1
+        is_place = (near >= first) & (near <= last)
+        shared = logits.gather(-1, near.clamp(first, last)).masked_fill(~is_place, float("-inf")).logsumexp(-1)
+        alone = logits.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+        return torch.where((ids >= first) & (ids <= last), shared, alone)
 
     def _answer(self, ids: list[int], logprobs: list[float]) -> Answer:
         """The answer up to its end token. Runs of ordinary tokens are decoded together, special tokens one by one."""

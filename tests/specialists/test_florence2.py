@@ -18,7 +18,7 @@ from specialists.florence2 import (
     split_text,
 )
 from specialists.florence2_format import PROMPTS, prompt
-from specialists.florence2_model import Answer, Florence2Model, Search
+from specialists.florence2_model import NEAR_BINS, Answer, Florence2Model, Search
 from specialists.roles import Image
 from tests.specialists.tiny_florence2 import save_tiny_florence2
 
@@ -81,15 +81,28 @@ def test_answers_are_those_of_generate(
 
 
 def test_token_probabilities_are_those_of_transition_scores(model: Florence2Model, reference: tuple[Any, Any]) -> None:
+    """Of a location: the probability of all locations at most NEAR_BINS away, from the scores of the same step."""
+    import torch
+
     images = pictures(3)
     found = generate(reference, images, "<OD>", num_beams=1, output_scores=True, return_dict_in_generate=True)
     expected = reference[0].compute_transition_scores(found.sequences, found.scores, normalize_logits=True)
-    for [answer], sequence, row in zip(
-        model.answer(images, [[prompt("<OD>")]] * 3, SEARCH), found.sequences[:, 1:], expected, strict=True
+    first, last = reference[1].tokenizer.convert_tokens_to_ids(["<loc_0>", "<loc_999>"])
+    places = 0
+    for image, ([answer], sequence) in enumerate(
+        zip(model.answer(images, [[prompt("<OD>")]] * 3, SEARCH), found.sequences[:, 1:].tolist(), strict=True)
     ):
-        kept = [float(v) for v, token in zip(row, sequence, strict=True) if token not in (0, 1, 2)]
+        kept = []
+        for step, token in enumerate(sequence):
+            if first <= token <= last:
+                near = slice(max(first, token - NEAR_BINS), min(last, token + NEAR_BINS) + 1)
+                kept.append(float(torch.log_softmax(found.scores[step][image], -1)[near].logsumexp(-1)))
+                places += 1
+            elif token not in (0, 1, 2):
+                kept.append(float(expected[image][step]))
         assert len(kept) > 5
         assert answer.logprobs[: len(kept)] == pytest.approx(kept, abs=1e-4)
+    assert places > 5
 
 
 def test_many_prompts_of_one_image_answer_as_one_by_one(model: Florence2Model) -> None:
