@@ -124,6 +124,23 @@ def export(
     export_module.export_coco(corpus, round_, out)
 
 
+@app.command("eval")
+def eval_(
+    corpus: Corpus,
+    gold: Annotated[str, typer.Option("--gold", "-g", help="gold.jsonl (records), or COCO instances json.")],
+    round_: RoundOption = 0,
+    all_rounds: Annotated[bool, typer.Option("--rounds", help="All rounds side by side.")] = False,
+    held_out: Annotated[
+        float | None, typer.Option("--held-out", metavar="SHARE", help="Only the images never trained on.")
+    ] = None,
+    json_: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Also write all measures here.")] = None,
+) -> None:
+    """Measure a round against gold: per filter stage and per annotator, with 95% intervals. Runs no model."""
+    from engine import evaluate
+
+    evaluate.run(corpus, gold, round_, all_rounds=all_rounds, held_out=held_out, json_path=json_)
+
+
 @app.command()
 def status(corpus: Corpus) -> None:
     """What is done, what is missing, what failed and why."""

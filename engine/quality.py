@@ -9,23 +9,21 @@ for what the annotators said and for what the filters kept: precision (of what i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from rich.table import Table
 
 from filters.parser import Parser
-from filters.phrase import PhraseSettings
-from filters.region import RegionSettings
-from filters.settings import FilterSettings
-from filters.text import LengthRange, TextSettings
 from shards.commit import committed
 from shards.layout import IMAGES
 from shards.record import Record
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.captions import text_of, text_quality
-from stages.evaluate.report import evaluate
+from stages.evaluate.plans import unfiltered
+from stages.evaluate.report import AREAS, evaluate
 from stages.round import RoundPlan, Skipped, build_shard, read_shard
+
+__all__ = ["comparison", "measure", "records", "unfiltered"]
 
 RESAMPLES = 200
 SHOWN = [
@@ -42,33 +40,6 @@ SHOWN = [
     "words/f1",
 ]
 
-_WHOLE = LengthRange(min_tokens=1, max_tokens=10**6)
-_EVERY_TEXT = TextSettings(
-    brief=_WHOLE,
-    detailed=_WHOLE,
-    more_detailed=_WHOLE,
-    language=None,
-    max_repeats=10**6,
-    max_objects={},
-    min_object_complexity=0,
-    min_action_complexity=0,
-)
-_EVERY_BOX = RegionSettings(
-    min_score=0.0, min_side=0.0, min_area=0.0, max_aspect_ratio=10.0**6, nms_iou=None, nms_iou_any_label=None
-)
-_EVERY_PHRASE = PhraseSettings(
-    min_score=0.0, min_box_score=0.0, pronouns=False, abstract=False, max_box_area_share=1.0, min_box_side=0.0,
-    nms_iou=None,
-)  # fmt: skip
-
-
-def unfiltered(plan: RoundPlan) -> RoundPlan:
-    """The same round with every filter switched off."""
-    filters = FilterSettings(
-        parser=plan.filters.parser, text=_EVERY_TEXT, region=_EVERY_BOX, ocr=_EVERY_BOX, phrase=_EVERY_PHRASE
-    )
-    return replace(plan, filters=filters)
-
 
 def records(store: Store, plan: RoundPlan, skipped: Mapping[str, Skipped]) -> list[Record]:
     """The records that `plan` makes of the raw columns; nothing is written."""
@@ -82,37 +53,52 @@ def records(store: Store, plan: RoundPlan, skipped: Mapping[str, Skipped]) -> li
     ]
 
 
-def measure(predicted: Sequence[Record], gold: Sequence[Record]) -> dict[str, Estimate]:
-    """The measures of `stages.evaluate` for what there is any of, and of brief texts the share that is the gold text
-    word for word: of those that are there (texts/precision), and of the gold ones (texts/recall)."""
-    table = evaluate(predicted, gold, RESAMPLES, _areas(predicted))
-    wanted = {record.key: text_of(record, "brief") for record in gold}
+def measure(
+    predicted: Sequence[Record],
+    gold: Sequence[Record],
+    areas: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
+) -> dict[str, Estimate]:
+    """The measures of `stages.evaluate` for `areas` (default: objects, masks, phrases and words that there are any of),
+    and of brief texts the share that is the gold text word for word: of those that are there (texts/precision), and of
+    the gold ones (texts/recall)."""
+    table = evaluate(predicted, gold, resamples, _areas(predicted) if areas is None else areas)
+    wanted = {record.key: text for record in gold if (text := text_of(record, "brief"))}
     said = {record.key: text for record in predicted if (text := text_of(record, "brief"))}
-    if said:
-        table["texts/precision"] = _exact([(text, wanted[key]) for key, text in said.items()])
-        table["texts/recall"] = _exact([(said.get(key, ""), text) for key, text in wanted.items()])
+    if said and wanted:
+        table["texts/precision"] = _exact([(text, wanted.get(key, "")) for key, text in said.items()], resamples)
+        table["texts/recall"] = _exact([(said.get(key, ""), text) for key, text in wanted.items()], resamples)
     return table
 
 
 def _areas(predicted: Sequence[Record]) -> list[str]:
-    """What was annotated at all: a round without a grounder is not bad at phrases."""
-    objects = [region for record in predicted for region in record.regions if region.kind == "object"]
+    """What was annotated at all: a round without a grounder is not bad at phrases. Texts have measures of their own."""
+    return [area for area in areas_in(predicted) if area in AREAS and area != "regions"]
+
+
+def areas_in(labelled: Sequence[Record]) -> list[str]:
+    """The areas of which records have anything; captions by granularity ("captions/brief")."""
+    objects = [region for record in labelled for region in record.regions if region.kind == "object"]
     there = {
         "boxes": bool(objects),
+        "regions": bool(objects),
         "masks": any(region.polygons for region in objects),
-        "phrases": any(record.groundings for record in predicted),
-        "words": any(region.kind == "text" for record in predicted for region in record.regions),
+        "phrases": any(record.groundings for record in labelled),
+        "words": any(region.kind == "text" for record in labelled for region in record.regions),
     }
-    return [area for area, is_there in there.items() if is_there]
+    sizes = dict.fromkeys(f"captions/{text.granularity}" for record in labelled for text in record.texts)
+    return [*(area for area, is_there in there.items() if is_there), *sizes]
 
 
-def _exact(pairs: Sequence[tuple[str, str]]) -> Estimate:
-    return text_quality([said for said, _ in pairs], [truth for _, truth in pairs], RESAMPLES)["exact"]
+def _exact(pairs: Sequence[tuple[str, str]], resamples: int) -> Estimate:
+    return text_quality([said for said, _ in pairs], [truth for _, truth in pairs], resamples)["exact"]
 
 
-def comparison(columns: Mapping[str, dict[str, Estimate]], shown: Sequence[str] = tuple(SHOWN)) -> Table:
+def comparison(columns: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str] = tuple(SHOWN)) -> Table:
     """One column of estimates per entry, one line per measure."""
-    table = Table("measure", *columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("measure", *columns):
+        table.add_column(heading, no_wrap=True)
     for name in shown:
         if any(name in column for column in columns.values()):
             table.add_row(name, *(_cell(column.get(name)) for column in columns.values()))

@@ -68,34 +68,67 @@ def _hashes(strings: "StringStore") -> _Hashes:
     )
 
 
+class ElementWords(NamedTuple):
+    """The words of one text that are its elements, lower case, in order of appearance."""
+
+    objects: tuple[str, ...]
+    attributes: tuple[str, ...]
+    actions: tuple[str, ...]
+
+
 def text_features(doc: "Doc") -> TextFeatures:
     """The features of a Doc with parts of speech, heads and dependency labels."""
-    from spacy.attrs import DEP, HEAD, IS_SPACE, LOWER, POS
-    from spacy.symbols import ADJ, NOUN, PROPN, PUNCT, VERB
-
-    # One table and plain loops: for a caption of ten words numpy's fixed cost per call would be ten times as high.
-    # Blanks are asked for by IS_SPACE: a treebank has none, so a tagger trained on one may call a double blank a noun.
-    table = doc.to_array([HEAD, POS, DEP, LOWER, IS_SPACE]).view(np.int64).tolist()  # HEAD: offset to the head
-    name_parts, modifiers, be = _hashes(doc.vocab.strings)
-    is_word = [pos != PUNCT and not space for _, pos, _, _, space in table]
+    table = _table(doc)
     degrees = [0] * len(table)
-    for place, (offset, *_) in enumerate(table):
-        if offset and is_word[place] and is_word[place + offset]:
+    for place, (offset, *_, word) in enumerate(table):
+        if offset and word and table[place + offset][-1]:
             degrees[place] += 1
             degrees[place + offset] += 1
+    objects, attributes, actions, proper_nouns = _elements(doc, table)
+    return TextFeatures(
+        sum(row[-1] for row in table),
+        len(objects),
+        len(attributes),
+        len(actions),
+        len(proper_nouns),
+        tuple([degrees[place] for place in objects]),
+        tuple([degrees[place] for place in actions]),
+    )
 
-    objects, actions, attributes, proper_nouns = [], [], 0, 0
-    for place, (_, pos, dep, lower, _) in enumerate(table):
-        if not is_word[place]:
+
+def element_words(doc: "Doc") -> ElementWords:
+    """Which words of a Doc `text_features` counts; of a compound its head only ("road" of "dirt road")."""
+    objects, attributes, actions, _ = _elements(doc, _table(doc))
+    return ElementWords(*(tuple(doc[place].lower_ for place in places) for places in (objects, attributes, actions)))
+
+
+def _table(doc: "Doc") -> list[list[int]]:
+    """One row per token: offset to its head, part of speech, dependency, lower-case form, 1 if it is a word.
+
+    One table and plain loops: for a caption of ten words numpy's fixed cost per call would be ten times as high.
+    Blanks are asked for by IS_SPACE: a treebank has none, so a tagger trained on one may call a double blank a noun."""
+    from spacy.attrs import DEP, HEAD, IS_SPACE, LOWER, POS
+    from spacy.symbols import PUNCT
+
+    rows = doc.to_array([HEAD, POS, DEP, LOWER, IS_SPACE]).view(np.int64).tolist()
+    return [[head, pos, dep, lower, int(pos != PUNCT and not space)] for head, pos, dep, lower, space in rows]
+
+
+def _elements(doc: "Doc", table: list[list[int]]) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Places of the objects, attributes, actions and proper nouns."""
+    from spacy.symbols import ADJ, NOUN, PROPN, VERB
+
+    name_parts, modifiers, be = _hashes(doc.vocab.strings)
+    objects, attributes, actions, proper_nouns = [], [], [], []
+    for place, (_, pos, dep, lower, word) in enumerate(table):
+        if not word:
             continue
         if pos == NOUN and dep not in name_parts:
-            objects.append(degrees[place])
+            objects.append(place)
         elif pos == ADJ or (pos == VERB and dep in modifiers):
-            attributes += 1
+            attributes.append(place)
         elif pos == VERB and lower not in be:
-            actions.append(degrees[place])
+            actions.append(place)
         elif pos == PROPN and dep not in name_parts:
-            proper_nouns += 1
-    return TextFeatures(
-        sum(is_word), len(objects), attributes, len(actions), proper_nouns, tuple(objects), tuple(actions)
-    )
+            proper_nouns.append(place)
+    return objects, attributes, actions, proper_nouns

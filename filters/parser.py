@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from filters.chunks import noun_chunks
-from filters.features import TextFeatures, text_features
+from filters.features import ElementWords, TextFeatures, element_words, text_features
 from shards.finding import Span
 from shards.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from spacy.language import Language
+    from spacy.tokens import Doc
 
 BUNDLED = Path(__file__).parent / "bundled_parser"
 _UNUSED = ("ner", "entity_linker", "entity_ruler", "lemmatizer", "textcat", "textcat_multilabel", "senter")
@@ -82,10 +85,16 @@ class Parser:
     def parse(self, texts: list[str]) -> list[ParsedText]:
         """One ParsedText per text, same order; texts of any length, the empty one too. Raises ParserError before
         `load()`."""
+        return [ParsedText(text_features(doc), noun_chunks(doc)) for doc in self._docs(texts)]
+
+    def elements(self, texts: list[str]) -> list[ElementWords]:
+        """The objects, attributes and actions of each text as words. Raises ParserError before `load()`."""
+        return [element_words(doc) for doc in self._docs(texts)]
+
+    def _docs(self, texts: list[str]) -> "Iterator[Doc]":
         if self._nlp is None:
             raise ParserError("Parser.parse was called before load(): call load() once in each worker process")
-        docs = self._nlp.pipe(texts, batch_size=self.settings.batch_size)
-        return [ParsedText(text_features(doc), noun_chunks(doc)) for doc in docs]
+        return self._nlp.pipe(texts, batch_size=self.settings.batch_size)
 
     def fingerprint(self) -> dict[str, str]:
         """What decides the parse, without loading it: the pipeline and its version, or the hash of its folder; and

@@ -1,8 +1,6 @@
 """Texts against gold texts: exact match, CIDEr-D and BLEU, per granularity."""
 
-import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,11 +10,6 @@ from shards.record import Record
 from stages.evaluate.bootstrap import Estimate, estimate, interval, ratio
 
 GRANULARITIES: tuple[Granularity, ...] = ("brief", "detailed", "more_detailed")
-ORDERS = 4
-SIGMA = 6.0
-"""Width of CIDEr-D's length penalty, in words."""
-
-Grams = Counter[tuple[str, ...]]
 
 
 def text_of(record: Record, granularity: Granularity) -> str:
@@ -58,39 +51,17 @@ def words(text: str) -> list[str]:
 
 
 def cider(said: Sequence[str], truth: Sequence[str]) -> list[float]:
-    """CIDEr-D of each text (Vedantam et al. 2015, section 6), with one reference each: the mean over n = 1..4 of the
-    clipped tf-idf cosine, times a penalty for another length, times 10. Document frequencies come from `truth`; a set
-    of one text has none, so its scores are 0."""
-    references = [_grams(text) for text in truth]
-    frequency: Counter[tuple[str, ...]] = Counter(gram for grams in references for gram in grams)
-    return [
-        _cider_d(_grams(one), reference, frequency, len(truth)) for one, reference in zip(said, references, strict=True)
-    ]
+    """CIDEr-D of each text (Vedantam et al. 2015, section 6) by pycocoevalcap, with one reference each. Document
+    frequencies come from `truth`; a set of one text has none, so its scores are 0. The words are ours (`words`): the
+    package's own tokenizer is a Java program, which differs in rare cases such as hyphens and contractions."""
+    from pycocoevalcap.cider.cider import Cider
 
-
-def _grams(text: str) -> Grams:
-    tokens = words(text)
-    return Counter(tuple(tokens[i : i + n]) for n in range(1, ORDERS + 1) for i in range(len(tokens) - n + 1))
-
-
-def _cider_d(said: Grams, truth: Grams, frequency: Counter[tuple[str, ...]], documents: int) -> float:
-    lengths = [sum(count for gram, count in grams.items() if len(gram) == 1) for grams in (said, truth)]
-    penalty = math.exp(-((lengths[0] - lengths[1]) ** 2) / (2 * SIGMA**2))
-    total = 0.0
-    for n in range(1, ORDERS + 1):
-        a, b = (_weights(grams, n, frequency, documents) for grams in (said, truth))
-        norms = [math.sqrt(sum(weight * weight for weight in grams.values())) for grams in (a, b)]
-        if min(norms) > 0:
-            shared = sum(min(weight, b.get(gram, 0.0)) * b.get(gram, 0.0) for gram, weight in a.items())
-            total += shared / (norms[0] * norms[1])
-    return 10 * penalty * total / ORDERS
-
-
-def _weights(grams: Grams, n: int, frequency: Counter[tuple[str, ...]], documents: int) -> dict[tuple[str, ...], float]:
-    """tf-idf of the n-grams; one that no reference has counts as if one had it."""
-    return {
-        gram: count * math.log(documents / max(1, frequency[gram])) for gram, count in grams.items() if len(gram) == n
-    }
+    if not any(map(words, truth)):
+        return [0.0] * len(truth)
+    references = {i: [" ".join(words(text))] for i, text in enumerate(truth)}
+    answers = {i: [" ".join(words(text))] for i, text in enumerate(said)}
+    _, scores = Cider().compute_score(references, answers)
+    return [float(score) for score in scores]
 
 
 def _bleu(said: Sequence[str], truth: Sequence[str], resamples: int) -> Estimate:

@@ -8,11 +8,13 @@ from stages.evaluate.boxes import box_quality
 from stages.evaluate.captions import caption_quality
 from stages.evaluate.masks import mask_quality
 from stages.evaluate.phrases import phrase_quality
+from stages.evaluate.regions import region_quality
 from stages.evaluate.words import word_quality
 
 Area = Callable[[Sequence[tuple[Record, Record]], int], dict[str, Estimate]]
 AREAS: dict[str, Area] = {
     "boxes": box_quality,
+    "regions": region_quality,
     "masks": mask_quality,
     "captions": caption_quality,
     "phrases": phrase_quality,

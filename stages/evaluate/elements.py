@@ -1,0 +1,53 @@
+"""What texts say: are the objects, attributes and actions of the gold text there, and are there others?
+
+    gold "a brown dog chases two balls"    objects dog balls    attributes brown    actions chases
+    said "a black dog chases a ball"       objects dog ball     attributes black    actions chases
+    objects_precision 1/2, objects_recall 1/2, attributes_f1 0, actions_f1 1
+
+The elements are those of Florence-2's corpus statistics (section 4.4, Table 3), found by `filters.features`. Words are
+compared as they stand, so "ball" is not "balls": the number of things is part of what a text says.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from filters.features import ElementWords
+from shards.record import Record
+from stages.evaluate.bootstrap import Estimate, estimate, f1, ratio
+from stages.evaluate.captions import GRANULARITIES, text_of
+
+Reads = Callable[[list[str]], list[ElementWords]]
+"""`filters.parser.Parser.elements` of a loaded parser."""
+
+
+def element_quality(pairs: Sequence[tuple[Record, Record]], resamples: int, read: Reads) -> dict[str, Estimate]:
+    """<granularity>/objects_precision, _recall, _f1 and so on for attributes and actions, for every granularity that
+    the gold has. A missing text has no elements. Counted over all texts, not averaged per text."""
+    found: dict[str, Estimate] = {}
+    for granularity in GRANULARITIES:
+        texts = [(text_of(p, granularity), text_of(g, granularity)) for p, g in pairs]
+        texts = [(said, truth) for said, truth in texts if truth]
+        if not texts:
+            continue
+        said, truth = read([said for said, _ in texts]), read([truth for _, truth in texts])
+        for kind in ElementWords._fields:
+            rows = [_overlap(getattr(a, kind), getattr(b, kind)) for a, b in zip(said, truth, strict=True)]
+            found |= {f"{granularity}/{kind}_{name}": each for name, each in _scores(rows, resamples).items()}
+    return found
+
+
+def _overlap(said: Sequence[str], truth: Sequence[str]) -> tuple[int, int, int]:
+    """(in both, said, true): a word that is there twice counts twice."""
+    return (Counter(said) & Counter(truth)).total(), len(said), len(truth)
+
+
+def _scores(rows: Sequence[tuple[int, int, int]], resamples: int) -> dict[str, Estimate]:
+    sums = np.array(rows, dtype=np.float64)
+    said, truth = int(sums[:, 1].sum()), int(sums[:, 2].sum())
+    return {
+        "precision": estimate(sums[:, [0, 1]], ratio, said, resamples),
+        "recall": estimate(sums[:, [0, 2]], ratio, truth, resamples),
+        "f1": estimate(sums, f1, truth, resamples),
+    }

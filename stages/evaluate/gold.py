@@ -1,0 +1,106 @@
+"""Gold files in, gold records out: our own records, or a COCO instances file.
+
+gold.jsonl        one record per line, as `fld scenes` writes it
+instances.json    COCO: boxes, masks, captions (`stages.ingest.coco`); file names become keys as at ingest
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from shards.finding import Finding
+from shards.images import ImageRow
+from shards.record import Candidate, Record, Region, Source, Text
+from stages.ingest.coco import read_coco
+from stages.ingest.entry import Entry, SourceError
+from stages.ingest.frame import place_given
+from stages.ingest.keys import own_key
+from stages.ingest.settings import IngestSettings
+from stages.retrain.split import is_held_out
+from stages.scenes.write import read_gold
+
+SOURCE = Source("gold", "gold", 0, None, "gold")
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The gold of the images of a corpus. read: images in the file; elsewhere: those that the corpus has not;
+    unlabelled: images of the corpus that the file has not; left_out: those that a held-out share does not choose."""
+
+    records: list[Record]
+    read: int
+    elsewhere: int
+    unlabelled: int
+    left_out: int
+
+
+def gold_of(path: str, images: Sequence[ImageRow], settings: IngestSettings, held_out: float | None) -> Gold:
+    """The gold for `images`, in their order. Raises SourceError for a file that is neither, that names none of the
+    images, or of whose images none is held out; RecordError for a line that is no record."""
+    truth = _read(path, {row.key: row for row in images}, settings)
+    known = [row for row in images if row.key in truth]
+    if not known:
+        raise SourceError(
+            f"gold {path}: none of its {len(truth):,} images is in the corpus: it has keys like"
+            f" {_some(truth)}, the corpus has {_some([row.key for row in images])}"
+        )
+    chosen = [row for row in known if held_out is None or is_held_out(row.sha256, held_out)]
+    if not chosen:
+        raise SourceError(
+            f"gold {path}: none of its {len(known):,} images in the corpus is held out: a share of {held_out} chooses"
+            " by the hash of each image; take a larger share or more images"
+        )
+    unlabelled, left_out = len(images) - len(known), len(known) - len(chosen)
+    return Gold([truth[row.key] for row in chosen], len(truth), len(truth) - len(known), unlabelled, left_out)
+
+
+def _read(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dict[str, Record]:
+    if not Path(path).is_file():
+        raise SourceError(f"gold {path} is no file: give a gold.jsonl or a COCO instances json")
+    if path.endswith(".json"):
+        return _from_coco(path, rows, settings)
+    return {record.key: record for record in read_gold(path)}
+
+
+def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dict[str, Record]:
+    """Keys come from file names by the corpus's own rule; a list's own key is none that COCO could know."""
+    rule = "path" if settings.key == "column" else settings.key
+    naming = settings.model_copy(update={"key": rule})
+    entries = read_coco(path, Path(path).read_bytes(), str(Path(path).parent), Counter())
+    found = {}
+    for entry in entries:
+        key = own_key(entry, naming)
+        found[key] = _record(path, key, entry, rows.get(key))
+    return found
+
+
+def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
+    """In the frame of the corpus. A file that gives another size than the picture's would put boxes elsewhere."""
+    size_wh = (row.width, row.height) if row else entry.given_wh or (1, 1)
+    if row and entry.given_wh not in (None, size_wh):
+        raise SourceError(
+            f"gold {path}: {entry.name} must be {size_wh[0]}x{size_wh[1]}, the size of the oriented image in the"
+            f" corpus, got {entry.given_wh}: its boxes are of another picture"
+        )
+    findings, _ = place_given(entry.given, size_wh, False, size_wh, 1, "auto")
+    texts = [
+        Text(f"t{i}", "brief", each.text, SOURCE) for i, each in enumerate(f for f in findings if f.kind == "text")
+    ]
+    regions = [_region(f"r{i}", each) for i, each in enumerate(f for f in findings if f.kind == "object")]
+    return Record(key, entry.uri, row.sha256 if row else "", *size_wh, 0, texts, regions)
+
+
+def _region(id: str, finding: Finding) -> Region:
+    if finding.box is None:
+        raise SourceError(f"gold object {finding.text!r} must have a box")
+    candidate = Candidate("phrase", finding.text, None, SOURCE)
+    return msgspec.structs.replace(
+        Region(id, "object", finding.box, 1.0, [candidate], 0, []), polygons=finding.polygons
+    )
+
+
+def _some(keys: Sequence[str] | dict[str, Record]) -> str:
+    return ", ".join(map(repr, list(keys)[:3])) or "none"

@@ -1,0 +1,105 @@
+"""The rounds that a round is compared with: without its filters, with some of them, with one annotator alone.
+
+    unfiltered(plan)                   what the annotators said, fused: every rule off
+    filter_steps(plan)                 {"raw": ..., "+ confidence": ..., ..., "+ texts": ...}, one rule more each
+    alone(plan, ("detector",))         what these annotators said, every rule off
+    areas_of(findings)                 what somebody who said this can be measured by
+
+A step's plan differs from the one before it in one part of the settings only, so what a measure gains or loses from
+one to the next is what that part pays or costs. All of them run over the raw columns: no model is called.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from filters.phrase import PhraseSettings
+from filters.region import RegionSettings
+from filters.settings import FilterSettings
+from filters.text import LengthRange, TextSettings
+from shards.finding import Finding
+from stages.fuse.settings import ConsensusSettings, FuseSettings
+from stages.round import RoundPlan
+
+_WHOLE = LengthRange(min_tokens=1, max_tokens=10**6)
+_EVERY_TEXT = TextSettings(
+    brief=_WHOLE,
+    detailed=_WHOLE,
+    more_detailed=_WHOLE,
+    language=None,
+    max_repeats=10**6,
+    max_objects={},
+    min_object_complexity=0,
+    min_action_complexity=0,
+)
+_EVERY_BOX = RegionSettings(
+    min_score=0.0, min_side=0.0, min_area=0.0, max_aspect_ratio=10.0**6, nms_iou=None, nms_iou_any_label=None
+)
+_EVERY_PHRASE = PhraseSettings(
+    min_score=0.0, min_box_score=0.0, pronouns=False, abstract=False, max_box_area_share=1.0, min_box_side=0.0,
+    nms_iou=None,
+)  # fmt: skip
+
+
+def unfiltered(plan: RoundPlan) -> RoundPlan:
+    """The same round with every filter and the consensus rule switched off."""
+    filters = FilterSettings(
+        parser=plan.filters.parser, text=_EVERY_TEXT, region=_EVERY_BOX, ocr=_EVERY_BOX, phrase=_EVERY_PHRASE
+    )
+    return replace(plan, fuse=_everybody(plan.fuse), filters=filters)
+
+
+def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
+    """Name of the step -> its plan, from no rule at all to all but the rules for phrases; with those it is `plan`."""
+    raw, filters = unfiltered(plan), plan.filters
+    confident = raw.filters.model_copy(update={"region": _score(filters.region), "ocr": _score(filters.ocr)})
+    boxes = raw.filters.model_copy(update={"region": filters.region, "ocr": filters.ocr})
+    texts = boxes.model_copy(update={"text": filters.text})
+    return {
+        "raw": raw,
+        "+ confidence": replace(raw, filters=confident),
+        "+ consensus": replace(plan, filters=confident),
+        "+ boxes": replace(plan, filters=boxes),
+        "+ texts": replace(plan, filters=texts),
+    }
+
+
+def alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
+    """What the annotators `names` of the round said, every filter off, and trusted as in the round."""
+    wanted = set(names)
+    voters = tuple(each for each in plan.annotators if each.name in wanted)
+    trust = {name: weight for name, weight in plan.fuse.trust.items() if name in wanted}
+    return unfiltered(replace(plan, annotators=voters, fuse=plan.fuse.model_copy(update={"trust": trust})))
+
+
+def areas_of(findings: Iterable[Finding]) -> set[str]:
+    """What findings say anything about: areas of `stages.evaluate.report`, captions with their granularity
+    ("captions/brief"). A box without a label says nothing of the text of its region."""
+    found: set[str] = set()
+    for each in findings:
+        if each.kind == "object":
+            found |= {"boxes", "regions"} if each.text else {"boxes"}
+            found |= {"masks"} if each.polygons else set()
+        elif each.kind == "text" and not each.about:
+            found.add(f"captions/{each.granularity}")
+        else:
+            found.add(_AREA[each.kind])
+    return found
+
+
+_AREA: Mapping[str, str] = {
+    "text": "regions",
+    "match": "regions",
+    "phrase": "phrases",
+    "mask": "masks",
+    "ocr": "words",
+}
+
+
+def _score(settings: RegionSettings) -> RegionSettings:
+    """Only the confidence thresholds of `settings`."""
+    own = {"min_score": settings.min_score, "labels": settings.labels, "annotators": settings.annotators}
+    return _EVERY_BOX.model_copy(update=own)
+
+
+def _everybody(fuse: FuseSettings) -> FuseSettings:
+    return fuse.model_copy(update={"consensus": ConsensusSettings()})

@@ -1,0 +1,40 @@
+"""The texts of regions: of objects in the right place, is the selected text right?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shards.record import Record, Region
+from stages.evaluate.bootstrap import Estimate, estimate, ratio
+from stages.evaluate.boxes import objects
+from stages.evaluate.match import matches
+
+_ARTICLES = ("a ", "an ", "the ")
+
+
+def region_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
+    """accuracy: share of predicted objects in the right place (box IoU 0.5, any label) whose selected text is one of
+    the gold object's texts, its label or a phrase for it. brief: likewise, but only a phrase counts, over the places
+    whose gold has one. Case, blanks and a leading article do not count."""
+    right, phrased = [], []
+    for predicted, gold in pairs:
+        said, truth = objects(predicted), objects(gold)
+        both = [(plain(said[i].text), truth[j]) for i, j in matches(said, truth, False)]
+        right.append((sum(text in _texts(region) for text, region in both), len(both)))
+        briefs = [(text, _texts(region, "brief")) for text, region in both]
+        phrased.append((sum(text in texts for text, texts in briefs), sum(bool(texts) for _, texts in briefs)))
+    found = {}
+    for name, rows in {"accuracy": right, "brief": phrased}.items():
+        sums = np.array(rows, dtype=np.float64)
+        found[name] = estimate(sums, ratio, int(sums[:, 1].sum()), resamples)
+    return found
+
+
+def plain(text: str) -> str:
+    """A text as it is compared: lower case, single blanks, no article in front."""
+    folded = " ".join(text.lower().split())
+    return next((folded.removeprefix(article) for article in _ARTICLES if folded.startswith(article)), folded)
+
+
+def _texts(region: Region, kind: str | None = None) -> set[str]:
+    return {plain(each.text) for each in region.candidates if kind in (None, each.kind)}
