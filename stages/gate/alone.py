@@ -1,0 +1,38 @@
+"""What one model says by itself, as records: through the filters of its corpus, with nobody to agree with.
+
+Comes in: image rows and what the model said of each. Goes out: the records of a round in which it is the only
+annotator. What came with the images is left out, too: a human's label is not the model's merit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from shards.images import ImageRow
+from shards.raw import RawRow
+from shards.record import Record
+from stages.fuse.ledger import Annotator
+from stages.fuse.settings import ConsensusRule, ConsensusSettings, MergeSettings
+from stages.round import Reads, RoundPlan, build_shard
+
+ALONE = MergeSettings(
+    brief="union", detailed="union", more_detailed="union", regions="union", phrases="union", words="union",
+    masks="union",
+)  # fmt: skip
+
+
+def alone(plan: RoundPlan, annotator: Annotator) -> RoundPlan:
+    """The round of `plan` with one annotator, whose every label is believed that the filters let pass."""
+    fuse = plan.fuse.model_copy(
+        update={"trust": {}, "merge": ALONE, "consensus": ConsensusSettings(), "word_consensus": ConsensusRule()}
+    )
+    return replace(plan, annotators=(annotator,), fuse=fuse)
+
+
+def records(rows: Sequence[ImageRow], said: Mapping[str, RawRow], plan: RoundPlan, parser: Reads) -> list[Record]:
+    """The records of `rows` under a plan of `alone`; an image that failed has none. `said`: key -> its raw row."""
+    [annotator] = plan.annotators
+    bare = [msgspec.structs.replace(row, given=[]) for row in rows]
+    outcomes = build_shard(bare, {annotator.name: said}, plan, {}, parser)
+    return [outcome.record for outcome in outcomes if outcome.record is not None]

@@ -1,0 +1,94 @@
+"""How well one record repeats another: F1 per type of annotation, as sums that can be resampled over images.
+
+Comes in: a record and the one it is compared with (gold, the consensus of round 0, an earlier round). Goes out: for
+each measure (hits, said, wanted); over any set of images F1 = 2 hits / (said + wanted), in [0, 1].
+
+    boxes           objects in the right place (IoU 0.5) with the right label
+    texts/brief     words that both texts have; texts/detailed and texts/more_detailed likewise
+    words           text regions in the right place that read right
+    phrases         objects that a grounded phrase names and points at, of all objects and all boxes of phrases,
+                    in images where the other record has phrases, too
+
+Texts are compared word by word rather than as a whole, so that the measure moves before a text is perfect.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from shards.finding import Granularity
+from shards.record import Record, Region
+from stages.evaluate.bootstrap import Sums
+from stages.evaluate.boxes import objects
+from stages.evaluate.captions import text_of, words
+from stages.evaluate.match import MATCH_IOU, iou, label_of, matches
+from stages.evaluate.phrases import names
+from stages.gate.settings import MeasureName
+
+Counts = tuple[int, int, int]
+"""hits, said, wanted."""
+Pairs = Sequence[tuple[Record, Record]]
+"""(the record that is judged, the one it is compared with) per image."""
+
+
+def sums(name: MeasureName, pairs: Pairs) -> Sums:
+    """[images, 3]: (hits, said, wanted) of each pair."""
+    count = _MEASURES[name]
+    return np.array([count(said, wanted) for said, wanted in pairs], dtype=np.float64).reshape(-1, 3)
+
+
+def paired(said: Sequence[Record], wanted: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Each wanted record with what was said about its image; an empty record where nothing was."""
+    by_key = {record.key: record for record in said}
+    return [(by_key.get(each.key) or _empty(each), each) for each in wanted]
+
+
+def _boxes(said: Record, wanted: Record) -> Counts:
+    here, there = objects(said), objects(wanted)
+    return len(matches(here, there, True)), len(here), len(there)
+
+
+def _text(granularity: Granularity) -> Callable[[Record, Record], Counts]:
+    def count(said: Record, wanted: Record) -> Counts:
+        here, there = (Counter(words(text_of(record, granularity))) for record in (said, wanted))
+        return (here & there).total(), here.total(), there.total()
+
+    return count
+
+
+def _words(said: Record, wanted: Record) -> Counts:
+    here, there = _text_regions(said), _text_regions(wanted)
+    same = sum(label_of(here[i]) == label_of(there[j]) for i, j in matches(here, there, False))
+    return same, len(here), len(there)
+
+
+def _phrases(said: Record, wanted: Record) -> Counts:
+    if not wanted.groundings:
+        return 0, 0, 0  # nobody tied phrases to boxes there
+    there = objects(wanted)
+    found: set[int] = set()
+    for grounding in said.groundings:
+        overlap = iou([place.box for place in grounding.boxes], [region.box for region in there]) >= MATCH_IOU
+        for index in np.flatnonzero(overlap.any(axis=0)).tolist():
+            if names(grounding.phrase, label_of(there[index])):
+                found.add(index)
+    return len(found), sum(len(grounding.boxes) for grounding in said.groundings), len(there)
+
+
+def _text_regions(record: Record) -> list[Region]:
+    return [region for region in record.regions if region.kind == "text"]
+
+
+def _empty(like: Record) -> Record:
+    return Record(like.key, like.uri, like.sha256, like.width, like.height, like.round)
+
+
+_MEASURES: dict[MeasureName, Callable[[Record, Record], Counts]] = {
+    "boxes": _boxes,
+    "texts/brief": _text("brief"),
+    "texts/detailed": _text("detailed"),
+    "texts/more_detailed": _text("more_detailed"),
+    "words": _words,
+    "phrases": _phrases,
+}

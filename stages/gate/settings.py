@@ -1,0 +1,28 @@
+"""When a retrained model may take over."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shards.settings import Settings
+
+MeasureName = Literal[
+    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "phrases"
+]  # fmt: skip
+EVERY_MEASURE: list[MeasureName] = [
+    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "phrases"
+]  # fmt: skip
+
+
+class GateSettings(Settings):
+    """The candidate and the model it was trained from annotate held-out images; the better labels win."""
+
+    images: int = Field(200, ge=1, description="held-out images that both models annotate, at most")
+    watched: list[MeasureName] = Field(
+        EVERY_MEASURE, min_length=1, description="measures (F1 each) of which none may fall; stages/gate/measures.py"
+    )
+    tolerance: float = Field(0.02, ge=0, le=1, description="a measure may fall by this much")
+    floor: float = Field(
+        0.05, ge=0, le=1, description="mean of the measures that a model needs which was trained from nothing"
+    )
+    resamples: int = Field(500, ge=10, description="resampled image sets of the 95% interval of each difference")

@@ -1,0 +1,1 @@
+"""The echo-chamber watch: do the rounds still learn from pictures, or only from themselves?"""
