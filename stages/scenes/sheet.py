@@ -2,6 +2,7 @@
 
 python -m stages.scenes.sheet docs/images/scenes.jpg --seed 7 --count 20
 python -m stages.scenes.sheet docs/images/scenes-gold.jpg --seed 7 --start 20 --count 10 --gold
+python -m stages.scenes.sheet docs/images/scenes-predicted.jpg --corpus demo/corpus --count 20
 """
 
 import argparse
@@ -74,6 +75,23 @@ def _wrapped(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width)[:2])
 
 
+def annotated(url: str, start: int, count: int) -> list[tuple[NDArray[np.uint8], Record]]:
+    """Pictures and records of round 0 of a corpus, in its order."""
+    import io
+
+    from PIL import Image
+
+    from shards.reader import Corpus
+    from shards.store import open_store
+
+    round_ = Corpus(open_store(url)).round(0)
+    tiles = []
+    for key in round_.keys()[start : start + count]:
+        image = np.asarray(Image.open(io.BytesIO(round_.image(key))).convert("RGB"))
+        tiles.append((image, round_.record(key)))
+    return tiles
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,9 +101,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20)
     parser.add_argument("--columns", type=int, default=5)
     parser.add_argument("--gold", action="store_true", help="draw the gold onto the pictures")
+    parser.add_argument("--corpus", help="show what round 0 of this corpus says about its pictures, instead of gold")
     arguments = parser.parse_args()
-    scenes = [draw_scene(arguments.seed, arguments.start + i) for i in range(arguments.count)]
-    page = sheet([(scene.image, scene.record) for scene in scenes], arguments.columns, arguments.gold)
+    if arguments.corpus:
+        tiles = annotated(arguments.corpus, arguments.start, arguments.count)
+    else:
+        drawn = [draw_scene(arguments.seed, arguments.start + i) for i in range(arguments.count)]
+        tiles = [(scene.image, scene.record) for scene in drawn]
+    page = sheet(tiles, arguments.columns, arguments.gold or bool(arguments.corpus))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     page.save(arguments.out, quality=82, optimize=True)
 

@@ -39,6 +39,7 @@ def main() -> None:
     _python("stages.scenes.recipes.measure", "--cache", cache, "--embedded", work / "done")
     for name in RECIPES:
         _replace(work / "done" / name, arguments.embedded / name)
+    _python("stages.scenes.recipes.page", "--embedded", arguments.embedded)
 
 
 def _python(module: str, *arguments: str | Path) -> None:

@@ -23,6 +23,6 @@ def lessons(record: Record) -> list[Lesson]:
     return encode.lessons(record, SETTINGS, _none).lessons
 
 
-def _none(text: str) -> int:
+def _none(_: str) -> int:
     """Tokens of a text, in a world so small that no answer is too long: all are taught whole."""
     return 0
