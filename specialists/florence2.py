@@ -1,25 +1,21 @@
 """Florence-2 as captioner, detector and grounder (transformers' native classes; Xiao et al. 2024, arXiv 2311.06242).
 
-Each role asks its own question (`florence2_format`) of one `florence2_model`; this file turns answers into the role's
-output. Scores come from token probabilities: a caption's from all tokens, a box's from its label and location tokens,
-a phrase's from the phrase's tokens; always the geometric mean.
+Each role asks its own question (`florence2_format`) of one `florence2_model`; `florence2_answers` turns the answers
+into the role's output. Scores come from token probabilities: a caption's from all tokens, a box's from its label and
+location tokens, a phrase's from the phrase's tokens; always the geometric mean.
 """
 
-import logging
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from shards.finding import Granularity, Span
 from specialists.devices import loaded
-from specialists.florence2_format import CAPTION_TASKS, PROMPTS, Located, clean_text, dequantize, parse_regions, prompt
-from specialists.florence2_model import NEAR_BINS, Answer, Florence2Model, Search, shared_model
-from specialists.phrase_spans import find_spans
-from specialists.roles import Boxes, Caption, Detections, Fingerprint, Image, Phrase, check_images
+from specialists.florence2_answers import read_boxes, read_caption, read_phrases
+from specialists.florence2_format import CAPTION_TASKS, PROMPTS, clean_text, prompt
+from specialists.florence2_model import NEAR_BINS, Florence2Model, Search, shared_model
+from specialists.roles import Caption, Detections, Fingerprint, Image, Phrase, check_images
 from specialists.weights import ModelSettings, identity, library, locate
-
-log = logging.getLogger(__name__)
 
 SPARE_TOKENS = 8
 """A text can take a few more tokens inside its prompt than alone: other spaces at its ends are other tokens."""
@@ -94,12 +90,11 @@ class Florence2Captioner(_Florence2):
     """Texts of three granularities. Score: geometric mean probability of the text's tokens and its end."""
 
     def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
-        """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off; location
-        and other tokens of the model that do not belong into a text are taken out of it."""
+        """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off."""
         check_images(images)
         questions = [[prompt(CAPTION_TASKS[granularity])] for _ in images]
         answers = self._model.answer(images, questions, self._search)
-        return [Caption(clean_text(answer.text), answer.score()) for [answer] in answers]
+        return [read_caption(answer) for [answer] in answers]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""
@@ -117,7 +112,7 @@ class Florence2Detector(_Florence2):
         """Boxes in the order of the answer; corners are ordered where the model wrote them the wrong way round."""
         check_images(images)
         answers = self._model.answer(images, [[prompt(self._task)] for _ in images], self._search)
-        return [_detections(answer, image) for [answer], image in zip(answers, images, strict=True)]
+        return [read_boxes(answer, *_size(image)) for [answer], image in zip(answers, images, strict=True)]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""
@@ -127,10 +122,8 @@ class Florence2Detector(_Florence2):
 class Florence2Grounder(_Florence2):
     """Phrases of a text and their boxes. Phrase score from the phrase's tokens, box score from its location tokens.
 
-    The phrase is the model's choice; it is looked for in the text (`phrase_spans`). One that the text does not hold
-    has no span, so it cannot be a Phrase: it is left out and counted in the log. Boxes of a phrase that the model
-    repeats more often than the text does are joined to its last occurrence. A text longer than the encoder's
-    positions is asked about in parts, cut at the end of a sentence or word.
+    The phrase is the model's choice; it is looked for in the text (`florence2_answers.read_phrases`). A text longer
+    than the encoder's positions is asked about in parts, cut at the end of a sentence or word.
     """
 
     def ground(self, images: list[Image], texts: list[str]) -> list[list[Phrase]]:
@@ -146,7 +139,7 @@ class Florence2Grounder(_Florence2):
             [
                 phrase
                 for (at, part), answer in zip(some, found, strict=True)
-                for phrase in _phrases(answer, image, part, at)
+                for phrase in read_phrases(answer, *_size(image), part, at)
             ]
             for some, found, image in zip(parts, answers, images, strict=True)
         ]
@@ -174,38 +167,6 @@ def split_text(text: str, tokens: list[Span], room: int) -> list[tuple[int, str]
     return parts
 
 
-def _detections(answer: Answer, image: Image) -> Detections:
-    places = parse_regions(answer.text)
-    scores = [answer.score(place.label_span, place.span) for place in places]
-    return Detections(_boxes(places, image), np.array(scores, dtype=np.float32), [place.label for place in places])
-
-
-def _phrases(answer: Answer, image: Image, text: str, offset: int) -> list[Phrase]:
-    """Phrases of one answer with spans into the text whose part `text` starts at `offset`."""
-    mentions: dict[Span, list[Located]] = {}
-    for place in parse_regions(answer.text):
-        mentions.setdefault(place.label_span, []).append(place)
-    spans = find_spans(text, [places[0].label for places in mentions.values()])
-    found: dict[Span, list[Located]] = {}
-    for span, places in zip(spans, mentions.values(), strict=True):
-        if span is not None:
-            found.setdefault(span, []).extend(places)
-    if lost := spans.count(None):
-        log.info("florence2: %d of %d phrases of an answer are not in its text and are left out", lost, len(spans))
-    return [
-        Phrase(
-            start + offset,
-            end + offset,
-            answer.score(*(place.label_span for place in places)),
-            _boxes(places, image),
-            np.array([answer.score(place.span) for place in places], dtype=np.float32),
-        )
-        for (start, end), places in sorted(found.items())
-    ]
-
-
-def _boxes(places: list[Located], image: Image) -> Boxes:
-    """float32 [n, 4] px: the middle of each bin, corners in order."""
-    height, width = image.shape[:2]
-    boxes = np.array([dequantize(place.bins, width, height) for place in places], dtype=np.float32).reshape(-1, 2, 2)
-    return np.sort(boxes, axis=1).reshape(-1, 4)
+def _size(image: Image) -> tuple[int, int]:
+    """Width and height."""
+    return image.shape[1], image.shape[0]

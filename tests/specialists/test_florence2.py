@@ -14,11 +14,10 @@ from specialists.florence2 import (
     Florence2DetectorSettings,
     Florence2Grounder,
     Florence2GrounderSettings,
-    _phrases,
     split_text,
 )
 from specialists.florence2_format import PROMPTS, prompt
-from specialists.florence2_model import NEAR_BINS, Answer, Florence2Model, Search
+from specialists.florence2_model import NEAR_BINS, Florence2Model, Search
 from specialists.roles import Image
 from tests.specialists.tiny_florence2 import save_tiny_florence2
 
@@ -157,39 +156,6 @@ def test_boxes_are_those_of_post_process_generation(
         assert np.all((found.scores > 0) & (found.scores <= 1))
         boxes_seen += len(bins)
     assert boxes_seen > 3
-
-
-def answer_of(text: str) -> Answer:
-    """An answer in which every location token has probability 0.5 and every run of letters 0.25."""
-    import re
-
-    pieces = list(re.finditer(r"<loc_\d+>|[^<]+", text))
-    halves = [np.log(0.5 if piece.group().startswith("<") else 0.25) for piece in pieces]
-    return Answer(text, [piece.span() for piece in pieces], halves)
-
-
-def box_text(*bins: int) -> str:
-    return "".join(f"<loc_{b}>" for b in bins)
-
-
-def test_phrases_get_spans_of_the_original_text_in_its_order() -> None:
-    text = "A Dog, a café and a dog"
-    answer = answer_of(f"a dog{box_text(0, 0, 499, 499)}a cafe{box_text(9, 9, 5, 5)}a dog{box_text(1, 2, 3, 4)}")
-    image = np.zeros((100, 200, 3), dtype=np.uint8)
-    phrases = _phrases(answer, image, text, offset=10)
-    assert [text[p.start - 10 : p.end - 10] for p in phrases] == ["A Dog", "a café", "a dog"]
-    assert phrases[0].boxes.tolist() == [pytest.approx([0.1, 0.05, 99.9, 49.95])]
-    assert phrases[1].boxes.tolist() == [pytest.approx([1.1, 0.55, 1.9, 0.95])]
-    assert phrases[0].score == pytest.approx(0.25)
-    assert phrases[0].box_scores.tolist() == [0.5]
-
-
-def test_phrases_that_are_not_in_the_text_are_left_out_and_repeats_join(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    answer = answer_of(f"a dog{box_text(1, 1, 2, 2, 3, 3, 4, 4)}a cat{box_text(0, 0, 9, 9)}a dog{box_text(5, 5, 6, 6)}")
-    [phrase] = _phrases(answer, np.zeros((10, 10, 3), dtype=np.uint8), "a dog", 0)
-    assert (phrase.start, phrase.end, len(phrase.boxes)) == (0, 5, 3)
-    assert "1 of 3 phrases of an answer are not in its text" in caplog.text
 
 
 def test_ground_asks_nothing_about_an_empty_text_and_splits_a_long_one(folder: Path) -> None:
