@@ -1,0 +1,68 @@
+"""What is asked about one image: the record's lessons as token ids, and a choice among them.
+
+Comes in: a record. Goes out: `Asked` per lesson; what does not fit into the model is left out by the codec.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from shards.record import Record
+from specialists.florence2_format import Task
+from stages.codec.encode import lessons
+from stages.codec.settings import CodecSettings
+from stages.retrain.settings import RetrainSettings
+
+_ENDS = 2
+"""`<s>` and `</s>` around every question and answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """One lesson in token ids, `<s>` and `</s>` included."""
+
+    task: Task
+    prompt: list[int]
+    target: list[int]
+
+
+class Examiner:
+    """Makes lessons of records with one tokenizer. prompt_room, target_room: tokens that fit, ends included."""
+
+    def __init__(self, tokenizer: Any, settings: RetrainSettings, prompt_room: int, target_room: int) -> None:
+        self._tokenizer = tokenizer
+        self._weights = settings.task_weights
+        self._codec = CodecSettings(
+            tasks=[task for task in settings.task_list if self._weights.get(task, 1.0) > 0],
+            max_prompt_tokens=prompt_room - _ENDS,
+            max_target_tokens=min(target_room - _ENDS, settings.max_target_tokens),
+        )
+
+    def asked(self, record: Record) -> list[Asked]:
+        """All lessons of a record, in the codec's order."""
+        found = lessons(record, self._codec, self._count).lessons
+        if not found:
+            return []
+        ids = self._ids([item.prompt for item in found] + [item.target for item in found])
+        return [
+            Asked(item.task, prompt, target)
+            for item, prompt, target in zip(found, ids[: len(found)], ids[len(found) :], strict=True)
+        ]
+
+    def _count(self, text: str) -> int:
+        return len(self._ids([text])[0]) - _ENDS
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        marked = [f"<s>{text}</s>" for text in texts]
+        ids: list[list[int]] = self._tokenizer(marked, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def draw(self, asked: Sequence[Asked], count: int, rng: np.random.Generator) -> list[Asked]:
+        """Up to `count` different lessons of an image. Tasks are drawn by weight, however many lessons each has."""
+        per_task = Counter(item.task for item in asked)
+        shares = np.array([self._weights.get(item.task, 1.0) / per_task[item.task] for item in asked])
+        chosen = rng.choice(len(asked), size=min(count, len(asked)), replace=False, p=shares / shares.sum())
+        return [asked[int(i)] for i in chosen]

@@ -1,0 +1,109 @@
+"""Where every kept image of a round lies in its tars: the index, without any image, as one small table.
+
+Comes in: the manifests, the index and the image list of a round. Goes out: a `Pool`, split into trained and held-out
+images; `pool.read(i)` is one ranged read of a tar (a picture and its record lie side by side).
+
+A pool takes 48 bytes per image, so an epoch can be shuffled over all shards at once, and any place in it is reached
+without reading what lies before.
+"""
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shards import images, record, rounds, table
+from shards.commit import CorpusError
+from shards.layout import IMAGES, round_tar
+from shards.reader import Corpus
+from shards.record import Record
+from shards.store import Store
+from stages.retrain.split import held_out_order
+
+_ROW = np.dtype(
+    [
+        ("shard", np.int32),
+        ("record_crc32", np.uint32),
+        ("offset", np.int64),
+        ("size", np.int64),
+        ("record_offset", np.int64),
+        ("record_size", np.int64),
+        ("order", np.float64),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Images of one round. rows: structured array [n] (see `_ROW`), in corpus order. data: SHA-256 of what the
+    round's manifests say, so that a run knows whether the round is still the same."""
+
+    store: Store
+    number: int
+    shards: list[str]
+    rows: NDArray[Any]
+    data: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def split(self, held_out: float) -> tuple["Pool", "Pool"]:
+        """(trained, held out); the held-out ones by their hash, so that the first k are the same in every round."""
+        out = self.rows["order"] < held_out
+        held = self.rows[out]
+        return self._of(self.rows[~out]), self._of(held[np.argsort(held["order"], kind="stable")])
+
+    def read(self, i: int) -> tuple[Record, bytes]:
+        """Record and original bytes of one image. Raises CorpusError or RecordError for damaged ones."""
+        row = self.rows[i]
+        path = round_tar(self.number, self.shards[row["shard"]])
+        start = int(min(row["offset"], row["record_offset"]))
+        end = int(max(row["offset"] + row["size"], row["record_offset"] + row["record_size"]))
+        data = self.store.read(path, start, end)
+        if len(data) != end - start:
+            raise CorpusError(f"{path} is cut off before byte {end}: run `fld verify`")
+        at = int(row["record_offset"]) - start
+        written = data[at : at + int(row["record_size"])]
+        if zlib.crc32(written) != int(row["record_crc32"]):
+            raise CorpusError(f"{path}: the record at byte {row['record_offset']} is damaged: run `fld verify`")
+        at = int(row["offset"]) - start
+        return record.decode(written), data[at : at + int(row["size"])]
+
+    def _of(self, rows: NDArray[Any]) -> "Pool":
+        return Pool(self.store, self.number, self.shards, rows, self.data)
+
+
+def load_pool(store: Store, number: int) -> Pool:
+    """All kept images of a round. Raises CorpusError if the round is not there."""
+    found = Corpus(store).round(number)
+    shards = found.shards()
+    parts = [_rows(store, number, shard, position) for position, shard in enumerate(shards)]
+    digest = hashlib.sha256()
+    for shard in shards:
+        entry = found.manifests[shard].files[f"shards/{shard}.tar"]
+        digest.update(f"{shard} {entry.bytes} {entry.crc32}\n".encode())
+    return Pool(store, number, shards, np.concatenate(parts), digest.hexdigest())
+
+
+def _rows(store: Store, number: int, shard: str, position: int) -> NDArray[Any]:
+    index = rounds.read_index(store, number, shard, ["key", "type", "kept", *rounds.Place._fields])
+    samples = rounds.kept_samples(index)
+    hashes = _hashes(store, shard)
+    rows = np.zeros(len(samples), dtype=_ROW)
+    for i, (key, place) in enumerate(samples):
+        order = held_out_order(hashes[key])
+        rows[i] = (
+            position, place.record_crc32, place.offset, place.size, place.record_offset, place.record_size, order
+        )  # fmt: skip
+    return rows
+
+
+def _hashes(store: Store, shard: str) -> dict[str, str]:
+    """Key -> SHA-256 of the original bytes, from the image list."""
+    path = f"{IMAGES}/{shard}.parquet"
+    found: pa.Table = table.decode(store.read(path), images.SCHEMA, path, ["key", "sha256"])
+    return dict(zip(found["key"].to_pylist(), found["sha256"].to_pylist(), strict=True))

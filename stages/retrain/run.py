@@ -1,0 +1,300 @@
+"""The trainer: `retrain(job)` in every process, on one CPU, one GPU or many nodes.
+
+Comes in: a `RetrainJob`. Goes out: the model in `rounds/NN/model/` (see job.py). Processes, devices, mixed precision,
+FSDP and DeepSpeed are accelerate's and follow its own configuration (`accelerate launch`, or the variables that Ray
+Train sets). One step:
+
+    for each micro-batch: images once through the tower, their lessons through the rest, backward
+    clip, AdamW step, averaged weights
+
+The loss of a step is the mean over all answer tokens of all its micro-batches and processes, so that a batch on one
+process and the same batch spread over several give the same step.
+"""
+
+import importlib.util
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from shards.store import LocalStore, open_store
+from specialists.weights import identity, locate, require_package
+from stages.retrain import model as models
+from stages.retrain.checkpoint import Average, Keeper
+from stages.retrain.data import Batch, Feeder, RetrainError, Share
+from stages.retrain.held_out import LESSONS, task_losses
+from stages.retrain.job import (
+    JOB_FILE,
+    TRAINER,
+    TRAINING_FILE,
+    RetrainJob,
+    RetrainResult,
+    TaskLoss,
+    Training,
+    job_hash,
+    model_path,
+    publish,
+    read_training,
+    work_folder,
+)
+from stages.retrain.lessons import Examiner
+from stages.retrain.metrics import METRICS_FILE, Metrics, Watch
+from stages.retrain.pool import Pool, load_pool
+from stages.retrain.schedule import Course, falling
+from stages.retrain.settings import Recipe
+
+NAME = "fld retrain"
+LOG_EVERY = 10
+LIBRARIES = ("torch", "transformers", "accelerate", "peft")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job with what was found out about it."""
+
+    job: RetrainJob
+    checkpoint: Path
+    identity: str
+    pool: Pool
+    hash: str
+    work: Path
+
+
+def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
+    """Train, or go on where a killed run of the same job was, or return what is already there.
+
+    Raises MissingRequirementError (package, checkpoint), CorpusError (no such round), RetrainError (nothing to train
+    on, too many unreadable images, a loss that is no number or diverges; the last checkpoint stays)."""
+    for package in ("accelerate", "tensorboard"):
+        require_package(NAME, package, "train")
+    task = _examined(job)
+    done = read_training(open_store(job.corpus), job.round, job.name)
+    if done is not None and not (job.again and done.job != task.hash):
+        if done.job != task.hash:
+            raise RetrainError(
+                f"{model_path(job.round, job.name)} of {job.corpus} was trained from {done.checkpoint} with other"
+                " settings or another state of the round: use --again to replace it"
+            )
+        return RetrainResult(_final(job), done, already=True)
+    return _Run(task, watch).run()
+
+
+def _examined(job: RetrainJob) -> Task:
+    found = locate(NAME, job.checkpoint, job.revision)
+    known = identity(NAME, job.checkpoint, job.revision)
+    pool = load_pool(open_store(job.corpus), job.round)
+    return Task(job, found, known, pool, job_hash(job, known, pool.data), work_folder(job))
+
+
+class _Run:
+    """One run in one process."""
+
+    def __init__(self, task: Task, watch: Watch | None) -> None:
+        import accelerate
+        import torch
+
+        settings = task.job.settings
+        self.task, self.settings, self.recipe, self.watch = task, settings, settings.recipe, watch
+        precision = {"fp32": "no"}.get(self.recipe.precision, self.recipe.precision)
+        self.accelerator = accelerate.Accelerator(
+            mixed_precision=precision, gradient_accumulation_steps=self.recipe.accumulation
+        )
+        if self.accelerator.device.type == "cpu":
+            torch.set_num_threads(settings.cpu_threads)
+        torch.manual_seed(settings.seed + self.accelerator.process_index)
+        self._open_folder()
+        self._build()
+
+    def _open_folder(self) -> None:
+        """The work folder of this job; what another job left there is deleted."""
+        if self.accelerator.is_main_process:
+            note = self.task.work / JOB_FILE
+            if self.task.work.exists() and not (note.exists() and note.read_text() == self.task.hash):
+                shutil.rmtree(self.task.work)
+            self.task.work.mkdir(parents=True, exist_ok=True)
+            note.write_text(self.task.hash)
+        self.accelerator.wait_for_everyone()
+
+    def _build(self) -> None:
+        import torch
+
+        from stages.retrain.loss import LessonModel
+
+        recipe, settings, accelerator = self.recipe, self.settings, self.accelerator
+        self.model, processor = models.load(self.task.checkpoint, recipe)
+        models.prepare(self.model, recipe)
+        examiner = Examiner(processor.tokenizer, settings, *models.room(self.model, processor))
+        trained, held = self.task.pool.split(settings.held_out)
+        if not len(trained):
+            raise RetrainError(f"round {self.task.job.round} has no image to train on: held_out {settings.held_out}")
+        share = Share(accelerator.process_index, accelerator.num_processes)
+        self.feeder = Feeder(trained, processor, examiner, settings, share)
+        self.held_feeder = Feeder(held, processor, examiner, settings, share)
+        self._pad = int(processor.tokenizer.pad_token_id)
+        self.trained, self.held_count = len(trained), min(len(held), settings.eval_images)
+        self.steps = _step_count(settings.epochs, recipe, len(trained), accelerator.num_processes)
+        module = LessonModel(self.model, processor.tokenizer, recipe.location_spread)
+        optimizer = torch.optim.AdamW(
+            models.parameter_groups(module, recipe.weight_decay), lr=recipe.learning_rate, betas=recipe.betas
+        )
+        self.average, self.course = Average(self.model, recipe.ema), Course()
+        if settings.compile:
+            self.model.model.vision_tower.compile()
+        self.module, self.optimizer = accelerator.prepare(module, optimizer)
+        accelerator.register_for_checkpointing(self.course, self.average)
+        self.keeper = Keeper(accelerator, self.task.work / TRAINER, self.task.checkpoint, recipe)
+
+    def run(self) -> RetrainResult:
+        """From the newest checkpoint, or from the start, to the end."""
+        start = self.keeper.restore()
+        folder = self.task.work / TRAINER
+        self.metrics = Metrics(folder, start, self.watch, active=self.accelerator.is_main_process)
+        try:
+            before = self._before(start)
+            if not start:
+                self.keeper.save(self.module, self.average, self.course)
+            self._learn(start)
+            after = self._look()
+        finally:
+            self.metrics.close()
+        training = self._training(before, after)
+        if self.accelerator.is_main_process:
+            self._finish(training)
+        self.accelerator.wait_for_everyone()
+        return RetrainResult(_final(self.task.job), training, resumed_from=start)
+
+    def _learn(self, start: int) -> None:
+        began, spent = time.monotonic(), self.course.seconds
+        models.train_mode(self.module, self.model, self.recipe)
+        for batches in self.feeder.steps(start, self.steps):
+            loss, norm, rate = self._step(batches)
+            course = self.course
+            course.seconds = spent + time.monotonic() - began
+            if course.step % LOG_EVERY == 0 or course.step == self.steps:
+                self._log(loss, norm, rate, (course.step - start) / (time.monotonic() - began))
+            if course.step % self.settings.eval_every == 0 and course.step < self.steps:
+                self._look()
+                models.train_mode(self.module, self.model, self.recipe)
+            if course.step % self.settings.save_every == 0 or course.step == self.steps:
+                self.keeper.save(self.module, self.average, course)
+
+    def _step(self, batches: list[Batch]) -> tuple[float, float, float]:
+        """(loss per token, gradient norm, learning rate) of one optimizer step."""
+        import torch
+
+        accelerator, recipe = self.accelerator, self.recipe
+        rate = recipe.learning_rate * falling(self.course.step, self.steps, recipe.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        device = accelerator.device
+        groups = [[group.to(device) for group in batch.groups] for batch in batches]
+        mine = sum(int((group.labels != self._pad).sum()) for batch in groups for group in batch)
+        tokens = float(accelerator.reduce(torch.tensor(float(mine), device=device), "sum"))
+        total = torch.zeros((), device=device)
+        norm = torch.zeros(())
+        for batch, parts in zip(batches, groups, strict=True):
+            with accelerator.accumulate(self.module):
+                summed = self.module(batch.pixels.to(device), parts)[0].sum()
+                total += summed.detach()
+                # accelerate divides by the micro-steps, and processes are averaged
+                accelerator.backward(summed * (accelerator.num_processes * recipe.accumulation / tokens))
+                if accelerator.sync_gradients:
+                    self._check(float(accelerator.reduce(total, "sum")) / tokens)
+                    norm = accelerator.clip_grad_norm_(self.module.parameters(), recipe.clip)
+                self.optimizer.step()
+                self.optimizer.zero_grad(set_to_none=True)
+        self.average.update(self.model, self.course.step)
+        self.course.step += 1
+        return float(accelerator.reduce(total, "sum")) / tokens, float(norm), rate
+
+    def _check(self, loss: float) -> None:
+        """Before the weights change."""
+        try:
+            self.course.add(loss, self.settings.divergence)
+        except ValueError as error:
+            newest = self.keeper.newest()
+            raise RetrainError(
+                f"round {self.task.job.round}, step {self.course.step + 1}: {error}; the last good checkpoint is"
+                f" {newest}; lower learning_rate (now {self.recipe.learning_rate:g}) or use precision fp32 or bf16"
+            ) from error
+
+    def _look(self) -> dict[str, tuple[float, int]]:
+        """Held-out losses by task, written down."""
+        batches = self.held_feeder.fixed(self.settings.eval_images, LESSONS)
+        found = task_losses(self.accelerator, self.module, batches, self.settings.task_list)
+        losses = {task: loss for task, (loss, _) in found.items()}
+        self.metrics.write({"step": self.course.step, "held_out": losses})
+        return found
+
+    def _before(self, start: int) -> dict[str, float]:
+        """Held-out losses of the checkpoint that training began with: measured, or read from the first look's line."""
+        if not start:
+            return {task: loss for task, (loss, _) in self._look().items()}
+        lines = (self.task.work / TRAINER / METRICS_FILE).read_text(encoding="utf-8").splitlines()
+        events = [json.loads(line) for line in lines]
+        return next((event["held_out"] for event in events if "held_out" in event), {})
+
+    def _log(self, loss: float, norm: float, rate: float, steps_per_s: float) -> None:
+        recipe = self.recipe
+        images = steps_per_s * recipe.batch * recipe.accumulation * self.accelerator.num_processes
+        self.metrics.write(
+            {
+                "step": self.course.step,
+                "loss": loss,
+                "rate": rate,
+                "norm": norm,
+                "images_per_s": round(images, 2),
+                "seconds": round(self.course.seconds, 1),
+            }
+        )
+
+    def _training(self, before: dict[str, float], after: dict[str, tuple[float, int]]) -> Training:
+        task, job = self.task, self.task.job
+        held = {name: TaskLoss(before.get(name, loss), loss, tokens) for name, (loss, tokens) in after.items()}
+        return Training(
+            job=task.hash,
+            round=job.round,
+            checkpoint=job.checkpoint,
+            identity=task.identity,
+            data=task.pool.data,
+            settings=job.settings.model_dump(mode="json"),
+            recipe=asdict(self.recipe),
+            steps=self.steps,
+            processes=self.accelerator.num_processes,
+            images=self.trained,
+            held_out_images=self.held_count,
+            unreadable_images=len(self.feeder.corrupt),
+            seconds=round(self.course.seconds, 1),
+            last_loss=self.course.smooth,
+            held_out=held,
+            libraries={name: metadata.version(name) for name in LIBRARIES if _installed(name)},
+        )
+
+    def _finish(self, training: Training) -> None:
+        """The newest checkpoint's files become the model. Killed anywhere in here, the next run does it again."""
+        work, newest = self.task.work, self.keeper.newest()
+        for file in sorted(newest.iterdir()) if newest else []:
+            if file.is_file():
+                file.rename(work / file.name)
+        (work / JOB_FILE).unlink()
+        (work / TRAINING_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(training), indent=1) + b"\n")
+        publish(self.task.job, work)
+
+
+def _step_count(epochs: float | None, recipe: Recipe, images: int, processes: int) -> int:
+    if epochs is None:
+        return recipe.steps
+    return max(1, round(epochs * images / (recipe.batch * recipe.accumulation * processes)))
+
+
+def _final(job: RetrainJob) -> str:
+    store, place = open_store(job.corpus), model_path(job.round, job.name)
+    return str(Path(store.url) / place) if isinstance(store, LocalStore) else place
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
