@@ -9,13 +9,14 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
-from shards.finding import Box, Finding
+from shards.finding import Finding
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.detr import DetrDetector, DetrSettings
 from specialists.florence2 import Florence2Detector, Florence2DetectorSettings
-from specialists.roles import Detections, Detector, Fingerprint
+from specialists.roles import Detector, Fingerprint
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
+from stages.annotate.findings import object_findings
 from stages.resources import Resources
 from stages.stage import Item
 
@@ -67,12 +68,4 @@ class ObjectsStage:
     def run(self, items: list[Item]) -> list[list[Finding]]:
         """Object findings per item."""
         found = self._detector.detect([item.image for item in items])
-        return [_findings(detections) for detections in found]
-
-
-def _findings(found: Detections) -> list[Finding]:
-    boxes, scores = found.boxes.tolist(), found.scores.tolist()
-    return [
-        Finding(kind="object", text=label, score=score, box=cast(Box, tuple(box)))
-        for box, score, label in zip(boxes, scores, found.labels, strict=True)
-    ]
+        return [object_findings(detections) for detections in found]

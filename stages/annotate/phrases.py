@@ -13,13 +13,14 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 
 from filters.parser import Parser, ParserSettings
-from shards.finding import Box, Finding, Granularity, Span, reference
+from shards.finding import Finding, Granularity, Span
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.florence2 import Florence2Grounder, Florence2GrounderSettings
 from specialists.groundingdino import GroundingDino, GroundingDinoSettings
 from specialists.groundingdino_hf import GroundingDinoHf, GroundingDinoHfSettings
-from specialists.roles import Fingerprint, Grounder, Phrase
+from specialists.roles import Fingerprint, Grounder
+from stages.annotate.findings import phrase_findings, texts_about_images
 from stages.resources import Resources
 from stages.stage import Item
 
@@ -83,10 +84,10 @@ class PhrasesStage:
         self._grounder.load()
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        asked = [self._texts(item) for item in items]
+        asked = [texts_about_images(item.findings, self._granularities) for item in items]
         images = [item.image for item, texts in zip(items, asked, strict=True) for _ in texts]
         answers = iter(self._grounder.ground(images, [text for texts in asked for _, text in texts]))
-        return [[one for ref, text in texts for one in _findings(ref, text, next(answers))] for texts in asked]
+        return [[one for ref, text in texts for one in phrase_findings(ref, text, next(answers))] for texts in asked]
 
     def fingerprint(self) -> Fingerprint:
         facts: Fingerprint = {**self._grounder.fingerprint(), "granularities": sorted(self._granularities)}
@@ -96,29 +97,3 @@ class PhrasesStage:
 
     def close(self) -> None:
         self._grounder.close()
-
-    def _texts(self, item: Item) -> list[tuple[str, str]]:
-        """References and texts about the whole image, by annotator name, then position."""
-        return [
-            (reference(name, index), finding.text)
-            for name in sorted(item.findings)
-            for index, finding in enumerate(item.findings[name])
-            if finding.kind == "text" and not finding.about and finding.granularity in self._granularities
-        ]
-
-
-def _findings(ref: str, text: str, phrases: list[Phrase]) -> list[Finding]:
-    found = []
-    for phrase in phrases:
-        span = (phrase.start, phrase.end)
-        said = Finding("phrase", text=text[phrase.start : phrase.end], about=ref, span=span, phrase_score=phrase.score)
-        places = [
-            _placed(said, cast(Box, tuple(box)), score)
-            for box, score in zip(phrase.boxes.tolist(), phrase.box_scores.tolist(), strict=True)
-        ]
-        found += places or [said]
-    return found
-
-
-def _placed(said: Finding, box: Box, score: float) -> Finding:
-    return Finding("phrase", said.text, score, said.about, box=box, span=said.span, phrase_score=said.phrase_score)

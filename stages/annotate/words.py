@@ -7,16 +7,15 @@ Comes in: items with an image; no upstream annotator. Goes out, per word or line
 
 from typing import Annotated, Literal, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from shards.finding import Box, Finding, Quad
+from shards.finding import Finding
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.easyocr_reader import EasyOcrReader, EasyOcrSettings
 from specialists.rapidocr_reader import RapidOcrReader, RapidOcrSettings
 from specialists.roles import Fingerprint, Reader
+from stages.annotate.findings import word_findings
 from stages.resources import Resources
 from stages.stage import Item
 
@@ -53,25 +52,10 @@ class WordsStage:
         self.reader.load()
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        found = self.reader.read([item.image for item in items])
-        return [
-            [
-                _finding(quad, float(score), text)
-                for quad, score, text in zip(words.quads, words.scores, words.texts, strict=True)
-            ]
-            for words in found
-        ]
+        return [word_findings(words) for words in self.reader.read([item.image for item in items])]
 
     def fingerprint(self) -> Fingerprint:
         return self.reader.fingerprint()
 
     def close(self) -> None:
         self.reader.close()
-
-
-def _finding(quad: NDArray[np.float32], score: float, text: str) -> Finding:
-    """quad: float32 [8]; the finding's box is its bounds."""
-    x, y = quad[0::2], quad[1::2]
-    box = tuple(float(value) for value in (x.min(), y.min(), x.max(), y.max()))
-    corners = tuple(float(value) for value in quad)
-    return Finding("ocr", text=text, score=score, quad=cast(Quad, corners), box=cast(Box, box))

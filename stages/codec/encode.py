@@ -37,6 +37,7 @@ from stages.codec.lesson import CountTokens, Encoded, Part, Sheet
 from stages.codec.segments import referred_masks, region_masks
 from stages.codec.settings import CodecSettings
 from stages.codec.wording import category, description, grounding_id
+from stages.fuse.geometry import box_quad
 
 
 def lessons(record: Record, settings: CodecSettings, count: CountTokens) -> Encoded:
@@ -194,5 +195,4 @@ def _from_top(region: Region) -> tuple[float, float]:
 
 def _quad(region: Region) -> Quad:
     """Its corners clockwise from the top left; those of the box where it has no quad."""
-    x0, y0, x1, y1 = region.box
-    return region.quad or (x0, y0, x1, y0, x1, y1, x0, y1)
+    return region.quad or box_quad(region.box)

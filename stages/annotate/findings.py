@@ -1,0 +1,71 @@
+"""A role's output as findings, and the texts that findings hold: shared by the stages and the codec.
+
+Comes in: `Detections`, `Words`, `Phrase`s of one image. Goes out: findings, nothing filtered, in the same order:
+
+    object_findings(detections)   Finding("object", "dog", 0.91, box=(12, 30.5, 200, 180.25))
+"""
+
+from collections.abc import Collection
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.finding import Box, Finding, Granularity, Quad, reference
+from specialists.roles import Detections, Phrase, Words
+
+
+def object_findings(found: Detections) -> list[Finding]:
+    """One `object` finding per box."""
+    boxes, scores = found.boxes.tolist(), found.scores.tolist()
+    return [
+        Finding(kind="object", text=label, score=score, box=cast(Box, tuple(box)))
+        for box, score, label in zip(boxes, scores, found.labels, strict=True)
+    ]
+
+
+def word_findings(found: Words) -> list[Finding]:
+    """One `ocr` finding per quad."""
+    return [
+        _word(quad, float(score), text)
+        for quad, score, text in zip(found.quads, found.scores, found.texts, strict=True)
+    ]
+
+
+def phrase_findings(ref: str, text: str, phrases: list[Phrase]) -> list[Finding]:
+    """One `phrase` finding per place of a phrase of `text`, which `ref` names; one without box for a phrase that was
+    looked for and found nowhere."""
+    found = []
+    for phrase in phrases:
+        span = (phrase.start, phrase.end)
+        said = Finding("phrase", text=text[phrase.start : phrase.end], about=ref, span=span, phrase_score=phrase.score)
+        places = [
+            _placed(said, cast(Box, tuple(box)), score)
+            for box, score in zip(phrase.boxes.tolist(), phrase.box_scores.tolist(), strict=True)
+        ]
+        found += places or [said]
+    return found
+
+
+def texts_about_images(
+    findings: dict[str, list[Finding]], granularities: Collection[Granularity]
+) -> list[tuple[str, str]]:
+    """References and texts about the whole image, by annotator name, then position."""
+    return [
+        (reference(name, index), finding.text)
+        for name in sorted(findings)
+        for index, finding in enumerate(findings[name])
+        if finding.kind == "text" and not finding.about and finding.granularity in granularities
+    ]
+
+
+def _placed(said: Finding, box: Box, score: float) -> Finding:
+    return Finding("phrase", said.text, score, said.about, box=box, span=said.span, phrase_score=said.phrase_score)
+
+
+def _word(quad: NDArray[np.float32], score: float, text: str) -> Finding:
+    """quad: float32 [8]; the finding's box is its bounds."""
+    x, y = quad[0::2], quad[1::2]
+    box = tuple(float(value) for value in (x.min(), y.min(), x.max(), y.max()))
+    corners = tuple(float(value) for value in quad)
+    return Finding("ocr", text=text, score=score, quad=cast(Quad, corners), box=cast(Box, box))

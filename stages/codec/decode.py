@@ -1,0 +1,115 @@
+"""An answer of Florence-2 becomes findings: what `encode` writes, and what a model says, read back.
+
+    findings(Asked("<OD>", 640, 480), answer)
+      Finding("object", "dog", 0.91, box=(11.84, 30.48, 200.0, 180.24)), ...
+
+Which finding a task gives:
+
+    <CAPTION>, ...                                            text, with its granularity
+    <OD>, <DENSE_REGION_CAPTION>, <REGION_PROPOSAL>           object; text = what stands before the box
+    <OPEN_VOCABULARY_DETECTION>                               object; with polygons if answered by outlines
+    <REFERRING_EXPRESSION_SEGMENTATION>                       object with polygons; text = the expression
+    <CAPTION_TO_PHRASE_GROUNDING>                             phrase, about the text that was asked for
+    <OCR_WITH_REGION>                                         ocr
+    <OCR>                                                     ocr without a place; fusion keeps none of these
+    <REGION_TO_CATEGORY>, <REGION_TO_DESCRIPTION>             text, brief, about the box that was asked for
+    <REGION_TO_OCR>                                           ocr, at the box that was asked for
+    <REGION_TO_SEGMENTATION>                                  mask of the box that was asked for; empty if none came
+"""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from shards.finding import Box, Finding, Granularity, Polygons
+from specialists.florence2_answers import read_boxes, read_caption, read_outlines, read_phrases, read_words
+from specialists.florence2_format import CAPTION_TASKS, Task, locations, prompt, quantize
+from specialists.florence2_model import Answer
+from stages.annotate.findings import object_findings, phrase_findings, word_findings
+from stages.fuse.geometry import box_quad
+
+GRANULARITIES: dict[Task, Granularity] = {task: granularity for granularity, task in CAPTION_TASKS.items()}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question about an image of width x height px. text: the text or expression, region: the box in px that it is
+    about, where the task takes one; about: the reference of the finding that the text or box is from."""
+
+    task: Task
+    width: int
+    height: int
+    text: str = ""
+    region: Box | None = None
+    about: str = ""
+
+    def __post_init__(self) -> None:
+        if self.task.startswith("<REGION_TO_") and self.region is None:
+            raise ValueError(f"{self.task} is about a region, got none: give its box")
+
+    @property
+    def prompt(self) -> str:
+        """The question as the model reads it. Raises ValueError where text and task do not go together."""
+        if self.region is None:
+            return prompt(self.task, self.text)
+        return prompt(self.task, locations(quantize(self.region, self.width, self.height)))
+
+
+def findings(asked: Asked, answer: Answer | str) -> list[Finding]:
+    """Everything that the answer says, in its order, nothing filtered. An answer that is only a text has no scores."""
+    if isinstance(answer, str):
+        return [replace(one, score=None, phrase_score=None) for one in _said(asked, Answer(answer, [], []))]
+    return _said(asked, answer)
+
+
+def _said(asked: Asked, answer: Answer) -> list[Finding]:
+    frame = (asked.width, asked.height)
+    match asked.task:
+        case "<CAPTION>" | "<DETAILED_CAPTION>" | "<MORE_DETAILED_CAPTION>":
+            return [_text(asked, answer, GRANULARITIES[asked.task])]
+        case "<REGION_TO_CATEGORY>" | "<REGION_TO_DESCRIPTION>":
+            return [_text(asked, answer, "brief")]
+        case "<OD>" | "<DENSE_REGION_CAPTION>" | "<REGION_PROPOSAL>":
+            return object_findings(read_boxes(answer, *frame))
+        case "<OPEN_VOCABULARY_DETECTION>":
+            return _outlined(asked, answer) if "<poly>" in answer.text else object_findings(read_boxes(answer, *frame))
+        case "<REFERRING_EXPRESSION_SEGMENTATION>":
+            return _outlined(asked, answer)
+        case "<CAPTION_TO_PHRASE_GROUNDING>":
+            return phrase_findings(asked.about, asked.text, read_phrases(answer, *frame, asked.text))
+        case "<OCR_WITH_REGION>":
+            return word_findings(read_words(answer, *frame))
+        case "<OCR>" | "<REGION_TO_OCR>":
+            return [_read(asked, answer)]
+        case "<REGION_TO_SEGMENTATION>":
+            return [_mask(asked, answer)]
+
+
+def _text(asked: Asked, answer: Answer, granularity: Granularity) -> Finding:
+    caption = read_caption(answer)
+    return Finding("text", caption.text, caption.score, asked.about, granularity)
+
+
+def _read(asked: Asked, answer: Answer) -> Finding:
+    caption = read_caption(answer)
+    quad = None if asked.region is None else box_quad(asked.region)
+    return Finding("ocr", caption.text, caption.score, box=asked.region, quad=quad)
+
+
+def _mask(asked: Asked, answer: Answer) -> Finding:
+    """All rings of all instances: the answer is about one region."""
+    rings = [ring for _, polygons in read_outlines(answer, asked.width, asked.height) for ring in polygons]
+    return Finding("mask", about=asked.about, score=answer.score(), polygons=rings)
+
+
+def _outlined(asked: Asked, answer: Answer) -> list[Finding]:
+    return [
+        Finding("object", label or asked.text, answer.score(), box=_bounds(polygons), polygons=polygons)
+        for label, polygons in read_outlines(answer, asked.width, asked.height)
+    ]
+
+
+def _bounds(polygons: Polygons) -> Box:
+    x = [value for ring in polygons for value in ring[0::2]]
+    y = [value for ring in polygons for value in ring[1::2]]
+    return min(x), min(y), max(x), max(y)
