@@ -135,7 +135,7 @@ class Feeder:
             self._useless.add(i)
         raise RetrainError(
             f"round {self._pool.number}: none of {len(order)} images to train on has a readable picture and a lesson"
-            f" for the tasks {', '.join(self._settings.task_list)}"
+            f" for the tasks {', '.join(self._settings.recipe.weights)}"
         )
 
     def _look(self, i: int) -> tuple[Image | None, list[Asked]]:

@@ -34,9 +34,9 @@ class Examiner:
 
     def __init__(self, tokenizer: Any, settings: RetrainSettings, prompt_room: int, target_room: int) -> None:
         self._tokenizer = tokenizer
-        self._weights = settings.task_weights
+        self._weights = settings.recipe.weights
         self._codec = CodecSettings(
-            tasks=[task for task in settings.task_list if self._weights.get(task, 1.0) > 0],
+            tasks=list(self._weights),
             max_prompt_tokens=prompt_room - _ENDS,
             max_target_tokens=min(target_room - _ENDS, settings.max_target_tokens),
         )
@@ -63,6 +63,6 @@ class Examiner:
     def draw(self, asked: Sequence[Asked], count: int, rng: np.random.Generator) -> list[Asked]:
         """Up to `count` different lessons of an image. Tasks are drawn by weight, however many lessons each has."""
         per_task = Counter(item.task for item in asked)
-        shares = np.array([self._weights.get(item.task, 1.0) / per_task[item.task] for item in asked])
+        shares = np.array([self._weights[item.task] / per_task[item.task] for item in asked])
         chosen = rng.choice(len(asked), size=min(count, len(asked)), replace=False, p=shares / shares.sum())
         return [asked[int(i)] for i in chosen]

@@ -225,7 +225,7 @@ class _Run:
     def _look(self) -> dict[str, tuple[float, int]]:
         """Held-out losses by task, written down."""
         batches = self.held_feeder.fixed(self.settings.eval_images, LESSONS)
-        found = task_losses(self.accelerator, self.module, batches, self.settings.task_list)
+        found = task_losses(self.accelerator, self.module, batches, list(self.recipe.weights))
         losses = {task: loss for task, (loss, _) in found.items()}
         self.metrics.write({"step": self.course.step, "held_out": losses})
         return found

@@ -12,7 +12,7 @@ linear warm-up, 1e-4 and 1e-5, batches of 2,048 and 3,072 images over all proces
 `nano` (the embedded model) and `finetune` (a released checkpoint on one GPU) are ours.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -32,11 +32,19 @@ TASK_SETS: dict[TaskSet, tuple[Task, ...]] = {
 }
 """The three models of the paper's ablation: what a picture says, also what its regions say, also outlines."""
 
+NANO_WEIGHTS: dict[Task, float] = {
+    "<CAPTION>": 0.7, "<DETAILED_CAPTION>": 0.4, "<MORE_DETAILED_CAPTION>": 0.3, "<OD>": 2.0,
+    "<DENSE_REGION_CAPTION>": 0.8, "<REGION_PROPOSAL>": 0.5, "<CAPTION_TO_PHRASE_GROUNDING>": 3.0,
+}  # fmt: skip
+"""What the embedded model was taught, and how often each is asked (the last phase of its recipe)."""
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of one run. batch: images per process and micro-step; targets: lessons per image."""
+    """The numbers of one run. weights: the tasks, and how often each is asked relative to the others; batch: images per
+    process and micro-step; targets: lessons per image."""
 
+    weights: dict[Task, float]
     steps: int
     batch: int
     targets: int
@@ -56,6 +64,7 @@ class Recipe:
 
 
 _PAPER = Recipe(
+    weights=dict.fromkeys(PROMPTS, 1.0),
     steps=1_000_000, batch=64, targets=4, accumulation=1, learning_rate=1e-4, warmup=5000, weight_decay=0.05,
     clip=1.0, betas=(0.9, 0.999), precision="bf16", image_size=384, freeze_vision=False, lora=0,
     gradient_checkpointing=False, location_spread=0.0, ema=0.0,
@@ -63,11 +72,13 @@ _PAPER = Recipe(
 
 PRESETS: dict[Preset, Recipe] = {
     "nano": Recipe(
+        weights=NANO_WEIGHTS,
         steps=400, batch=16, targets=4, accumulation=1, learning_rate=2e-4, warmup=20, weight_decay=0.01,
         clip=1.0, betas=(0.9, 0.98), precision="fp32", image_size=None, freeze_vision=False, lora=0,
         gradient_checkpointing=False, location_spread=4.0, ema=0.0,
     ),
     "finetune": Recipe(
+        weights=dict.fromkeys(PROMPTS, 1.0),
         steps=2000, batch=8, targets=4, accumulation=2, learning_rate=1e-5, warmup=100, weight_decay=0.01,
         clip=1.0, betas=(0.9, 0.999), precision="bf16", image_size=None, freeze_vision=False, lora=0,
         gradient_checkpointing=False, location_spread=0.0, ema=0.0,
@@ -81,10 +92,12 @@ class RetrainSettings(Settings):
     """A null takes the preset's number."""
 
     preset: Preset = Field("nano", description="defaults of what is null below: nano, finetune, base, large")
-    tasks: TaskSet | list[Task] = Field(
-        "image-region-pixel", description="what is trained: image, image-region, image-region-pixel, or a list of tasks"
+    tasks: TaskSet | list[Task] | None = Field(
+        None, description="what is trained: image, image-region, image-region-pixel, or a list of tasks"
     )
-    task_weights: dict[Task, float] = Field({}, description="how often a task is asked relative to others; default 1")
+    task_weights: dict[Task, float] = Field(
+        {}, description="how often a task is asked, relative to the others; default the preset's, else 1"
+    )
     steps: int | None = Field(None, ge=1, description="optimizer steps; null with epochs null: the preset's")
     epochs: float | None = Field(None, gt=0, description="instead of steps: passes over the trained images")
     batch: int | None = Field(None, ge=1, description="images per process and micro-step")
@@ -128,20 +141,22 @@ class RetrainSettings(Settings):
     def recipe(self) -> Recipe:
         """The preset with the fields that are set."""
         base = PRESETS[self.preset]
-        chosen = {field.name: getattr(self, field.name, None) for field in fields(Recipe)}
-        return Recipe(**{name: getattr(base, name) if value is None else value for name, value in chosen.items()})
+        names = [field.name for field in fields(Recipe) if field.name != "weights"]
+        chosen = {name: value for name in names if (value := getattr(self, name, None)) is not None}
+        asked = {task: self.task_weights.get(task, base.weights.get(task, 1.0)) for task in self._tasks()}
+        return replace(base, weights={task: weight for task, weight in asked.items() if weight > 0}, **chosen)
 
-    @property
-    def task_list(self) -> tuple[Task, ...]:
-        """The tasks by name."""
+    def _tasks(self) -> tuple[Task, ...]:
+        if self.tasks is None:
+            return tuple(PRESETS[self.preset].weights)
         return tuple(self.tasks) if isinstance(self.tasks, list) else TASK_SETS[self.tasks]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.steps is not None and self.epochs is not None:
             raise ValueError(f"steps and epochs exclude each other, got {self.steps} and {self.epochs}: unset one")
-        if not self.task_list:
-            raise ValueError("tasks must name at least one task, got []")
         if wrong := [task for task, weight in self.task_weights.items() if weight < 0]:
             raise ValueError(f"task_weights must be at least 0, got {self.task_weights[wrong[0]]} for {wrong[0]}")
+        if not self.recipe.weights:
+            raise ValueError(f"tasks must name at least one task whose weight is not 0, got {self.tasks}")
         return self
