@@ -40,7 +40,7 @@ def doctor(source: str | None, assignments: list[str]) -> None:
     table = Table("annotator", "role", "backend", "loads", box=None, pad_edge=False)
     failures = {}
     for name, annotator in config.annotators.items():
-        reason = _why_not(annotator)
+        reason = _why_not(name, annotator)
         if reason:
             failures[name] = reason
         outcome = f"[red]no:[/] {reason}" if reason else "[green]yes[/]"
@@ -73,9 +73,9 @@ def _devices() -> str:
     return cpus + "".join(f", {gpu.name} {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus)
 
 
-def _why_not(annotator: Annotator) -> str:
+def _why_not(name: str, annotator: Annotator) -> str:
     """The reason why it cannot load, "" if it can."""
-    stage = build_stage(annotator)
+    stage = build_stage(annotator, name)
     try:
         stage.load()
     except (SpecialistError, OSError, ValueError, ImportError) as error:

@@ -1,6 +1,6 @@
 """From an annotator's settings to its stage, and who needs whom: the one place that knows all roles.
 
-    detector:                        build_stage(settings)
+    detector:                        build_stage(settings, name)
       role: detector           ->    ObjectsStage(UltralyticsDetector(...))
       specialist: {backend: ultralytics, weights: "embedded:yolo-nano"}
 
@@ -14,6 +14,7 @@ from pydantic import Field
 
 from stages.annotate.captions import CaptionsSettings, CaptionsStage
 from stages.annotate.descriptions import DescriptionsSettings, DescriptionsStage
+from stages.annotate.generalist import PHRASES, GeneralistSettings, GeneralistStage
 from stages.annotate.masks import MasksSettings, MasksStage
 from stages.annotate.matches import MatchesSettings, MatchesStage
 from stages.annotate.objects import ObjectsSettings, ObjectsStage
@@ -28,14 +29,15 @@ Annotator = Annotated[
     | PhrasesSettings
     | MasksSettings
     | MatchesSettings
-    | DescriptionsSettings,
+    | DescriptionsSettings
+    | GeneralistSettings,
     Field(discriminator="role", description="an annotator; `role` decides which settings it takes"),
 ]
 Given = Literal["text", "brief", "crop", "object", "ocr", "phrase"]
 
 
-def build_stage(annotator: Annotator) -> Stage:
-    """The stage of an annotator, not loaded."""
+def build_stage(annotator: Annotator, name: str) -> Stage:
+    """The stage of the annotator called `name`, not loaded."""
     match annotator:
         case CaptionsSettings():
             return CaptionsStage(annotator)
@@ -51,6 +53,8 @@ def build_stage(annotator: Annotator) -> Stage:
             return MatchesStage(annotator)
         case DescriptionsSettings():
             return DescriptionsStage(annotator)
+        case GeneralistSettings():
+            return GeneralistStage(annotator, name)
 
 
 def gives(annotator: Annotator) -> set[Given]:
@@ -68,8 +72,8 @@ def gives(annotator: Annotator) -> set[Given]:
             return {"phrase"}
         case DescriptionsSettings():
             return {"text"}
-        case MasksSettings() | MatchesSettings():
-            return set()
+        case MasksSettings() | MatchesSettings() | GeneralistSettings():
+            return set()  # a generalist looks at what the others wrote: if they waited for it, both would wait
 
 
 def wants(annotator: Annotator) -> set[Given]:
@@ -81,6 +85,8 @@ def wants(annotator: Annotator) -> set[Given]:
             return {*annotator.boxes.kinds, "crop"}
         case PhrasesSettings():
             return {"text"}
+        case GeneralistSettings():
+            return {"text"} if PHRASES in annotator.tasks else set()
         case DescriptionsSettings():
             return {*annotator.boxes.kinds, "brief", "crop"}
         case CaptionsSettings() | ObjectsSettings() | WordsSettings():

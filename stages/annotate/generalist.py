@@ -1,0 +1,180 @@
+"""Generalist: all findings of an image from one model, which sees the image once.
+
+Comes in: items, with the texts of other annotators where phrases are asked for. Goes out, in this order (the
+annotator is called `generalist`; it names its own findings, so its stage is told its name):
+
+    generalist/0  text    "a dog with a ball"          brief               <CAPTION>
+    generalist/1  object  "dog"                        box, score          <OD>
+    generalist/2  text    "a brown dog"                about generalist/1  <DENSE_REGION_CAPTION>
+    generalist/3  ocr     "STOP"                       quad                <OCR_WITH_REGION>
+    generalist/4  phrase  "a dog"                      about generalist/0  <CAPTION_TO_PHRASE_GROUNDING>
+    generalist/5  phrase  "the dog"                    about captioner/0   the texts of others are grounded, too
+    generalist/6  mask                                 about generalist/1  <REGION_TO_SEGMENTATION>
+
+A dense caption is about the object whose box it overlaps most, if by IoU 0.7 or more; else its box is an object
+without label that it describes. Nothing waits for a generalist unless `needs` says so: it looks at what others wrote.
+"""
+
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+
+from shards.finding import Finding, reference
+from shards.settings import Settings
+from specialists.florence2_format import CAPTION_TASKS, Task
+from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings, Generalist
+from specialists.florence2_model import CACHED_IMAGES
+from specialists.roles import Fingerprint
+from stages.annotate.boxes import BoxInputs, choose_boxes
+from stages.annotate.findings import phrase_findings, texts_about_images
+from stages.codec.decode import Asked, findings
+from stages.fuse.geometry import iou
+from stages.resources import Resources
+from stages.stage import Item
+
+SAME_BOX_IOU = 0.7
+"""From this overlap on, a dense caption speaks of an object: half-way between COCO's "found" (0.5) and a copy."""
+
+GeneralistTask = Literal[
+    "<CAPTION>",
+    "<DETAILED_CAPTION>",
+    "<MORE_DETAILED_CAPTION>",
+    "<OD>",
+    "<DENSE_REGION_CAPTION>",
+    "<REGION_PROPOSAL>",
+    "<OCR_WITH_REGION>",
+    "<CAPTION_TO_PHRASE_GROUNDING>",
+    "<REGION_TO_DESCRIPTION>",
+    "<REGION_TO_SEGMENTATION>",
+]
+PHRASES: Final = "<CAPTION_TO_PHRASE_GROUNDING>"
+
+
+class GeneralistSettings(Settings):
+    """An annotator that answers all tasks with one model."""
+
+    role: Literal["generalist"] = Field("generalist", description="texts, boxes, phrases, words and masks of one model")
+    specialist: Florence2GeneralistSettings = Field(Florence2GeneralistSettings(), description="the model")
+    tasks: list[GeneralistTask] = Field(
+        ["<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>", "<OD>", "<DENSE_REGION_CAPTION>", PHRASES],
+        min_length=1,
+        description="what it is asked; <REGION_TO_...> of its own boxes, phrases of its own texts and those of others",
+    )
+    boxes: BoxInputs = Field(BoxInputs(), description="which of its own boxes <REGION_TO_...> asks about")
+    needs: list[str] | None = Field(None, description="annotators whose texts are grounded; null: all that write texts")
+    resources: Resources = Field(Resources(), description="what one actor needs")
+
+    @field_validator("tasks")
+    @classmethod
+    def _different(cls, tasks: list[GeneralistTask]) -> list[GeneralistTask]:
+        if len(set(tasks)) < len(tasks):
+            raise ValueError(f"tasks must differ, got {tasks}: name each once")
+        return tasks
+
+
+class GeneralistStage:
+    """See `stages.stage.Stage`. name: that of the annotator, as its references have it."""
+
+    def __init__(self, settings: GeneralistSettings, name: str, generalist: Generalist | None = None) -> None:
+        self._settings = settings
+        self._name = name
+        self._generalist = generalist or Florence2Generalist(settings.specialist)
+
+    def load(self) -> None:
+        self._generalist.load()
+
+    def run(self, items: list[Item]) -> list[list[Finding]]:
+        found: list[list[Finding]] = []
+        for start in range(0, len(items), CACHED_IMAGES):  # all passes find their images still encoded
+            some = items[start : start + CACHED_IMAGES]
+            said = self._of_images(some)
+            self._add_phrases(some, said)
+            self._add_regions(some, said)
+            found += said
+        return found
+
+    def fingerprint(self) -> Fingerprint:
+        of = self._settings
+        return {
+            **self._generalist.fingerprint(),
+            "tasks": [*of.tasks],
+            "boxes": of.boxes.model_dump_json(),
+            "same_box_iou": SAME_BOX_IOU,
+        }
+
+    def close(self) -> None:
+        self._generalist.close()
+
+    def _of_images(self, items: list[Item]) -> list[list[Finding]]:
+        """Texts, objects and words: the tasks that take nothing but the image."""
+        tasks = [task for task in self._settings.tasks if task != PHRASES and not task.startswith("<REGION_TO_")]
+        asked = [[_asked(task, item) for task in tasks] for item in items]
+        said = self._answers(items, asked)
+        return [
+            self._combined({one.task: found for one, found in zip(mine, each, strict=True)})
+            for mine, each in zip(asked, said, strict=True)
+        ]
+
+    def _combined(self, said: dict[Task, list[Finding]]) -> list[Finding]:
+        dense = said.pop("<DENSE_REGION_CAPTION>", [])
+        found = [one for each in said.values() for one in each]
+        objects = {index: one for index, one in enumerate(found) if one.kind == "object"}
+        for one in dense:
+            index, overlap = _nearest(one, objects)
+            if overlap < SAME_BOX_IOU or not one.text:
+                index = len(found)
+                found.append(Finding("object", score=one.score, box=one.box))
+            if one.text:
+                found.append(Finding("text", one.text, one.score, reference(self._name, index), "brief"))
+        return found
+
+    def _add_phrases(self, items: list[Item], said: list[list[Finding]]) -> None:
+        """The phrases of every text about the whole image: its own first, then those of the others."""
+        if PHRASES not in self._settings.tasks:
+            return
+        texts = [
+            texts_about_images({self._name: own}, CAPTION_TASKS) + texts_about_images(item.findings, CAPTION_TASKS)
+            for item, own in zip(items, said, strict=True)
+        ]
+        images = [item.image for item, some in zip(items, texts, strict=True) for _ in some]
+        phrases = iter(self._generalist.ground(images, [text for some in texts for _, text in some]))
+        for some, own in zip(texts, said, strict=True):
+            own += [one for ref, text in some for one in phrase_findings(ref, text, next(phrases))]
+
+    def _add_regions(self, items: list[Item], said: list[list[Finding]]) -> None:
+        """Descriptions and masks of its own boxes."""
+        tasks = [task for task in self._settings.tasks if task.startswith("<REGION_TO_")]
+        if not tasks:
+            return
+        asked = []
+        for item, own in zip(items, said, strict=True):
+            height, width = item.image.shape[:2]
+            chosen = choose_boxes({self._name: own}, width, height, self._settings.boxes)
+            asked.append(
+                [Asked(task, width, height, region=one.box, about=one.ref) for task in tasks for one in chosen]
+            )
+        for own, each in zip(said, self._answers(items, asked), strict=True):
+            own += [one for answer in each for one in answer]
+
+    def _answers(self, items: list[Item], asked: list[list[Asked]]) -> list[list[list[Finding]]]:
+        """Per item and question the findings of its answer."""
+        questions = [[one.prompt for one in mine] for mine in asked]
+        answers = self._generalist.answer([item.image for item in items], questions)
+        return [
+            [findings(one, answer) for one, answer in zip(mine, each, strict=True)]
+            for mine, each in zip(asked, answers, strict=True)
+        ]
+
+
+def _asked(task: Task, item: Item) -> Asked:
+    height, width = item.image.shape[:2]
+    return Asked(task, width, height)
+
+
+def _nearest(finding: Finding, objects: dict[int, Finding]) -> tuple[int, float]:
+    """Index of the object that its box overlaps most, and the IoU; (-1, 0) without any."""
+    overlaps = [
+        (iou(finding.box, one.box), -index) for index, one in objects.items() if finding.box is not None and one.box
+    ]
+    best, index = max(overlaps, default=(0.0, 1))
+    return -index, best
