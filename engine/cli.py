@@ -6,6 +6,7 @@
 
 Exit codes: 0 done; 1 a mistake of ours (run again with --debug and report it); 2 wrong usage, settings or input;
 3 finished or stopped over the failure budget; 4 the corpus is in use by another process; 5 damaged files found;
+6 fld loop: the gate refused a model and there is no other to go on with; 7 fld loop: the watch stopped it;
 130 interrupted. Imports happen inside the verbs, so that `fld --help` answers at once.
 """
 
@@ -98,6 +99,44 @@ def filter_(
 
 
 @app.command()
+def retrain(
+    corpus: Corpus,
+    checkpoint: Annotated[
+        str, typer.Option("--from", help="Checkpoint to start from: a folder, embedded:NAME or a hub id.")
+    ],
+    round_: RoundOption = 0,
+    revision: Annotated[str | None, typer.Option("--revision", help="Commit of a hub id, 40 hex digits.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Replace a model that was trained otherwise.")] = False,
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+) -> None:
+    """Train a Florence-2 on a round. Run it again to go on where it stopped."""
+    from engine import retrain as retrain_module
+
+    retrain_module.retrain(corpus, round_, checkpoint, revision, config, set_, again=again)
+
+
+@app.command()
+def loop(
+    corpus: Corpus,
+    rounds_: Annotated[int, typer.Option("--rounds", "-n", min=1, help="Last round to write.")] = 3,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Checkpoint of the first training: a folder or embedded:NAME. Kept in the corpus."),
+    ] = None,
+    gold: Annotated[
+        str | None, typer.Option("--gold", help="Gold that models are judged by. Default: the labels of round 0.")
+    ] = None,
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+) -> None:
+    """Retrain, judge the model, annotate again, and so on. Run it again to go on where it stopped."""
+    from engine import loop as loop_module
+
+    loop_module.loop(corpus, rounds_, start, gold, config, set_)
+
+
+@app.command()
 def show(
     corpus: Corpus,
     key: Annotated[str, typer.Argument(help="Key of the image, as in the list that was ingested.")],
@@ -134,11 +173,14 @@ def eval_(
         float | None, typer.Option("--held-out", metavar="SHARE", help="Only the images never trained on.")
     ] = None,
     json_: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Also write all measures here.")] = None,
+    figure: Annotated[
+        str | None, typer.Option("--figure", metavar="FILE", help="With --rounds: draw them, as png, svg or pdf.")
+    ] = None,
 ) -> None:
     """Measure a round against gold: per filter stage and per annotator, with 95% intervals. Runs no model."""
     from engine import evaluate
 
-    evaluate.run(corpus, gold, round_, all_rounds=all_rounds, held_out=held_out, json_path=json_)
+    evaluate.run(corpus, gold, round_, all_rounds=all_rounds, held_out=held_out, json_path=json_, figure_path=figure)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.config_text import ConfigError, override, parse, render, validate
+from engine.loop_settings import LoopSettings
 from engine.settings import EngineSettings
 from filters.settings import FilterSettings
 from shards.settings import Settings
@@ -37,6 +38,7 @@ class Config(Settings):
     annotators: dict[str, Annotator] = Field(description="the specialists by name; each name is a raw column")
     fuse: FuseSettings = Field(FuseSettings(), description="how several annotators' findings become one record")
     filters: FilterSettings = Field(FilterSettings(), description="what is kept; every drop is a row of the index")
+    loop: LoopSettings = Field(LoopSettings(), description="fld loop: a model learns from a round and labels the next")
     engine: EngineSettings = Field(EngineSettings(), description="where it runs and what failures it tolerates")
 
 

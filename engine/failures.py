@@ -5,7 +5,7 @@ import sys
 from typer import Abort, Exit
 from typer.exceptions import TyperException
 
-USAGE, OVER_BUDGET, LOCKED, DAMAGED, INTERRUPTED = 2, 3, 4, 5, 130
+USAGE, OVER_BUDGET, LOCKED, DAMAGED, REFUSED, WATCHED, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
 
 
 def known_errors() -> tuple[type[Exception], ...]:
@@ -36,6 +36,7 @@ def _exit_codes() -> dict[type[Exception], int]:
     from engine.config_text import ConfigError
     from engine.faults import FailureBudgetError
     from engine.lock import CorpusLockedError
+    from engine.loop import RefusedError, WatchError
     from engine.verify import DamageError
     from filters.parser import ParserError
     from shards.commit import CorpusError
@@ -47,8 +48,9 @@ def _exit_codes() -> dict[type[Exception], int]:
     from stages.ingest.keys import DuplicateKeyError
     from stages.ingest.plan import PlanError
     from stages.ingest.report import IngestBudgetError
+    from stages.retrain.data import RetrainError
 
-    settings = (ColumnError, ConfigError, ParserError, SpecialistError, StartError)
+    settings = (ColumnError, ConfigError, ParserError, RetrainError, SpecialistError, StartError)
     sources = (SourceError, FrameError, DuplicateKeyError, PlanError)
     files = (CorpusError, RecordError, StoreError, FileNotFoundError, PermissionError)
     return {
@@ -56,5 +58,7 @@ def _exit_codes() -> dict[type[Exception], int]:
         FailureBudgetError: OVER_BUDGET,
         CorpusLockedError: LOCKED,
         DamageError: DAMAGED,
+        RefusedError: REFUSED,
+        WatchError: WATCHED,
         **dict.fromkeys((*settings, *sources, *files), USAGE),
     }

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from engine.column import Column
 from engine.config import Config, load, save
 from engine.config_text import ConfigError
+from engine.generations import model_below, weights_of, with_weights
 from engine.plan import columns
 from engine.progress import open_reporter
 from engine.refilter import KEPT, Tally, preview, refilter, tally_round
@@ -23,23 +25,61 @@ from shards.commit import Counts
 from shards.layout import IMAGES, round_folder
 from shards.reader import Corpus
 from shards.store import Store, open_store
+from stages.build import Annotator, build_stage
 from stages.fuse.ledger import Annotator as Voter
+from stages.fuse.settings import GENERALIST
 from stages.round import RoundPlan, Skipped
+from stages.stage import Stage
+
+Build = Callable[[Annotator, str], Stage]
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open corpus: nobody else writes to it, and its settings are known."""
+    """An open corpus: nobody else writes to it, and its settings are known. build: makes the stage of an annotator."""
 
     corpus: str
     store: Store
     config: Config
+    build: Build = build_stage
 
     def plan(self, number: int) -> RoundPlan:
-        """What round `number` is made of."""
+        """What round `number` is made of. Raises ConfigError for a round above 0 that no model may write."""
         roles = {name: annotator.role for name, annotator in self.config.annotators.items()}
-        voters = tuple(Voter(c.name, roles[c.name], c.fingerprint, number) for c in columns(self.config.annotators))
-        return RoundPlan(number, voters, self.config.fuse, self.config.filters)
+        model = self.model(number)
+        voters = [
+            Voter(GENERALIST, GENERALIST, each.fingerprint, model + 1)
+            if model is not None and each.name == GENERALIST
+            else Voter(each.name, roles[each.name], each.fingerprint)
+            for each in self.columns(number)
+        ]
+        return RoundPlan(number, tuple(voters), self.config.fuse, self.config.filters)
+
+    def columns(self, number: int) -> list[Column]:
+        """The columns of round `number`: the annotators', and from round 1 on that of the last promoted model."""
+        model = self.model(number)
+        if model is None:
+            return columns(self.config.annotators, self.build)
+        return self.columns_with(weights_of(self.store, model))
+
+    def model(self, number: int) -> int | None:
+        """The round whose model writes round `number`; None for round 0. Raises ConfigError if there is none yet."""
+        if number == 0:
+            return None
+        if (model := model_below(self.store, number)) is None:
+            raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
+        return model
+
+    def columns_with(self, weights: str, revision: str | None = None) -> list[Column]:
+        """The annotators' columns, and the one that the loop's generalist writes with these weights."""
+        if GENERALIST in self.config.annotators:
+            raise ConfigError(f"annotators.{GENERALIST}: the loop's own model has this name: use another")
+        model = with_weights(self.config.loop.generalist, weights, revision)
+        return columns({**self.config.annotators, GENERALIST: model}, self.build)
+
+    def learned(self, weights: str, revision: str | None = None) -> Column:
+        """The column that the loop's generalist writes with these weights."""
+        return next(each for each in self.columns_with(weights, revision) if each.name == GENERALIST)
 
     def skipped(self) -> dict[str, Skipped]:
         """Shard -> images that the duplicate settings leave out of every round, with rule, distance and threshold."""
@@ -59,10 +99,10 @@ class Session:
 
 def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
     """`fld run`."""
-    with _opened(corpus, source, assignments) as session:
+    with opened(corpus, source, assignments) as session:
         _ingest(session, images)
-        _annotate(session, retry_quarantined=False)
-        _write(session, 0)
+        annotate_round(session, 0)
+        write_round(session, 0)
     err.print(f"Look at one: [bold]fld show {corpus} KEY[/]   all of it: [bold]fld status {corpus}[/]")
 
 
@@ -70,14 +110,14 @@ def ingest(
     images: list[str], corpus: str, source: str | None, assignments: list[str], *, retry_quarantined: bool
 ) -> None:
     """`fld ingest`."""
-    with _opened(corpus, source, assignments) as session:
+    with opened(corpus, source, assignments) as session:
         _ingest(session, images, retry_quarantined=retry_quarantined)
 
 
 def annotate(corpus: str, source: str | None, assignments: list[str], *, retry_quarantined: bool) -> None:
     """`fld annotate`."""
-    with _opened(corpus, source, assignments) as session:
-        _annotate(session, retry_quarantined=retry_quarantined)
+    with opened(corpus, source, assignments) as session:
+        annotate_round(session, 0, retry_quarantined=retry_quarantined)
 
 
 def refilter_round(corpus: str, number: int, source: str | None, assignments: list[str], *, dry_run: bool) -> None:
@@ -88,8 +128,8 @@ def refilter_round(corpus: str, number: int, source: str | None, assignments: li
     if number not in {0, *Corpus(store).rounds()}:
         raise ConfigError(f"{corpus} has no round {number} to filter again: it has {Corpus(store).rounds() or 'none'}")
     if not dry_run:
-        with _opened(corpus, source, assignments) as session:
-            _write(session, number)
+        with opened(corpus, source, assignments) as session:
+            write_round(session, number)
         return
     session = look(corpus, source, assignments)
     before = tally_round(session.store, number)[1]
@@ -106,17 +146,19 @@ def look(corpus: str, source: str | None = None, assignments: Sequence[str] = ()
 def repair_units(corpus: str, retire: Callable[[], object]) -> None:
     """`fld verify --repair`: withdraw the damaged units, then run what is missing. No sources are needed: the plan of
     the ingest knows where the images came from."""
-    with _opened(corpus, None, []) as session:
+    with opened(corpus, None, []) as session:
         numbers = Corpus(session.store).rounds()  # before a round's only shard is withdrawn
         retire()
         _ingest(session, [])
-        _annotate(session, retry_quarantined=False)
+        for number in sorted({0, *numbers}):
+            annotate_round(session, number)
         for number in numbers:
-            _write(session, number)
+            write_round(session, number)
 
 
 @contextmanager
-def _opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator[Session]:
+def opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator[Session]:
+    """A corpus to write to: locked, its leftovers removed, its settings saved."""
     from engine.lock import corpus_lock
     from shards.store import remove_leftovers
 
@@ -146,13 +188,14 @@ def _ingest(session: Session, images: list[str], *, retry_quarantined: bool = Fa
         err.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")
 
 
-def _annotate(session: Session, *, retry_quarantined: bool) -> None:
+def annotate_round(session: Session, number: int, *, retry_quarantined: bool = False) -> None:
+    """Run the columns of a round where they are not done."""
     from engine.annotate import annotate as annotate_columns
 
     skip = {key: rule for shard in session.skipped().values() for key, (rule, _, _) in shard.items()}
     report = annotate_columns(
         session.store,
-        columns(session.config.annotators),
+        session.columns(number),
         skip,
         session.config.engine,
         open_reporter(session.store),
@@ -163,7 +206,8 @@ def _annotate(session: Session, *, retry_quarantined: bool) -> None:
         err.print(f"  {len(report.quarantined):,} images quarantined: `fld status {session.corpus}` says why")
 
 
-def _write(session: Session, number: int) -> None:
+def write_round(session: Session, number: int) -> None:
+    """Fuse, filter and write a round where it is not up to date."""
     before = tally_round(session.store, number)[1]
     done = refilter(session.store, session.plan(number), session.skipped(), _processes())
     err.print(_compared(before, done.tally))

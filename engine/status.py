@@ -2,10 +2,11 @@
 
 from rich.table import Table
 
-from engine.config import load
+from engine.column import Column
 from engine.config_text import ConfigError
-from engine.plan import columns
+from engine.generations import model_below, read_promotion
 from engine.refilter import KEPT, tally_round
+from engine.rounds import look
 from engine.terminal import out
 from shards import commit
 from shards.commit import Manifest
@@ -32,7 +33,7 @@ def status(corpus: str) -> None:
         failures.setdefault(("ingest", reason), []).append(key)
     table = Table("column", "shards", "images", "failed", box=None, pad_edge=False)
     table.add_row("images", _share(images, images), *_images(images))
-    for column in columns(load(None, [], store).annotators):
+    for column in _columns(corpus, store):
         done = commit.committed(store, raw_folder(column.name, column.fingerprint))
         table.add_row(f"{column.name}-{column.fingerprint}", _share(done, images), *_images(done))
         for key, reason in _failed_rows(store, column.name, column.fingerprint, done):
@@ -46,7 +47,22 @@ def status(corpus: str) -> None:
             f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
         )
         out.print(f"  annotations kept: {kept}")
+        if (promotion := read_promotion(store, number)) is not None:
+            verdict = "promoted" if promotion.promoted else "refused"
+            out.print(f"  the model trained on it is {verdict}: {promotion.reason}")
     _print_failures(failures, corpus)
+
+
+def _columns(corpus: str, store: Store) -> list[Column]:
+    """The annotators' columns, and those that models of the loop wrote."""
+    session = look(corpus)
+    found = {
+        (column.name, column.fingerprint): column
+        for number in {0, *Corpus(store).rounds()}
+        if number == 0 or model_below(store, number) is not None
+        for column in session.columns(number)
+    }
+    return list(found.values())
 
 
 def _failed_images(store: Store, images: dict[str, Manifest]) -> list[tuple[str, str]]:

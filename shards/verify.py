@@ -28,7 +28,7 @@ _Units = dict[tuple[str, str], Manifest | None]
 
 _ROUND = re.compile(rf"{ROUNDS}/(\d+)")
 _MANIFEST = re.compile(r"(.+)/manifest/([^/]+)\.json")
-_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/(report|model)/")
+_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model|training-[^/]+)/|promotion\.json$)")
 _UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/")
 
 

@@ -17,6 +17,7 @@ class Limit(Settings):
 class WatchSettings(Settings):
     """Limits of what may change from round 0. A *loss* is 1 - now / round 0, a *change* |now / round 0 - 1|."""
 
+    images: int = Field(2000, ge=1, description="images that are looked at, at most; the same in every round")
     label_entropy_loss: Limit = Field(
         Limit(warn=0.15, stop=0.4), description="loss of the entropy of object labels: few labels take over"
     )

@@ -1,0 +1,159 @@
+"""The promotion gate of `fld loop`: candidate and previous model annotate the held-out images in this process.
+
+Comes in: an open corpus whose round 0 is written, and both models as columns. Goes out: a `Promotion`, published as
+`rounds/NN/promotion.json`. Their labels go through the filters of the corpus, without anybody else's, and are compared
+with gold where it is given, otherwise with round 0, the consensus of the specialists. Nobody ever trains on these
+images (`stages.retrain.split`). A verdict that was reached under the same conditions is read, not reached again.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.backend import StartError
+from engine.column import Column
+from engine.faults import Failure, attempt
+from engine.generations import read_promotion, save_promotion
+from engine.rounds import Session
+from engine.worker import ACCEPTED
+from filters.parser import Parser
+from shards import commit
+from shards.finding import Finding, rounded
+from shards.images import ImageRow, read_image
+from shards.layout import round_folder
+from shards.raw import RawRow
+from shards.reader import Corpus
+from shards.record import Record
+from stages.evaluate.gold import gold_of
+from stages.fuse.ledger import Annotator
+from stages.fuse.settings import GENERALIST
+from stages.gate.alone import alone, records
+from stages.gate.decide import Promotion, Verdict, decide
+from stages.ingest.decode import decode
+from stages.retrain.split import held_out_order, is_held_out
+from stages.stage import Item
+
+CONSENSUS = "round 0"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A held-out image and the shard that it is in."""
+
+    shard: str
+    row: ImageRow
+
+
+def gate(session: Session, number: int, candidate: Column, previous: Column | None, gold: str | None) -> Promotion:
+    """The verdict on the model that was trained on round `number`. gold: a gold file, None for the consensus.
+
+    Raises StartError if the previous model cannot be loaded; a candidate that cannot is refused."""
+    held_out = held_out_images(session)
+    conditions = _conditions(session, candidate, previous, gold, held_out)
+    found = read_promotion(session.store, number)
+    if found is not None and found.conditions == conditions:
+        return found
+    wanted = _wanted(session, held_out, gold)
+    settings = session.config.loop.gate
+    before = None if previous is None else _said(session, previous, held_out)
+    if isinstance(before, Failure):
+        raise StartError(f"the model that the candidate was trained from does not run: {before.error}")
+    now = _said(session, candidate, held_out)
+    if isinstance(now, Failure):
+        verdict = Verdict(False, f"the candidate does not run: {now.error}")
+    else:
+        verdict = decide(now, before, wanted, settings)
+    promotion = Promotion(
+        verdict.promoted,
+        verdict.reason,
+        candidate.fingerprint,
+        "" if previous is None else previous.fingerprint,
+        gold or CONSENSUS,
+        len(wanted),
+        verdict.measures,
+        conditions,
+    )
+    save_promotion(session.store, number, promotion)
+    return promotion
+
+
+def held_out_images(session: Session) -> list[HeldOut]:
+    """The held-out images of the corpus that ingest accepted, at most `loop.gate.images`, always the same ones."""
+    skipped = {key for shard in session.skipped().values() for key in shard}
+    share = session.config.loop.retrain.held_out
+    found = [
+        HeldOut(shard, row)
+        for shard, row in Corpus(session.store).image_rows()
+        if row.status == "ok" and row.key not in skipped and is_held_out(row.sha256, share)
+    ]
+    return sorted(found, key=lambda each: held_out_order(each.row.sha256))[: session.config.loop.gate.images]
+
+
+def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> list[Record]:
+    """What the labels are compared with: gold, or the records of round 0."""
+    rows = [each.row for each in held_out]
+    if not rows:
+        return []
+    if gold is not None:
+        return gold_of(gold, rows, session.config.ingest, None).records
+    first, keys = Corpus(session.store).round(0), {row.key for row in rows}
+    shards = sorted({each.shard for each in held_out})
+    return [record for shard in shards for record in first.records(shard) if record.key in keys]
+
+
+def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> list[Record] | Failure:
+    """The records that a model makes of the images by itself. A Failure if it cannot be loaded, or fails on all."""
+    loaded = attempt(model.stage.load)
+    if isinstance(loaded, Failure):
+        return loaded
+    answers: dict[str, RawRow] = {}
+    failures = []
+    size = model.resources.batch_size
+    for start in range(0, len(held_out), size):
+        batch = held_out[start : start + size]
+        found = attempt(lambda batch=batch: _findings(session, model, batch))  # type: ignore[misc]
+        if isinstance(found, Failure):
+            failures.append(found)
+            answers |= {each.row.key: RawRow(each.row.key, "failed", found.error) for each in batch}
+        else:
+            answers |= {
+                each.row.key: RawRow(each.row.key, findings=said) for each, said in zip(batch, found, strict=True)
+            }
+    model.stage.close()
+    if failures and all(row.status == "failed" for row in answers.values()):
+        return failures[0]
+    plan = alone(session.plan(0), Annotator(GENERALIST, GENERALIST, model.fingerprint))
+    parser = Parser(plan.filters.parser)
+    parser.load()
+    return records([each.row for each in held_out], answers, plan, parser)
+
+
+def _findings(session: Session, model: Column, batch: Sequence[HeldOut]) -> list[list[Finding]]:
+    items = [
+        Item(each.row.key, decode(read_image(session.store, each.shard, each.row), ACCEPTED), {}) for each in batch
+    ]
+    return [[rounded(finding) for finding in found] for found in model.stage.run(items)]
+
+
+def _conditions(
+    session: Session, candidate: Column, previous: Column | None, gold: str | None, held_out: Sequence[HeldOut]
+) -> str:
+    """A hash of all that the verdict depends on."""
+    config = session.config
+    if gold is None:
+        done = commit.committed(session.store, round_folder(0))
+        reference = {shard: manifest.fingerprint for shard, manifest in done.items()}
+    else:
+        reference = {"gold": hashlib.sha256(Path(gold).read_bytes()).hexdigest()} if Path(gold).is_file() else {}
+    facts = {
+        "candidate": candidate.fingerprint,
+        "previous": None if previous is None else previous.fingerprint,
+        "reference": reference,
+        "images": [each.row.sha256 for each in held_out],
+        "gate": config.loop.gate.model_dump(mode="json"),
+        "fuse": config.fuse.model_dump(mode="json"),
+        "filters": config.filters.model_dump(mode="json"),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
