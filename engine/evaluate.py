@@ -5,15 +5,14 @@ Comes in: a corpus, a gold file (`stages.evaluate.gold`), a round. Goes out: tab
     {"gold": {"path": "scenes/gold.jsonl", "read": 500, "elsewhere": 0, "unlabelled": 0, "left_out": 452},
      "images": 48, "held_out": 0.1, "resamples": 200,
      "rounds": {"0": {"stages": {"raw": {"boxes/recall": {"value": 0.91, "low": 0.88, "high": 0.94, "count": 171}}},
-                      "annotators": {"detector": {...}}}}}
+                      "annotators": {"detector": {...}}, "changes": {"kept - detector": {...}}}}}
 
 Nothing is annotated for it: stages and single annotators are built again from the raw columns, `kept` is read from the
 round's shards. A measure that has nothing to measure is null, with a count of 0.
 """
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,8 @@ from typing import NamedTuple
 from engine import plan as plans
 from engine.column import GIVEN
 from engine.config_text import ConfigError
-from engine.quality import RESAMPLES, areas_in, comparison, measure
+from engine.eval_report import KEPT, RAW, Measured, Measures, as_json, round_tables, rounds_tables, with_changes
+from engine.quality import RESAMPLES, areas_in, measure
 from engine.rounds import Session, look
 from engine.terminal import err, out
 from filters.features import ElementWords
@@ -29,21 +29,11 @@ from filters.parser import ParsedText, Parser
 from shards.images import ImageRow
 from shards.reader import Corpus
 from shards.record import Record
-from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.elements import element_quality
 from stages.evaluate.gold import Gold, gold_of
 from stages.evaluate.plans import alone, areas_of, filter_steps
 from stages.evaluate.report import AREAS
 from stages.round import RoundPlan, build_shard, read_shard
-
-RAW, KEPT = "raw", "kept"
-SHOWN = (
-    "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "regions/accuracy", "phrases/precision",
-    "phrases/recall_at_1", "phrases/coverage", "masks/iou", "words/cer", "words/f1", "texts/precision", "texts/recall",
-    *(f"captions/{size}/{name}" for size in ("brief", "detailed", "more_detailed")
-      for name in ("exact", "cider", "bleu", "objects_f1", "attributes_f1", "actions_f1")),
-)  # fmt: skip
-Measures = dict[str, Estimate]
 
 
 class Variant(NamedTuple):
@@ -95,11 +85,15 @@ def run(
     all_rounds: bool = False,
     held_out: float | None = None,
     json_path: str | None = None,
+    figure_path: str | None = None,
     resamples: int = RESAMPLES,
 ) -> None:
-    """`fld eval`: measure, print, and write `json_path`. Raises ConfigError for a round or share that is none."""
+    """`fld eval`: measure, print, and write `json_path` and `figure_path`. Raises ConfigError for a round or share
+    that is none, and for a figure of one round."""
     if held_out is not None and not 0 < held_out <= 1:
         raise ConfigError(f"--held-out must be above 0 and at most 1, got {held_out}")
+    if figure_path and not all_rounds:
+        raise ConfigError("--figure shows rounds side by side: use it with --rounds")
     session = look(corpus)
     there = Corpus(session.store).rounds()
     if number not in there:
@@ -108,19 +102,24 @@ def run(
     out.print(_said(gold))
     numbers = there if all_rounds else [number]
     found = {each: measure_round(session, each, gold.records, resamples, short=all_rounds) for each in numbers}
-    for line in _tables(found, all_rounds):
+    for line in rounds_tables(found) if all_rounds else round_tables(found[number]):
         out.print(line)
     if json_path:
         facts = {"path": gold_path, **{k: v for k, v in asdict(gold).items() if k != "records"}}
         head = {"gold": facts, "images": len(gold.records), "held_out": held_out, "resamples": resamples}
         Path(json_path).write_text(json.dumps(head | {"rounds": as_json(found)}, indent=1) + "\n")
         err.print(f"measures: {json_path}")
+    if figure_path:
+        from engine.figure import draw
+
+        draw(found, figure_path, f"{corpus}: {len(gold.records):,} images with gold, 95% intervals")
+        err.print(f"figure: {figure_path}")
 
 
 def measure_round(
     session: Session, number: int, gold: Sequence[Record], resamples: int, *, short: bool = False
-) -> dict[str, dict[str, Measures]]:
-    """group ("stages", "annotators") -> name -> measures. short: only what was said and what was kept."""
+) -> Measured:
+    """The round after each filter stage, and each annotator alone. short: only what was said and what was kept."""
     wanted = {record.key for record in gold}
     round_ = Corpus(session.store).round(number)
     kept = [each for shard in round_.shards() for each in round_.records(shard) if each.key in wanted]
@@ -129,13 +128,17 @@ def measure_round(
     chosen = [each for each in variants(session, plan) if not short or each.name == RAW]
     built = build(session, chosen, wanted, reader)
     in_gold = set(areas_in(gold))
-    found: dict[str, dict[str, Measures]] = {"stages": {}, "annotators": {}}
-    said: set[str] = set()
-    for variant, (records, areas) in zip(chosen, built, strict=True):
-        said = areas if variant.name == RAW else said
-        found[variant.group][variant.name] = _measures(records, gold, areas & in_gold, resamples, reader)
-    found["stages"][KEPT] = _measures(kept, gold, said & in_gold, resamples, reader)
-    return {group: columns for group, columns in found.items() if columns}
+    said = built[0].areas  # the first variant is what everybody said
+    columns = [(each.group, each.name, *made) for each, made in zip(chosen, built, strict=True)]
+    columns.append(("stages", KEPT, kept, said))
+    found: Measured = {"stages": {}, "annotators": {}}
+    done: list[tuple[list[Record], set[str], Measures]] = []
+    for group, name, records, areas in columns:
+        known = (measures for others, of, measures in done if of == areas and others == records)
+        measures = next(known, None) or _measures(records, gold, areas & in_gold, resamples, reader)
+        done.append((records, areas, measures))
+        found[group][name] = measures
+    return with_changes({group: each for group, each in found.items() if each})
 
 
 def _measures(
@@ -222,33 +225,3 @@ def _said(gold: Gold) -> str:
     if gold.left_out:
         parts.append(f"{gold.left_out:,} are not held out")
     return "; ".join([*parts, f"measured on {len(gold.records):,}"]) + "  (95% intervals from resampled images)"
-
-
-def _tables(found: Mapping[int, dict[str, dict[str, Measures]]], all_rounds: bool) -> list[object]:
-    if all_rounds:
-        first = next(iter(found.values()))
-        columns = {RAW: first["stages"][RAW]} | {f"round {n}": each["stages"][KEPT] for n, each in found.items()}
-        return [comparison(columns, SHOWN)]
-    [groups] = found.values()
-    titles = {"stages": "After each filter stage", "annotators": "Each annotator alone, unfiltered"}
-    return [
-        line
-        for group, columns in groups.items()
-        for line in (f"\n[bold]{titles[group]}[/]", comparison({n: c for n, c in columns.items() if c}, SHOWN))
-    ]
-
-
-def as_json(found: Mapping[int, dict[str, dict[str, Measures]]]) -> dict[str, object]:
-    """Plain numbers; null for what is not a number."""
-    return {
-        str(number): {
-            group: {name: {key: _plain(each) for key, each in measures.items()} for name, measures in columns.items()}
-            for group, columns in groups.items()
-        }
-        for number, groups in found.items()
-    }
-
-
-def _plain(found: Estimate) -> dict[str, float | int | None]:
-    numbers = {"value": found.value, "low": found.low, "high": found.high}
-    return {**{name: value if math.isfinite(value) else None for name, value in numbers.items()}, "count": found.count}

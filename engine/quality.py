@@ -10,6 +10,7 @@ for what the annotators said and for what the filters kept: precision (of what i
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from rich.table import Table
 
 from filters.parser import Parser
@@ -17,8 +18,8 @@ from shards.commit import committed
 from shards.layout import IMAGES
 from shards.record import Record
 from shards.store import Store
-from stages.evaluate.bootstrap import Estimate
-from stages.evaluate.captions import text_of, text_quality
+from stages.evaluate.bootstrap import Estimate, estimate, ratio
+from stages.evaluate.captions import plain, text_of
 from stages.evaluate.plans import unfiltered
 from stages.evaluate.report import AREAS, evaluate
 from stages.round import RoundPlan, Skipped, build_shard, read_shard
@@ -63,11 +64,13 @@ def measure(
     and of brief texts the share that is the gold text word for word: of those that are there (texts/precision), and of
     the gold ones (texts/recall)."""
     table = evaluate(predicted, gold, resamples, _areas(predicted) if areas is None else areas)
-    wanted = {record.key: text for record in gold if (text := text_of(record, "brief"))}
-    said = {record.key: text for record in predicted if (text := text_of(record, "brief"))}
-    if said and wanted:
-        table["texts/precision"] = _exact([(text, wanted.get(key, "")) for key, text in said.items()], resamples)
-        table["texts/recall"] = _exact([(said.get(key, ""), text) for key, text in wanted.items()], resamples)
+    said = {record.key: text_of(record, "brief") for record in predicted}
+    truth = {record.key: text for record in gold if (text := text_of(record, "brief"))}
+    if truth and any(said.values()):
+        exact = [(plain(text) == plain(said.get(key, "")), bool(said.get(key)), 1) for key, text in truth.items()]
+        sums = np.array(exact, dtype=np.float64)  # [images, (hits, said, true)]
+        table["texts/precision"] = estimate(sums[:, [0, 1]], ratio, int(sums[:, 1].sum()), resamples)
+        table["texts/recall"] = estimate(sums[:, [0, 2]], ratio, len(sums), resamples)
     return table
 
 
@@ -90,22 +93,19 @@ def areas_in(labelled: Sequence[Record]) -> list[str]:
     return [*(area for area, is_there in there.items() if is_there), *sizes]
 
 
-def _exact(pairs: Sequence[tuple[str, str]], resamples: int) -> Estimate:
-    return text_quality([said for said, _ in pairs], [truth for _, truth in pairs], resamples)["exact"]
-
-
 def comparison(columns: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str] = tuple(SHOWN)) -> Table:
     """One column of estimates per entry, one line per measure."""
     table = Table(box=None, pad_edge=False)
     for heading in ("measure", *columns):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, no_wrap=heading == "measure", overflow="fold")
     for name in shown:
-        if any(name in column for column in columns.values()):
-            table.add_row(name, *(_cell(column.get(name)) for column in columns.values()))
+        if any(name in column and column[name].count for column in columns.values()):
+            table.add_row(name, *(cell(column.get(name)) for column in columns.values()))
     return table
 
 
-def _cell(found: Estimate | None) -> str:
+def cell(found: Estimate | None) -> str:
+    """Value and interval, "none" where nothing was measured."""
     if found is None or found.count == 0:
         return "none"
     return f"{found.value:.2f} ({found.low:.2f} - {found.high:.2f})"

@@ -6,7 +6,7 @@ since the boxes of one image are right or wrong together.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,14 @@ Reduce = Callable[[Sums], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric, its 95% interval and how many things it is measured on; nan where there is nothing to measure."""
+    """A metric, its 95% interval and how many things it is measured on; nan where there is nothing to measure.
+    drawn: [resamples] its resampled values, from which the interval was read; empty without any."""
 
     value: float
     low: float
     high: float
     count: int
+    drawn: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
 
 
 def ratio(sums: Sums) -> NDArray[np.float64]:
@@ -54,7 +56,20 @@ def interval(value: float, drawn: NDArray[np.float64], count: int) -> Estimate:
     if len(usable) == 0:
         return Estimate(value, value, value, count)
     low, high = np.percentile(usable, (2.5, 97.5))
-    return Estimate(value, float(low), float(high), count)
+    return Estimate(value, float(low), float(high), count, drawn)
+
+
+def change(before: Estimate, after: Estimate) -> Estimate:
+    """after - before with its interval. Both must come from the same gold images: then their k-th resampled values are
+    of the same images, and what is common to both, such as hard images, cancels out (a paired bootstrap).
+
+    Raises ValueError if they were resampled a different number of times."""
+    if len(before.drawn) != len(after.drawn):
+        raise ValueError(
+            f"paired estimates must have as many resamples, got {len(before.drawn)} and {len(after.drawn)}:"
+            " measure both on the same gold"
+        )
+    return interval(after.value - before.value, after.drawn - before.drawn, min(before.count, after.count))
 
 
 def draws(images: int, resamples: int, seed: int = 0) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ def caption_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> d
 def text_quality(said: Sequence[str], truth: Sequence[str], resamples: int) -> dict[str, Estimate]:
     """exact (up to case and spaces, in [0, 1]), cider (CIDEr-D, in [0, 10]) and bleu (sacrebleu, in [0, 100])."""
     count = len(truth)
-    exact = [float(_plain(a) == _plain(b)) for a, b in zip(said, truth, strict=True)]
+    exact = [float(plain(a) == plain(b)) for a, b in zip(said, truth, strict=True)]
     scores = {"exact": exact, "cider": cider(said, truth)}
     found = {
         name: estimate(np.stack([values, np.ones(count)], axis=1), ratio, count, resamples)
@@ -41,7 +41,8 @@ def text_quality(said: Sequence[str], truth: Sequence[str], resamples: int) -> d
     return found | {"bleu": _bleu(said, truth, resamples)}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text as exact match compares it: lower case, single blanks."""
     return " ".join(text.lower().split())
 
 

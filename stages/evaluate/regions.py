@@ -14,15 +14,15 @@ _ARTICLES = ("a ", "an ", "the ")
 
 def region_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
     """accuracy: share of predicted objects in the right place (box IoU 0.5, any label) whose selected text is one of
-    the gold object's texts, its label or a phrase for it. brief: likewise, but only a phrase counts, over the places
-    whose gold has one. Case, blanks and a leading article do not count."""
+    the gold object's texts, its label or a phrase for it. brief: the same of those whose selected text is more than a
+    label, against the gold phrases. Case, blanks and a leading article do not count."""
     right, phrased = [], []
     for predicted, gold in pairs:
         said, truth = objects(predicted), objects(gold)
-        both = [(plain(said[i].text), truth[j]) for i, j in matches(said, truth, False)]
-        right.append((sum(text in _texts(region) for text, region in both), len(both)))
-        briefs = [(text, _texts(region, "brief")) for text, region in both]
-        phrased.append((sum(text in texts for text, texts in briefs), sum(bool(texts) for _, texts in briefs)))
+        both = [(said[i], truth[j]) for i, j in matches(said, truth, False)]
+        right.append((sum(plain(a.text) in _texts(b) for a, b in both), len(both)))
+        longer = [(plain(a.text), _texts(b, "brief")) for a, b in both if a.candidates[a.selected].kind != "phrase"]
+        phrased.append((sum(text in texts for text, texts in longer), len(longer)))
     found = {}
     for name, rows in {"accuracy": right, "brief": phrased}.items():
         sums = np.array(rows, dtype=np.float64)
