@@ -116,10 +116,13 @@ def _worker(config: dict[str, Any]) -> None:
 
 
 def _fit(loop: Any, config: dict[str, Any], settings: RetrainSettings) -> None:
+    import logging
+
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
     from ray.train.v2.api.exceptions import WorkerGroupError
 
+    logging.getLogger("ray.train").setLevel(logging.ERROR)  # it announces its local mode
     needs = {"CPU": settings.cpus_per_worker} | ({"GPU": 1} if settings.gpu else {})
     scaling = ScalingConfig(
         num_workers=settings.workers, use_gpu=settings.gpu, resources_per_worker=needs if settings.workers else None

@@ -101,7 +101,9 @@ class _Run:
         self.task, self.settings, self.recipe, self.watch = task, settings, settings.recipe, watch
         precision = {"fp32": "no"}.get(self.recipe.precision, self.recipe.precision)
         self.accelerator = accelerate.Accelerator(
-            mixed_precision=precision, gradient_accumulation_steps=self.recipe.accumulation
+            cpu=not torch.accelerator.is_available(),  # unasked, it would leave processes without a GPU on their own
+            mixed_precision=precision,
+            gradient_accumulation_steps=self.recipe.accumulation,
         )
         if self.accelerator.device.type == "cpu":
             torch.set_num_threads(settings.cpu_threads)
