@@ -16,9 +16,9 @@ from engine.backend import StartError
 from engine.column import Column
 from engine.faults import Failure, attempt
 from engine.generations import read_promotion, save_promotion
+from engine.refilter import loaded_parser
 from engine.rounds import Session
 from engine.worker import ACCEPTED
-from filters.parser import Parser
 from shards import commit
 from shards.finding import Finding, rounded
 from shards.images import ImageRow, read_image
@@ -125,9 +125,7 @@ def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> list[
     if failures and all(row.status == "failed" for row in answers.values()):
         return failures[0]
     plan = alone(session.plan(0), Annotator(GENERALIST, GENERALIST, model.fingerprint))
-    parser = Parser(plan.filters.parser)
-    parser.load()
-    return records([each.row for each in held_out], answers, plan, parser)
+    return records([each.row for each in held_out], answers, plan, loaded_parser(plan.filters.parser))
 
 
 def _findings(session: Session, model: Column, batch: Sequence[HeldOut]) -> list[list[Finding]]:

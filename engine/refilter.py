@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from typing import TypeVar
 
-from filters.parser import Parser
+from filters.parser import Parser, ParserSettings
 from shards import commit
 from shards.commit import Manifest
 from shards.layout import IMAGES, raw_folder, round_folder
@@ -126,15 +127,22 @@ def _spread(
         yield from pool.map(task, work)
 
 
+@lru_cache(maxsize=1)
+def loaded_parser(settings: ParserSettings) -> Parser:
+    """The parser, once per process: it takes a third of a second to load."""
+    parser = Parser(settings)
+    parser.load()
+    return parser
+
+
 _store: Store
 _parser: Parser
 
 
 def _start(url: str, plan: RoundPlan) -> None:
-    """Once per process: the parser takes a third of a second to load."""
+    """Once per worker process."""
     global _store, _parser
-    _store, _parser = open_store(url), Parser(plan.filters.parser)
-    _parser.load()
+    _store, _parser = open_store(url), loaded_parser(plan.filters.parser)
 
 
 def _write(work: _Work) -> str:

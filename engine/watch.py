@@ -6,6 +6,7 @@ same in every round: the first ones by the hash of their bytes.
 
 import msgspec
 
+from engine.refilter import loaded_parser
 from engine.rounds import Session
 from filters.parser import Parser
 from shards.images import read_image_rows
@@ -36,8 +37,7 @@ def read_report(store: Store, number: int) -> Report | None:
 
 def watch(session: Session, number: int) -> Report:
     """Judge a round against round 0 and publish the report. Number 0 describes round 0 itself."""
-    parser = Parser(session.config.filters.parser)
-    parser.load()
+    parser = loaded_parser(session.config.filters.parser)
     keys = _watched(session)
     first = _kept(session, 0, keys)
     now = first if number == 0 else _kept(session, number, keys)

@@ -1,0 +1,198 @@
+"""The loop from round to round, in this process, with models that say what they are told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engine import rounds
+from engine.cli import app
+from engine.config_text import ConfigError
+from engine.failures import REFUSED, WATCHED, report
+from engine.generations import model_below, read_promotion
+from engine.loop import Loop, RefusedError, WatchError, loop
+from engine.rounds import Session
+from engine.show import show
+from engine.status import status
+from engine.verify import DamageError, verify
+from engine.watch import read_report
+from shards.reader import Corpus
+from tests.engine.fake_specialists import save_pictures
+from tests.engine.learners import BLIND, CONFIG, GOOD, SILENT, Says, School, build, save
+
+BETTER = Says(score=0.97)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """Ten ingested pictures, a start checkpoint that is blind, the corpus held."""
+    monkeypatch.chdir(tmp_path)
+    save_pictures(tmp_path / "photos", 10)
+    (tmp_path / "loop.yaml").write_text(CONFIG)
+    rounds.ingest(["photos"], "corpus", "loop.yaml", [], retry_quarantined=False)
+    return reopened("loop.start=" + save(tmp_path / "start", BLIND))
+
+
+def reopened(*assignments: str) -> Session:
+    """The corpus with other settings, which stay."""
+    with rounds.opened("corpus", None, list(assignments)) as session:
+        return replace(session, build=build)
+
+
+def run(session: Session, count: int, *lessons: Says) -> School:
+    school = School(session, lessons)
+    Loop(session, None, school.train).run(count)
+    return school
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found if "logs" not in path.parts}
+
+
+def test_two_rounds(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    school = run(session, 2, GOOD, BETTER)
+    assert [(job.round, Path(job.checkpoint).name) for job in school.jobs] == [(0, "start"), (1, "model")]
+    assert Corpus("corpus").rounds() == [0, 1, 2]
+    for number in (1, 2):
+        record = Corpus("corpus").round(number).record("p001")
+        [region] = record.regions
+        assert (region.text, region.merge, record.round) == ("box", "union", number)
+        entered = {vote.source.annotator: vote.source.round for vote in region.votes}
+        assert entered == {"generalist": number, "boxes": 0}
+        [text] = record.texts
+        assert (text.source.annotator, text.merge) == ("generalist", "pick")
+    first, second = (read_promotion(session.store, number) for number in (0, 1))
+    assert first is not None and second is not None  # noqa: PT018
+    assert (first.promoted, first.reason, first.reference) == (True, "better: boxes, texts/brief", "round 0")
+    assert (second.promoted, second.reason) == (True, "no measure fell, none rose")
+    report = read_report(session.store, 2)
+    assert report is not None
+    assert (report.stops, report.statistics.self_agreement, report.statistics.agreement_boxes) == ([], 1.0, 1.0)
+    said = capsys.readouterr()
+    assert "promoted: better: boxes, texts/brief" in " ".join(said.out.split())
+    assert "gate: promoted" in said.err
+
+
+def test_a_finished_loop_does_nothing_again(session: Session, tmp_path: Path) -> None:
+    run(session, 1, GOOD)
+    before = files_of(tmp_path / "corpus")
+    assert run(session, 1, GOOD).jobs == []
+    assert files_of(tmp_path / "corpus") == before
+
+
+def test_more_rounds_go_on_from_the_last(session: Session) -> None:
+    run(session, 1, GOOD)
+    assert [job.round for job in run(session, 2, GOOD, BETTER).jobs] == [1]
+
+
+def test_a_broken_first_model_ends_the_loop_with_the_reason(
+    session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = save(tmp_path / "good", GOOD)
+    with pytest.raises(
+        RefusedError, match=r"the model of round 0 is refused .* to go on with: boxes fell by 1.000"
+    ) as stop:
+        run(reopened(f"loop.start={start}"), 1, BLIND)
+    assert report(stop.value) == REFUSED
+    assert Corpus("corpus").rounds() == [0]
+    assert "refused: boxes fell" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_silent_model_is_refused(session: Session) -> None:
+    with pytest.raises(RefusedError, match="the candidate says nothing about"):
+        run(session, 1, SILENT)
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_refused(session: Session, tmp_path: Path) -> None:
+    school = School(session, [GOOD])
+
+    def train(job):  # type: ignore[no-untyped-def]
+        result = school.train(job)
+        (Path(result.folder) / "says.json").write_text("half a fi")
+        return result
+
+    with pytest.raises(RefusedError, match="the candidate does not run: error: DecodeError"):
+        Loop(session, None, train).run(1)
+
+
+def test_after_a_later_refusal_the_last_promoted_model_writes_on(session: Session) -> None:
+    run(session, 2, GOOD, BLIND)
+    assert model_below(session.store, 2) == 0
+    [region] = Corpus("corpus").round(2).record("p001").regions
+    assert {vote.source.annotator: vote.source.round for vote in region.votes} == {"generalist": 1, "boxes": 0}
+
+
+def test_the_loop_ends_when_nothing_improves(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    school = run(session, 9, GOOD, BETTER, GOOD, BETTER, GOOD)
+    assert [job.round for job in school.jobs] == [0, 1, 2]
+    assert Corpus("corpus").rounds() == [0, 1, 2, 3]
+    assert "nothing improves: the last 2 models changed no measure" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_watch_stops_a_loop_that_hears_itself(session: Session) -> None:
+    many = Says(boxes=4)
+    session = reopened("loop.gate.tolerance=1.0")
+    with pytest.raises(WatchError, match=r"round 1 is written, but .*: boxes_change [0-9.]+, the limit is 1.5") as stop:
+        run(session, 2, many, many)
+    assert report(stop.value) == WATCHED
+    assert Corpus("corpus").rounds() == [0, 1]
+    with pytest.raises(WatchError):  # and again, until the limit is moved
+        run(session, 2, many, many)
+    run(reopened("loop.watch.boxes_change.stop=null", "loop.watch.unsupported_regions.stop=null"), 2, many, many)
+    assert Corpus("corpus").rounds() == [0, 1, 2]
+
+
+def test_a_verdict_is_reached_again_when_its_conditions_change(session: Session, tmp_path: Path) -> None:
+    start = save(tmp_path / "good", GOOD)
+    with pytest.raises(RefusedError):
+        run(reopened(f"loop.start={start}"), 1, BLIND)
+    limits = ["loop.watch.disagreement_boxes.stop=null", "loop.watch.unsupported_regions.stop=null"]
+    run(reopened("loop.gate.tolerance=1.0", *limits), 1, BLIND)
+    assert Corpus("corpus").rounds() == [0, 1]
+
+
+def test_the_other_verbs_know_a_round_of_the_loop(
+    session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(session, 1, GOOD)
+    good = (tmp_path / "corpus/rounds/01/index/000001.parquet").read_bytes()
+    capsys.readouterr()
+    rounds.refilter_round("corpus", 1, None, ["filters.region.min_score=0.92"], dry_run=True)
+    assert "region.score" in capsys.readouterr().err
+    (tmp_path / "corpus/rounds/01/index/000001.parquet").write_bytes(good[:-9])
+    with pytest.raises(DamageError, match="1 damaged files"):
+        verify("corpus", repair=False)
+    capsys.readouterr()
+    verify("corpus", repair=True)
+    assert "left over" not in capsys.readouterr().out
+    assert (tmp_path / "corpus/rounds/01/index/000001.parquet").read_bytes() == good
+    status("corpus")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "generalist-" in said
+    assert "the model trained on it is promoted: better: boxes, texts/brief" in said
+    show("corpus", "p001", 1, "p.png", dropped=True)
+    assert "fuse.merge.pick" in capsys.readouterr().out
+
+
+def test_a_round_without_a_model_says_what_to_run(session: Session) -> None:
+    with pytest.raises(ConfigError, match="corpus has no promoted model below round 1: `fld loop corpus`"):
+        session.plan(1)
+
+
+def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: Path) -> None:
+    with rounds.opened("empty", "loop.yaml", []) as empty, pytest.raises(ConfigError, match="holds no image shards"):
+        run(replace(empty, build=build), 1)
+    with pytest.raises(ConfigError, match=r"loop.start: training needs a checkpoint to start from: --from embedded:"):
+        run(reopened("loop.start=null"), 1)
+    with pytest.raises(ConfigError, match=r"annotators.generalist: the loop's own model has this name: use another"):
+        reopened("annotators.generalist={role: generalist}").columns_with("start")
+    with pytest.raises(ConfigError, match=r"--gold nowhere.jsonl is no file"):
+        loop("corpus", 1, None, "nowhere.jsonl", None, [])
+
+
+def test_the_verb_has_help() -> None:
+    from typer.testing import CliRunner
+
+    result = CliRunner().invoke(app, ["loop", "--help"])
+    assert (result.exit_code, "--from" in result.output) == (0, True)
