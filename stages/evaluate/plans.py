@@ -17,7 +17,7 @@ from filters.region import RegionSettings
 from filters.settings import FilterSettings
 from filters.text import LengthRange, TextSettings
 from shards.finding import Finding
-from stages.fuse.settings import ConsensusSettings, FuseSettings
+from stages.fuse.settings import ConsensusSettings, FuseSettings, MergeSettings
 from stages.round import RoundPlan
 
 _WHOLE = LengthRange(min_tokens=1, max_tokens=10**6)
@@ -38,6 +38,8 @@ _EVERY_PHRASE = PhraseSettings(
     min_score=0.0, min_box_score=0.0, pronouns=False, abstract=False, max_box_area_share=1.0, min_box_side=0.0,
     nms_iou=None,
 )  # fmt: skip
+
+_UNION = MergeSettings.model_validate(dict.fromkeys(MergeSettings.model_fields, "union"))
 
 
 def unfiltered(plan: RoundPlan) -> RoundPlan:
@@ -64,11 +66,13 @@ def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
 
 
 def alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
-    """What the annotators `names` of the round said, every filter off, and trusted as in the round."""
+    """What the annotators `names` of the round said, every filter off, and trusted as in the round. The loop's model
+    gives way to nobody: that policy is about the round."""
     wanted = set(names)
     voters = tuple(each for each in plan.annotators if each.name in wanted)
     trust = {name: weight for name, weight in plan.fuse.trust.items() if name in wanted}
-    return unfiltered(replace(plan, annotators=voters, fuse=plan.fuse.model_copy(update={"trust": trust})))
+    fuse = plan.fuse.model_copy(update={"trust": trust, "merge": _UNION})
+    return unfiltered(replace(plan, annotators=voters, fuse=fuse))
 
 
 def areas_of(findings: Iterable[Finding]) -> set[str]:

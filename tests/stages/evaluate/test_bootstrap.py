@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from stages.evaluate.bootstrap import estimate, ratio
+from stages.evaluate.bootstrap import change, estimate, ratio
 
 
 def test_the_value_is_the_ratio_of_the_sums_not_the_mean_of_ratios() -> None:
@@ -21,3 +21,18 @@ def test_the_interval_of_a_share_is_as_wide_as_theory_says() -> None:
 def test_nothing_to_measure_is_nan() -> None:
     assert math.isnan(estimate(np.zeros((3, 2)), ratio, 0, 10).value)
     assert math.isnan(estimate(np.zeros((0, 2)), ratio, 0, 10).value)
+
+
+def test_a_change_is_paired_so_what_is_common_cancels_out() -> None:
+    hard = np.random.default_rng(1).random(200)
+    before = estimate(np.stack([hard, np.ones(200)], axis=1), ratio, 200, 100)
+    after = estimate(np.stack([hard + 0.01, np.ones(200)], axis=1), ratio, 200, 100)
+    assert before.high > after.low  # the intervals overlap by far
+    found = change(before, after)
+    assert (found.value, found.low, found.high) == pytest.approx((0.01, 0.01, 0.01))
+
+
+def test_estimates_of_different_resamples_have_no_change() -> None:
+    sums = np.ones((4, 2))
+    with pytest.raises(ValueError, match="paired estimates must have as many resamples, got 10 and 20"):
+        change(estimate(sums, ratio, 4, 10), estimate(sums, ratio, 4, 20))
