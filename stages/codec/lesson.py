@@ -87,7 +87,8 @@ class Sheet:
             return
         kept = self._fitting(parts, write)
         out = [part for part in parts if part not in kept]
-        self.refuse(task, _refs(out), f"answer is longer than max_target_tokens = {self.settings.max_target_tokens}")
+        most = self.settings.max_target_tokens
+        self.refuse(task, _refs(out), f"answer is longer than max_target_tokens = {most}: the lowest scores go first")
         if kept:
             self.lessons.append(Lesson(task, question, write(kept), about + _refs(kept)))
 
