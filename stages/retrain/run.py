@@ -264,7 +264,7 @@ class _Run:
             identity=task.identity,
             data=task.pool.data,
             settings=job.settings.model_dump(mode="json"),
-            recipe=asdict(self.recipe),
+            recipe=asdict(self.recipe) | {"betas": list(self.recipe.betas)},  # as JSON gives it back
             steps=self.steps,
             processes=self.accelerator.num_processes,
             images=self.trained,

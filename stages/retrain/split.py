@@ -1,17 +1,21 @@
-"""Which images are never trained on, in any round: decided by the image's content alone."""
+"""Which images are never trained on, in any round: decided by the hash of the image's bytes alone."""
 
-import hashlib
+_DIGITS = 13  # 52 bits: exact in a float
 
 
 def is_held_out(sha256: str, share: float) -> bool:
     """Whether the image with that SHA-256 (hex) is among the `share` in [0, 1] that is held out.
 
     The same image has the same answer in every round and every corpus, and a larger share holds out the images of a
-    smaller one, too."""
+    smaller one, too. Raises ValueError for what is no share and no hash."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"held-out share must be in [0, 1], got {share}")
     return held_out_order(sha256) < share
 
 
 def held_out_order(sha256: str) -> float:
-    """A number in [0, 1) per image; hashed once more, because the image's hash may have been used to choose it."""
-    digest = hashlib.sha256(f"held out {sha256}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    """The hash as a number in [0, 1): images in this order, the first are held out."""
+    try:
+        return int(sha256[:_DIGITS], 16) / 16**_DIGITS
+    except ValueError as error:
+        raise ValueError(f"sha256 must be hex digits, got {sha256!r}") from error
