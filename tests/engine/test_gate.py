@@ -40,7 +40,7 @@ def test_a_checkpoint_of_random_weights_is_refused(session: Session, tmp_path: P
     candidate = rounds.look("corpus", None, short).learned(weights)
     promotion = gate(session, 0, candidate, model(session, tmp_path, GOOD), None)
     assert not promotion.promoted
-    assert promotion.reason == "the candidate says nothing about 3 held-out images"
+    assert promotion.reason.startswith("the candidate says nothing about ")
     assert promotion.measures["boxes"].candidate == 0.0
     assert read_promotion(session.store, 0) == promotion
 
