@@ -88,7 +88,7 @@ def test_what_is_done_is_not_done_again(corpus: str, checkpoint: Path) -> None:
     assert second.already
     assert second.training == first.training
     assert events == []
-    with pytest.raises(RetrainError, match="was trained from .* with other settings.*use --again"):
+    with pytest.raises(RetrainError, match=r"was trained from .* with other settings.*use --again"):
         retrain(corpora.job(corpus, checkpoint, steps=2))
 
 
