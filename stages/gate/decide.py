@@ -38,7 +38,8 @@ class Change(msgspec.Struct, frozen=True):
 
 class Promotion(msgspec.Struct, frozen=True):
     """The verdict. candidate, previous: fingerprints of the columns that the models would write; images: how many
-    held-out ones both annotated; reference: what their labels were compared with; conditions: a hash of all that decided."""
+    held-out ones both annotated; reference: what their labels were compared with; conditions: a hash of all that
+    decided."""
 
     promoted: bool
     reason: str
