@@ -50,12 +50,12 @@ class Merge:
 
     def picked(self, rivals: list[Statement], type_: MergeType) -> list[Statement]:
         """Under pick: of `rivals` for one place (texts of one granularity, boxes of one phrase) those of the source
-        whose best score is the highest, the originals' where scores are equal. Not where the model is no rival."""
-        learned = [each for each in rivals if self._is_learned(each)]
-        original = [each for each in rivals if not self._is_learned(each)]
-        if self.policy(type_) != "pick" or not learned or not original:
+        whose best score is the highest, the originals' where scores are equal. Humans stay and are no rivals. Nothing
+        goes where the model, or everybody else, is silent."""
+        free = [each for each in rivals if not self._stays(each)]
+        if self.policy(type_) != "pick" or len({self._is_learned(each) for each in free}) < 2:
             return rivals
-        best = max(rivals, key=lambda each: (self._score(each), not self._is_learned(each)))
+        best = max(free, key=lambda each: (self._score(each), not self._is_learned(each)))
         top, winner = self._score(best), best.source.annotator
         return self._without(
             rivals,
@@ -75,11 +75,15 @@ class Merge:
     ) -> list[Statement]:
         kept = []
         for each in stated:
-            if not goes(each) or (each.given and self._settings.given == "keep"):
+            if self._stays(each) or not goes(each):
                 kept.append(each)
             else:
                 self._ledger.drop(each, verdict(each) if callable(verdict) else verdict)
         return kept
+
+    def _stays(self, each: Statement) -> bool:
+        """A human's, which the settings protect."""
+        return each.given and self._settings.given == "keep"
 
     def _is_learned(self, each: Statement) -> bool:
         return each.source.annotator in self._generalists

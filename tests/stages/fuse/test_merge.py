@@ -78,6 +78,13 @@ def test_human_texts_stay(policy: str) -> None:
     assert [each.text for each in record.texts] == [DOG_TEXT, BROWN_TEXT]
 
 
+def test_a_human_text_is_no_rival_of_the_others() -> None:
+    said = {GIVEN: [text(DOG_TEXT, None)], "caption": [text("a wet dog in the grass", 0.3)]}
+    record, rows = build({**said, "generalist": [text(BROWN_TEXT, 0.2)]}, fuse(brief="pick"))
+    assert [each.text for each in record.texts] == [DOG_TEXT, "a wet dog in the grass"]
+    assert row(rows, "generalist/0").rule == "fuse.merge.pick"
+
+
 def test_human_texts_are_replaced_where_the_settings_judge_them_like_others() -> None:
     settings = FuseSettings(merge=MergeSettings(brief="replace"), given="filter")
     record, _ = build({GIVEN: [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9)]}, settings)
