@@ -8,6 +8,7 @@ Comes in: rings in pixels. Goes out: rings in bins 0..999. What is lost, and why
 - Parts without an area in bins, and the smallest ones where even triangles would be too many.
 """
 
+from bisect import bisect_left
 from typing import Final
 
 import numpy as np
@@ -29,11 +30,13 @@ def simple_outline(polygons: Polygons, width: int, height: int, max_points: int)
     clockwise = max(turns, key=abs, default=0.0) > 0
     outer = [ring for ring, turn in zip(polygons, turns, strict=True) if (turn > 0) == clockwise]
     rings = _with_area([_points(ring, width, height) for ring in outer])[: max_points // 3]
-    for tolerance in TOLERANCES:
-        simple = _with_area([_simplified(ring, tolerance) for ring in rings])
-        if sum(map(len, simple)) <= max_points:
-            return [_from_top(ring).reshape(-1).tolist() for ring in simple]
-    return []
+
+    def simple(tolerance: float) -> list[Points]:
+        return _with_area([_simplified(ring, tolerance) for ring in rings])
+
+    # More tolerance, fewer corners: of the tolerances that are enough, the smallest is found by halving.
+    step = bisect_left(TOLERANCES, True, key=lambda tolerance: sum(map(len, simple(tolerance))) <= max_points)
+    return [_from_top(ring).reshape(-1).tolist() for ring in simple(TOLERANCES[step])] if step < len(TOLERANCES) else []
 
 
 def _points(ring: Ring, width: int, height: int) -> Points:

@@ -122,9 +122,9 @@ def random_record(rng: np.random.Generator) -> Record:
         return " ".join(rng.choice(words, rng.integers(1, 4)))
 
     found = []
-    for index in range(rng.integers(0, 7)):
+    for index in range(rng.integers(0, 4)):
         place = box()
-        rings = [_star(place, list(rng.random(n) + 0.2)) for n in rng.integers(3, 60, rng.integers(0, 3))]
+        rings = [_star(place, list(rng.random(n) + 0.2)) for n in rng.integers(3, 40, rng.integers(0, 3))]
         found.append(object_region(f"r{index}", some(WORDS), some(WORDS), place, rng.random(), rings or None))
     words = [text_region(f"w{index}", some(WORDS), box(), rng.random()) for index in range(rng.integers(0, 4))]
     texts = [some(WORDS) for _ in range(rng.integers(0, 4))]

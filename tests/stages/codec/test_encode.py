@@ -183,7 +183,7 @@ def test_targets_parse_as_upstream(processor: Any, of: Record) -> None:
 def test_targets_of_two_thousand_records_parse_as_upstream(processor: Any) -> None:
     rng = np.random.default_rng(0)
     seen = Counter(_checked(processor, random_record(rng)) for _ in range(2000))
-    assert sum(lessons * records for lessons, records in seen.items()) > 20_000
+    assert sum(lessons * records for lessons, records in seen.items()) > 15_000
 
 
 def _checked(processor: Any, of: Record) -> int:
