@@ -88,26 +88,29 @@ class LessonModel(nn.Module):
 
     def losses(self, features: Tensor, groups: list[Group]) -> tuple[Tensor, Tensor]:
         """As `forward`, from features that are already there."""
-        found = torch.cat([self._answers(features[group.rows], group) for group in groups])
+        found = torch.cat([self.say(group.labels, *self.hear(features, group)) for group in groups])
         tokens = torch.cat([(group.labels != self.pad).sum(dim=1) for group in groups])
         back = torch.cat([group.order for group in groups]).argsort()
         return found[back], tokens[back]
 
-    def _answers(self, pictures: Tensor, group: Group) -> Tensor:
-        """float32 [n]: pictures [n, image tokens, width] are those of the group's lessons."""
-        labels, pad = group.labels, self.pad
-        heard = labels.roll(1, dims=1)
-        heard[:, 0] = self.model.config.text_config.decoder_start_token_id
+    def hear(self, features: Tensor, group: Group) -> tuple[Tensor, Tensor]:
+        """(encoder's output [n, image tokens + longest question, width], its mask) for the lessons of a group."""
+        pictures = features[group.rows]
         embedded = self.model.get_input_embeddings()(group.prompts)
         seen = torch.ones(pictures.shape[:2], dtype=torch.long, device=pictures.device)
-        mask = torch.cat([seen, (group.prompts != pad).long()], dim=1)
-        language = self.model.model.language_model
+        mask = torch.cat([seen, (group.prompts != self.pad).long()], dim=1)
         together = torch.cat([pictures, embedded], dim=1)
-        memory = language.encoder(inputs_embeds=together, attention_mask=mask).last_hidden_state
-        hidden = language.decoder(
+        encoder = self.model.model.language_model.encoder
+        return encoder(inputs_embeds=together, attention_mask=mask).last_hidden_state, mask
+
+    def say(self, labels: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
+        """float32 [n]: summed loss of every answer."""
+        heard = labels.roll(1, dims=1)
+        heard[:, 0] = self.model.config.text_config.decoder_start_token_id
+        hidden = self.model.model.language_model.decoder(
             input_ids=heard, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
         ).last_hidden_state
-        real = labels != pad
+        real = labels != self.pad
         losses = self._tokens(self.model.lm_head(hidden[real]).float(), labels[real])
         owner = real.nonzero()[:, 0]
         return torch.zeros(len(labels), device=losses.device).index_add(0, owner, losses)

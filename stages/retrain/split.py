@@ -16,6 +16,6 @@ def is_held_out(sha256: str, share: float) -> bool:
 def held_out_order(sha256: str) -> float:
     """The hash as a number in [0, 1): images in this order, the first are held out."""
     try:
-        return int(sha256[:_DIGITS], 16) / 16**_DIGITS
+        return int(sha256[:_DIGITS], 16) / 16.0**_DIGITS
     except ValueError as error:
         raise ValueError(f"sha256 must be hex digits, got {sha256!r}") from error

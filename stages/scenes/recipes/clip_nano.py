@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.record import Region
+from stages.retrain.schedule import average_into, falling
 from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
-from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
+from stages.scenes.recipes.running import note, single_thread, update
 
 RECIPE = "stages.scenes.recipes.clip_nano"
 IMAGE_SIZE = 64

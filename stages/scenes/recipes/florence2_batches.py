@@ -92,11 +92,3 @@ def draw_lessons(asked: list[Asked], weights: Weights, count: int, rng: np.rando
     shares = np.array([weights[item.task] for item in asked])
     chosen = rng.choice(len(asked), size=min(count, len(asked)), replace=False, p=shares / shares.sum())
     return [asked[int(i)] for i in chosen]
-
-
-def padded(rows: list[list[int]], fill: int) -> Any:
-    """int64 tensor [n, longest], filled on the right."""
-    import torch
-
-    longest = max(len(row) for row in rows)
-    return torch.tensor([row + [fill] * (longest - len(row)) for row in rows])

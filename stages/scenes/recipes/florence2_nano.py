@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from specialists.florence2_format import parse_regions
+from stages.retrain.loss import LessonModel, group_lessons
+from stages.retrain.schedule import average_into, falling
 from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
 from stages.scenes.recipes.florence2_batches import (
@@ -31,12 +33,11 @@ from stages.scenes.recipes.florence2_batches import (
     draw_lessons,
     load_school,
     normalized,
-    padded,
 )
 from stages.scenes.recipes.florence2_build import build_model, build_processor
 from stages.scenes.recipes.florence2_dense import build_head, build_place_head, dense_loss, place_loss
 from stages.scenes.recipes.florence2_targets import lessons
-from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
+from stages.scenes.recipes.running import note, single_thread, update
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Plan:
     batch: int = 16
     lessons: int = 4
     rate: float = 6e-4
-    place_steps: int = 2400
+    place_steps: int = 1800
     place_rate: float = 5e-4
     place_share: float = 0.5
     dense_share: float = 0.5
@@ -71,8 +72,7 @@ class Trainer:
         width = self.model.config.text_config.d_model
         self.head, self.places = build_head(width), build_place_head(width)
         self.mean = copy.deepcopy(self.model)
-        self.first_place = int(self.tokenizer.convert_tokens_to_ids("<loc_0>"))
-        self.near = _near(plan.spread)
+        self.lessons: Any = LessonModel(self.model, self.tokenizer, plan.spread)
         self.step = 0
 
     def look(self, folder: Path) -> None:
@@ -134,44 +134,23 @@ class Trainer:
         return dense_loss(self.head(features[:, 1:]), torch.from_numpy(self.school.cells[chosen]))
 
     def _spoken(self, features: Any, asked: list[tuple[int, Asked]], chosen: Any) -> tuple[Any, Any]:
-        """Mean loss per answer token, and the mean loss of the cells that say their places. Answers of like length go
-        together, so that little is spent on padding."""
-        asked = sorted(asked, key=lambda item: len(item[1].target) + len(item[1].prompt))
-        third = max(1, -(-len(asked) // 3))
-        groups = [asked[start : start + third] for start in range(0, len(asked), third)]
-        total = sum(len(lesson.target) for _, lesson in asked)
-        parts = [self._group_losses(features, group, chosen) for group in groups]
-        return sum(words for words, _ in parts) / total, sum(places for _, places in parts) / len(parts)
+        """Mean loss per answer token, and the mean loss of the cells that say their places."""
+        lessons = [(row, lesson.prompt, lesson.target) for row, lesson in asked]
+        total = sum(len(target) for _, _, target in lessons)
+        spoken, placed = [], []
+        for group in group_lessons(lessons, self.lessons.pad):
+            memory, mask = self.lessons.hear(features, group)
+            spoken.append(self.lessons.say(group.labels, memory, mask).sum())
+            placed.append(self._placed(memory[:, 1 : features.shape[1]], chosen[group.rows.numpy()]))
+        return sum(spoken) / total, sum(placed) / len(placed)
 
-    def _group_losses(self, features: Any, group: list[tuple[int, Asked]], chosen: Any) -> tuple[Any, Any]:
-        """Summed loss over the tokens of some answers, and the place scaffold's loss."""
+    def _placed(self, cells: Any, pictures: Any) -> Any:
+        """The place scaffold's loss for encoded cells [n, GRID * GRID, width] of some pictures."""
         import torch
-        from torch.nn import functional
 
-        pad = self.tokenizer.pad_token_id
-        prompts = padded([lesson.prompt for _, lesson in group], pad)
-        labels = padded([lesson.target for _, lesson in group], pad)
-        heard = labels.roll(1, dims=1)
-        heard[:, 0] = self.model.config.text_config.decoder_start_token_id
-        of = [row for row, _ in group]
-        pictures, embeddings = features[of], self.model.get_input_embeddings()
-        embedded = torch.cat([pictures, embeddings(prompts)], dim=1)
-        mask = torch.cat([torch.ones(pictures.shape[:2], dtype=torch.long), (prompts != pad).long()], dim=1)
-        language = self.model.model.language_model
-        memory = language.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
-        hidden = language.decoder(
-            input_ids=heard, encoder_hidden_states=memory, encoder_attention_mask=mask, use_cache=False
-        ).last_hidden_state
-        real = labels != pad
-        scores, wanted = functional.log_softmax(self.model.lm_head(hidden[real]), dim=-1), labels[real]
-        last_place = self.first_place + len(self.near)
-        place = (wanted >= self.first_place) & (wanted < last_place)
-        words = -scores[~place].gather(1, wanted[~place, None]).sum()
-        bins = scores[place][:, self.first_place : last_place]
-        spoken = words - (bins * self.near[wanted[place] - self.first_place]).sum()
-        cells = torch.from_numpy(self.school.cells[chosen[of]])
-        said, rows = self.places(memory[:, 1 : pictures.shape[1]]), embeddings.weight[self.first_place : last_place]
-        return spoken, place_loss(said, cells, rows, self.near)
+        first, near = self.lessons.first_place, self.lessons.near
+        rows = self.model.get_input_embeddings().weight[first : first + len(near)]
+        return place_loss(self.places(cells), torch.from_numpy(self.school.cells[pictures]), rows, near)
 
     def keep(self, folder: Path, optimizer: Any) -> None:
         """The whole state of the run, replaced in one move."""
@@ -195,15 +174,6 @@ class Trainer:
     def _parts(self, optimizer: Any) -> dict[str, Any]:
         model = {"model": self.model, "mean": self.mean}
         return model | {"head": self.head, "places": self.places, "optimizer": optimizer}
-
-
-def _near(spread: float) -> Any:
-    """[1000, 1000]: row t is the wanted distribution over bins when t is right: a narrow bell, so that a near miss
-    costs less than a far one and every answer teaches its neighbours."""
-    import torch
-
-    bins = torch.arange(1000, dtype=torch.float32)
-    return torch.softmax(-((bins[None] - bins[:, None]) ** 2) / (2 * spread * spread), dim=1)
 
 
 def _adamw(weights: list[Any], rate: float) -> Any:

@@ -1,8 +1,7 @@
-"""What the recipes share: one thread, a rate that warms up and falls, averaged weights, a log, and data in memory."""
+"""What the recipes share: one thread, an optimizer step, a log."""
 
 import json
 import logging
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,6 @@ def single_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-def falling(step: int, steps: int, warmup: int = 100, last: float = 0.02) -> float:
-    """Share of the full learning rate: linear warm-up, then a cosine down to `last`."""
-    if step < warmup:
-        return (step + 1) / warmup
-    way = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * way))
-
-
-def average_into(mean: Any, model: Any, step: int, keep: float) -> None:
-    """Move averaged weights (EMA) towards the model's; early steps count more. Buffers are copied."""
-    import torch
-
-    share = 1 - min(keep, (1 + step) / (10 + step))
-    with torch.no_grad():
-        for slow, fast in zip(mean.parameters(), model.parameters(), strict=True):
-            slow.lerp_(fast, share)
-        for slow, fast in zip(mean.buffers(), model.buffers(), strict=True):
-            slow.copy_(fast)
 
 
 def update(loss: Any, weights: list[Any], optimizer: Any, rate: float, clip: float = 1.0) -> None:

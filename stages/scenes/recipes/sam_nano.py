@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from specialists.masks import polygons_to_mask
 from specialists.sam_build import ARCHITECTURE_FILE, SamArchitecture, build_sam
 from specialists.segment_anything_sam import scale
+from stages.retrain.schedule import average_into, falling
 from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
-from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
+from stages.scenes.recipes.running import note, single_thread, update
 
 RECIPE = "stages.scenes.recipes.sam_nano"
 ARCHITECTURE = SamArchitecture(

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.retrain.schedule import average_into, falling
 from stages.scenes.kinds import NAMES
 from stages.scenes.recipes.card import write_card
 from stages.scenes.recipes.data import TRAIN_SEED, Drawn, scenes
-from stages.scenes.recipes.running import average_into, falling, note, single_thread, update
+from stages.scenes.recipes.running import note, single_thread, update
 
 RECIPE = "stages.scenes.recipes.yolo_nano"
 IMAGE_SIZE = 192
