@@ -5,8 +5,9 @@ import pytest
 from shards.finding import Box
 from shards.record import Record, Region
 from specialists.florence2_format import dequantize, parse_regions
+from stages.codec.lesson import Lesson
 from stages.evaluate.match import iou
-from stages.scenes.recipes.florence2_targets import Lesson, lessons
+from stages.scenes.recipes.florence2_targets import lessons
 from stages.scenes.scene import draw_scene
 from stages.scenes.settings import SceneSettings
 
