@@ -238,7 +238,7 @@ def demo_(
     folder: Annotated[str, typer.Argument(help="New folder for the demo.")] = "demo",
     count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 96,
 ) -> None:
-    """Draw scenes, annotate and measure them. Uses the embedded profile."""
+    """Draw scenes, annotate and measure them, retrain once. Uses the embedded profile."""
     from engine import demo
 
     demo.demo(folder, count)

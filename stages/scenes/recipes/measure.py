@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -230,6 +229,11 @@ def _pair(drawn: Drawn) -> tuple[Image, Record]:
     return drawn.image(), drawn.record
 
 
+def _noted(found: Estimate) -> dict[str, float]:
+    numbers = {"value": found.value, "low": found.low, "high": found.high}
+    return {name: round(value, 4) for name, value in numbers.items()} | {"count": found.count}
+
+
 def main() -> None:
     """Measure checkpoints and write the scores into their card.json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -245,7 +249,7 @@ def main() -> None:
         path = arguments.embedded / name / "card.json"
         card = json.loads(path.read_bytes()) if path.exists() else {"name": name}
         card |= {"test_seed": TEST_SEED, "test_scenes": len(held)}
-        card["scores"] = {key: {k: round(v, 4) for k, v in asdict(found).items()} for key, found in scores.items()}
+        card["scores"] = {key: _noted(found) for key, found in scores.items()}
         path.write_text(json.dumps(card, indent=1) + "\n")
         for key, found in scores.items():
             logging.info("%s %s %.3f (%.3f - %.3f) of %d", name, key, found.value, found.low, found.high, found.count)

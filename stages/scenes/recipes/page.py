@@ -25,7 +25,8 @@ production models, go through the same adapters, and were trained from nothing b
 OCR (RapidOCR, which is real) is a smoke test.
 
 Scores are measured through the production adapters on scenes of a seed that no training saw; nothing sees the gold
-before the prediction is made. In brackets: 95% bootstrap interval over scenes. This page is written from the
+before the prediction is made. In brackets: 95% bootstrap interval over scenes. Boxes: map and map50 are
+of all boxes, the other box measures of those with a score of at least 0.3; phrases: all. This page is written from the
 `card.json` beside each checkpoint by `python -m stages.scenes.recipes.page`.
 """
 
@@ -44,10 +45,11 @@ def page(cards: list[dict[str, Any]]) -> str:
 def _section(card: dict[str, Any]) -> str:
     plan = ", ".join(f"{name} {value}" for name, value in card["plan"].items())
     libraries = ", ".join(f"{name} {version}" for name, version in card["libraries"].items() if version)
+    note = f" {card['note']}" if "note" in card else ""
     table = "".join(f"| {name} | {_estimate(found)} | {found['count']} |\n" for name, found in card["scores"].items())
     return (
         f"## {card['name']}\n`python -m {card['recipe']}`, {card['cpu_minutes']} minutes of one CPU core,"
-        f" with {libraries}.\nScenes of seed {card['train_seed']}; {plan}.\n\n"
+        f" with {libraries}.\nScenes of seed {card['train_seed']}; {plan}.{note}\n\n"
         f"On {card['test_scenes']} scenes of seed {card['test_seed']}:\n\n"
         f"| measure | value | of |\n| --- | --- | ---: |\n{table}"
     )
