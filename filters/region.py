@@ -63,10 +63,17 @@ class RegionSettings(Settings):
     )
 
 
-OCR_DEFAULTS = RegionSettings(
-    min_score=0.5, min_side=3.0, min_area=16.0, max_aspect_ratio=100.0, nms_iou=0.7, nms_iou_any_label=0.7
-)
-"""Lines of text are long and flat, and the "label" is what they read: two readings of one place are doubles."""
+class OcrSettings(RegionSettings):
+    """The rules for text regions. Lines of text are long and flat, and the "label" is what they read: two readings of
+    one place are doubles."""
+
+    min_score: Share = Field(0.5, description="Least confidence; one equal to it is kept")
+    min_side: float = Field(3.0, ge=0, description="Least length of a box's shorter side, in px")
+    min_area: float = Field(16.0, ge=0, description="Least area of a box, in px^2")
+    max_aspect_ratio: float = Field(100.0, ge=1, description="Largest ratio of a box's longer to its shorter side")
+    nms_iou_any_label: Share | None = Field(
+        0.7, description="Drop a box whose IoU with a stronger one, whatever it reads, is above this; empty: off"
+    )
 
 
 def judge_score(score: float | None, annotator: str, label: str, settings: RegionSettings) -> Verdict:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from filters.parser import ParserSettings
 from filters.phrase import PhraseSettings
-from filters.region import OCR_DEFAULTS, RegionSettings
+from filters.region import OcrSettings, RegionSettings
 from filters.text import TextSettings
 from shards.settings import Settings
 
@@ -20,5 +20,5 @@ class FilterSettings(Settings):
     parser: ParserSettings = Field(ParserSettings(), description="The spaCy pipeline that reads the texts")
     text: TextSettings = Field(TextSettings(), description="Texts about the whole image")
     region: RegionSettings = Field(RegionSettings(), description="Boxes of objects")
-    ocr: RegionSettings = Field(OCR_DEFAULTS, description="Boxes of text: lines are long and flat")
+    ocr: OcrSettings = Field(OcrSettings(), description="Boxes of text: lines are long and flat")
     phrase: PhraseSettings = Field(PhraseSettings(), description="Noun phrases tied to boxes")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from filters.phrase import PhraseSettings
-from filters.region import RegionSettings
+from filters.region import OcrSettings, RegionSettings
 from filters.settings import FilterSettings
 from filters.text import LengthRange, TextSettings
 from shards.finding import Finding
@@ -39,13 +39,14 @@ _EVERY_PHRASE = PhraseSettings(
     nms_iou=None,
 )  # fmt: skip
 
+_EVERY_WORD = OcrSettings.model_validate(_EVERY_BOX.model_dump())
 _UNION = MergeSettings.model_validate(dict.fromkeys(MergeSettings.model_fields, "union"))
 
 
 def unfiltered(plan: RoundPlan) -> RoundPlan:
     """The same round with every filter and the consensus rule switched off."""
     filters = FilterSettings(
-        parser=plan.filters.parser, text=_EVERY_TEXT, region=_EVERY_BOX, ocr=_EVERY_BOX, phrase=_EVERY_PHRASE
+        parser=plan.filters.parser, text=_EVERY_TEXT, region=_EVERY_BOX, ocr=_EVERY_WORD, phrase=_EVERY_PHRASE
     )
     return replace(plan, fuse=_everybody(plan.fuse), filters=filters)
 
@@ -100,9 +101,9 @@ _AREA: Mapping[str, str] = {
 
 
 def _score(settings: RegionSettings) -> RegionSettings:
-    """Only the confidence thresholds of `settings`."""
-    own = {"min_score": settings.min_score, "labels": settings.labels, "annotators": settings.annotators}
-    return _EVERY_BOX.model_copy(update=own)
+    """Only the confidence thresholds of `settings`, which keep their class."""
+    rules = _EVERY_BOX.model_dump(exclude={"min_score", "labels", "annotators"})
+    return settings.model_copy(update=rules)
 
 
 def _everybody(fuse: FuseSettings) -> FuseSettings:
