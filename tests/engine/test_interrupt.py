@@ -56,7 +56,9 @@ def test_an_ended_driver_leaves_finished_units_and_no_processes(tmp_path: Path, 
         fill(LocalStore(folder), SHARDS, 12)
     drive(str(clean), "local", 0.0)
     mark = f"{os.getpid()}-{how.name}"
-    code = f"from tests.engine.test_interrupt import drive; drive({str(corpus)!r}, 'ray', 0.1)"
+    # a shell without job control starts background jobs, and so these tests, with SIGINT ignored
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heard}; from tests.engine.test_interrupt import drive; drive({str(corpus)!r}, 'ray', 0.1)"
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parents[2],
