@@ -12,7 +12,7 @@ from stages.scenes.places import PLACES
 from stages.scenes.scene import MIN_AREA, draw, draw_scene
 from stages.scenes.settings import SceneSettings
 
-# Raise stages.scenes.settings.VERSION when these change: they are what "version 1" means, in the JSON of today's record.
+# Raise stages.scenes.settings.VERSION when these change: they are what "version 1" means, in today's record format.
 HASHES = {0: "25a032ae80ef193a", 1: "287a7304df028bce", 2: "8d34a8ec27e85019"}
 
 
