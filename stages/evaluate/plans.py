@@ -17,7 +17,7 @@ from filters.region import OcrSettings, RegionSettings
 from filters.settings import FilterSettings
 from filters.text import LengthRange, TextSettings
 from shards.finding import Finding
-from stages.fuse.settings import ConsensusSettings, FuseSettings, MergeSettings
+from stages.fuse.settings import UNION, ConsensusSettings, FuseSettings
 from stages.round import RoundPlan
 
 _WHOLE = LengthRange(min_tokens=1, max_tokens=10**6)
@@ -40,7 +40,6 @@ _EVERY_PHRASE = PhraseSettings(
 )  # fmt: skip
 
 _EVERY_WORD = OcrSettings.model_validate(_EVERY_BOX.model_dump())
-_UNION = MergeSettings.model_validate(dict.fromkeys(MergeSettings.model_fields, "union"))
 
 
 def unfiltered(plan: RoundPlan) -> RoundPlan:
@@ -72,7 +71,7 @@ def alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
     wanted = set(names)
     voters = tuple(each for each in plan.annotators if each.name in wanted)
     trust = {name: weight for name, weight in plan.fuse.trust.items() if name in wanted}
-    fuse = plan.fuse.model_copy(update={"trust": trust, "merge": _UNION})
+    fuse = plan.fuse.model_copy(update={"trust": trust, "merge": UNION})
     return unfiltered(replace(plan, annotators=voters, fuse=fuse))
 
 

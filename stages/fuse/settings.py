@@ -59,6 +59,10 @@ class ConsensusSettings(ConsensusRule):
         return next((rule for name, rule in self.labels.items() if normalised(name) == label), self)
 
 
+UNION = MergeSettings.model_validate(dict.fromkeys(MergeSettings.model_fields, "union"))
+"""Nobody gives way: for looking at what somebody says, where who displaces whom does not matter."""
+
+
 class FuseSettings(Settings):
     """Fusion of one image's findings into a record."""
 

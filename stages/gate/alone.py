@@ -13,19 +13,14 @@ from shards.images import ImageRow
 from shards.raw import RawRow
 from shards.record import Record
 from stages.fuse.ledger import Annotator
-from stages.fuse.settings import ConsensusRule, ConsensusSettings, MergeSettings
+from stages.fuse.settings import UNION, ConsensusRule, ConsensusSettings
 from stages.round import Reads, RoundPlan, build_shard
-
-ALONE = MergeSettings(
-    brief="union", detailed="union", more_detailed="union", regions="union", phrases="union", words="union",
-    masks="union",
-)  # fmt: skip
 
 
 def alone(plan: RoundPlan, annotator: Annotator) -> RoundPlan:
     """The round of `plan` with one annotator, whose every label is believed that the filters let pass."""
     fuse = plan.fuse.model_copy(
-        update={"trust": {}, "merge": ALONE, "consensus": ConsensusSettings(), "word_consensus": ConsensusRule()}
+        update={"trust": {}, "merge": UNION, "consensus": ConsensusSettings(), "word_consensus": ConsensusRule()}
     )
     return replace(plan, annotators=(annotator,), fuse=fuse)
 

@@ -8,8 +8,9 @@ loop:
 
 Presets `base` and `large` follow the paper (Florence-2, section 6.1, arXiv 2311.06242): AdamW, cosine, 5,000 steps of
 linear warm-up, 1e-4 and 1e-5, batches of 2,048 and 3,072 images over all processes at 384 px; for the second phase at
-768 px set `image_size: 768`. Where the paper is silent (weight decay, clipping) the numbers are common ones. Presets
-`nano` (the embedded model) and `finetune` (a released checkpoint on one GPU) are ours.
+768 px set `image_size: 768`. They were written down without the paper at hand; check them before a long run, and its
+Table 15, which is not transcribed here. Where the text is silent (weight decay, clipping) the numbers are common ones.
+Presets `nano` (the embedded model) and `finetune` (a released checkpoint on one GPU) are ours.
 """
 
 from dataclasses import dataclass, fields, replace

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ LIBRARIES = ("torch", "transformers", "ultralytics", "segment-anything")
 
 
 def write_card(out: Path, recipe: str, plan: "DataclassInstance", run: Path, parameters: int) -> None:
-    """Replaces the card in `out`. Seconds are those of the processor, from the last line of the run's log."""
-    last = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    """Replaces the card in `out`. Minutes are those of the processor, over all processes that wrote the run's log."""
+    seconds = [json.loads(line)["cpu_s"] for line in (run / "log.jsonl").read_text().splitlines()]
     weights = [path for path in out.iterdir() if path.suffix in (".safetensors", ".pt")]
     card = {
         "name": out.name,
@@ -27,10 +28,15 @@ def write_card(out: Path, recipe: str, plan: "DataclassInstance", run: Path, par
         "scenes_version": VERSION,
         "parameters": parameters,
         "weight_bytes": sum(path.stat().st_size for path in weights),
-        "cpu_minutes": round(last["cpu_s"] / 60, 1),
+        "cpu_minutes": round(cpu_seconds(seconds) / 60, 1),
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
     (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+def cpu_seconds(log: list[float]) -> float:
+    """Each process counts from 0 again: the last number of each, summed."""
+    return sum(now for now, following in pairwise([*log, 0.0]) if following < now)
 
 
 def _version(name: str) -> str | None:

@@ -4,18 +4,9 @@ from shards.record import Record
 from stages.codec import encode
 from stages.codec.lesson import Lesson
 from stages.codec.settings import CodecSettings
+from stages.retrain.settings import NANO_WEIGHTS
 
-SETTINGS = CodecSettings(
-    tasks=[
-        "<CAPTION>",
-        "<DETAILED_CAPTION>",
-        "<MORE_DETAILED_CAPTION>",
-        "<OD>",
-        "<DENSE_REGION_CAPTION>",
-        "<REGION_PROPOSAL>",
-        "<CAPTION_TO_PHRASE_GROUNDING>",
-    ]
-)
+SETTINGS = CodecSettings(tasks=list(NANO_WEIGHTS))
 
 
 def lessons(record: Record) -> list[Lesson]:
