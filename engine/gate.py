@@ -1,9 +1,11 @@
 """The promotion gate of `fld loop`: candidate and previous model annotate the held-out images in this process.
 
-Comes in: an open corpus whose round 0 is written, and both models as columns. Goes out: a `Promotion`, published as
-`rounds/NN/promotion.json`. Their labels go through the filters of the corpus, without anybody else's, and are compared
-with gold where it is given, otherwise with round 0, the consensus of the specialists. Nobody ever trains on these
-images (`stages.retrain.split`). A verdict that was reached under the same conditions is read, not reached again.
+Comes in: an open corpus whose round 0 is written, and both models as columns, their scores not mapped. Goes
+out: a `Calibration` of the candidate's scores, published as `rounds/NN/model/calibration.json`, then a `Promotion`, as
+`rounds/NN/promotion.json`. The labels of both, each with its scores calibrated on these images, go through the filters
+of the corpus, without anybody else's, and are compared with gold where it is given, otherwise with round 0, the
+consensus of the specialists. Nobody ever trains on these images (`stages.retrain.split`). A verdict that was reached
+under the same conditions is read, not reached again.
 """
 
 import hashlib
@@ -12,10 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from engine.backend import StartError
 from engine.column import Column
 from engine.faults import Failure, attempt
-from engine.generations import read_promotion, save_promotion
+from engine.generations import is_calibrated, read_promotion, save_calibration, save_promotion
 from engine.refilter import loaded_parser
 from engine.rounds import Session
 from engine.worker import ACCEPTED
@@ -30,7 +34,9 @@ from stages.evaluate.gold import gold_of
 from stages.fuse.ledger import Annotator
 from stages.fuse.settings import GENERALIST
 from stages.gate.alone import alone, records
+from stages.gate.calibration import VERSION, Calibration, calibrate, mapped
 from stages.gate.decide import Promotion, Verdict, decide
+from stages.gate.pairs import pairs
 from stages.ingest.decode import decode
 from stages.retrain.split import held_out_order, is_held_out
 from stages.stage import Item
@@ -46,6 +52,14 @@ class HeldOut:
     row: ImageRow
 
 
+@dataclass(frozen=True)
+class Said:
+    """The records that a model makes by itself, under its calibration."""
+
+    records: list[Record]
+    calibration: Calibration
+
+
 def gate(session: Session, number: int, candidate: Column, previous: Column | None, gold: str | None) -> Promotion:
     """The verdict on the model that was trained on round `number`. gold: a gold file, None for the consensus.
 
@@ -53,24 +67,27 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     held_out = held_out_images(session)
     conditions = _conditions(session, candidate, previous, gold, held_out)
     found = read_promotion(session.store, number)
-    if found is not None and found.conditions == conditions:
+    is_same = found is not None and found.conditions == conditions
+    if found is not None and is_same and (not found.promoted or is_calibrated(session.store, number, conditions)):
         return found
     wanted = _wanted(session, held_out, gold)
-    settings = session.config.loop.gate
-    before = None if previous is None else _said(session, previous, held_out)
+    reference = gold or CONSENSUS
+    before = None if previous is None else _judged(session, previous, held_out, wanted, reference)
     if isinstance(before, Failure):
         raise StartError(f"the model that the candidate was trained from does not run: {before.error}")
-    now = _said(session, candidate, held_out)
+    now = _judged(session, candidate, held_out, wanted, reference)
     if isinstance(now, Failure):
         verdict = Verdict(False, f"the candidate does not run: {now.error}")
     else:
-        verdict = decide(now, before, wanted, settings)
+        save_calibration(session.store, number, now.calibration, conditions)
+        old = None if before is None else before.records
+        verdict = decide(now.records, old, wanted, session.config.loop.gate)
     promotion = Promotion(
         verdict.promoted,
         verdict.reason,
         candidate.fingerprint,
         "" if previous is None else previous.fingerprint,
-        gold or CONSENSUS,
+        reference,
         len(wanted),
         verdict.measures,
         conditions,
@@ -103,8 +120,29 @@ def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> 
     return [record for shard in shards for record in first.records(shard) if record.key in keys]
 
 
-def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> list[Record] | Failure:
-    """The records that a model makes of the images by itself. A Failure if it cannot be loaded, or fails on all."""
+def _judged(
+    session: Session, model: Column, held_out: Sequence[HeldOut], wanted: Sequence[Record], reference: str
+) -> Said | Failure:
+    """A model's records with its scores calibrated. A Failure if it cannot be loaded, or fails on all images."""
+    answers = _said(session, model, held_out)
+    if isinstance(answers, Failure):
+        return answers
+    hashes = {each.row.key: each.row.sha256 for each in held_out}
+    found = pairs(
+        {key: row.findings for key, row in answers.items()}, wanted, hashes, session.config.fuse.normal_synonyms
+    )
+    calibration = calibrate(found, reference, len(wanted))
+    lines = calibration.lines
+    calibrated = {
+        key: msgspec.structs.replace(row, findings=mapped(row.findings, lines)) for key, row in answers.items()
+    }
+    plan = alone(session.plan(0), Annotator(GENERALIST, GENERALIST, model.fingerprint))
+    rows = [each.row for each in held_out]
+    return Said(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
+
+
+def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> dict[str, RawRow] | Failure:
+    """What a model says of the images, by key. A Failure if it cannot be loaded, or fails on all."""
     loaded = attempt(model.stage.load)
     if isinstance(loaded, Failure):
         return loaded
@@ -124,8 +162,7 @@ def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> list[
     model.stage.close()
     if failures and all(row.status == "failed" for row in answers.values()):
         return failures[0]
-    plan = alone(session.plan(0), Annotator(GENERALIST, GENERALIST, model.fingerprint))
-    return records([each.row for each in held_out], answers, plan, loaded_parser(plan.filters.parser))
+    return answers
 
 
 def _findings(session: Session, model: Column, batch: Sequence[HeldOut]) -> list[list[Finding]]:
@@ -153,5 +190,6 @@ def _conditions(
         "gate": config.loop.gate.model_dump(mode="json"),
         "fuse": config.fuse.model_dump(mode="json"),
         "filters": config.filters.model_dump(mode="json"),
+        "calibration": VERSION,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Which model writes which round. The state is on disk, and nowhere else.
 
 rounds/00/model/             trained on round 0
+rounds/00/model/calibration.json   what its scores are worth, found by the gate
 rounds/00/promotion.json     promoted: it writes round 1
 rounds/01/promotion.json     refused: the model of round 0 writes round 2, too
 """
@@ -8,11 +9,18 @@ rounds/01/promotion.json     refused: the model of round 0 writes round 2, too
 import msgspec
 
 from engine.config_text import ConfigError
+from shards import commit
+from shards.commit import CorpusError, Counts
 from shards.layout import round_folder
 from shards.store import LocalStore, Store
 from stages.annotate.generalist import GeneralistSettings
+from stages.gate.calibration import Calibration
 from stages.gate.decide import Promotion
 from stages.retrain.job import model_path
+
+CALIBRATION = "calibration"
+"""Name of the unit in the model's folder, and of its file."""
+_FILE = f"{CALIBRATION}.json"
 
 
 def promotion_path(number: int) -> str:
@@ -31,6 +39,29 @@ def read_promotion(store: Store, number: int) -> Promotion | None:
 def save_promotion(store: Store, number: int, promotion: Promotion) -> None:
     """Publish the verdict."""
     store.write(promotion_path(number), [msgspec.json.format(msgspec.json.encode(promotion)) + b"\n"])
+
+
+def read_calibration(store: Store, number: int) -> Calibration | None:
+    """What the scores of the model of round `number` are worth; None while nobody knows. Raises CorpusError."""
+    path = f"{model_path(number)}/{_FILE}"
+    try:
+        return msgspec.json.decode(store.read(path), type=Calibration)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise CorpusError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
+
+
+def save_calibration(store: Store, number: int, calibration: Calibration, conditions: str) -> None:
+    """Publish it beside the model, as a unit whose fingerprint is `conditions` (those of the `Promotion`)."""
+    data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
+    commit.publish(store, model_path(number), CALIBRATION, {_FILE: data}, Counts(0, 0), conditions)
+
+
+def is_calibrated(store: Store, number: int, conditions: str) -> bool:
+    """Whether the calibration of round `number` was fitted under these conditions."""
+    found = commit.find(store, model_path(number), CALIBRATION)
+    return found is not None and found.fingerprint == conditions and _FILE in store.names(model_path(number))
 
 
 def model_below(store: Store, number: int) -> int | None:

@@ -6,7 +6,7 @@ read from disk every time, so that the same command goes on after a crash, and d
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from engine.column import Column
 from engine.config import Config, load, save
 from engine.config_text import ConfigError
-from engine.generations import model_below, weights_of, with_weights
+from engine.generations import model_below, read_calibration, weights_of, with_weights
 from engine.plan import columns
 from engine.progress import open_reporter
 from engine.refilter import KEPT, Tally, preview, refilter, tally_round
@@ -25,13 +25,16 @@ from shards.commit import Counts
 from shards.layout import IMAGES, round_folder
 from shards.reader import Corpus
 from shards.store import Store, open_store
+from stages.annotate.calibrated import CalibratedStage
 from stages.build import Annotator, build_stage
 from stages.fuse.ledger import Annotator as Voter
 from stages.fuse.settings import GENERALIST
+from stages.gate.platt import Line
 from stages.round import RoundPlan, Skipped
 from stages.stage import Stage
 
 Build = Callable[[Annotator, str], Stage]
+NO_LINES: Mapping[str, Line] = {}
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Session:
         model = self.model(number)
         if model is None:
             return columns(self.config.annotators, self.build)
-        return self.columns_with(weights_of(self.store, model))
+        found = read_calibration(self.store, model)
+        return self.columns_with(weights_of(self.store, model), None, {} if found is None else found.lines)
 
     def model(self, number: int) -> int | None:
         """The round whose model writes round `number`; None for round 0. Raises ConfigError if there is none yet."""
@@ -70,15 +74,23 @@ class Session:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
         return model
 
-    def columns_with(self, weights: str, revision: str | None = None) -> list[Column]:
-        """The annotators' columns, and the one that the loop's generalist writes with these weights."""
+    def columns_with(
+        self, weights: str, revision: str | None = None, lines: Mapping[str, Line] = NO_LINES
+    ) -> list[Column]:
+        """The annotators' columns, and the one that the loop's generalist writes with these weights, its scores mapped
+        by `lines`."""
         if GENERALIST in self.config.annotators:
             raise ConfigError(f"annotators.{GENERALIST}: the loop's own model has this name: use another")
         model = with_weights(self.config.loop.generalist, weights, revision)
-        return columns({**self.config.annotators, GENERALIST: model}, self.build)
+
+        def build(annotator: Annotator, name: str) -> Stage:
+            stage = self.build(annotator, name)
+            return CalibratedStage(stage, lines) if lines and name == GENERALIST else stage
+
+        return columns({**self.config.annotators, GENERALIST: model}, build)
 
     def learned(self, weights: str, revision: str | None = None) -> Column:
-        """The column that the loop's generalist writes with these weights."""
+        """The column that the loop's generalist would write with these weights, its scores as the model gives them."""
         return next(each for each in self.columns_with(weights, revision) if each.name == GENERALIST)
 
     def skipped(self) -> dict[str, Skipped]:

@@ -6,6 +6,7 @@ each measure (hits, said, wanted); over any set of images F1 = 2 hits / (said + 
     boxes           objects in the right place (IoU 0.5) with the right label
     texts/brief     words that both texts have; texts/detailed and texts/more_detailed likewise
     words           text regions in the right place that read right
+    masks           objects in the right place whose outlines overlap (mask IoU 0.5), of those that have outlines
     phrases         objects that a grounded phrase names and points at, of all objects and all boxes of phrases,
                     in images where the other record has phrases, too
 
@@ -22,6 +23,7 @@ from shards.record import Record, Region
 from stages.evaluate.bootstrap import Sums
 from stages.evaluate.boxes import objects
 from stages.evaluate.captions import text_of, words
+from stages.evaluate.masks import mask_iou
 from stages.evaluate.match import MATCH_IOU, iou, label_of, matches
 from stages.evaluate.phrases import names
 from stages.gate.settings import MeasureName
@@ -63,6 +65,13 @@ def _words(said: Record, wanted: Record) -> Counts:
     return same, len(here), len(there)
 
 
+def _masks(said: Record, wanted: Record) -> Counts:
+    here, there = ([region for region in objects(record) if region.polygons] for record in (said, wanted))
+    both = [(here[i].polygons or [], there[j].polygons or []) for i, j in matches(here, there, False)]
+    hits = sum(mask_iou(one, other, wanted.width, wanted.height) >= MATCH_IOU for one, other in both)
+    return hits, len(here), len(there)
+
+
 def _phrases(said: Record, wanted: Record) -> Counts:
     if not wanted.groundings:
         return 0, 0, 0  # nobody tied phrases to boxes there
@@ -90,5 +99,6 @@ _MEASURES: dict[MeasureName, Callable[[Record, Record], Counts]] = {
     "texts/detailed": _text("detailed"),
     "texts/more_detailed": _text("more_detailed"),
     "words": _words,
+    "masks": _masks,
     "phrases": _phrases,
 }

@@ -7,10 +7,10 @@ from pydantic import Field
 from shards.settings import Settings
 
 MeasureName = Literal[
-    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "phrases"
+    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
 ]  # fmt: skip
 EVERY_MEASURE: list[MeasureName] = [
-    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "phrases"
+    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
 ]  # fmt: skip
 
 

@@ -1,0 +1,108 @@
+"""Scores become probabilities: Platt's scaling, and how far scores are from being probabilities.
+
+    p(right) = 1 / (1 + exp(-(slope * logit(score) + intercept)))
+
+Comes in: scores in [0, 1] and whether each was right. Goes out: slope and intercept, or the expected calibration error.
+Platt (1999), "Probabilistic outputs for support vector machines", with his smoothed targets; Newton's method with step
+halving after Lin, Lin and Weng (2007); the error is that of Guo et al. (2017), in bins of equal mass.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.finding import SCORE_DECIMALS
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+BINS = 10
+LEAST_SLOPE = 0.01
+"""A better score never becomes a worse one; above 0, so that two stored scores stay apart where they can."""
+_EDGE = 0.5 * 10.0**-SCORE_DECIMALS
+"""Half a step of stored scores: a stored 1.0 stands for 1 - _EDGE, which has a logit."""
+_STEPS = 100
+_SMALLEST_STEP = 1e-10
+_RIDGE = 1e-9  # keeps the Hessian invertible when all scores are equal
+_DECIMALS = 4  # of stored parameters: far below what a few hundred pairs can tell
+
+
+class Line(NamedTuple):
+    """What is applied to the logit of a score."""
+
+    slope: float
+    intercept: float
+
+
+def probabilities(scores: Floats, line: Line) -> Floats:
+    """[n] in [0, 1]."""
+    return _sigmoid(line.slope * _logits(scores) + line.intercept)
+
+
+def fit(scores: Floats, right: Bools) -> Line:
+    """The line of the greatest likelihood with a slope of at least LEAST_SLOPE. scores [n], right [n], n > 0."""
+    positive = int(right.sum())
+    negative = len(right) - positive
+    targets = np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2))
+    logits, ones = _logits(scores), np.ones(len(scores))
+    slope, intercept = _newton(np.stack([logits, ones], axis=1), np.zeros(len(scores)), targets)
+    if slope < LEAST_SLOPE:
+        slope = LEAST_SLOPE
+        [intercept] = _newton(ones[:, None], slope * logits, targets)
+    return Line(round(float(slope), _DECIMALS), round(float(intercept), _DECIMALS))
+
+
+def calibration_error(scores: Floats, right: Bools) -> float:
+    """Mean |mean score - share right| over BINS bins of equal mass, sorted by score; n > 0. With few pairs per bin it
+    is above 0 by chance alone."""
+    order = np.argsort(scores, kind="stable")
+    bins = np.array_split(order, min(BINS, len(order)))
+    gaps = [len(each) * abs(scores[each].mean() - right[each].mean()) for each in bins]
+    return float(sum(gaps) / len(scores))
+
+
+def cross_fitted(scores: Floats, right: Bools, folds: NDArray[np.intp]) -> Floats | None:
+    """[n] probabilities, those of each fold from the line of the others. None if there is nothing to fit a fold on."""
+    found = np.empty(len(scores))
+    for fold in np.unique(folds):
+        there = folds == fold
+        if not is_mixed(right[~there]):
+            return None
+        found[there] = probabilities(scores[there], fit(scores[~there], right[~there]))
+    return found
+
+
+def is_mixed(right: Bools) -> bool:
+    """Whether some are right and some are wrong."""
+    return bool(right.any() and not right.all())
+
+
+def _newton(design: Floats, offset: Floats, targets: Floats) -> Floats:
+    """[k] parameters that minimise the cross-entropy of sigmoid(design @ parameters + offset) with the targets."""
+    at = np.zeros(design.shape[1])
+    loss = _loss(design @ at + offset, targets)
+    for _ in range(_STEPS):
+        said = _sigmoid(design @ at + offset)
+        gradient = design.T @ (said - targets)
+        hessian = (design * (said * (1 - said))[:, None]).T @ design + _RIDGE * np.eye(len(at))
+        step, size = np.linalg.solve(hessian, gradient), 1.0
+        while size > _SMALLEST_STEP and not (lower := _loss(design @ (at - size * step) + offset, targets)) < loss:
+            size /= 2
+        if size <= _SMALLEST_STEP or loss - lower < 1e-12:
+            break
+        at, loss = at - size * step, lower
+    return np.asarray(at)
+
+
+def _loss(z: Floats, targets: Floats) -> float:
+    return float(np.sum(np.logaddexp(0, z) - targets * z))
+
+
+def _logits(scores: Floats) -> Floats:
+    kept = np.clip(scores, _EDGE, 1 - _EDGE)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _sigmoid(z: Floats) -> Floats:
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))  # does not overflow
