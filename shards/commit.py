@@ -94,6 +94,21 @@ def publish(
     return manifest
 
 
+def seal(store: Store, folder: str, name: str, paths: Iterable[str], fingerprint: str) -> Manifest:
+    """The manifest of files that are there already, a trained model's. paths: relative to `folder`.
+
+    Raises FileNotFoundError if one is missing."""
+    entries = {}
+    for path in paths:
+        seen = _Checksum(_blocks(store, f"{folder}/{path}"))
+        for _ in seen:
+            pass
+        entries[path] = seen.entry()
+    manifest = Manifest(name, fingerprint, Counts(0, 0), entries)
+    store.write(manifest_path(folder, name), [encode(manifest)])
+    return manifest
+
+
 def find(store: Store, folder: str, name: str) -> Manifest | None:
     """The manifest of a finished unit; None if the unit is not done or its manifest is damaged.
 

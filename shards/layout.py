@@ -4,7 +4,10 @@
     raw/<annotator>-<fingerprint>/000000.parquet  raw/<annotator>-<fingerprint>/manifest/000000.json
     rounds/00/shards/000000.tar  rounds/00/index/000000.parquet  rounds/00/manifest/000000.json
 
-A *unit* is one shard in one of the folders `images`, `raw/...`, `rounds/NN`. It is done when its manifest exists.
+  rounds/00/model/model.safetensors ...  rounds/00/model/manifest/model.json
+
+A *unit* is one shard in one of the folders `images`, `raw/...`, `rounds/NN`, or a
+model. It is done when its manifest exists; a model of an older release has none.
 """
 
 import re
@@ -12,6 +15,7 @@ import re
 IMAGES = "images"
 RAW = "raw"
 ROUNDS = "rounds"
+MODEL = "model"
 _ANNOTATOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 

@@ -6,7 +6,8 @@ Comes in: a store. Goes out: a report of damages (unit, file, image, reason) and
 
 Checked are the manifests themselves, size and checksum of every file, that the rows of a table add up to the counts of
 its manifest, and that units agree with the image shard they were made from. `retire` then withdraws exactly the damaged
-units; the next run writes them again, and the others are not touched.
+units; the next run writes them again, and the others are not touched. Models (`rounds/00/model`, and what was found out
+about their scores) are read, too, but never withdrawn: training again gives another model.
 """
 
 import hashlib
@@ -21,13 +22,16 @@ import pyarrow.compute as pc
 
 from shards import commit, images, raw, record, rounds, table, tar
 from shards.commit import CorpusError, Damage, Manifest
-from shards.layout import IMAGES, RAW, ROUNDS, manifest_path, round_tar
+from shards.layout import IMAGES, MODEL, RAW, ROUNDS, manifest_path, round_tar
 from shards.store import PART, Store
 
 _Units = dict[tuple[str, str], Manifest | None]
 
 _ROUND = re.compile(rf"{ROUNDS}/(\d+)")
 _MANIFEST = re.compile(r"(.+)/manifest/([^/]+)\.json")
+_MODEL = re.compile(rf"{ROUNDS}/\d+/model")
+_TRAINED = re.compile(rf"({_MODEL.pattern})/training\.json")
+_MODEL_MANIFEST = re.compile(rf"{_MODEL.pattern}/manifest/[^/]+\.json")
 _NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model|training-[^/]+)/|promotion\.json$)")
 _UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/")
 
@@ -47,18 +51,25 @@ class UnitDamage:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was read and what is wrong. orphans: files in unit folders that no manifest names."""
+    """What was read and what is wrong. orphans: files in unit folders that no manifest names; unsealed: folders of
+    models of an older release, which have no checksums."""
 
     units: int
     files: int
     bytes: int
     damages: list[UnitDamage]
     orphans: list[str]
+    unsealed: list[str]
 
     @property
     def ok(self) -> bool:
         """Nothing is damaged. Orphans are only leftovers of a killed run."""
         return not self.damages
+
+    @property
+    def of_models(self) -> list[UnitDamage]:
+        """Those damages that nothing repairs."""
+        return [each for each in self.damages if is_model(each.folder)]
 
 
 def verify(store: Store, progress: Callable[[str], None] | None = None) -> VerifyReport:
@@ -79,20 +90,30 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
             files += len(manifest.files)
             size += sum(entry.bytes for entry in manifest.files.values())
         damages += [UnitDamage(folder, name, damage) for damage in found]
-    return VerifyReport(len(units), files, size, damages, _orphans(paths, units))
+    trained = [match[1] for path in paths if (match := _TRAINED.fullmatch(path))]
+    unsealed = [folder for folder in trained if (folder, MODEL) not in units]
+    return VerifyReport(len(units), files, size, damages, _orphans(paths, units), unsealed)
 
 
 def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
-    """Withdraw the damaged units, so that the next run writes them again, and return (folder, name) of each."""
-    units = sorted({(damage.folder, damage.name) for damage in damages})
+    """Withdraw the damaged units, so that the next run writes them again, and return (folder, name) of each. Models
+    stay as they are."""
+    units = sorted({(damage.folder, damage.name) for damage in damages if not is_model(damage.folder)})
     for folder, name in units:
         commit.retire(store, folder, name)
     return units
 
 
+def is_model(folder: str) -> bool:
+    """Whether a unit's folder is that of a trained model."""
+    return _MODEL.fullmatch(folder) is not None
+
+
 def _units(store: Store, paths: list[str]) -> _Units:
     """Every manifest of the corpus, None where it is damaged."""
-    matches = [_MANIFEST.fullmatch(path) for path in paths if not _NOT_UNITS.match(path)]
+    matches = [
+        _MANIFEST.fullmatch(path) for path in paths if _MODEL_MANIFEST.fullmatch(path) or not _NOT_UNITS.match(path)
+    ]
     found = [match.groups() for match in matches if match]
     return {(folder, name): commit.find(store, folder, name) for folder, name in found}
 

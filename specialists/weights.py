@@ -32,7 +32,8 @@ TEXT_SUFFIXES = (".json", ".txt", ".model", ".yaml", ".yml")
 MODEL_SUFFIXES = WEIGHT_SUFFIXES + TEXT_SUFFIXES
 """Files at the top of a checkpoint folder that can change what the model says; others (cards, logs) do not count."""
 NOT_THE_MODEL = re.compile(
-    r"card\.json|calibration\.json|training\.json|metrics.*|trainer_state.*|training_args.*|optimizer.*|scheduler.*|rng_state.*"
+    r"card\.json|calibration\.json|training\.json|metrics.*|"
+    r"trainer_state.*|training_args.*|optimizer.*|scheduler.*|rng_state.*"
 )
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
