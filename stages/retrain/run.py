@@ -45,6 +45,7 @@ from stages.retrain.lessons import Examiner
 from stages.retrain.metrics import METRICS_FILE, Metrics, Watch
 from stages.retrain.pool import Pool, load_pool
 from stages.retrain.schedule import Course, falling
+from stages.retrain.seal import seal
 from stages.retrain.settings import Recipe
 
 NAME = "fld retrain"
@@ -284,6 +285,7 @@ class _Run:
                 file.rename(work / file.name)
         (work / JOB_FILE).unlink()
         (work / TRAINING_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(training), indent=1) + b"\n")
+        seal(work, training.job)
         publish(self.task.job, work)
 
 
