@@ -129,12 +129,9 @@ class Florence2Grounder(_Florence2):
     def ground(self, images: list[Image], texts: list[str]) -> list[list[Phrase]]:
         """Phrases in the order of the text; a text without anything to ask about has none."""
         check_images(images)
-        model = self._model
-        question = model.token_offsets(PROMPTS["<CAPTION_TO_PHRASE_GROUNDING>"])
-        room = max(1, model.prompt_room - len(question) - SPARE_TOKENS)
-        parts = [[(at, part) for at, part in split_text(text, model.token_offsets(text), room)] for text in texts]
+        parts = [self._parts(text) for text in texts]
         questions = [[prompt("<CAPTION_TO_PHRASE_GROUNDING>", part) for _, part in some] for some in parts]
-        answers = model.answer(images, questions, self._search)
+        answers = self._model.answer(images, questions, self._search)
         return [
             [
                 phrase
@@ -147,6 +144,12 @@ class Florence2Grounder(_Florence2):
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""
         return self._facts([PROMPTS["<CAPTION_TO_PHRASE_GROUNDING>"]])
+
+    def _parts(self, text: str) -> list[tuple[int, str]]:
+        """The parts of a text that can be asked about, with their offsets."""
+        model = self._model
+        question = model.token_offsets(PROMPTS["<CAPTION_TO_PHRASE_GROUNDING>"])
+        return split_text(text, model.token_offsets(text), max(1, model.prompt_room - len(question) - SPARE_TOKENS))
 
 
 def split_text(text: str, tokens: list[Span], room: int) -> list[tuple[int, str]]:

@@ -96,6 +96,21 @@ class Outlined:
     rings: list[list[int]]
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked about an image. subject: what the task is about besides it, a text or the locations of a
+    region. answer: somebody's answer, whose probability is wanted; None: the model's own answer is."""
+
+    task: Task
+    subject: str = ""
+    answer: str | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The question as the model reads it. Raises ValueError where subject and task do not go together."""
+        return prompt(self.task, self.subject)
+
+
 def prompt(task: Task, text: str = "") -> str:
     """The question for a task. `text` is cleaned of anything that reads as one of the model's own tokens, except
     locations where the task is about a region. Raises ValueError if the task takes none and gets one, or vice versa.

@@ -10,6 +10,8 @@ Features of the last images are kept while their arrays live, and all roles of o
 checkpoint share one model. So a captioner, a detector and a grounder in one group encode an image once, too. Images
 are recognised by identity: an array that went in must not be written to afterwards.
 
+`score` asks the other way round: how likely is an answer that somebody else gave. The same pass, without generating.
+
 Scores are the model's own: after generating, one pass of the decoder over the finished answer gives the probability of
 each of its tokens. That equals `compute_transition_scores` for greedy search; unlike it, it keeps no step's
 vocabulary-wide scores (51k floats per token and beam) and does not depend on beams or on forced tokens. A location
@@ -21,7 +23,7 @@ import itertools
 import math
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -75,6 +77,18 @@ class Answer:
         return math.exp(sum(chosen) / len(chosen)) if chosen else 0.0
 
 
+def joined(answers: Sequence[Answer]) -> Answer:
+    """Answers about the parts of one thing as one answer."""
+    if len(answers) == 1:
+        return answers[0]
+    starts = itertools.accumulate((len(each.text) for each in answers), initial=0)
+    return Answer(
+        "".join(each.text for each in answers),
+        [(start + a, start + b) for each, start in zip(answers, starts, strict=False) for a, b in each.spans],
+        [logprob for each in answers for logprob in each.logprobs],
+    )
+
+
 class Florence2Model:
     """transformers' Florence2ForConditionalGeneration and processor from a local folder, ready to answer."""
 
@@ -107,18 +121,34 @@ class Florence2Model:
 
     def answer(self, images: list[Image], prompts: list[list[str]], search: Search) -> list[list[Answer]]:
         """One answer per prompt of each image. Raises ValueError for a prompt longer than `prompt_room`."""
+        return self._each(images, prompts, search.batch_size, lambda rows, some: self._generate(rows, some, search))
+
+    def score(self, images: list[Image], pairs: list[list[tuple[str, str]]], batch_size: int) -> list[list[Answer]]:
+        """For each (prompt, answer) of an image that answer with the probabilities that the model gives its tokens
+        and its end. One longer than the decoder's positions is cut, and has no end. Raises ValueError like `answer`."""
+        return self._each(images, pairs, batch_size, self._forced)
+
+    def _each(
+        self,
+        images: list[Image],
+        asked: list[list[T]],
+        batch_size: int,
+        answer: "Callable[[torch.Tensor, list[T]], list[Answer]]",
+    ) -> list[list[Answer]]:
+        """What `answer` says to the questions of each image. It gets the features `[n, tokens, width]` of n questions
+        of a batch, which may be of several images."""
         import torch
 
         answers: list[list[Answer]] = [[] for _ in images]
         with torch.inference_mode():
-            for part in _chunks(range(len(images)), search.batch_size):
+            for part in _chunks(range(len(images)), batch_size):
+                questions = [(i, row, question) for row, i in enumerate(part) for question in asked[i]]
                 features = self._encode_images([images[i] for i in part])
-                questions = [(i, row, question) for row, i in enumerate(part) for question in prompts[i]]
-                for some in _chunks(questions, search.batch_size):
+                for some in _chunks(questions, batch_size):
                     rows = torch.stack([features[row] for _, row, _ in some])
-                    found = self._generate(rows, [question for _, _, question in some], search)
-                    for (i, _, _), answer in zip(some, found, strict=True):
-                        answers[i].append(answer)
+                    found = answer(rows, [question for _, _, question in some])
+                    for (i, _, _), one in zip(some, found, strict=True):
+                        answers[i].append(one)
         return answers
 
     def _encode_images(self, images: list[Image]) -> "list[torch.Tensor]":
@@ -150,20 +180,8 @@ class Florence2Model:
 
     def _generate(self, features: "torch.Tensor", questions: list[str], search: Search) -> list[Answer]:
         """features: `[n, tokens, width]`, row i belongs to questions[i]."""
-        import torch
-
-        words = self._tokenizer([f"<s>{q}</s>" for q in questions], add_special_tokens=False, padding=False)[
-            "input_ids"
-        ]
-        for question, ids in zip(questions, words, strict=True):
-            if len(ids) > self.prompt_room + 2:
-                raise ValueError(f"prompt has {len(ids) - 2} tokens, room is {self.prompt_room}: {question[:80]!r}")
-        padded = self._tokenizer.pad({"input_ids": words}, padding_side="right", return_tensors="pt").to(self._device)
-        embedded = self._model.get_input_embeddings()(padded["input_ids"])
-        seen = torch.ones(features.shape[:2], dtype=torch.long, device=self._device)
-        mask = torch.cat([seen, padded["attention_mask"]], dim=1)
-        encoded = self._model.get_encoder()(inputs_embeds=torch.cat([features, embedded], dim=1), attention_mask=mask)
-        memory = encoded.last_hidden_state
+        encoded, mask = self._read(features, questions)
+        memory = encoded.last_hidden_state  # taken now: beam search repeats the rows of `encoded`
         sequences = self._model.generate(
             encoder_outputs=encoded,
             attention_mask=mask,
@@ -171,6 +189,40 @@ class Florence2Model:
             num_beams=search.num_beams,
             max_new_tokens=min(search.max_new_tokens, self._positions - 1),
         )
+        return self._answers(sequences, memory, mask)
+
+    def _forced(self, features: "torch.Tensor", pairs: list[tuple[str, str]]) -> list[Answer]:
+        """The decoder reads the answers as if it had written them."""
+        encoded, mask = self._read(features, [question for question, _ in pairs])
+        start: int = self._model.config.text_config.decoder_start_token_id
+        ids = [[start, *self._ids(f"<s>{text}</s>")][: self._positions] for _, text in pairs]
+        sequences = self._padded(ids)["input_ids"]
+        return self._answers(sequences, encoded.last_hidden_state, mask)
+
+    def _read(self, features: "torch.Tensor", questions: list[str]) -> "tuple[Any, torch.Tensor]":
+        """The encoder's output about image and question, and its mask `[n, tokens]`."""
+        import torch
+
+        words = [self._ids(f"<s>{question}</s>") for question in questions]
+        for question, ids in zip(questions, words, strict=True):
+            if len(ids) > self.prompt_room + 2:
+                raise ValueError(f"prompt has {len(ids) - 2} tokens, room is {self.prompt_room}: {question[:80]!r}")
+        padded = self._padded(words)
+        embedded = self._model.get_input_embeddings()(padded["input_ids"])
+        seen = torch.ones(features.shape[:2], dtype=torch.long, device=self._device)
+        mask = torch.cat([seen, padded["attention_mask"]], dim=1)
+        encoded = self._model.get_encoder()(inputs_embeds=torch.cat([features, embedded], dim=1), attention_mask=mask)
+        return encoded, mask
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _padded(self, ids: list[list[int]]) -> Any:
+        return self._tokenizer.pad({"input_ids": ids}, padding_side="right", return_tensors="pt").to(self._device)
+
+    def _answers(self, sequences: "torch.Tensor", memory: "torch.Tensor", mask: "torch.Tensor") -> list[Answer]:
+        """sequences: start token, `<s>` and answer, one per row."""
         logprobs = self._logprobs(sequences, memory, mask).tolist()
         return [self._answer(ids[1:], row) for ids, row in zip(sequences.tolist(), logprobs, strict=True)]
 

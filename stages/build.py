@@ -14,7 +14,7 @@ from pydantic import Field
 
 from stages.annotate.captions import CaptionsSettings, CaptionsStage
 from stages.annotate.descriptions import DescriptionsSettings, DescriptionsStage
-from stages.annotate.generalist import PHRASES, GeneralistSettings, GeneralistStage
+from stages.annotate.generalist import GeneralistSettings, GeneralistStage
 from stages.annotate.masks import MasksSettings, MasksStage
 from stages.annotate.matches import MatchesSettings, MatchesStage
 from stages.annotate.objects import ObjectsSettings, ObjectsStage
@@ -86,7 +86,7 @@ def wants(annotator: Annotator) -> set[Given]:
         case PhrasesSettings():
             return {"text"}
         case GeneralistSettings():
-            return {"text"} if PHRASES in annotator.tasks else set()
+            return {"text"} if annotator.looks_at_texts else set()
         case DescriptionsSettings():
             return {*annotator.boxes.kinds, "brief", "crop"}
         case CaptionsSettings() | ObjectsSettings() | WordsSettings():

@@ -48,7 +48,7 @@ def phrase_findings(ref: str, text: str, phrases: list[Phrase]) -> list[Finding]
 
 
 def texts_about_images(
-    findings: dict[str, list[Finding]], granularities: Collection[Granularity]
+    findings: dict[str, list[Finding]], granularities: Collection[Granularity | None]
 ) -> list[tuple[str, str]]:
     """References and texts about the whole image, by annotator name, then position."""
     return [

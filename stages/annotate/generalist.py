@@ -10,23 +10,30 @@ annotator is called `generalist`; it names its own findings, so its stage is tol
     generalist/4  phrase  "a dog"                      about generalist/0  <CAPTION_TO_PHRASE_GROUNDING>
     generalist/5  phrase  "the dog"                    about captioner/0   the texts of others are grounded, too
     generalist/6  mask                                 about generalist/1  <REGION_TO_SEGMENTATION>
+    generalist/7  match   "a dog with a ball"  0.81    about generalist/0  how likely it finds each text, its own
+    generalist/8  match   "the dog"  0.34              about captioner/0   and those of others
 
 A dense caption is about the object whose box it overlaps most, if by IoU 0.7 or more; else its box is an object
-without label that it describes. Nothing waits for a generalist unless `needs` says so: it looks at what others wrote.
+without label that it describes. The likelihood of a text is the geometric mean probability, in (0, 1], of its tokens
+and its end as the answer to the caption task of its granularity: BLIP's filter of captions (Li et al. 2022, arXiv
+2201.12086) with the captioner itself as the filter. Nothing waits for a generalist unless `needs` says so: it looks at
+what others wrote.
 """
 
+from collections.abc import Collection
 from typing import Final, Literal
 
+from msgspec.structs import replace
 from pydantic import Field, field_validator
 
-from shards.finding import Finding, reference
+from shards.finding import Finding, Granularity, reference
 from shards.settings import Settings
-from specialists.florence2_format import CAPTION_TASKS, Task
+from specialists.florence2_format import CAPTION_TASKS, Question, Task, clean_text
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings, Generalist
 from specialists.florence2_model import CACHED_IMAGES
 from specialists.roles import Fingerprint
 from stages.annotate.boxes import BoxInputs, choose_boxes
-from stages.annotate.findings import phrase_findings, texts_about_images
+from stages.annotate.findings import texts_about_images
 from stages.codec.decode import Asked, findings
 from stages.fuse.geometry import iou
 from stages.resources import Resources
@@ -60,8 +67,13 @@ class GeneralistSettings(Settings):
         min_length=1,
         description="what it is asked; <REGION_TO_...> of its own boxes, phrases of its own texts and those of others",
     )
+    judges: bool = Field(
+        True,
+        description="also say how likely it finds each text about the image, of the granularities it is asked for: what"
+        " fuse.merge compares",
+    )
     boxes: BoxInputs = Field(BoxInputs(), description="which of its own boxes <REGION_TO_...> asks about")
-    needs: list[str] | None = Field(None, description="annotators whose texts are grounded; null: all that write texts")
+    needs: list[str] | None = Field(None, description="annotators whose texts it looks at; null: all that write texts")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
     @field_validator("tasks")
@@ -70,6 +82,16 @@ class GeneralistSettings(Settings):
         if len(set(tasks)) < len(tasks):
             raise ValueError(f"tasks must differ, got {tasks}: name each once")
         return tasks
+
+    @property
+    def judged(self) -> list[Granularity]:
+        """Granularities of the texts that it judges: without a text of its own there is nothing to compare with."""
+        return [level for level, task in CAPTION_TASKS.items() if self.judges and task in self.tasks]
+
+    @property
+    def looks_at_texts(self) -> bool:
+        """Whether texts of others make a difference to what it says."""
+        return PHRASES in self.tasks or bool(self.judged)
 
 
 class GeneralistStage:
@@ -90,6 +112,7 @@ class GeneralistStage:
             said = self._of_images(some)
             self._add_phrases(some, said)
             self._add_regions(some, said)
+            self._add_judgements(some, said)
             found += said
         return found
 
@@ -98,6 +121,7 @@ class GeneralistStage:
         return {
             **self._generalist.fingerprint(),
             "tasks": [*of.tasks],
+            "judges": [*of.judged],
             "boxes": of.boxes.model_dump_json(),
             "same_box_iou": SAME_BOX_IOU,
         }
@@ -132,14 +156,12 @@ class GeneralistStage:
         """The phrases of every text about the whole image: its own first, then those of the others."""
         if PHRASES not in self._settings.tasks:
             return
-        texts = [
-            texts_about_images({self._name: own}, CAPTION_TASKS) + texts_about_images(item.findings, CAPTION_TASKS)
+        asked = [
+            [_asked(PHRASES, item, text, ref) for ref, text in self._texts(item, own, CAPTION_TASKS)]
             for item, own in zip(items, said, strict=True)
         ]
-        images = [item.image for item, some in zip(items, texts, strict=True) for _ in some]
-        phrases = iter(self._generalist.ground(images, [text for some in texts for _, text in some]))
-        for some, own in zip(texts, said, strict=True):
-            own += [one for ref, text in some for one in phrase_findings(ref, text, next(phrases))]
+        for own, each in zip(said, self._answers(items, asked), strict=True):
+            own += [one for answer in each for one in answer]
 
     def _add_regions(self, items: list[Item], said: list[list[Finding]]) -> None:
         """Descriptions and masks of its own boxes."""
@@ -156,9 +178,33 @@ class GeneralistStage:
         for own, each in zip(said, self._answers(items, asked), strict=True):
             own += [one for answer in each for one in answer]
 
+    def _add_judgements(self, items: list[Item], said: list[list[Finding]]) -> None:
+        """The likelihood of every text about the whole image. One without a granularity counts as brief."""
+        if not self._settings.judged:
+            return
+        judged = [
+            [
+                (Question(CAPTION_TASKS[level], answer=clean), Finding("match", text, about=ref, granularity=level))
+                for level in self._settings.judged
+                for ref, text in self._texts(item, own, (level, None) if level == "brief" else (level,))
+                if (clean := clean_text(text))
+            ]
+            for item, own in zip(items, said, strict=True)
+        ]
+        images, questions = [item.image for item in items], [[question for question, _ in some] for some in judged]
+        for own, some, answers in zip(said, judged, self._generalist.answer(images, questions), strict=True):
+            own += [replace(match, score=answer.score()) for (_, match), answer in zip(some, answers, strict=True)]
+
+    def _texts(
+        self, item: Item, own: list[Finding], granularities: Collection[Granularity | None]
+    ) -> list[tuple[str, str]]:
+        """References and texts about the whole image: its own, then those of others."""
+        mine = texts_about_images({self._name: own}, granularities)
+        return mine + texts_about_images(item.findings, granularities)
+
     def _answers(self, items: list[Item], asked: list[list[Asked]]) -> list[list[list[Finding]]]:
         """Per item and question the findings of its answer."""
-        questions = [[one.prompt for one in mine] for mine in asked]
+        questions = [[one.question for one in mine] for mine in asked]
         answers = self._generalist.answer([item.image for item in items], questions)
         return [
             [findings(one, answer) for one, answer in zip(mine, each, strict=True)]
@@ -166,9 +212,9 @@ class GeneralistStage:
         ]
 
 
-def _asked(task: Task, item: Item) -> Asked:
+def _asked(task: Task, item: Item, text: str = "", about: str = "") -> Asked:
     height, width = item.image.shape[:2]
-    return Asked(task, width, height)
+    return Asked(task, width, height, text, about=about)
 
 
 def _nearest(finding: Finding, objects: dict[int, Finding]) -> tuple[int, float]:

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from shards.finding import Box, Finding, Granularity, Polygons
 from specialists.florence2_answers import read_boxes, read_caption, read_outlines, read_phrases, read_words
-from specialists.florence2_format import CAPTION_TASKS, Task, locations, prompt, quantize
+from specialists.florence2_format import CAPTION_TASKS, Question, Task, locations, quantize
 from specialists.florence2_model import Answer
 from stages.annotate.findings import object_findings, phrase_findings, word_findings
 from stages.fuse.geometry import box_quad
@@ -48,11 +48,16 @@ class Asked:
             raise ValueError(f"{self.task} is about a region, got none: give its box")
 
     @property
+    def question(self) -> Question:
+        """The question in the model's frame."""
+        if self.region is None:
+            return Question(self.task, self.text)
+        return Question(self.task, locations(quantize(self.region, self.width, self.height)))
+
+    @property
     def prompt(self) -> str:
         """The question as the model reads it. Raises ValueError where text and task do not go together."""
-        if self.region is None:
-            return prompt(self.task, self.text)
-        return prompt(self.task, locations(quantize(self.region, self.width, self.height)))
+        return self.question.prompt
 
 
 def findings(asked: Asked, answer: Answer | str) -> list[Finding]:

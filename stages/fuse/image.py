@@ -26,7 +26,7 @@ from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import SCORE_DECIMALS, Finding
 from shards.images import ImageRow
-from shards.record import Grounding, Record, Region, Vote
+from shards.record import Grounding, Record, Region, Text, Vote
 from shards.rounds import IndexRow
 from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
@@ -73,22 +73,14 @@ def build_image(
     `findings`: annotator name -> all it said. `parsed`: text -> its parse, for all texts about the whole image.
     Raises ConservationError if a finding was lost on the way.
     """
-    stated = [
-        each
-        for one in rules.annotators
-        for each in statements(one, findings.get(one.name, []), (row.width, row.height))
-    ]
+    stated = _stated(row, findings, rules)
     ledger = Ledger(row.key, stated)
     return _Image(row, stated, ledger, rules).build(parsed, round), ledger.close()
 
 
 def drop_all(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules, verdict: Verdict) -> list[IndexRow]:
     """Index rows of an image that has no record: every finding goes with it."""
-    stated = [
-        each
-        for one in rules.annotators
-        for each in statements(one, findings.get(one.name, []), (row.width, row.height))
-    ]
+    stated = _stated(row, findings, rules)
     ledger = Ledger(row.key, stated)
     for each in stated:
         ledger.drop(each, verdict)
@@ -108,8 +100,8 @@ class _Image:
         self.rules = rules
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
-        self.merge = Merge(rules.fuse, rules.generalists, ledger)
         self.stated = [each for each in stated if self._is_sound(each)]
+        self.merge = Merge(rules.fuse, rules.generalists, self._likelihoods(), ledger)
         self.about: dict[str, list[Statement]] = {}
         masks = self.merge.merged(self._of("mask"), "masks")
         for each in (*(each for each in self.stated if each.finding.kind != "mask"), *masks):
@@ -120,6 +112,7 @@ class _Image:
         fuse, filters = self.rules.fuse, self.rules.filters
         whole = [each for each in self._of("text") if not each.finding.about]
         texts = keep_texts(whole, parsed, filters.text, self.merge, self.ledger)
+        self._keep_judgements(texts)
         said = self._of("phrase")
         phrases = keep_phrases(said, texts, self.size_wh, fuse, filters.phrase, self.merge, self.ledger)
         drafts = [*self._objects(phrases), *self._words()]
@@ -139,6 +132,20 @@ class _Image:
             regions=regions,
             groundings=groundings,
         )
+
+    def _likelihoods(self) -> dict[str, float]:
+        """Reference of a text -> how likely the loop's model finds it."""
+        return {
+            each.finding.about: each.finding.score
+            for each in self._of("match")
+            if each.source.annotator in self.rules.generalists and each.finding.score is not None
+        }
+
+    def _keep_judgements(self, texts: Mapping[str, Text]) -> None:
+        """What a generalist said of a kept text goes with it."""
+        for each in self._of("match"):
+            if each.finding.about in texts:
+                self.ledger.keep(each, texts[each.finding.about].id)
 
     def _objects(self, phrases: list[Statement]) -> list[Draft]:
         fuse = self.rules.fuse

@@ -8,13 +8,20 @@ hears of the others. `originals` are all statements that are not the loop's mode
     pick      scores 0.91 and 0.64                             ->  generalist/0 dropped    fuse.merge.pick, 0.64 < 0.91
     union                                                      ->  both stay, fusion goes on as without a model
 
+Scores of two models are on no common scale. So pick compares texts by how likely the loop's model finds each, if it
+says so of all of them. It always likes its own text best: that one counts `fuse.likelihood_ratio` times its likelihood,
+and displaces only what the model finds clearly unlikely.
+
+    likelihoods 0.50 and 0.80, ratio 0.5     ->  generalist/0 dropped    fuse.merge.pick, 0.40 < 0.50
+    likelihoods 0.20 and 0.80                ->  captioner/0 dropped     fuse.merge.unlikely, 0.20 < 0.40
+
 The model displaces only where it said something that its filters kept, so an unusable answer costs nothing. What a
 human said stays in every case (unless `fuse.given` is `filter`). A round without the loop's model is not touched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from filters.verdict import Verdict, dropped
+from filters.verdict import KEPT, Verdict, dropped
 from stages.fuse.ledger import Ledger, Statement
 from stages.fuse.settings import FuseSettings, MergePolicy, MergeType
 
@@ -23,11 +30,15 @@ _REPLACED = dropped("fuse.merge.replaced")
 
 
 class Merge:
-    """The merge of one image. `generalists`: names of the annotators that are the loop's own model, often none."""
+    """The merge of one image. `generalists`: names of the annotators that are the loop's own model, often none.
+    `likelihoods`: reference of a text -> how likely the loop's model finds it, in [0, 1]."""
 
-    def __init__(self, settings: FuseSettings, generalists: frozenset[str], ledger: Ledger) -> None:
+    def __init__(
+        self, settings: FuseSettings, generalists: frozenset[str], likelihoods: Mapping[str, float], ledger: Ledger
+    ) -> None:
         self._settings = settings
         self._generalists = generalists
+        self._likelihoods = likelihoods
         self._ledger = ledger
 
     def policy(self, type_: MergeType) -> MergePolicy | None:
@@ -42,43 +53,46 @@ class Merge:
         """Those of `stated` (one type, one image) that go on, in order, under keep and replace."""
         match self.policy(type_):
             case "keep":
-                return self._without(stated, self._is_learned, _KEPT_OUT)
+                return self._passed(stated, lambda each: _KEPT_OUT if self._is_learned(each) else KEPT)
             case "replace" if any(self._is_learned(each) for each in stated):
-                return self._without(stated, lambda each: not self._is_learned(each), _REPLACED)
+                return self._passed(stated, lambda each: KEPT if self._is_learned(each) else _REPLACED)
             case _:
                 return stated
 
     def picked(self, rivals: list[Statement], type_: MergeType) -> list[Statement]:
         """Under pick: of `rivals` for one place (texts of one granularity, boxes of one phrase) those of the source
-        whose best score is the highest, the originals' where scores are equal. Humans stay and are no rivals. Nothing
-        goes where the model, or everybody else, is silent."""
+        whose best is worth most, the originals' where worths are equal; without originals that the model finds
+        unlikely. Humans stay and are no rivals. Nothing goes where the model, or everybody else, is silent."""
         free = [each for each in rivals if not self._stays(each)]
         if self.policy(type_) != "pick" or len({self._is_learned(each) for each in free}) < 2:
             return rivals
-        best = max(free, key=lambda each: (self._score(each), not self._is_learned(each)))
-        top, winner = self._score(best), best.source.annotator
-        return self._without(
-            rivals,
-            lambda each: each.source.annotator != winner,
-            lambda each: Verdict(False, "fuse.merge.pick", self._score(each), top),
-        )
+        judged = all(each.source.ref in self._likelihoods for each in free)
+        worth = {each.source.ref: self._likelihood(each) if judged else self._score(each) for each in free}
+        best = max(free, key=lambda each: (worth[each.source.ref], not self._is_learned(each)))
+        own = max(worth[each.source.ref] for each in free if self._is_learned(each))
+
+        def verdict(each: Statement) -> Verdict:
+            value = worth[each.source.ref]
+            if judged and value < own and not self._is_learned(each):
+                return Verdict(False, "fuse.merge.unlikely", value, own)
+            if each.source.annotator != best.source.annotator:
+                return Verdict(False, "fuse.merge.pick", value, worth[best.source.ref])
+            return KEPT
+
+        return self._passed(rivals, verdict)
 
     def picks_labels(self) -> bool:
         """Whether a region takes the label of its best vote rather than the heaviest label."""
         return self.policy("regions") == "pick"
 
-    def _without(
-        self,
-        stated: list[Statement],
-        goes: Callable[[Statement], bool],
-        verdict: Verdict | Callable[[Statement], Verdict],
-    ) -> list[Statement]:
+    def _passed(self, stated: list[Statement], judge: Callable[[Statement], Verdict]) -> list[Statement]:
         kept = []
         for each in stated:
-            if self._stays(each) or not goes(each):
+            verdict = KEPT if self._stays(each) else judge(each)
+            if verdict.kept:
                 kept.append(each)
             else:
-                self._ledger.drop(each, verdict(each) if callable(verdict) else verdict)
+                self._ledger.drop(each, verdict)
         return kept
 
     def _stays(self, each: Statement) -> bool:
@@ -87,6 +101,10 @@ class Merge:
 
     def _is_learned(self, each: Statement) -> bool:
         return each.source.annotator in self._generalists
+
+    def _likelihood(self, each: Statement) -> float:
+        ratio = self._settings.likelihood_ratio if self._is_learned(each) else 1.0
+        return ratio * self._likelihoods[each.source.ref]
 
     def _score(self, each: Statement) -> float:
         score = each.finding.score

@@ -21,9 +21,11 @@ class MergeSettings(Settings):
     """What becomes of the labels of the loop's own model beside those of specialists ("originals") and humans.
 
     keep: the originals stay and the model's are dropped; replace: where the model said something of that type about
-    the image, the originals go; union: both, fused; pick: the better by score. Human labels stay."""
+    the image, the originals go; union: both, fused; pick: the better one. Human labels stay."""
 
-    brief: MergePolicy = Field("pick", description="brief texts; pick: the one with the best score")
+    brief: MergePolicy = Field(
+        "pick", description="brief texts; pick: the likelier one (fuse.likelihood_ratio), else that with the best score"
+    )
     detailed: MergePolicy = Field("pick", description="detailed texts")
     more_detailed: MergePolicy = Field("pick", description="more detailed texts")
     regions: MergePolicy = Field(
@@ -97,8 +99,16 @@ class FuseSettings(Settings):
     merge: MergeSettings = Field(
         MergeSettings(), description="from round 1 on: the labels of the loop's own model beside all others"
     )
+    likelihood_ratio: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="pick: a text stays if the loop's model finds it at least this times as likely as its own text",
+    )
     given: Literal["keep", "filter"] = Field(
-        "keep", description="keep: human boxes pass the region and phrase filters; filter: they are judged like others"
+        "keep",
+        description="keep: human boxes pass the region and phrase filters, and human labels every merge; filter: they"
+        " are judged like others",
     )
     given_label: Literal["selected", "candidate"] = Field(
         "selected",

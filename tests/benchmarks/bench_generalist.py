@@ -18,20 +18,20 @@ from typing import Any
 
 import torch
 
-from specialists.florence2_format import prompt
+from specialists.florence2_format import Question
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings
 from specialists.roles import Image
 from specialists.weights import locate
 from stages.scenes.scene import draw_scene
 from tests.benchmarks.base_checkpoints import save_florence2_base
 
-QUESTIONS = {
-    "<CAPTION>": prompt("<CAPTION>"),
-    "<DETAILED_CAPTION>": prompt("<DETAILED_CAPTION>"),
-    "<OD>": prompt("<OD>"),
-    "<DENSE_REGION_CAPTION>": prompt("<DENSE_REGION_CAPTION>"),
-    "<CAPTION_TO_PHRASE_GROUNDING>a red ball": prompt("<CAPTION_TO_PHRASE_GROUNDING>", "a red ball"),
-}
+QUESTIONS = [
+    Question("<CAPTION>"),
+    Question("<DETAILED_CAPTION>"),
+    Question("<OD>"),
+    Question("<DENSE_REGION_CAPTION>"),
+    Question("<CAPTION_TO_PHRASE_GROUNDING>", "a red ball"),
+]
 NEW_TOKENS = {"nano": 256, "base": 24}
 
 Texts = list[list[str]]
@@ -79,7 +79,7 @@ def _report(asked: argparse.Namespace, images: list[Image], loops: dict[str, Cal
 
 
 def _texts(generalist: Florence2Generalist, images: list[Image]) -> Texts:
-    answers = generalist.answer(images, [list(QUESTIONS.values()) for _ in images])
+    answers = generalist.answer(images, [QUESTIONS for _ in images])
     return [[answer.text for answer in some] for some in answers]
 
 
@@ -100,7 +100,7 @@ def _plain_loop(folder: Path, device: str, new_tokens: int) -> Callable[[list[Im
 
     @torch.inference_mode()
     def loop(images: list[Image]) -> Texts:
-        return [[one(image, task) for task in QUESTIONS] for image in images]
+        return [[one(image, each.task + each.subject) for each in QUESTIONS] for image in images]
 
     return loop
 

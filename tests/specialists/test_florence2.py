@@ -104,6 +104,40 @@ def test_token_probabilities_are_those_of_transition_scores(model: Florence2Mode
     assert places > 5
 
 
+def test_the_likelihood_of_a_text_is_that_of_transformers_loss(
+    model: Florence2Model, reference: tuple[Any, Any]
+) -> None:
+    import torch
+
+    texts = ["a red car", "two dogs on the grass, and a red car behind them"]
+    images = pictures(2)
+    answers = model.score(images, [[(prompt("<CAPTION>"), text) for text in texts]] * 2, 3)
+    library, processor = reference
+    for image, mine in zip(images, answers, strict=True):
+        inputs = processor(images=image, text="<CAPTION>", return_tensors="pt")
+        for text, answer in zip(texts, mine, strict=True):
+            labels = processor.tokenizer([f"<s>{text}</s>"], add_special_tokens=False, return_tensors="pt")["input_ids"]
+            labels[0, 0] = -100  # <s> is no word of the text
+            with torch.inference_mode():
+                loss = float(library(**inputs, labels=labels, decoder_input_ids=_shifted(labels)).loss)
+            assert answer.text == text
+            assert len(answer.logprobs) == labels.shape[1] - 1
+            assert answer.score() == pytest.approx(np.exp(-loss), rel=1e-4)
+
+
+def _shifted(labels: Any) -> Any:
+    """What the decoder reads: its start token and `<s>`, then the text."""
+    read = labels.roll(1, dims=1)
+    read[0, 0], read[0, 1] = 2, 0
+    return read
+
+
+def test_a_text_longer_than_the_decoder_is_scored_as_far_as_it_goes(model: Florence2Model) -> None:
+    [[answer]] = model.score(pictures(1), [[(prompt("<CAPTION>"), "a red car " * 600)]], 1)
+    assert len(answer.logprobs) == model._positions - 2
+    assert answer.text.startswith("a red car a red car")
+
+
 def test_many_prompts_of_one_image_answer_as_one_by_one(model: Florence2Model) -> None:
     images = pictures(3)
     prompts = [[prompt("<CAPTION>"), prompt("<OD>")], [], [prompt("<REGION_PROPOSAL>")] * 2]

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from shards.finding import Finding
-from specialists.florence2_answers import read_phrases
-from specialists.florence2_format import PROMPTS
+from specialists.florence2_format import Question
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings
 from specialists.florence2_model import Answer
-from specialists.roles import Fingerprint, Image, Phrase
+from specialists.roles import Fingerprint, Image
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage, GeneralistTask
 from stages.build import build_stage, gives, wants
 from stages.stage import Item
@@ -31,35 +30,32 @@ def answer_of(text: str) -> Answer:
 
 
 class Scripted:
-    """Answers by the question; finds every phrase that the script has in the text."""
+    """Answers by the task; finds somebody's answer the likelier the fewer letters it has."""
 
     def __init__(self, **answers: str) -> None:
-        self.asked: list[list[str]] = []
-        self._answers = {PROMPTS[f"<{task}>"]: text for task, text in answers.items()}  # type: ignore[index]
+        self.asked: list[list[Question]] = []
+        self._answers = answers
 
     def load(self) -> None: ...
 
-    def answer(self, images: list[Image], questions: list[list[str]]) -> list[list[Answer]]:
+    def answer(self, images: list[Image], questions: list[list[Question]]) -> list[list[Answer]]:
         self.asked += questions
         assert len(images) == len(questions)
-        return [[answer_of(self._answer(question)) for question in some] for some in questions]
-
-    def ground(self, images: list[Image], texts: list[str]) -> list[list[Phrase]]:
-        assert len(images) == len(texts)
-        return [read_phrases(answer_of(f"a dog{BOX}"), 1000, 1000, text) for text in texts]
+        return [[self._answer(question) for question in some] for some in questions]
 
     def fingerprint(self) -> Fingerprint:
         return {"backend": "scripted"}
 
     def close(self) -> None: ...
 
-    def _answer(self, question: str) -> str:
-        template = next(t for t in self._answers if re.fullmatch(re.escape(t).replace(r"\{input\}", ".*"), question))
-        return self._answers[template]
+    def _answer(self, question: Question) -> Answer:
+        if question.answer is not None:
+            return Answer(question.answer, [(0, 1)], [math.log(1 / len(question.answer))])
+        return answer_of(self._answers[question.task.strip("<>")])
 
 
-def run(script: Scripted, *tasks: GeneralistTask, **upstream: list[Finding]) -> list[Finding]:
-    stage = GeneralistStage(GeneralistSettings(tasks=list(tasks)), "self", script)
+def run(script: Scripted, *tasks: GeneralistTask, judges: bool = False, **upstream: list[Finding]) -> list[Finding]:
+    stage = GeneralistStage(GeneralistSettings(tasks=list(tasks), judges=judges), "self", script)
     [found] = stage.run([Item("a", PICTURE, upstream)])
     return found
 
@@ -87,7 +83,8 @@ def test_a_dense_box_without_words_is_an_object() -> None:
 
 
 def test_phrases_of_its_own_texts_come_before_those_of_others() -> None:
-    script = Scripted(CAPTION="see a dog", DETAILED_CAPTION="nothing", OD="")
+    phrases = f"a dog{BOX}"
+    script = Scripted(CAPTION="see a dog", DETAILED_CAPTION="nothing", OD="", CAPTION_TO_PHRASE_GROUNDING=phrases)
     upstream = [
         Finding("text", "a dog", granularity="brief"),
         Finding("text", "a dog", about="yolo/0", granularity="brief"),
@@ -107,7 +104,28 @@ def test_regions_are_asked_about_by_their_place() -> None:
         ("text", "self/0"),
         ("text", "self/1"),
     ]
-    assert script.asked[1][0] == f"What is the polygon mask of region {BOX}"
+    assert script.asked[1][0] == Question("<REGION_TO_SEGMENTATION>", BOX)
+
+
+def test_texts_of_all_are_judged_by_the_task_of_their_granularity() -> None:
+    script = Scripted(CAPTION="a dog", DETAILED_CAPTION="a brown dog", OD="")
+    upstream = [
+        Finding("text", "dogs</s>", granularity="brief"),
+        Finding("text", "ab"),
+        Finding("text", " <loc_5> ", granularity="brief"),
+        Finding("text", "a dog in the grass and a ball", granularity="more_detailed"),
+        Finding("text", "a dog", about="yolo/0", granularity="brief"),
+        Finding("text", "a big dog", granularity="detailed"),
+    ]
+    found = run(script, "<CAPTION>", "<DETAILED_CAPTION>", "<OD>", judges=True, given=upstream)
+    assert found[2:] == [
+        Finding("match", "a dog", 1 / 5, "self/0", "brief"),
+        Finding("match", "dogs</s>", 1 / 4, "given/0", "brief"),
+        Finding("match", "ab", 1 / 2, "given/1", "brief"),
+        Finding("match", "a brown dog", pytest.approx(1 / 11), "self/1", "detailed"),  # type: ignore[arg-type]
+        Finding("match", "a big dog", pytest.approx(1 / 9), "given/5", "detailed"),  # type: ignore[arg-type]
+    ]
+    assert script.asked[1][1] == Question("<CAPTION>", answer="dogs")
 
 
 def test_words_have_quads() -> None:
@@ -121,19 +139,21 @@ def test_a_task_named_twice_is_an_error() -> None:
         GeneralistSettings(tasks=["<OD>", "<OD>"])
 
 
-def test_it_waits_for_texts_only_where_it_grounds_and_nobody_waits_for_it() -> None:
+def test_it_waits_for_texts_only_where_it_grounds_or_judges_and_nobody_waits_for_it() -> None:
     assert wants(GeneralistSettings()) == {"text"}
+    assert wants(GeneralistSettings(tasks=["<CAPTION>"])) == {"text"}
+    assert wants(GeneralistSettings(tasks=["<CAPTION>"], judges=False)) == set()
     assert wants(GeneralistSettings(tasks=["<OD>"])) == set()
     assert gives(GeneralistSettings()) == set()
 
 
-def test_the_fingerprint_knows_tasks_and_boxes() -> None:
-    facts = [
-        GeneralistStage(settings, "self", Scripted()).fingerprint()
-        for settings in (GeneralistSettings(), GeneralistSettings(tasks=["<OD>"]))
-    ]
-    assert facts[0] != facts[1]
-    assert facts[0]["backend"] == "scripted"
+@pytest.mark.parametrize(
+    "settings", [GeneralistSettings(tasks=["<CAPTION>"]), GeneralistSettings(judges=False)], ids=["tasks", "judges"]
+)
+def test_the_fingerprint_knows_what_it_is_asked(settings: GeneralistSettings) -> None:
+    facts = GeneralistStage(GeneralistSettings(), "self", Scripted()).fingerprint()
+    assert facts != GeneralistStage(settings, "self", Scripted()).fingerprint()
+    assert facts["backend"] == "scripted"
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +187,23 @@ def test_an_image_is_encoded_once_for_all_tasks_and_passes(folder: Path) -> None
         [(f.kind, f.text, f.box, f.about) for f in one] for one in alone
     ]
     stage.close()
+
+
+def test_its_own_text_is_as_likely_as_when_it_was_written_and_others_are_grounded_whatever_their_length(
+    folder: Path,
+) -> None:
+    specialist = Florence2GeneralistSettings(weights=str(folder), max_new_tokens=24, batch_size=2)
+    generalist = Florence2Generalist(specialist)
+    generalist.load()
+    images = pictures(2)
+    long = "a red car and two dogs on the grass. " * 60
+    forced = Question("<CAPTION>", answer="a red car")
+    asked = [[forced, Question("<CAPTION_TO_PHRASE_GROUNDING>", long), Question("<CAPTION>")], [forced]]
+    [[car, grounded, own], [other]] = generalist.answer(images, asked)
+    assert (car.text, other.text) == ("a red car", "a red car")
+    assert car.logprobs != pytest.approx(other.logprobs)
+    assert own.text != ""
+    assert len(grounded.logprobs) > specialist.max_new_tokens  # of several answers
+    assert grounded.spans[-1][1] == len(grounded.text)
+    nothing = Question("<CAPTION_TO_PHRASE_GROUNDING>", " ... ")
+    assert generalist.answer(images[:1], [[nothing]])[0][0].text == ""

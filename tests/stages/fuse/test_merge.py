@@ -24,6 +24,10 @@ def text(words: str, score: float | None) -> Finding:
     return Finding("text", text=words, score=score, granularity="brief")
 
 
+def judged(ref: str, likelihood: float) -> Finding:
+    return Finding("match", "", likelihood, ref, "brief")
+
+
 def row(rows: list[IndexRow], ref: str) -> IndexRow:
     [one] = [row for row in rows if row.ref == ref]
     return one
@@ -89,6 +93,67 @@ def test_human_texts_are_replaced_where_the_settings_judge_them_like_others() ->
     settings = FuseSettings(merge=MergeSettings(brief="replace"), given="filter")
     record, _ = build({GIVEN: [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9)]}, settings)
     assert [each.text for each in record.texts] == [BROWN_TEXT]
+
+
+@pytest.mark.parametrize(
+    ("likelihoods", "kept", "lost"),
+    [
+        ((0.5, 0.8), DOG_TEXT, ("generalist/0", "fuse.merge.pick", 0.4, 0.5)),
+        ((0.4, 0.8), DOG_TEXT, ("generalist/0", "fuse.merge.pick", 0.4, 0.4)),
+        ((0.3, 0.8), BROWN_TEXT, ("caption/0", "fuse.merge.unlikely", 0.3, 0.4)),
+    ],
+    ids=["likely", "just likely", "unlikely"],
+)
+def test_a_text_stays_unless_the_model_finds_it_unlikely_beside_its_own(
+    likelihoods: tuple[float, float], kept: str, lost: tuple[str, str, float, float]
+) -> None:
+    judgements = [judged("caption/0", likelihoods[0]), judged("generalist/0", likelihoods[1])]
+    said = {"caption": [text(DOG_TEXT, 0.1)], "generalist": [text(BROWN_TEXT, 0.2), *judgements]}
+    record, rows = build(said, FuseSettings(likelihood_ratio=0.5))
+    assert [each.text for each in record.texts] == [kept]
+    [gone] = [each for each in rows if not each.kept and each.type == "text"]
+    assert (gone.ref, gone.rule) == lost[:2]
+    assert [gone.value, gone.threshold] == pytest.approx(lost[2:])
+    fate = {each.ref: each.id or each.rule for each in rows if each.type == "candidate"}
+    assert sorted(fate.values()) == ["fuse.target_dropped", "t0"]
+
+
+def test_of_several_originals_the_source_of_the_likeliest_stays_without_its_unlikely_texts() -> None:
+    three = [text(DOG_TEXT, None), text("a boat on the sea", None), text("a dog on grass", None)]
+    said = {"caption": three, "blip": [text("a wet dog in the grass", 0.9)]}
+    likelihoods = {"caption/0": 0.7, "caption/1": 0.1, "caption/2": 0.5, "blip/0": 0.6, "generalist/0": 0.8}
+    judgements = [judged(ref, likelihood) for ref, likelihood in likelihoods.items()]
+    record, rows = build(
+        {**said, "generalist": [text(BROWN_TEXT, 0.9), *judgements]}, FuseSettings(likelihood_ratio=0.5)
+    )
+    assert [each.text for each in record.texts] == [DOG_TEXT, "a dog on grass"]
+    assert {row.ref: row.rule for row in rows if row.type == "text" and not row.kept} == {
+        "caption/1": "fuse.merge.unlikely",
+        "blip/0": "fuse.merge.pick",
+        "generalist/0": "fuse.merge.pick",
+    }
+
+
+def test_scores_decide_where_a_rival_has_no_likelihood() -> None:
+    said = {"caption": [text(DOG_TEXT, 0.9)], "blip": [text("a wet dog in the grass", 0.3)]}
+    judgements = [judged("caption/0", 0.1), judged("generalist/0", 0.8)]
+    record, rows = build({**said, "generalist": [text(BROWN_TEXT, 0.2), *judgements]})
+    assert [each.text for each in record.texts] == [DOG_TEXT]
+    assert (row(rows, "generalist/0").value, row(rows, "generalist/0").threshold) == (0.2, 0.9)
+
+
+@pytest.mark.parametrize(("given", "kept"), [("keep", [DOG_TEXT, BROWN_TEXT]), ("filter", [BROWN_TEXT])])
+def test_an_unlikely_human_text_stays_unless_the_settings_judge_it_like_others(given: str, kept: list[str]) -> None:
+    judgements = [judged(f"{GIVEN}/0", 0.01), judged("generalist/0", 0.8)]
+    settings = FuseSettings.model_validate({"given": given})
+    record, _ = build({GIVEN: [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9), *judgements]}, settings)
+    assert [each.text for each in record.texts] == kept
+
+
+def test_a_likelihood_of_a_text_that_was_dropped_goes_with_it() -> None:
+    said = {"caption": [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9), judged("nobody/0", 0.5)]}
+    _, rows = build(said)
+    assert row(rows, "generalist/1").rule == "fuse.no_target"
 
 
 @pytest.mark.parametrize(
