@@ -30,12 +30,14 @@ loop:
 
 
 class Says(msgspec.Struct, frozen=True):
-    """What a model says: `boxes` times the rectangle of the picture, called `label`, and a text with its colour."""
+    """What a model says: `boxes` times the rectangle of the picture, called `label`, only the first in its place, each
+    with a score that is lower by `falls`, and a text with its colour."""
 
     label: str = "box"
     text: str = "a {} box stands on a grey wall"
     boxes: int = 1
     score: float = 0.95
+    falls: float = 0.0
 
 
 GOOD, BLIND, SILENT = Says(), Says(label="cat", text="two cats sleep on some old sofa"), Says(text="", boxes=0)
@@ -76,7 +78,9 @@ class Learner:
             return texts
         x0, y0, x1, y1 = box
         places = [(x0 / (1 + i), y0, x1 / (1 + i), y1) for i in range(says.boxes)]  # far enough apart for NMS
-        return [*texts, *(Finding("object", text=says.label, score=says.score, box=place) for place in places)]
+        scores = [says.score - says.falls * i for i in range(says.boxes)]
+        found = zip(places, scores, strict=True)
+        return [*texts, *(Finding("object", text=says.label, score=score, box=place) for place, score in found)]
 
 
 def build(annotator: Annotator, name: str) -> Stage:

@@ -9,8 +9,9 @@ from engine import rounds
 from engine.backend import StartError
 from engine.column import Column
 from engine.gate import gate, held_out_images
-from engine.generations import read_promotion, weights_of
+from engine.generations import promotion_path, read_calibration, read_promotion, weights_of
 from engine.rounds import Session
+from shards.commit import CorpusError
 from shards.record import encode
 from shards.store import open_store
 from stages.retrain.split import is_held_out
@@ -51,6 +52,56 @@ def test_a_model_that_was_trained_from_nothing_needs_the_floor(session: Session,
     promotion = gate(blind, 0, model(session, tmp_path, BLIND, "blind"), None, None)
     assert (promotion.promoted, promotion.previous) == (False, "")
     assert "less than 0.2 (loop.gate.floor)" in promotion.reason
+
+
+MANY = Says(boxes=8, falls=0.1)
+"""One right box and seven wrong ones, with worse scores, but most of them above the filter's threshold."""
+
+
+def test_the_scores_of_both_models_are_calibrated_before_they_are_judged(session: Session, tmp_path: Path) -> None:
+    many = model(session, tmp_path, MANY)
+    promotion = gate(session, 0, many, many, None)
+    found = read_calibration(session.store, 0)
+    assert found is not None
+    assert (found.reference, found.images) == ("round 0", promotion.images)
+    objects = found.kinds["object"]
+    assert (objects.pairs, objects.right) == (8 * promotion.images, promotion.images)
+    assert found.lines["object"].slope > 0.5
+    assert found.kinds["phrase"].reason == "0 pairs, at least 30 are needed"
+    boxes = promotion.measures["boxes"]
+    assert boxes.candidate == boxes.previous
+    assert boxes.candidate > 0.6  # as given, the scores let five wrong boxes pass for each right one
+
+
+def test_a_calibration_without_a_verdict_or_the_other_way_round_is_made_again(session: Session, tmp_path: Path) -> None:
+    many, store = model(session, tmp_path, MANY), session.store
+    promotion = gate(session, 0, many, None, None)
+    path = "rounds/00/model/calibration.json"
+    made = store.read(path)
+    for lost in (promotion_path(0), path, "rounds/00/model/manifest/calibration.json"):
+        store.remove(lost)
+        assert gate(session, 0, many, None, None) == promotion
+        assert store.read(path) == made
+
+
+def test_other_gold_gives_another_calibration(session: Session, tmp_path: Path) -> None:
+    many = model(session, tmp_path, MANY)
+    gate(session, 0, many, None, None)
+    gold = [record(each.row.key, thing("cat", (0.0, 0.0, 4.0, 4.0))) for each in held_out_images(session)]
+    (tmp_path / "gold.jsonl").write_bytes(b"\n".join(encode(each) for each in gold))
+    gate(session, 0, many, None, "gold.jsonl")
+    found = read_calibration(session.store, 0)
+    assert found is not None
+    assert (found.reference, found.lines) == ("gold.jsonl", {})
+    assert found.kinds["object"].reason == f"all {found.kinds['object'].pairs} are wrong: nothing to tell apart"
+
+
+def test_a_calibration_that_is_none_says_what_to_do(session: Session) -> None:
+    session.store.write("rounds/00/model/calibration.json", [b"{}"])
+    with pytest.raises(
+        CorpusError, match=r"rounds/00/model/calibration.json is no calibration: .*; delete it, and `fld loop` fits it"
+    ):
+        read_calibration(session.store, 0)
 
 
 def _with_floor(session: Session, floor: float) -> object:

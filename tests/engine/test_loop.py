@@ -16,6 +16,8 @@ from engine.show import show
 from engine.status import status
 from engine.verify import DamageError, verify
 from engine.watch import read_report
+from shards import commit
+from shards.raw import read_raw
 from shards.reader import Corpus
 from tests.engine.fake_specialists import save_pictures
 from tests.engine.learners import BLIND, CONFIG, GOOD, SILENT, Says, School, build, save
@@ -173,6 +175,54 @@ def test_the_other_verbs_know_a_round_of_the_loop(
     assert "the model trained on it is promoted: better: boxes, texts/brief" in said
     show("corpus", "p001", 1, "p.png", dropped=True)
     assert "fuse.merge.pick" in capsys.readouterr().out
+
+
+def test_the_models_column_has_calibrated_scores(session: Session, tmp_path: Path) -> None:
+    many = Says(boxes=8, falls=0.1)
+    run(session, 1, many)
+    plain = session.learned(str(tmp_path / "corpus/rounds/00/model"))
+    [column] = [each for each in session.columns(1) if each.name == "generalist"]
+    assert column.fingerprint != plain.fingerprint
+    said = {row.key: row.findings for row in read_raw(session.store, "generalist", column.fingerprint, "000000")}
+    scores = [finding.score or 0.0 for finding in said["p001"] if finding.kind == "object"]
+    assert len(scores) == 8
+    assert scores[0] > 0.5 > 0.3 > scores[2]
+    assert scores == sorted(scores, reverse=True)
+    text, vote = Corpus("corpus").round(1).record("p001").texts[0], Corpus("corpus").round(1).record("p001").regions[0]
+    assert text.source.score == 0.95  # how right a text is nobody can say: texts keep their scores
+    assert scores[0] in {each.score for each in vote.votes}
+    before = files_of(tmp_path / "corpus")
+    for lost in ("promotion.json", "model/calibration.json"):
+        (tmp_path / "corpus/rounds/00" / lost).unlink()
+        run(session, 1, many)
+        assert files_of(tmp_path / "corpus") == before
+
+
+def test_a_damaged_model_is_found_and_never_repaired(session: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "corpus/rounds/00/model"
+    run(session, 1, Says(boxes=8, falls=0.1))
+    (folder / "training.json").write_text("{}")
+    commit.seal(session.store, "rounds/00/model", "model", ["says.json", "training.json"], "job")
+    verify("corpus", repair=False)
+    said, calibration = (folder / "says.json").read_bytes(), (folder / "calibration.json").read_bytes()
+    (folder / "calibration.json").write_bytes(calibration[:-1])
+    with pytest.raises(DamageError, match=r"1 damaged files, some of models, which --repair never touches: delete"):
+        verify("corpus", repair=True)
+    (folder / "says.json").write_bytes(said.replace(b"0.95", b"0.85"))
+    before = files_of(tmp_path / "corpus")
+    for repair in (False, True):
+        with pytest.raises(
+            DamageError, match=r"restore the files of rounds/00/model from a copy; or delete the folder, and `fld loop"
+        ):
+            verify("corpus", repair=repair)
+    assert files_of(tmp_path / "corpus") == before
+
+
+def test_a_model_without_checksums_is_named(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    run(session, 1, GOOD)
+    session.store.write("rounds/00/model/training.json", [b"{}"])
+    verify("corpus", repair=False)
+    assert "not checked rounds/00/model: an older release trained it" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_round_without_a_model_says_what_to_run(session: Session) -> None:

@@ -180,3 +180,33 @@ def test_retire_withdraws_exactly_the_damaged_units(store: LocalStore) -> None:
     build_corpus(store, shards=2, images=4)
     assert {path: store.read(path) for path in store.walk()} == before
     assert verify(store).ok
+
+
+def test_a_model_is_read_and_never_withdrawn(store: LocalStore) -> None:
+    model = "rounds/00/model"
+    for name in ("model.safetensors", "training.json"):
+        store.write(f"{model}/{name}", [name.encode()])
+    assert verify(store).unsealed == [model]
+    commit.seal(store, model, "model", ["model.safetensors", "training.json"], "job")
+    report = verify(store)
+    assert (report.ok, report.unsealed, report.units, report.of_models) == (True, [], 7, [])
+    store.write(f"{model}/model.safetensors", [b"model.safetensorz"])
+    found = verify(store)
+    assert [str(each).partition(": CRC")[0] for each in found.of_models] == [
+        f"{model} model: {model}/model.safetensors"
+    ]
+    assert retire(store, found.damages) == []
+    assert commit.find(store, model, "model") is not None
+
+
+def test_a_damaged_manifest_of_a_model_is_a_damage(store: LocalStore) -> None:
+    store.write("rounds/00/model/training.json", [b"{}"])
+    commit.seal(store, "rounds/00/model", "model", ["training.json"], "job")
+    path = "rounds/00/model/manifest/model.json"
+    store.write(path, [store.read(path)[:-2]])
+    assert [each.damage.reason for each in verify(store).of_models] == ["the manifest is damaged"]
+
+
+def test_only_files_that_are_there_are_sealed(store: LocalStore) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        commit.seal(store, "rounds/00/model", "model", ["nowhere"], "job")

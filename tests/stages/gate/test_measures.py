@@ -2,6 +2,7 @@
 
 import pytest
 
+from shards.finding import Box, Polygons
 from shards.record import Record
 from stages.gate.measures import paired, sums
 from stages.gate.settings import MeasureName
@@ -9,6 +10,7 @@ from tests.stages.evaluate.records import grounding, record, thing, word
 
 LEFT, RIGHT = (0.0, 0.0, 20.0, 20.0), (60.0, 60.0, 90.0, 90.0)
 TEXT = "a dog near a red car"
+OUTLINE, HALF = [[0.0, 0.0, 20.0, 0.0, 20.0, 20.0, 0.0, 20.0]], [[0.0, 0.0, 20.0, 0.0, 0.0, 15.0]]
 WANTED = record(
     "a",
     thing("dog", LEFT),
@@ -36,6 +38,24 @@ WANTED = record(
 )
 def test_hits_said_and_wanted(name: MeasureName, said: Record, counts: tuple[int, int, int]) -> None:
     assert sums(name, [(said, WANTED)]).tolist() == [list(counts)]
+
+
+@pytest.mark.parametrize(
+    ("outline", "place", "counts"),
+    [
+        (OUTLINE, LEFT, (1, 1, 1)),
+        ([[0.0, 0.0, 20.0, 0.0, 20.0, 12.0, 0.0, 12.0]], LEFT, (1, 1, 1)),
+        (HALF, LEFT, (0, 1, 1)),
+        (OUTLINE, RIGHT, (0, 1, 1)),
+        (None, LEFT, (0, 0, 1)),
+    ],
+)
+def test_masks_are_compared_by_their_outlines(
+    outline: Polygons | None, place: Box, counts: tuple[int, int, int]
+) -> None:
+    wanted = record("a", thing("dog", LEFT, polygons=OUTLINE), thing("car", RIGHT))
+    said = record("a", thing("cat", place, polygons=outline))
+    assert sums("masks", [(said, wanted)]).tolist() == [list(counts)]
 
 
 def test_phrases_count_only_where_the_other_record_has_some() -> None:

@@ -1,0 +1,50 @@
+"""Which findings are right."""
+
+import pytest
+
+from shards.finding import Box, Finding, Kind
+from stages.gate.pairs import pairs
+from tests.stages.evaluate.records import record, thing, word
+
+HERE, NEAR, FAR = (0.0, 0.0, 20.0, 20.0), (0.0, 0.0, 20.0, 15.0), (60.0, 60.0, 90.0, 90.0)
+WANTED = record("a", thing("traffic light", HERE), thing("cup", FAR), word("EXIT", FAR))
+HASHES = {"a": "00f", "b": "0fe"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "box", "right"),
+    [
+        ("object", "traffic light", NEAR, True),
+        ("object", "Traffic-Light", NEAR, True),
+        ("object", "signal", NEAR, True),
+        ("object", "cup", NEAR, False),
+        ("object", "cup", (0.0, 0.0, 20.0, 9.0), False),
+        ("object", "", NEAR, True),
+        ("object", "", (30.0, 30.0, 50.0, 50.0), False),
+        ("phrase", "two small cups", FAR, True),
+        ("phrase", "two small cups", HERE, False),
+        ("ocr", "exit", FAR, True),
+        ("ocr", "EXLT", FAR, False),
+        ("ocr", "cup", FAR, False),
+    ],
+)
+def test_right_is_the_right_thing_in_the_right_place(kind: Kind, text: str, box: Box, right: bool) -> None:
+    said = {"a": [Finding(kind, text, 0.8, box=box)]}
+    found = pairs(said, [WANTED], HASHES, {"signal": "traffic light"})
+    assert {name: each.right.tolist() for name, each in found.items()} == {
+        "object": [], "phrase": [], "ocr": [], kind: [right]
+    }  # fmt: skip
+    assert found[kind].scores.tolist() == [0.8]
+
+
+def test_what_has_no_score_or_no_place_or_no_reference_is_no_pair() -> None:
+    cup = Finding("object", "cup", 0.8, box=FAR)
+    said = {
+        "a": [Finding("object", "cup", box=FAR), Finding("phrase", "a cup", 0.7), Finding("text", "a cup", 0.9), cup],
+        "b": [cup],
+        "elsewhere": [cup],
+    }
+    found = pairs(said, [WANTED, record("b"), record("failed")], HASHES | {"failed": ""}, {})
+    assert found["object"].right.tolist() == [True, False]
+    assert found["object"].folds.tolist() == [1, 0]  # by the last digit of the hash
+    assert (len(found["phrase"].scores), len(found["ocr"].scores)) == (0, 0)
