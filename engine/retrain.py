@@ -26,7 +26,7 @@ from specialists.roles import SpecialistError
 from specialists.weights import EMBEDDED_PREFIX
 from stages.retrain.data import RetrainError
 from stages.retrain.job import RetrainJob, RetrainResult, read_training
-from stages.retrain.metrics import Event, Watch
+from stages.retrain.metrics import F1, LOSSES, Event, Watch
 from stages.retrain.run import retrain as core
 from stages.retrain.settings import RetrainSettings
 
@@ -47,11 +47,13 @@ def retrain(
     *,
     again: bool,
 ) -> None:
-    """The verb: holds the corpus, trains, prints held-out losses."""
+    """The verb: holds the corpus, trains, prints held-out losses and F1."""
     with opened(corpus, source, assignments) as session:
         job = RetrainJob(corpus, number, checkpoint, session.config.loop.retrain, revision, again=again)
         result = train(job, session.config.engine)
     err.print(_losses(result))
+    if result.training.held_out_f1:
+        err.print(_f1(result))
     state = "was trained before" if result.already else f"trained in {result.training.seconds:.0f} s"
     err.print(f"{result.folder}: {state}, {result.training.steps} steps on {result.training.images} images")
 
@@ -73,7 +75,9 @@ def _news(event: Event) -> str:
     """One line of what is known."""
     if "loss" in event:
         return f"loss {event['loss']:.3f}, {event['images_per_s']:.1f} images/s"
-    return "held-out " + ", ".join(f"{task.strip('<>').lower()} {loss:.2f}" for task, loss in event["held_out"].items())
+    if F1 in event:
+        return "held-out F1 " + ", ".join(f"{name} {value:.2f}" for name, value in event[F1].items())
+    return "held-out " + ", ".join(f"{task.strip('<>').lower()} {loss:.2f}" for task, loss in event[LOSSES].items())
 
 
 def _losses(result: RetrainResult) -> Table:
@@ -81,6 +85,14 @@ def _losses(result: RetrainResult) -> Table:
     table = Table("task", "loss before", "after", "tokens", box=None, pad_edge=False)
     for task, loss in result.training.held_out.items():
         table.add_row(task, f"{loss.before:.3f}", f"{loss.after:.3f}", str(loss.tokens))
+    return table
+
+
+def _f1(result: RetrainResult) -> Table:
+    """What the model says about held-out images against the round's labels, before and after."""
+    table = Table("measure", "F1 before", "after", box=None, pad_edge=False)
+    for name, f1 in result.training.held_out_f1.items():
+        table.add_row(name, f"{f1.before:.3f}", f"{f1.after:.3f}")
     return table
 
 

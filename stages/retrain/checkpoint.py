@@ -10,6 +10,8 @@ rates and batches follow from the step alone.
 
 import copy
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ _PREFIX = "step-"
 
 
 class Average:
-    """Averaged weights (EMA) beside the trained ones; nothing at all when the recipe keeps none."""
+    """Averaged weights (EMA) beside the trained ones, on their device; nothing at all when the recipe keeps none."""
 
     def __init__(self, model: Any, keep: float) -> None:
         self._keep = keep
@@ -55,7 +57,11 @@ class Keeper:
         return found[-1] if found else None
 
     def restore(self) -> int:
-        """Load the newest checkpoint into what was prepared and registered; its step, 0 if there is none."""
+        """Load the newest checkpoint into what was prepared and registered; its step, 0 if there is none. What a
+        killed run was writing is deleted."""
+        if self._accelerator.is_main_process:
+            for part in self._folder.glob("*.part"):
+                shutil.rmtree(part)
         path = self.newest()
         if path is None:
             return 0
@@ -81,6 +87,19 @@ class Keeper:
         if accelerator.is_main_process:
             self._publish(part, final)
         accelerator.wait_for_everyone()
+
+    @contextmanager
+    def exported(self, module: Any, average: Average) -> Iterator[Path]:
+        """The model as it would be saved now, in a folder that all processes see for as long as they look at it."""
+        folder = self._folder / "exported.part"
+        state = self.weights(module, average)
+        if self._accelerator.is_main_process:
+            models.export(self._checkpoint, self._recipe, state, folder)
+        self._accelerator.wait_for_everyone()
+        yield folder
+        self._accelerator.wait_for_everyone()
+        if self._accelerator.is_main_process:
+            shutil.rmtree(folder)
 
     def weights(self, module: Any, average: Average) -> dict[str, Any]:
         """Of the model under its own names; the averaged ones if there are."""

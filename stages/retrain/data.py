@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.commit import CorpusError
-from shards.record import RecordError
+from shards.record import Record, RecordError
 from specialists.florence2_format import Task
 from specialists.roles import Image
 from stages.ingest.decode import DecodeError, decode
@@ -116,6 +116,14 @@ class Feeder:
         usable = [usable[k % len(usable)] for k in range(wanted)] if usable else []
         for start in range(0, len(usable), size):
             yield self._collate(usable[start : start + size])
+
+    def pictures(self, count: int) -> Iterator[tuple[Record, Image]]:
+        """Records and pixels of the first `count` images of the pool, of one process's share; unreadable ones are left
+        out."""
+        for i in range(self._share.rank, min(count, len(self._pool)), self._share.processes):
+            with suppress(*UNREADABLE):
+                record, original = self._pool.read(i)
+                yield record, decode(original, self._limits)
 
     def _usable(self, slot: int) -> tuple[Image, list[Asked]]:
         """The image of a slot, or the next one about which something can be asked."""

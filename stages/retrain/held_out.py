@@ -1,11 +1,15 @@
-"""The loss on images that are never trained on, per task."""
+"""How a model does on images that are never trained on: the loss per task, and F1 of its answers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from specialists.florence2_format import Task
-from stages.retrain.data import Batch
+from specialists.florence2_model import Search
+from stages.retrain.answers import answer_sums, f1_scores, measured
+from stages.retrain.data import Batch, Feeder
+from stages.retrain.settings import RetrainSettings
 
 LESSONS = 8
 """Per held-out image, the same at every look."""
@@ -23,7 +27,7 @@ def task_losses(
     sums: dict[Task, float] = defaultdict(float)
     tokens: dict[Task, float] = defaultdict(float)
     module.eval()
-    with torch.no_grad():
+    with torch.no_grad(), accelerator.autocast():
         for batch in batches:
             groups = [group.to(accelerator.device) for group in batch.groups]
             found = module(batch.pixels.to(accelerator.device), groups)
@@ -33,3 +37,18 @@ def task_losses(
     table = torch.tensor([[sums[task], tokens[task]] for task in tasks], dtype=torch.float64, device=accelerator.device)
     totals = accelerator.reduce(table, "sum").tolist()
     return {task: (loss / count, int(count)) for task, (loss, count) in zip(tasks, totals, strict=True) if count}
+
+
+def answer_f1(accelerator: Any, folder: Path, feeder: Feeder, settings: RetrainSettings) -> dict[str, float]:
+    """F1 by measure of what the model in `folder` says about held-out images, each process asking about its share.
+
+    Greedy search in float32, so that equal weights give equal numbers."""
+    import torch
+
+    tasks = measured(settings.recipe.weights)
+    search = Search(num_beams=1, max_new_tokens=settings.max_target_tokens + 2, batch_size=settings.recipe.batch)
+    with torch.random.fork_rng(devices=[]):
+        pictures = feeder.pictures(settings.generate_images)
+        mine = answer_sums(folder, str(accelerator.device), pictures, tasks, search)
+    table = torch.tensor(mine, dtype=torch.float64, device=accelerator.device)
+    return f1_scores(tasks, accelerator.reduce(table, "sum").tolist())

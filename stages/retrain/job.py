@@ -52,9 +52,16 @@ class TaskLoss(msgspec.Struct, frozen=True):
     tokens: int
 
 
+class MeasureF1(msgspec.Struct, frozen=True):
+    """F1 of what the model says about held-out images against the round's labels, before and after training."""
+
+    before: float
+    after: float
+
+
 class Training(msgspec.Struct, frozen=True):
     """How a model was trained. identity: of the checkpoint it started from (`specialists.weights.identity`); data: of
-    the round's shards; job: hash of both with the settings that matter."""
+    the round's shards; job: hash of both with the settings that matter; held_out_f1: by measure."""
 
     job: str
     round: int
@@ -72,6 +79,7 @@ class Training(msgspec.Struct, frozen=True):
     last_loss: float
     held_out: dict[str, TaskLoss]
     libraries: dict[str, str]
+    held_out_f1: dict[str, MeasureF1] = {}
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,8 @@ def read_training(store: Store, number: int, name: str = "model") -> Training | 
 
 def job_hash(job: RetrainJob, identity: str, data: str) -> str:
     """What makes two runs the same run: how often it is saved and looked at, and where it runs, does not count."""
-    how = {"eval_every", "eval_images", "save_every", "loader_threads", "cpu_threads"}
+    how = {"eval_every", "eval_images", "generate_every", "generate_images", "save_every"}
+    how |= {"loader_threads", "cpu_threads"}
     where = {"workers", "gpu", "cpus_per_worker"}
     facts = {
         "round": job.round,

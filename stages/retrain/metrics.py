@@ -2,6 +2,7 @@
 
     {"step": 100, "loss": 1.234, "rate": 0.0002, "norm": 0.8, "images_per_s": 17.1, "seconds": 94.2}
     {"step": 100, "held_out": {"<CAPTION>": 0.91, "<OD>": 2.2}}
+    {"step": 100, "held_out/f1": {"boxes": 0.41, "texts/brief": 0.66, "phrases": 0.35}}
 
 Written by the main process only. A run that goes on drops the lines after the step it goes on from.
 """
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 METRICS_FILE = "metrics.jsonl"
+LOSSES, F1 = "held_out", "held_out/f1"
+"""What events about held-out images hold, beside their step."""
 
 Event = dict[str, Any]
 Watch = Callable[[Event], None]
@@ -53,6 +56,8 @@ class Metrics:
             self._board.close()
 
     def _forget(self, start: int) -> None:
+        """What came after `start`; everything for a run that was killed before its first checkpoint."""
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= start]
+        whole = [line for line in lines if line.endswith("\n") and start]
+        kept = [line for line in whole if json.loads(line)["step"] <= start]
         self._path.write_text("".join(kept), encoding="utf-8")

@@ -5,12 +5,16 @@ and, from a state dict of it, a `save_pretrained` folder that anyone loads with 
 names are the library's own.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from specialists.devices import quiet_transformers
 from specialists.weights import require_package
+from stages.retrain.data import RetrainError
 from stages.retrain.settings import Recipe
 
 LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
@@ -18,17 +22,50 @@ LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 
 
 def load(folder: Path, recipe: Recipe) -> tuple[Any, Any]:
-    """(model, processor). Weights are float32 whatever the checkpoint's: in half precision steps of 1e-6 are lost."""
+    """(model, processor). Weights are float32 whatever the checkpoint's: in half precision steps of 1e-6 are lost.
+
+    Raises RetrainError for a folder that holds no whole Florence-2 of transformers' own kind."""
     import torch
     import transformers
 
     library: Any = transformers
     quiet_transformers()
-    model = library.Florence2ForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
-    processor = library.AutoProcessor.from_pretrained(folder)
+    _check_kind(folder)
+    try:
+        model, told = library.Florence2ForConditionalGeneration.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True
+        )
+        processor = library.AutoProcessor.from_pretrained(folder)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RetrainError(f"cannot load a Florence-2 from {folder}: {error}") from error
+    if missing := sorted(told["missing_keys"]):
+        raise RetrainError(
+            f"{folder} must hold every weight of a Florence-2, it lacks {len(missing)}, the first is {missing[0]}:"
+            " take a checkpoint in the format of transformers' own Florence2ForConditionalGeneration"
+        )
     if recipe.image_size is not None:
         _resize(model, processor, recipe.image_size)
     return model, processor
+
+
+def _check_kind(folder: Path) -> None:
+    """Another kind of model would be loaded with a warning, most of its weights made up."""
+    try:
+        kind = json.loads((folder / "config.json").read_bytes()).get("model_type")
+    except (OSError, ValueError) as error:
+        raise RetrainError(f"{folder} must be a checkpoint with a config.json: {error}") from error
+    if kind != "florence2":
+        raise RetrainError(f"{folder} must hold a Florence-2 (model_type florence2 in config.json), got {kind!r}")
+
+
+def check_sharding(kind: str, recipe: Recipe) -> None:
+    """kind: accelerate's distributed type. Raises RetrainError for what needs whole weights in every process."""
+    wanted = [name for name, value in (("ema", recipe.ema), ("lora", recipe.lora)) if value]
+    if kind in ("FSDP", "DEEPSPEED") and wanted:
+        raise RetrainError(
+            f"{' and '.join(wanted)} cannot be used where {kind} spreads the weights over processes:"
+            f" set loop.retrain.{'=0, loop.retrain.'.join(wanted)}=0, or train without {kind}"
+        )
 
 
 def prepare(model: Any, recipe: Recipe) -> None:
@@ -65,13 +102,16 @@ def room(model: Any, processor: Any) -> tuple[int, int]:
 
 def export(checkpoint: Path, recipe: Recipe, state: Mapping[str, Any], out: Path) -> None:
     """Write the trained weights `state` (of a model that `prepare` has changed) as a `save_pretrained` folder."""
-    model, processor = load(checkpoint, recipe)
-    if recipe.lora:
-        adapted = _add_lora(model, recipe.lora)
-        model.load_state_dict(state)
-        model = adapted.merge_and_unload()
-    else:
-        model.load_state_dict(state)
+    import torch
+
+    with torch.random.fork_rng(devices=[]):  # what loading draws must not shift the dropout of the run
+        model, processor = load(checkpoint, recipe)
+        if recipe.lora:
+            adapted = _add_lora(model, recipe.lora)
+            model.load_state_dict(state)
+            model = adapted.merge_and_unload()
+        else:
+            model.load_state_dict(state)
     model.save_pretrained(out)
     backend = processor.tokenizer.backend_tokenizer
     backend.no_truncation()  # a tokenizer that once cut or padded would save that, and cut image tokens when reloaded

@@ -11,13 +11,13 @@ The loss of a step is the mean over all answer tokens of all its micro-batches a
 process and the same batch spread over several give the same step.
 """
 
-import importlib.util
 import json
 import shutil
 import time
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,11 +26,12 @@ from specialists.weights import identity, locate, require_package
 from stages.retrain import model as models
 from stages.retrain.checkpoint import Average, Keeper
 from stages.retrain.data import Batch, Feeder, RetrainError, Share
-from stages.retrain.held_out import LESSONS, task_losses
+from stages.retrain.held_out import LESSONS, answer_f1, task_losses
 from stages.retrain.job import (
     JOB_FILE,
     TRAINER,
     TRAINING_FILE,
+    MeasureF1,
     RetrainJob,
     RetrainResult,
     TaskLoss,
@@ -42,7 +43,7 @@ from stages.retrain.job import (
     work_folder,
 )
 from stages.retrain.lessons import Examiner
-from stages.retrain.metrics import METRICS_FILE, Metrics, Watch
+from stages.retrain.metrics import F1, LOSSES, METRICS_FILE, Event, Metrics, Watch
 from stages.retrain.pool import Pool, load_pool
 from stages.retrain.schedule import Course, falling
 from stages.retrain.seal import seal
@@ -70,7 +71,7 @@ def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
 
     Raises MissingRequirementError (package, checkpoint), CorpusError (no such round), RetrainError (nothing to train
     on, too many unreadable images, a loss that is no number or diverges; the last checkpoint stays)."""
-    for package in ("accelerate", "tensorboard"):
+    for package in ("accelerate", "tensorboard", "peft"):
         require_package(NAME, package, "train")
     task = _examined(job)
     done = read_training(open_store(job.corpus), job.round, job.name)
@@ -95,17 +96,12 @@ class _Run:
     """One run in one process."""
 
     def __init__(self, task: Task, watch: Watch | None) -> None:
-        import accelerate
         import torch
 
         settings = task.job.settings
         self.task, self.settings, self.recipe, self.watch = task, settings, settings.recipe, watch
-        precision = {"fp32": "no"}.get(self.recipe.precision, self.recipe.precision)
-        self.accelerator = accelerate.Accelerator(
-            cpu=not torch.accelerator.is_available(),  # unasked, it would leave processes without a GPU on their own
-            mixed_precision=precision,
-            gradient_accumulation_steps=self.recipe.accumulation,
-        )
+        self.accelerator = _accelerator(self.recipe)
+        models.check_sharding(self.accelerator.distributed_type.value, self.recipe)
         if self.accelerator.device.type == "cpu":
             torch.set_num_threads(settings.cpu_threads)
         torch.manual_seed(settings.seed + self.accelerator.process_index)
@@ -144,10 +140,12 @@ class _Run:
         optimizer = torch.optim.AdamW(
             models.parameter_groups(module, recipe.weight_decay), lr=recipe.learning_rate, betas=recipe.betas
         )
-        self.average, self.course = Average(self.model, recipe.ema), Course()
         if settings.compile:
             self.model.model.vision_tower.compile()
         self.module, self.optimizer = accelerator.prepare(module, optimizer)
+        self.average, self.course = Average(self.model, recipe.ema), Course()
+        mean = self.average.mean
+        self.saved = self.module if mean is None else LessonModel(mean, processor.tokenizer, recipe.location_spread)
         accelerator.register_for_checkpointing(self.course, self.average)
         self.keeper = Keeper(accelerator, self.task.work / TRAINER, self.task.checkpoint, recipe)
 
@@ -156,15 +154,17 @@ class _Run:
         start = self.keeper.restore()
         folder = self.task.work / TRAINER
         self.metrics = Metrics(folder, start, self.watch, active=self.accelerator.is_main_process)
+        self.accelerator.wait_for_everyone()  # the other processes read the lines that it kept
         try:
-            before = self._before(start)
+            before, said_before = self._before(start)
             if not start:
                 self.keeper.save(self.module, self.average, self.course)
             self._learn(start)
-            after = self._look()
+            after, said_after = self._look(), self._judge()
         finally:
             self.metrics.close()
-        training = self._training(before, after)
+        f1 = {name: MeasureF1(said_before.get(name, value), value) for name, value in said_after.items()}
+        training = self._training(before, after, f1)
         if self.accelerator.is_main_process:
             self._finish(training)
         self.accelerator.wait_for_everyone()
@@ -182,6 +182,9 @@ class _Run:
             if course.step % self.settings.eval_every == 0 and course.step < self.steps:
                 self._look()
                 models.train_mode(self.module, self.model, self.recipe)
+            every = self.settings.generate_every
+            if every and course.step % every == 0 and course.step < self.steps:
+                self._judge()
             if course.step % self.settings.save_every == 0 or course.step == self.steps:
                 self.keeper.save(self.module, self.average, course)
 
@@ -228,18 +231,28 @@ class _Run:
     def _look(self) -> dict[str, tuple[float, int]]:
         """Held-out losses by task, written down."""
         batches = self.held_feeder.fixed(self.settings.eval_images, LESSONS)
-        found = task_losses(self.accelerator, self.module, batches, list(self.recipe.weights))
+        found = task_losses(self.accelerator, self.saved, batches, list(self.recipe.weights))
         losses = {task: loss for task, (loss, _) in found.items()}
-        self.metrics.write({"step": self.course.step, "held_out": losses})
+        self.metrics.write({"step": self.course.step, LOSSES: losses})
         return found
 
-    def _before(self, start: int) -> dict[str, float]:
-        """Held-out losses of the checkpoint that training began with: measured, or read from the first look's line."""
+    def _judge(self) -> dict[str, float]:
+        """F1 of what the model says about held-out images, written down; nothing if it is never asked."""
+        if self.settings.generate_every is None:
+            return {}
+        with self.keeper.exported(self.module, self.average) as folder:
+            found = answer_f1(self.accelerator, folder, self.held_feeder, self.settings)
+        if found:
+            self.metrics.write({"step": self.course.step, F1: found})
+        return found
+
+    def _before(self, start: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Held-out losses and F1 of the checkpoint that training began with: measured, or read from the first lines."""
         if not start:
-            return {task: loss for task, (loss, _) in self._look().items()}
+            return {task: loss for task, (loss, _) in self._look().items()}, self._judge()
         lines = (self.task.work / TRAINER / METRICS_FILE).read_text(encoding="utf-8").splitlines()
         events = [json.loads(line) for line in lines]
-        return next((event["held_out"] for event in events if "held_out" in event), {})
+        return _first(events, LOSSES), _first(events, F1)
 
     def _log(self, loss: float, norm: float, rate: float, steps_per_s: float) -> None:
         recipe = self.recipe
@@ -255,7 +268,9 @@ class _Run:
             }
         )
 
-    def _training(self, before: dict[str, float], after: dict[str, tuple[float, int]]) -> Training:
+    def _training(
+        self, before: dict[str, float], after: dict[str, tuple[float, int]], f1: dict[str, MeasureF1]
+    ) -> Training:
         task, job = self.task, self.task.job
         held = {name: TaskLoss(before.get(name, loss), loss, tokens) for name, (loss, tokens) in after.items()}
         return Training(
@@ -274,7 +289,8 @@ class _Run:
             seconds=round(self.course.seconds, 1),
             last_loss=self.course.smooth,
             held_out=held,
-            libraries={name: metadata.version(name) for name in LIBRARIES if _installed(name)},
+            libraries={name: metadata.version(name) for name in LIBRARIES},
+            held_out_f1=f1,
         )
 
     def _finish(self, training: Training) -> None:
@@ -289,6 +305,23 @@ class _Run:
         publish(self.task.job, work)
 
 
+def _accelerator(recipe: Recipe) -> Any:
+    import accelerate
+    import torch
+
+    accelerate.state.AcceleratorState._reset_state()  # else a run of another precision in this process is refused
+    return accelerate.Accelerator(
+        cpu=not torch.accelerator.is_available(),  # unasked, it would leave processes without a GPU on their own
+        mixed_precision="no" if recipe.precision == "fp32" else recipe.precision,
+        gradient_accumulation_steps=recipe.accumulation,
+    )
+
+
+def _first(events: list[Event], name: str) -> dict[str, float]:
+    found: dict[str, float] = next((event[name] for event in events if name in event), {})
+    return found
+
+
 def _step_count(epochs: float | None, recipe: Recipe, images: int, processes: int) -> int:
     if epochs is None:
         return recipe.steps
@@ -298,7 +331,3 @@ def _step_count(epochs: float | None, recipe: Recipe, images: int, processes: in
 def _final(job: RetrainJob) -> str:
     store, place = open_store(job.corpus), model_path(job.round, job.name)
     return str(Path(store.url) / place) if isinstance(store, LocalStore) else place
-
-
-def _installed(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None

@@ -126,6 +126,13 @@ class RetrainSettings(Settings):
     )
     eval_every: int = Field(100, ge=1, description="steps between losses on held-out images")
     eval_images: int = Field(64, ge=1, description="held-out images that are looked at")
+    generate_every: int | None = Field(
+        1000,
+        ge=0,
+        description="steps between answers about held-out images, compared with the round's labels; also before and"
+        " after training; 0: only then, null: never",
+    )
+    generate_images: int = Field(16, ge=1, description="held-out images that are asked about, once per task")
     save_every: int = Field(100, ge=1, description="steps between checkpoints to go on from")
     corrupt_budget: float = Field(0.01, ge=0, le=1, description="share of the images that may be unreadable")
     divergence: float = Field(

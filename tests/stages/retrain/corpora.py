@@ -74,6 +74,7 @@ def settings(**changes: object) -> RetrainSettings:
     quick = {
         "tasks": ["<CAPTION>", "<OD>"], "steps": 6, "batch": 4, "targets": 2, "learning_rate": 1e-3, "warmup": 0,
         "location_spread": 0.0, "held_out": 0.2, "eval_images": 4, "eval_every": 100, "save_every": 3,
+        "generate_every": None, "max_target_tokens": 32,
     }  # fmt: skip
     return RetrainSettings.model_validate(quick | changes)
 

@@ -59,8 +59,8 @@ def test_the_model_is_what_transformers_loads(corpus: str, checkpoint: Path) -> 
     assert not equal(str(checkpoint), result.folder)
 
 
-def test_a_killed_run_goes_on_with_the_same_losses(corpus: str, checkpoint: Path, tmp_path: Path) -> None:
-    whole = retrain(corpora.job(corpus, checkpoint, "whole", eval_every=4, ema=0.9))
+def test_a_killed_run_goes_on_with_the_same_losses(corpus: str, restless: Path, tmp_path: Path) -> None:
+    whole = retrain(corpora.job(corpus, restless, "whole", eval_every=4, ema=0.9, generate_every=2))
     script = tmp_path / "killed.py"
     script.write_text(
         "import os, signal, sys\n"
@@ -68,16 +68,17 @@ def test_a_killed_run_goes_on_with_the_same_losses(corpus: str, checkpoint: Path
         "from tests.stages.retrain import corpora\n"
         "def kill(event):\n"
         "    if event['step'] == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "retrain(corpora.job(sys.argv[1], sys.argv[2], 'halves', eval_every=4, ema=0.9), kill)\n"
+        "retrain(corpora.job(sys.argv[1], sys.argv[2], 'halves', eval_every=4, ema=0.9, generate_every=2), kill)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.getcwd()}
-    died = subprocess.run([sys.executable, str(script), corpus, str(checkpoint)], env=environment, check=False)
+    died = subprocess.run([sys.executable, str(script), corpus, str(restless)], env=environment, check=False)
     assert died.returncode == -signal.SIGKILL
     assert read_training(open_store(corpus), 0, "halves") is None
-    halves = retrain(corpora.job(corpus, checkpoint, "halves", eval_every=4, ema=0.9))
+    halves = retrain(corpora.job(corpus, restless, "halves", eval_every=4, ema=0.9, generate_every=2))
     assert halves.resumed_from == 3
     assert losses(halves) == losses(whole)
     assert halves.training.held_out == whole.training.held_out
+    assert halves.training.held_out_f1 == whole.training.held_out_f1
     assert equal(halves.folder, whole.folder)
 
 
@@ -131,3 +132,17 @@ def test_too_many_unreadable_images_end_the_run(corpus: str, checkpoint: Path) -
         retrain(corpora.job(corpus, checkpoint))
     result = retrain(corpora.job(corpus, checkpoint, corrupt_budget=0.5, steps=8))
     assert 0 < result.training.unreadable_images <= 8
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_and_saves_float32(corpus: str, checkpoint: Path, precision: str) -> None:
+    result = retrain(corpora.job(corpus, checkpoint, precision=precision, learning_rate=4e-3))
+    assert losses(result)[-1] < 8.2 < result.training.held_out["<OD>"].before
+    assert {str(weight.dtype) for weight in weights(result.folder).values()} == {"torch.float32"}
+
+
+def test_recomputed_activations_give_the_same_losses(corpus: str, checkpoint: Path) -> None:
+    kept = retrain(corpora.job(corpus, checkpoint, "kept", steps=3))
+    again = retrain(corpora.job(corpus, checkpoint, "again", steps=3, gradient_checkpointing=True))
+    assert losses(again) == pytest.approx(losses(kept), rel=1e-6)
+    assert weights(again.folder).keys() == weights(kept.folder).keys()

@@ -1,0 +1,101 @@
+"""What the model says about held-out images while it is trained, compared with the round's own records.
+
+Comes in: a `save_pretrained` folder, and held-out images with their records. Goes out: for each measure of
+stages/gate/measures.py that a trained task is judged by, the sums of which its F1 is made.
+
+    <OD>                            boxes
+    <CAPTION>                       texts/brief
+    <CAPTION_TO_PHRASE_GROUNDING>   phrases, asked about the record's own first text that has phrases
+
+The model is read from its files as any other: what is judged is what would be saved, adapters merged, averaged
+weights if there are, and the model in training is not touched.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.finding import Finding
+from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text
+from specialists.florence2_format import Task, clean_text
+from specialists.florence2_model import Florence2Model, Search
+from specialists.roles import Image
+from stages.codec.decode import Asked, findings
+from stages.gate.measures import sums
+from stages.gate.settings import MeasureName
+
+MEASURED: dict[Task, MeasureName] = {
+    "<OD>": "boxes", "<CAPTION>": "texts/brief", "<CAPTION_TO_PHRASE_GROUNDING>": "phrases"
+}  # fmt: skip
+_MODEL = Source("model", "", 0, None, "")
+
+
+def measured(tasks: Iterable[Task]) -> list[Task]:
+    """Those of `tasks` whose answers are compared."""
+    return [task for task in tasks if task in MEASURED]
+
+
+def answer_sums(
+    folder: Path, device: str, pictures: Iterable[tuple[Record, Image]], tasks: Sequence[Task], search: Search
+) -> NDArray[np.float64]:
+    """[tasks, 3]: (hits, said, wanted) over `pictures` for each of `tasks`, all of them in MEASURED."""
+    model = Florence2Model(folder, device, "float32")
+    total = np.zeros((len(tasks), 3))
+    rest = iter(pictures)
+    while some := list(islice(rest, search.batch_size)):
+        asked = [list(_questions(record, tasks, model)) for record, _ in some]
+        answers = model.answer([image for _, image in some], [[one.prompt for one in mine] for mine in asked], search)
+        pairs = []
+        for (record, _), mine, each in zip(some, asked, answers, strict=True):
+            found = [one for q, answer in zip(mine, each, strict=True) for one in findings(q, answer)]
+            pairs.append((said_record(record, found), record))
+        total += np.array([sums(MEASURED[task], pairs).sum(axis=0) for task in tasks])
+    return total
+
+
+def f1_scores(tasks: Sequence[Task], total: Sequence[Sequence[float]]) -> dict[str, float]:
+    """F1 by measure, of the sums of all processes; measures of which the images hold nothing are left out."""
+    return {
+        MEASURED[task]: 2 * hits / (said + wanted)
+        for task, (hits, said, wanted) in zip(tasks, total, strict=True)
+        if wanted
+    }
+
+
+def said_record(record: Record, found: Sequence[Finding]) -> Record:
+    """What was said about the image of `record` as a record of its own, nothing filtered."""
+    return Record(
+        record.key, record.uri, record.sha256, record.width, record.height, record.round,
+        texts=[
+            Text(f"t{i}", one.granularity, one.text, _MODEL)
+            for i, one in enumerate(found)
+            if one.kind == "text" and one.granularity is not None
+        ],
+        regions=[
+            Region(f"r{i}", "object", one.box, one.score or 0.0, [Candidate("phrase", one.text, None, _MODEL)], 0, [])
+            for i, one in enumerate(found)
+            if one.kind == "object" and one.box is not None
+        ],
+        groundings=[
+            Grounding(one.about, one.span, one.text, one.phrase_score, [GroundedBox(one.box, one.score, _MODEL)])
+            for one in found
+            if one.kind == "phrase" and one.span is not None and one.box is not None
+        ],
+    )  # fmt: skip
+
+
+def _questions(record: Record, tasks: Sequence[Task], model: Florence2Model) -> Iterator[Asked]:
+    """One of each task; none about phrases where the record has none, or a text that the model cannot read whole."""
+    for task in tasks:
+        if task != "<CAPTION_TO_PHRASE_GROUNDING>":
+            yield Asked(task, record.width, record.height)
+            continue
+        grounded = {grounding.text_id for grounding in record.groundings}
+        text = next((text for text in record.texts if text.id in grounded), None)
+        if text is not None and (clean := clean_text(text.text)):
+            question = Asked(task, record.width, record.height, clean, about=text.id)
+            if len(model.token_offsets(question.prompt)) <= model.prompt_room:
+                yield question
