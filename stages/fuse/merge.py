@@ -12,8 +12,8 @@ Scores of two models are on no common scale. So pick compares texts by how likel
 says so of all of them. It always likes its own text best: that one counts `fuse.likelihood_ratio` times its likelihood,
 and displaces only what the model finds clearly unlikely.
 
-    likelihoods 0.50 and 0.80, ratio 0.5     ->  generalist/0 dropped    fuse.merge.pick, 0.40 < 0.50
-    likelihoods 0.20 and 0.80                ->  captioner/0 dropped     fuse.merge.unlikely, 0.20 < 0.40
+    likelihoods 0.50 and 0.80, ratio 0.2     ->  generalist/0 dropped    fuse.merge.pick, 0.16 < 0.50
+    likelihoods 0.10 and 0.80                ->  captioner/0 dropped     fuse.merge.unlikely, 0.10 < 0.16
 
 The model displaces only where it said something that its filters kept, so an unusable answer costs nothing. What a
 human said stays in every case (unless `fuse.given` is `filter`). A round without the loop's model is not touched.

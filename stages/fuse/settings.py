@@ -100,7 +100,7 @@ class FuseSettings(Settings):
         MergeSettings(), description="from round 1 on: the labels of the loop's own model beside all others"
     )
     likelihood_ratio: float = Field(
-        0.5,
+        0.2,
         gt=0,
         le=1,
         description="pick: a text stays if the loop's model finds it at least this times as likely as its own text",

@@ -150,12 +150,6 @@ def test_an_unlikely_human_text_stays_unless_the_settings_judge_it_like_others(g
     assert [each.text for each in record.texts] == kept
 
 
-def test_a_likelihood_of_a_text_that_was_dropped_goes_with_it() -> None:
-    said = {"caption": [text(DOG_TEXT, None)], "generalist": [text(BROWN_TEXT, 0.9), judged("nobody/0", 0.5)]}
-    _, rows = build(said)
-    assert row(rows, "generalist/1").rule == "fuse.no_target"
-
-
 @pytest.mark.parametrize(
     ("policy", "kept"),
     [
