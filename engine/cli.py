@@ -11,7 +11,7 @@ Exit codes: 0 done; 1 a mistake of ours (run again with --debug and report it); 
 """
 
 import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -96,6 +96,32 @@ def filter_(
     from engine import rounds
 
     rounds.refilter_round(corpus, round_, config, set_, dry_run=dry_run)
+
+
+@app.command()
+def init(
+    out: Annotated[str, typer.Argument(help="New folder for the checkpoint.")],
+    size: Annotated[Literal["nano", "base", "large"], typer.Option(help="1.6, 231 or 776 million parameters.")],
+    corpus: Annotated[
+        str | None, typer.Option("--corpus", help="Learn the tokenizer from what a round of this corpus trains.")
+    ] = None,
+    round_: RoundOption = 0,
+    texts: Annotated[
+        str | None, typer.Option("--texts", metavar="FILE", help="Learn it from the lines of this file.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option("--tokenizer", help="Take that of a Florence-2: a folder or embedded:NAME.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.")] = 1,
+    ordinal: Annotated[
+        bool, typer.Option("--ordinal/--no-ordinal", help="Neighbouring location tokens start out alike.")
+    ] = True,
+) -> None:
+    """Write an untrained Florence-2, for `fld retrain --from`. Wants one of --corpus, --texts and --tokenizer."""
+    from engine import init as init_module
+
+    source = init_module.TokenizerSource(corpus, round_, texts, tokenizer)
+    init_module.init(out, size, source, seed, ordinal=ordinal)
 
 
 @app.command()
