@@ -62,7 +62,7 @@ def test_only_scores_of_boxes_of_a_calibrated_kind_change() -> None:
 
 def test_stored_scores_give_stored_scores() -> None:
     """The gate maps what it stored, a worker what the model said: with one result."""
-    line = {"object": Line(3.0, 0.0)}
-    exact = Finding("object", "dog", 0.98765432, box=(0.004, 0.0, 20.0, 20.0))
-    stored = Finding("object", "dog", 0.9877, box=BOX)
+    line = {"object": Line(0.5, 0.0)}
+    exact = Finding("object", "dog", 0.99994, box=(0.004, 0.0, 20.0, 20.0))
+    stored = Finding("object", "dog", 0.9999, box=BOX)
     assert mapped([exact], line) == mapped([stored], line)

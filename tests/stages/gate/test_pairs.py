@@ -18,7 +18,7 @@ HASHES = {"a": "00f", "b": "0fe"}
         ("object", "Traffic-Light", NEAR, True),
         ("object", "signal", NEAR, True),
         ("object", "cup", NEAR, False),
-        ("object", "cup", (0.0, 0.0, 20.0, 9.0), False),
+        ("object", "traffic light", (0.0, 0.0, 20.0, 9.0), False),
         ("object", "", NEAR, True),
         ("object", "", (30.0, 30.0, 50.0, 50.0), False),
         ("phrase", "two small cups", FAR, True),
