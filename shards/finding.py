@@ -42,8 +42,8 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     - `phrase`: `about` = the text finding, span and text = the phrase, phrase_score; box and score = one place
                 where it is. A phrase in several places is several findings with one span; nowhere: box is None.
     - `mask`:   `about` = the finding whose box it fills, polygons
-    - `match`:  `about` = the box, slot and text = the candidate, score = similarity; or, without slot, `about` = a
-                text about the image, text and granularity = that text's, score = its likelihood
+    - `match`:  `about` = the box, slot and text = the candidate, score = similarity; or `about` = a text
+                about the image, text and granularity = that text's, score = its likelihood
 
     score is in [0, 1] as the model gave it, None where the model gives none.
     """

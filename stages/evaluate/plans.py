@@ -85,7 +85,7 @@ def areas_of(findings: Iterable[Finding]) -> set[str]:
             found |= {"masks"} if each.polygons else set()
         elif each.kind == "text" and not each.about:
             found.add(f"captions/{each.granularity}")
-        elif each.kind != "match" or each.slot:  # a judgement of a text about the image is no new label
+        elif each.kind != "match" or not each.granularity:  # a judgement of a text about the image is no new label
             found.add(_AREA[each.kind])
     return found
 

@@ -50,6 +50,7 @@ BOX = (0.0, 0.0, 9.0, 9.0)
         (Finding("text", "a dog", granularity="brief"), {"captions/brief"}),
         (Finding("text", "a dog", granularity="brief", about="yolo/0"), {"regions"}),
         (Finding("match", "dog", about="yolo/0"), {"regions"}),
+        (Finding("match", "a dog", about="captioner/0", granularity="brief"), set()),
         (Finding("mask", about="yolo/0"), {"masks"}),
         (Finding("phrase", "a dog", about="t/0"), {"phrases"}),
         (Finding("ocr", "STOP", box=BOX), {"words"}),
