@@ -19,7 +19,7 @@ from rich.table import Table
 
 from engine.config_text import ConfigError
 from engine.gate import gate
-from engine.generations import model_below, read_promotion, weights_of
+from engine.generations import model_below, read_calibration, read_promotion, weights_of
 from engine.rounds import Session, annotate_round, opened, write_round
 from engine.terminal import err, out
 from engine.watch import read_report, watch
@@ -99,6 +99,8 @@ class Loop:
         previous = self._session.learned(checkpoint, revision)
         promotion = gate(self._session, number, candidate, previous, self._gold)
         err.print(f"gate: {_verdict(promotion)} ({promotion.images} held-out images, against {promotion.reference})")
+        if (found := read_calibration(self._session.store, number)) is not None:
+            err.print(f"gate: {found.summary}")
         if promotion.promoted:
             return
         if model_below(self._session.store, number) is None:

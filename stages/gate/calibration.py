@@ -59,6 +59,11 @@ class Calibration(msgspec.Struct, frozen=True):
         """What is applied, by kind; nothing to the kinds that are not named."""
         return {kind: line for kind, each in self.kinds.items() if (line := each.line) is not None}
 
+    @property
+    def summary(self) -> str:
+        """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes), ocr as they are"."""
+        return "scores of " + ", ".join(f"{kind} {_said(each)}" for kind, each in self.kinds.items())
+
 
 def calibrate(found: Mapping[str, Pairs], reference: str, images: int) -> Calibration:
     """The calibration that these pairs of `images` images give. Never raises for too few: it says so."""
@@ -75,6 +80,13 @@ def _mapped(finding: Finding, line: Line | None) -> Finding:
         return finding
     [probability] = probabilities(np.array([finding.score]), line)
     return rounded(msgspec.structs.replace(finding, score=float(probability)))
+
+
+def _said(fit: Fit) -> str:
+    if fit.line is None:
+        return "as they are"
+    then = "" if fit.ece_after is None else f", then {fit.ece_after:.2f}"
+    return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes)"
 
 
 def _fit(found: Pairs) -> Fit:

@@ -74,6 +74,7 @@ def test_two_rounds(session: Session, capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr()
     assert "promoted: better: boxes, texts/brief" in " ".join(said.out.split())
     assert "gate: promoted" in said.err
+    assert "gate: scores of object as they are, phrase as they are, ocr as they are" in " ".join(said.err.split())
 
 
 def test_a_finished_loop_does_nothing_again(session: Session, tmp_path: Path) -> None:

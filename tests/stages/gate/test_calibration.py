@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from shards.finding import Finding
-from stages.gate.calibration import Calibration, calibrate, mapped
+from stages.gate.calibration import Calibration, Fit, calibrate, mapped
 from stages.gate.pairs import Pairs
 from stages.gate.platt import Line
 from tests.stages.gate.test_platt import drawn
@@ -50,6 +50,15 @@ def test_without_two_halves_there_is_a_line_and_no_error_of_it(found: Pairs) -> 
     fit = calibrate({"object": found}, "round 0", 3).kinds["object"]
     assert (fit.slope is not None, fit.ece_before is not None, fit.ece_after) == (True, True, None)
     assert fit.reason == "no ece_after: either half needs 30 pairs, right and wrong ones"
+
+
+def test_a_line_for_people() -> None:
+    found = Calibration(
+        "gold", 9, {"object": Fit(312, 201, 0.6, -0.4, 0.312, 0.04), "phrase": Fit(40, 9, 1.0, 0.0, 0.2)}
+    )
+    said = "scores of object calibrated (error 0.31, then 0.04; 312 boxes), phrase calibrated (error 0.20; 40 boxes)"
+    assert found.summary == said
+    assert calibrate({"ocr": some(3, 1)}, "gold", 9).summary == "scores of ocr as they are"
 
 
 def test_only_scores_of_boxes_of_a_calibrated_kind_change() -> None:
