@@ -140,7 +140,7 @@ def _resize(model: Any, processor: Any, side: int) -> None:
         cells = math.ceil(cells / stride)
     limit = int(model.config.vision_config.max_position_embeddings)
     if cells > limit:
-        raise ValueError(f"image_size {side} gives {cells} x {cells} cells, the checkpoint has positions for {limit}")
+        raise RetrainError(f"image_size {side} gives {cells} x {cells} cells, the checkpoint has positions for {limit}")
     images = processor.image_processor
     images.size, images.crop_size = square, square
     images.image_seq_length = 1 + cells * cells

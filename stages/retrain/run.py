@@ -24,6 +24,7 @@ import msgspec
 from shards.store import LocalStore, open_store
 from specialists.weights import identity, locate, require_package
 from stages.retrain import model as models
+from stages.retrain.answers import measured
 from stages.retrain.checkpoint import Average, Keeper
 from stages.retrain.data import Batch, Feeder, RetrainError, Share
 from stages.retrain.held_out import LESSONS, answer_f1, task_losses
@@ -238,7 +239,7 @@ class _Run:
 
     def _judge(self) -> dict[str, float]:
         """F1 of what the model says about held-out images, written down; nothing if it is never asked."""
-        if self.settings.generate_every is None:
+        if self.settings.generate_every is None or not measured(self.recipe.weights):
             return {}
         with self.keeper.exported(self.module, self.average) as folder:
             found = answer_f1(self.accelerator, folder, self.held_feeder, self.settings)

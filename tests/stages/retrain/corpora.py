@@ -10,7 +10,7 @@ from shards.commit import Counts
 from shards.images import ImageRow, write_images
 from shards.record import Candidate, Record, Region, Source, Text
 from shards.rounds import IndexRow, write_round
-from shards.store import LocalStore, open_store
+from shards.store import open_store
 from stages.retrain.job import RetrainJob
 from stages.retrain.settings import RetrainSettings
 
@@ -46,9 +46,9 @@ def sample(number: int, round_: int = 0) -> tuple[ImageRow, Record, bytes]:
     return row, Record(key, row.uri, row.sha256, SIDE, SIDE, round_, [text], [region]), data
 
 
-def build(folder: Path, count: int = 24, rounds: int = 1, per_shard: int = 8) -> str:
-    """Write image shards and rounds; the path of the corpus."""
-    store: LocalStore = LocalStore(folder)
+def build(folder: Path | str, count: int = 24, rounds: int = 1, per_shard: int = 8) -> str:
+    """Write image shards and rounds to a folder or an object store; the corpus as one names it."""
+    store = open_store(str(folder))
     for shard, start in enumerate(range(0, count, per_shard)):
         name, numbers = f"{shard:06d}", range(start, min(start + per_shard, count))
         write_images(store, name, [(row, data) for row, _, data in map(sample, numbers)])
