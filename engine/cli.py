@@ -101,7 +101,7 @@ def filter_(
 @app.command()
 def init(
     out: Annotated[str, typer.Argument(help="New folder for the checkpoint.")],
-    size: Annotated[Literal["nano", "base", "large"], typer.Option(help="1.6, 231 or 776 million parameters.")],
+    size: Annotated[Literal["nano", "base", "large"], typer.Option(help="1.7, 231 or 776 million parameters.")],
     corpus: Annotated[
         str | None, typer.Option("--corpus", help="Learn the tokenizer from what a round of this corpus trains.")
     ] = None,
