@@ -17,6 +17,7 @@ from filters.recipe.augment import augmented
 from filters.recipe.captions import captions
 from filters.recipe.card import write_card
 from filters.recipe.evaluate import Scores, evaluate, evaluate_gold_words
+from filters.recipe.tokenizer import fit_tokenizer
 from filters.recipe.treebank import Sentence, example, groups, read_paragraphs
 
 if TYPE_CHECKING:
@@ -82,10 +83,11 @@ def train(treebank: Path, out: Path, schedule: Schedule) -> dict[str, Scores]:
 def _finish(
     out: Path, folds: dict[str, list[list[Sentence]]], schedule: Schedule, epoch: int, steps: int, cpu_s: float
 ) -> dict[str, Scores]:
-    """Scores the saved pipeline as a user loads it and writes what is known of it into its meta.json."""
+    """Fits the tokenizer, scores the pipeline as a user loads it and writes what is known of it into its meta.json."""
     import spacy
 
     nlp = spacy.load(out)
+    fit_tokenizer(nlp)
     scores = {fold: evaluate(nlp, folds[fold]) for fold in ("dev", "test")}
     scores["test_gold_words"] = evaluate_gold_words(nlp, folds["test"])
     nlp.meta.update(_meta(schedule, scores, epoch, steps, cpu_s))
@@ -98,7 +100,7 @@ def _meta(schedule: Schedule, scores: dict[str, Scores], epoch: int, steps: int,
     return {
         "lang": "en",
         "name": "fld_ewt",
-        "version": "1.0.0",
+        "version": "1.1.0",
         "description": "Small tagger and dependency parser for image texts",
         "author": "The fld-engine authors",
         "license": "CC BY-SA 4.0",
