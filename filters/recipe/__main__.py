@@ -5,10 +5,11 @@ TREEBANK: the folder of a UD release (UD_English-EWT); OUT: where the pipeline i
 
 import argparse
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from filters.parser import BUNDLED
-from filters.recipe.train import Schedule, train
+from filters.recipe.train import SECOND_ROUND, Schedule, train
 
 
 def main() -> None:
@@ -17,10 +18,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m filters.recipe", description=__doc__)
     parser.add_argument("treebank", type=Path, help="folder with *-ud-train.conllu, *-ud-dev.conllu, *-ud-test.conllu")
     parser.add_argument("out", type=Path, nargs="?", default=BUNDLED, help="folder to write the pipeline to")
-    parser.add_argument("--epochs", type=int, default=Schedule.epochs)
+    parser.add_argument("--epochs", type=int, default=Schedule.epochs, help="of the first round")
     parser.add_argument("--seed", type=int, default=Schedule.seed)
     arguments = parser.parse_args()
-    scores = train(arguments.treebank, arguments.out, Schedule(epochs=arguments.epochs, seed=arguments.seed))
+    first = Schedule(epochs=arguments.epochs, seed=arguments.seed)
+    scores = train(arguments.treebank, arguments.out, first, replace(SECOND_ROUND, seed=arguments.seed))
     for fold, score in scores.items():
         logging.getLogger(__name__).info("%s: %s", fold, score)
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 
 def write_card(pipeline: Path) -> None:
@@ -13,7 +14,7 @@ def write_card(pipeline: Path) -> None:
         + " |"
         for fold, scores in meta["performance"].items()
     )
-    training = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in meta["training"].items())
+    training = "\n".join(f"{place}. {_named(values)}" for place, values in enumerate(meta["training"], start=1))
     size = sum(path.stat().st_size for path in pipeline.rglob("*") if path.is_file() and path.name != "README.md")
     source = meta["sources"][0]
     (pipeline / "README.md").write_text(
@@ -23,11 +24,15 @@ def write_card(pipeline: Path) -> None:
         f"Scores on {source['name']}, in percent of all words, punctuation included; raw text, unless gold words and"
         " sentences are given. LAS ignores subtypes of relations, as the CoNLL 2018 shared task does.\n\n"
         f"| fold | {' | '.join(_COLUMNS.values())} |\n|---|{'---|' * len(_COLUMNS)}\n{rows}\n\n"
-        f"Training: {training}.\n\n"
+        f"Training, in two rounds:\n\n{training}\n\n"
         f"Trained on {source['name']} ({source['url']}) by {source['author']}, {source['license']}; these weights are"
         f" under {meta['license']} too.\n",
         encoding="utf-8",
     )
+
+
+def _named(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items())
 
 
 _COLUMNS = {

@@ -1,8 +1,10 @@
 """A treebank in, a trained spaCy pipeline out. Deterministic for a seed on one machine; one core, no GPU.
 
 The pipeline is `pipeline.cfg`: hashed embeddings and a convolutional encoder shared by a part-of-speech tagger and
-a transition-based dependency parser. Each epoch sees the treebank once, in runs of one to five sentences (so that it
-learns where sentences end), some of them lower-cased or without their full stop, and freshly generated captions.
+a transition-based dependency parser. Each epoch sees the treebank once, in runs of sentences (so that it learns where
+sentences end), some of them lower-cased or without their full stop, and freshly generated captions. A first round reads
+words as spaCy cuts them; a short second one goes on from its best epoch, reads words as the treebank cuts them, which
+is how they are cut in use, and longer runs.
 """
 
 import logging
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filters.recipe.augment import augmented
 from filters.recipe.captions import captions
@@ -28,14 +30,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIG = Path(__file__).with_name("pipeline.cfg")
-_RUN_LENGTHS = (1, 1, 2, 3, 5)
 _FOLDS = ("train", "dev", "test")
+_Folds = dict[str, list[list[Sentence]]]
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how hard to train. captions: generated sentences per epoch; words: size of a batch, grown from
-    the first to the second number; rate: Adam's peak, after `warmup` steps, then linearly down to zero."""
+    """How long and how hard to train one round. captions: generated sentences per epoch; words: size of a batch, grown
+    from the first to the second number; rate: Adam's peak, after `warmup` steps, then linearly down to zero;
+    run_lengths: sentences that are read together, drawn per paragraph; moves: of the parser between two updates, about;
+    fewer are faster."""
 
     epochs: int = 12
     seed: int = 0
@@ -45,23 +49,48 @@ class Schedule:
     rate: float = 0.0015
     warmup: int = 150
     dropout: float = 0.15
+    run_lengths: tuple[int, ...] = (1, 1, 2, 3, 5)
+    moves: int = 100
 
 
-def train(treebank: Path, out: Path, schedule: Schedule) -> dict[str, Scores]:
+SECOND_ROUND = Schedule(epochs=3, first_batch_words=1000, rate=0.0007, warmup=40, run_lengths=(1, 2, 3, 5, 8), moves=50)
+
+
+class _Round(NamedTuple):
+    """What a round came to. best_epoch: counted from 0 over both rounds."""
+
+    best_epoch: int
+    steps: int
+    cpu_minutes: float
+
+
+def train(treebank: Path, out: Path, first: Schedule, second: Schedule) -> dict[str, Scores]:
     """Writes the pipeline with the best LAS on the dev fold to `out`, a folder that `spacy.load` reads. Returns its
     scores on dev and test, and on the gold words of test. treebank: a folder with one *-ud-train.conllu,
     *-ud-dev.conllu and *-ud-test.conllu each.
     """
+    import spacy
     from thinc.util import fix_random_seed
 
     folds = {fold: read_paragraphs(_file_of(treebank, fold)) for fold in _FOLDS}
-    fix_random_seed(schedule.seed)
+    fix_random_seed(first.seed)
     nlp = _untrained()
-    nlp.initialize(lambda: [example(nlp, run) for run in _epoch(folds["train"], schedule, Random(schedule.seed))])
-    started, best, kept = time.process_time(), -1.0, 0
+    nlp.initialize(lambda: [example(nlp, run) for run in _epoch(folds["train"], first, Random(first.seed))])
+    rounds = [_train_round(nlp, folds, out, first, 0)]
+    fix_random_seed(second.seed)
+    nlp = spacy.load(out)
+    fit_tokenizer(nlp)
+    rounds.append(_train_round(nlp, folds, out, second, first.epochs))
+    return _finish(out, folds, (first, second), rounds)
+
+
+def _train_round(nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, first_epoch: int) -> _Round:
+    """Saves the round's best epoch to `out`. first_epoch: the number of epochs already trained."""
+    started, best, kept, step = time.process_time(), -1.0, first_epoch, 0
     optimizer, steps = _optimizer(schedule), _total_steps(folds["train"], schedule)
-    step = 0
-    for epoch in range(schedule.epochs):
+    parser: Any = nlp.get_pipe("parser")
+    parser.cfg["update_with_oracle_cut_size"] = schedule.moves
+    for epoch in range(first_epoch, first_epoch + schedule.epochs):
         rng = Random(schedule.seed * 1000 + epoch)
         runs = list(_epoch(folds["train"], schedule, rng))
         rng.shuffle(runs)
@@ -71,32 +100,29 @@ def train(treebank: Path, out: Path, schedule: Schedule) -> dict[str, Scores]:
             nlp.update(batch, drop=schedule.dropout, sgd=optimizer)
         with nlp.use_params(optimizer.averages):
             scores = evaluate(nlp, folds["dev"])
-            log.info(
-                "epoch %d, step %d of %d, %.0f s: dev %s", epoch, step, steps, time.process_time() - started, scores
-            )
+            cpu_s = time.process_time() - started
+            log.info("epoch %d, step %d of %d, %.0f s: dev %s", epoch, step, steps, cpu_s, scores)
             if scores.las > best:
                 best, kept = scores.las, epoch
                 _save(nlp, out)
-    return _finish(out, folds, schedule, kept, step, time.process_time() - started)
+    return _Round(kept, step, round((time.process_time() - started) / 60, 1))
 
 
-def _finish(
-    out: Path, folds: dict[str, list[list[Sentence]]], schedule: Schedule, epoch: int, steps: int, cpu_s: float
-) -> dict[str, Scores]:
-    """Fits the tokenizer, scores the pipeline as a user loads it and writes what is known of it into its meta.json."""
+def _finish(out: Path, folds: _Folds, schedules: Sequence[Schedule], rounds: Sequence[_Round]) -> dict[str, Scores]:
+    """Scores the saved pipeline as a user loads it and writes what is known of it into its meta.json."""
     import spacy
 
     nlp = spacy.load(out)
-    fit_tokenizer(nlp)
     scores = {fold: evaluate(nlp, folds[fold]) for fold in ("dev", "test")}
     scores["test_gold_words"] = evaluate_gold_words(nlp, folds["test"])
-    nlp.meta.update(_meta(schedule, scores, epoch, steps, cpu_s))
+    training = [{**asdict(schedule), **done._asdict()} for schedule, done in zip(schedules, rounds, strict=True)]
+    nlp.meta.update(_meta(scores, training))
     _save(nlp, out)
     write_card(out)
     return scores
 
 
-def _meta(schedule: Schedule, scores: dict[str, Scores], epoch: int, steps: int, cpu_s: float) -> dict[str, Any]:
+def _meta(scores: dict[str, Scores], training: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "lang": "en",
         "name": "fld_ewt",
@@ -114,7 +140,7 @@ def _meta(schedule: Schedule, scores: dict[str, Scores], epoch: int, steps: int,
             }
         ],
         "performance": {fold: asdict(score) for fold, score in scores.items()},
-        "training": {**asdict(schedule), "best_epoch": epoch, "steps": steps, "cpu_minutes": round(cpu_s / 60, 1)},
+        "training": training,
     }
 
 
@@ -137,7 +163,7 @@ def _optimizer(schedule: Schedule) -> "Optimizer":
 def _epoch(paragraphs: Sequence[Sequence[Sentence]], schedule: Schedule, rng: Random) -> Iterator[list[Sentence]]:
     """All runs of sentences of one epoch, augmented, not yet shuffled."""
     for paragraph in paragraphs:
-        for run in groups([paragraph], rng.choice(_RUN_LENGTHS)):
+        for run in groups([paragraph], rng.choice(schedule.run_lengths)):
             yield augmented(run, rng)
     yield from groups([captions(rng, schedule.captions)], 2)
 

@@ -1,6 +1,7 @@
 """The recipe end to end on a treebank of a few generated sentences: it learns, saves, and repeats itself exactly."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from filters.recipe.captions import captions
 from filters.recipe.train import Schedule, train
 from filters.recipe.treebank import Sentence
 
-SCHEDULE = Schedule(epochs=2, captions=20, first_batch_words=150, batch_words=300, warmup=3, rate=0.01)
+FIRST = Schedule(epochs=2, captions=20, first_batch_words=150, batch_words=300, warmup=3, rate=0.01)
+SECOND = replace(FIRST, epochs=1, rate=0.005, run_lengths=(2, 5), moves=50)
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +34,17 @@ def conllu(sentence: Sentence) -> str:
 
 
 def test_it_learns_saves_and_repeats_itself(treebank: Path, tmp_path: Path) -> None:
-    first = train(treebank, tmp_path / "first", SCHEDULE)
-    again = train(treebank, tmp_path / "again", SCHEDULE)
+    first = train(treebank, tmp_path / "first", FIRST, SECOND)
+    again = train(treebank, tmp_path / "again", FIRST, SECOND)
     assert first == again
     for path in (tmp_path / "first").rglob("model"):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(tmp_path / "first")).read_bytes()
 
     assert first["test"].upos > 40
     nlp = spacy.load(tmp_path / "first")
-    assert nlp.meta["training"]["seed"] == 0
+    assert [(done["epochs"], done["moves"]) for done in nlp.meta["training"]] == [(2, 100), (1, 50)]
+    assert nlp.meta["training"][1]["best_epoch"] == 2
+    assert [token.text for token in nlp("and/or")] == ["and", "/", "or"]
     assert nlp.meta["sources"][0]["license"] == "CC BY-SA 4.0"
     assert nlp("A dog")[0].has_dep()
     card = (tmp_path / "first" / "README.md").read_text()
@@ -50,4 +54,4 @@ def test_it_learns_saves_and_repeats_itself(treebank: Path, tmp_path: Path) -> N
 
 def test_a_folder_without_a_treebank(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"must hold exactly one \*-ud-train\.conllu, found 0"):
-        train(tmp_path, tmp_path / "out", SCHEDULE)
+        train(tmp_path, tmp_path / "out", FIRST, SECOND)
