@@ -16,10 +16,11 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from shards.finding import Box, Quad
+from shards.finding import Box
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
-from specialists.roles import Captioner, Detections, Detector, Grounder, Image, Matcher, Phrase, Reader, Segmenter
+from specialists.roles import Captioner, Detections, Detector, Grounder, Image, Matcher, Phrase, Segmenter
 from specialists.weights import EMBEDDED_FOLDER
+from stages.annotate.boxes import crop
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.report import evaluate
 from stages.scenes.gold import GRANULARITIES
@@ -56,6 +57,19 @@ def measure_captioner(captioner: Captioner, held: Held, resamples: int) -> Table
         for i, (_, record) in enumerate(held)
     ]
     return evaluate(predicted, [record for _, record in held], resamples, ["captions"])
+
+
+def measure_close_ups(captioner: Captioner, held: Held, resamples: int) -> Table:
+    """crops/exact: of the gold objects shown alone, those whose caption is their phrase, word for word; crops/kind:
+    those whose caption ends in their kind, as phrases do."""
+    exact, kinds = [], []
+    for image, record in held:
+        things = _things(record)
+        said = captioner.caption([crop(image, region.box) for region in things], "brief") if things else []
+        pairs = [(one.text, region) for one, region in zip(said, things, strict=True)]
+        exact.append((sum(text == region.candidates[1].text for text, region in pairs), len(things)))
+        kinds.append((sum(text.endswith(region.candidates[0].text) for text, region in pairs), len(things)))
+    return {f"crops/{name}": _share(rows, resamples) for name, rows in (("exact", exact), ("kind", kinds))}
 
 
 def measure_grounder(grounder: Grounder, held: Held, resamples: int) -> Table:
@@ -106,23 +120,13 @@ def measure_matcher(matcher: Matcher, held: Held, resamples: int) -> Table:
         named = [NAMES[int(s.argmax())] == r.candidates[0].text for s, r in zip(kinds, _things(record), strict=True)]
         labels.append((sum(named), len(named)))
         chosen.append((sum(int(s.argmax()) == 0 for s in matcher.similarity(crops, options)), len(crops)))
-    sums = {name: np.array(rows, dtype=np.float64) for name, rows in (("label", labels), ("phrase", chosen))}
-    return {f"matches/{k}": estimate(v, ratio, int(v[:, 1].sum()), resamples) for k, v in sums.items()}
+    return {f"matches/{name}": _share(rows, resamples) for name, rows in (("label", labels), ("phrase", chosen))}
 
 
-def measure_reader(reader: Reader, held: Held, resamples: int) -> Table:
-    """words/* of the pictures."""
-    found = reader.read([image for image, _ in held])
-    predicted = []
-    for (_, record), words in zip(held, found, strict=True):
-        regions = []
-        for quad, score, text in zip(words.quads, words.scores, words.texts, strict=True):
-            corners = quad.reshape(4, 2)
-            box = cast(Box, (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()))
-            candidates = [Candidate("ocr", text, None, SOURCE)]
-            regions.append(Region("w", "text", box, float(score), candidates, 0, [], cast(Quad, tuple(quad.tolist()))))
-        predicted.append(_blank(record, regions=regions))
-    return evaluate(predicted, [record for _, record in held], resamples, ["words"])
+def _share(rows: list[tuple[int, int]], resamples: int) -> Estimate:
+    """rows: (right, of) per picture."""
+    sums = np.array(rows, dtype=np.float64)
+    return estimate(sums, ratio, int(sums[:, 1].sum()), resamples)
 
 
 def _only(found: Detections, keep: np.ndarray) -> Detections:
@@ -183,6 +187,7 @@ def _florence2(folder: Path, held: Held, resamples: int) -> Table:
         specialist.load()
     return (
         measure_captioner(captioner, held, resamples)
+        | measure_close_ups(captioner, held, resamples)
         | measure_detector(detector, held, resamples)
         | measure_grounder(grounder, held, resamples)
     )

@@ -11,7 +11,7 @@ from typing import Any
 from specialists.weights import EMBEDDED_FOLDER
 
 ABOUT = {
-    "florence2-nano": "Florence-2 (transformers' native classes), 160 px: captions, boxes, phrases",
+    "florence2-nano": "Florence-2 (transformers' native classes), 192 px: captions, boxes, phrases",
     "yolo-nano": "YOLO11 (ultralytics) at an eighth of its width, 192 px: objects",
     "sam-nano": "SAM (segment-anything), 256 px: the mask of a box",
     "clip-nano": "CLIP (transformers), 64 px: which text fits a crop",

@@ -1,0 +1,143 @@
+"""Does the loop make labels better? Three rounds from a noisy start, measured against exact gold.
+
+    python -m tests.experiments.rounds --work build/rounds
+
+Scenes of a seed that no checkpoint has seen. Half of the pictures come with careless labels (`fld scenes --noisy`:
+boxes left out, moved, misnamed; captions of other pictures), the other half with none. The specialists of the embedded
+profile annotate all; then `fld loop` trains, judges and annotates again, three times. Gold is read at the end only:
+the gate compares with round 0, as it would on photographs.
+
+Left in WORK: scenes/, corpus/, rounds.json and rounds.png (`fld eval --rounds`), rounds.md (the table of
+docs/experiments.md). The same command goes on where it was stopped.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from engine.eval_report import changed
+from engine.quality import measure, records
+from engine.rounds import look
+from filters.parser import Parser
+from shards.reader import Corpus
+from shards.record import Record
+from shards.store import Store
+from stages.evaluate.bootstrap import Estimate
+from stages.evaluate.plans import alone
+from stages.round import RoundPlan, build_shard, read_shard
+from stages.scenes.write import read_gold
+from tests.experiments.running import fld, half_given, table
+
+SEED = 41_000
+ROUNDS = 3
+TASKS = '["<CAPTION>", "<OD>", "<CAPTION_TO_PHRASE_GROUNDING>"]'
+SETTINGS = [
+    "engine.backend=local",
+    "fuse.given=filter",
+    f"loop.retrain.tasks={TASKS}",
+    f"loop.generalist.tasks={TASKS}",
+    'loop.gate.watched=["boxes", "texts/brief", "phrases"]',
+    f"loop.watch.patience={ROUNDS + 1}",
+    "loop.retrain.learning_rate=0.00005",
+    "loop.gate.tolerance=0.05",
+]
+"""Given labels may lose; the model is trained on brief texts, objects and phrases; all rounds are run."""
+SPECIALISTS = {"boxes/f1": "objects", "boxes/map50": "objects", "captions/brief/cider": "captions"}
+"""Measure -> the specialist that nobody else of the profile beats at it: the only detector, the only captioner."""
+SHOWN = {
+    "boxes/precision": "objects: precision", "boxes/recall": "objects: recall", "boxes/f1": "objects: F1",
+    "boxes/map50": "objects: AP at IoU 0.5", "regions/accuracy": "region texts: accuracy",
+    "texts/recall": "brief texts: exact", "captions/brief/cider": "brief texts: CIDEr-D",
+    "phrases/precision": "phrases: precision", "phrases/coverage": "phrases: objects named",
+    "masks/iou": "masks: mean IoU",
+}  # fmt: skip
+AREAS = ("boxes", "regions", "masks", "phrases", "captions")
+Measures = Mapping[str, Estimate]
+
+
+def main() -> None:
+    """Command line of the experiment."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--scenes", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=100, help="of each training")
+    arguments = parser.parse_args()
+    work: Path = arguments.work
+    scenes, corpus = work / "scenes", work / "corpus"
+    if not scenes.exists():
+        fld("scenes", scenes, "--count", arguments.scenes, "--seed", SEED, "--noisy")
+    if not corpus.exists():
+        fld("ingest", half_given(scenes), corpus)
+    chosen = [*SETTINGS, f"loop.retrain.steps={arguments.steps}"]
+    start, gold = "embedded:florence2-nano", scenes / "gold.jsonl"
+    sets = [part for each in chosen for part in ("--set", each)]
+    fld("loop", corpus, "--config", profile(work), "--rounds", ROUNDS, "--from", start, "--gold", gold, *sets)
+    fld("eval", corpus, "--gold", gold, "--rounds", "--json", work / "rounds.json", "--figure", work / "rounds.png")
+    (work / "rounds.md").write_text(report(corpus, read_gold(gold)))
+
+
+def profile(work: Path) -> Path:
+    """The embedded profile without what the loop leaves alone: words, and long texts."""
+    config = yaml.safe_load((files("engine") / "profiles" / "embedded.yaml").read_text())
+    del config["annotators"]["words"]
+    config["annotators"]["captions"]["granularities"] = ["brief"]
+    path = work / "profile.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def report(corpus: Path, gold: Sequence[Record]) -> str:
+    """All columns beside each other, then the last round over round 0 and over the best specialist, paired."""
+    session = look(str(corpus))
+    plan = session.plan(0)
+
+    def measured(found: Sequence[Record]) -> Measures:
+        return measure(found, gold, AREAS)
+
+    columns = {"raw": measured(records(session.store, alone(plan, [each.name for each in plan.annotators]), {}))}
+    for number in Corpus(session.store).rounds():
+        round_ = Corpus(session.store).round(number)
+        columns[f"round {number}"] = measured([each for shard in round_.shards() for each in round_.records(shard)])
+    last = columns[f"round {ROUNDS}"]
+    single = {
+        name: measured(at_best(by_itself(session.store, alone(plan, [name])), lambda said: measured(said)["boxes/f1"]))
+        for name in set(SPECIALISTS.values())
+    }
+    best = {name: single[annotator][name] for name, annotator in SPECIALISTS.items()}
+    changes = {
+        "round 3 - round 0": changed(dict(columns["round 0"]), dict(last)),
+        "round 3 - raw": changed(dict(columns["raw"]), dict(last)),
+        "round 3 - best specialist": changed(best, dict(last)),
+    }
+    return table(columns, SHOWN) + "\n" + table(changes, SHOWN, signed=True) + "\n" + table({"alone": best}, SHOWN)
+
+
+def by_itself(store: Store, plan: RoundPlan) -> list[Record]:
+    """The records of a plan without what came with the images."""
+    parser = Parser(plan.filters.parser)
+    parser.load()
+    found = []
+    for shard in Corpus(store).shards():
+        rows, columns = read_shard(store, shard, plan)
+        bare = [msgspec.structs.replace(row, given=[]) for row in rows]
+        found += [each.record for each in build_shard(bare, columns, plan, {}, parser) if each.record is not None]
+    return found
+
+
+def at_best(said: list[Record], f1: Callable[[Sequence[Record]], Estimate]) -> list[Record]:
+    """A detector at the threshold that is best for it by gold: in its favour, no user could choose so well."""
+    cut = [[thinned(record, step / 20) for record in said] for step in range(1, 16)]
+    return max(cut, key=lambda some: f1(some).value)
+
+
+def thinned(record: Record, threshold: float) -> Record:
+    """Without the regions below a score."""
+    return msgspec.structs.replace(record, regions=[region for region in record.regions if region.score >= threshold])
+
+
+if __name__ == "__main__":
+    main()
