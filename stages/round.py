@@ -32,7 +32,7 @@ from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import Annotator, ConservationError
 from stages.fuse.settings import GENERALIST, GIVEN, FuseSettings
 
-FORMAT = 2
+FORMAT = 3
 """Part of every fingerprint: raised when this code builds other records from the same input."""
 
 Skipped = Mapping[str, tuple[str, float | None, float | None]]

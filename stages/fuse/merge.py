@@ -62,14 +62,21 @@ class Merge:
     def picked(self, rivals: list[Statement], type_: MergeType) -> list[Statement]:
         """Under pick: of `rivals` for one place (texts of one granularity, boxes of one phrase) those of the source
         whose best is worth most, the originals' where worths are equal; without originals that the model finds
-        unlikely. Humans stay and are no rivals. Nothing goes where the model, or everybody else, is silent."""
+        unlikely. Humans stay and are no rivals; where the settings let them be rivals, a human text that the model does
+        not find unlikely wins: a captioner of the model's own family would always be likelier. Nothing goes where the
+        model, or everybody else, is silent."""
         free = [each for each in rivals if not self._stays(each)]
         if self.policy(type_) != "pick" or len({self._is_learned(each) for each in free}) < 2:
             return rivals
         judged = all(each.source.ref in self._likelihoods for each in free)
         worth = {each.source.ref: self._likelihood(each) if judged else self._score(each) for each in free}
-        best = max(free, key=lambda each: (worth[each.source.ref], not self._is_learned(each)))
         own = max(worth[each.source.ref] for each in free if self._is_learned(each))
+
+        def rank(each: Statement) -> tuple[bool, float, bool]:
+            likely_human = judged and each.given and worth[each.source.ref] >= own
+            return likely_human, worth[each.source.ref], not self._is_learned(each)
+
+        best = max(free, key=rank)
 
         def verdict(each: Statement) -> Verdict:
             value = worth[each.source.ref]

@@ -134,6 +134,17 @@ def test_of_several_originals_the_source_of_the_likeliest_stays_without_its_unli
     }
 
 
+@pytest.mark.parametrize(("likelihood", "kept"), [(0.45, [DOG_TEXT]), (0.1, ["a wet dog in the grass"])])
+def test_a_likely_human_text_wins_against_a_likelier_captioner(likelihood: float, kept: list[str]) -> None:
+    judgements = [judged(f"{GIVEN}/0", likelihood), judged("blip/0", 0.7), judged("generalist/0", 0.8)]
+    said = {GIVEN: [text(DOG_TEXT, None)], "blip": [text("a wet dog in the grass", 0.9)]}
+    record, _ = build(
+        {**said, "generalist": [text(BROWN_TEXT, 0.9), *judgements]},
+        FuseSettings(likelihood_ratio=0.5, given="filter"),
+    )
+    assert [each.text for each in record.texts] == kept
+
+
 def test_scores_decide_where_a_rival_has_no_likelihood() -> None:
     said = {"caption": [text(DOG_TEXT, 0.9)], "blip": [text("a wet dog in the grass", 0.3)]}
     judgements = [judged("caption/0", 0.1), judged("generalist/0", 0.8)]
