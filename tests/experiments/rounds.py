@@ -46,7 +46,7 @@ SETTINGS = [
     "loop.gate.tolerance=0.05",
 ]
 """Given labels may lose; the model is trained on brief texts, objects and phrases; all rounds are run."""
-SPECIALISTS = {"boxes/f1": "objects", "boxes/map50": "objects", "captions/brief/cider": "captions"}
+SPECIALISTS = {"boxes/f1": "objects", "captions/brief/cider": "captions"}
 """Measure -> the specialist that nobody else of the profile beats at it: the only detector, the only captioner."""
 SHOWN = {
     "boxes/precision": "objects: precision", "boxes/recall": "objects: recall", "boxes/f1": "objects: F1",
@@ -63,7 +63,7 @@ def main() -> None:
     """Command line of the experiment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--scenes", type=int, default=600)
+    parser.add_argument("--scenes", type=int, default=240)
     parser.add_argument("--steps", type=int, default=100, help="of each training")
     arguments = parser.parse_args()
     work: Path = arguments.work
