@@ -10,9 +10,10 @@ under the same conditions is read, not reached again.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,7 +28,7 @@ from shards import commit
 from shards.finding import Finding, rounded
 from shards.images import ImageRow, read_image
 from shards.layout import round_folder
-from shards.raw import RawRow
+from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.gold import gold_of
@@ -60,6 +61,16 @@ class Said:
     calibration: Calibration
 
 
+class _Measured(NamedTuple):
+    """What models are measured on. others: what everybody else found there; wanted: what is right, by `reference`."""
+
+    session: Session
+    held_out: Sequence[HeldOut]
+    others: Mapping[str, Sequence[Finding]]
+    wanted: Sequence[Record]
+    reference: str
+
+
 def gate(session: Session, number: int, candidate: Column, previous: Column | None, gold: str | None) -> Promotion:
     """The verdict on the model that was trained on round `number`. gold: a gold file, None for the consensus.
 
@@ -70,25 +81,26 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     is_same = found is not None and found.conditions == conditions
     if found is not None and is_same and (not found.promoted or is_calibrated(session.store, number, conditions)):
         return found
-    wanted = _wanted(session, held_out, gold)
-    reference = gold or CONSENSUS
-    before = None if previous is None else _judged(session, previous, held_out, wanted, reference)
+    measured = _Measured(
+        session, held_out, _others(session, held_out), _wanted(session, held_out, gold), gold or CONSENSUS
+    )
+    before = None if previous is None else _judged(measured, previous)
     if isinstance(before, Failure):
         raise StartError(f"the model that the candidate was trained from does not run: {before.error}")
-    now = _judged(session, candidate, held_out, wanted, reference)
+    now = _judged(measured, candidate)
     if isinstance(now, Failure):
         verdict = Verdict(False, f"the candidate does not run: {now.error}")
     else:
         save_calibration(session.store, number, now.calibration, conditions)
         old = None if before is None else before.records
-        verdict = decide(now.records, old, wanted, session.config.loop.gate)
+        verdict = decide(now.records, old, measured.wanted, session.config.loop.gate)
     promotion = Promotion(
         verdict.promoted,
         verdict.reason,
         candidate.fingerprint,
         "" if previous is None else previous.fingerprint,
-        reference,
-        len(wanted),
+        measured.reference,
+        len(measured.wanted),
         verdict.measures,
         conditions,
     )
@@ -120,17 +132,28 @@ def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> 
     return [record for shard in shards for record in first.records(shard) if record.key in keys]
 
 
-def _judged(
-    session: Session, model: Column, held_out: Sequence[HeldOut], wanted: Sequence[Record], reference: str
-) -> Said | Failure:
+def _others(session: Session, held_out: Sequence[HeldOut]) -> dict[str, list[Finding]]:
+    """What came with the held-out images and what the annotators found that support a box, by key."""
+    found = {each.row.key: list(each.row.given) for each in held_out}
+    names = {*session.witnesses()}
+    witnesses = [column for column in session.columns(0) if column.name in names]
+    for shard in sorted({each.shard for each in held_out}):
+        for column in witnesses:
+            for row in read_raw(session.store, column.name, column.fingerprint, shard):
+                if row.key in found:
+                    found[row.key] += row.findings
+    return found
+
+
+def _judged(measured: _Measured, model: Column) -> Said | Failure:
     """A model's records with its scores calibrated. A Failure if it cannot be loaded, or fails on all images."""
+    session, held_out, others, wanted, reference = measured
     answers = _said(session, model, held_out)
     if isinstance(answers, Failure):
         return answers
     hashes = {each.row.key: each.row.sha256 for each in held_out}
-    found = pairs(
-        {key: row.findings for key, row in answers.items()}, wanted, hashes, session.config.fuse.normal_synonyms
-    )
+    said = {key: row.findings for key, row in answers.items()}
+    found = pairs(said, others, wanted, hashes, session.config.fuse.normal_synonyms)
     calibration = calibrate(found, reference, len(wanted))
     lines = calibration.lines
     calibrated = {
@@ -186,6 +209,7 @@ def _conditions(
         "candidate": candidate.fingerprint,
         "previous": None if previous is None else previous.fingerprint,
         "reference": reference,
+        "others": {column.name: column.fingerprint for column in session.columns(0)},
         "images": [each.row.sha256 for each in held_out],
         "gate": config.loop.gate.model_dump(mode="json"),
         "fuse": config.fuse.model_dump(mode="json"),

@@ -6,17 +6,17 @@ read from disk every time, so that the same command goes on after a crash, and d
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.table import Table
 
-from engine.column import Column
+from engine.column import GIVEN, Column
 from engine.config import Config, load, save
 from engine.config_text import ConfigError
 from engine.generations import model_below, read_calibration, weights_of, with_weights
-from engine.plan import columns
+from engine.plan import columns, needs
 from engine.progress import open_reporter
 from engine.refilter import KEPT, Tally, preview, refilter, tally_round
 from engine.terminal import err
@@ -26,15 +26,15 @@ from shards.layout import IMAGES, round_folder
 from shards.reader import Corpus
 from shards.store import Store, open_store
 from stages.annotate.calibrated import CalibratedStage
-from stages.build import Annotator, build_stage
+from stages.build import Annotator, build_stage, gives
 from stages.fuse.ledger import Annotator as Voter
 from stages.fuse.settings import GENERALIST
-from stages.gate.platt import Line
+from stages.gate.calibration import AmongOthers
+from stages.gate.support import WITNESSES
 from stages.round import RoundPlan, Skipped
 from stages.stage import Stage
 
 Build = Callable[[Annotator, str], Stage]
-NO_LINES: Mapping[str, Line] = {}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Session:
         if model is None:
             return columns(self.config.annotators, self.build)
         found = read_calibration(self.store, model)
-        return self.columns_with(weights_of(self.store, model), None, {} if found is None else found.lines)
+        return self.columns_with(weights_of(self.store, model), None, None if found is None else found.among_others)
 
     def model(self, number: int) -> int | None:
         """The round whose model writes round `number`; None for round 0. Raises ConfigError if there is none yet."""
@@ -74,20 +74,27 @@ class Session:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
         return model
 
-    def columns_with(
-        self, weights: str, revision: str | None = None, lines: Mapping[str, Line] = NO_LINES
-    ) -> list[Column]:
-        """The annotators' columns, and the one that the loop's generalist writes with these weights, its scores mapped
-        by `lines`."""
+    def columns_with(self, weights: str, revision: str | None = None, worth: AmongOthers | None = None) -> list[Column]:
+        """The annotators' columns, and the one that the loop's generalist writes with these weights. worth: what its
+        scores are mapped by, for which it waits for all that find boxes; None leaves them as the model gives them."""
         if GENERALIST in self.config.annotators:
             raise ConfigError(f"annotators.{GENERALIST}: the loop's own model has this name: use another")
         model = with_weights(self.config.loop.generalist, weights, revision)
+        annotators: dict[str, Annotator] = {**self.config.annotators, GENERALIST: model}
+        if worth is None:
+            return columns(annotators, self.build)
+        waits_for = {*needs(GENERALIST, annotators), *self.witnesses()}
+        annotators[GENERALIST] = model.model_copy(update={"needs": sorted(waits_for)})
 
         def build(annotator: Annotator, name: str) -> Stage:
             stage = self.build(annotator, name)
-            return CalibratedStage(stage, lines) if lines and name == GENERALIST else stage
+            return CalibratedStage(stage, worth) if name == GENERALIST else stage
 
-        return columns({**self.config.annotators, GENERALIST: model}, build)
+        return columns(annotators, build)
+
+    def witnesses(self) -> list[str]:
+        """The annotators that find boxes, and what came with the images: they support a box of the loop's model."""
+        return [*(name for name, each in self.config.annotators.items() if gives(each) & {*WITNESSES}), GIVEN]
 
     def learned(self, weights: str, revision: str | None = None) -> Column:
         """The column that the loop's generalist would write with these weights, its scores as the model gives them."""

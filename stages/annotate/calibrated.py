@@ -1,35 +1,36 @@
 """A stage whose box scores are mapped to probabilities: the loop's model with what the gate found its scores worth.
 
-    CalibratedStage(GeneralistStage(...), {"object": Line(0.61, -0.42)})
+    CalibratedStage(GeneralistStage(...), calibration.among_others)
 
-The model itself does not know: which of its own boxes it is asked about is decided by its own scores.
+A box that somebody else saw, too, is worth another probability than one that the model sees alone, so the stage must be
+given what the others found: its column needs theirs. The model itself does not know: which of its own boxes it is asked
+about is decided by its own scores.
 """
 
-from collections.abc import Mapping
+from itertools import chain
 
 from shards.finding import Finding
 from specialists.roles import Fingerprint
-from stages.gate.calibration import mapped
-from stages.gate.platt import Line
+from stages.gate.calibration import AmongOthers
 from stages.stage import Item, Stage
 
 
 class CalibratedStage:
-    """See `stages.stage.Stage`. lines: by kind of finding, other kinds keep their scores; part of the fingerprint."""
+    """See `stages.stage.Stage`. worth: part of the fingerprint; kinds that it does not name keep their scores."""
 
-    def __init__(self, stage: Stage, lines: Mapping[str, Line]) -> None:
+    def __init__(self, stage: Stage, worth: AmongOthers) -> None:
         self._stage = stage
-        self._lines = dict(lines)
+        self._worth = worth
 
     def load(self) -> None:
         self._stage.load()
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        return [mapped(found, self._lines) for found in self._stage.run(items)]
+        others = [list(chain.from_iterable(item.findings.values())) for item in items]
+        return [self._worth.mapped(*each) for each in zip(self._stage.run(items), others, strict=True)]
 
     def fingerprint(self) -> Fingerprint:
-        lines = [f"{kind} {line.slope} {line.intercept}" for kind, line in sorted(self._lines.items())]
-        return {**self._stage.fingerprint(), "calibration": lines}
+        return {**self._stage.fingerprint(), "calibration": self._worth.facts()}
 
     def close(self) -> None:
         self._stage.close()

@@ -4,22 +4,28 @@ Comes in: pairs (score, is it right) of held-out images. Goes out: a `Calibratio
 
     {"reference": "round 0", "images": 52, "kinds": {
       "object": {"pairs": 312, "right": 201, "slope": 0.61, "intercept": -0.42, "ece_before": 0.31, "ece_after": 0.04},
-      "phrase": {"pairs": 9, "right": 4, "ece_before": 0.29, "reason": "9 pairs, at least 30 are needed"}, ...}}
+      "phrase": {"pairs": 9, "right": 4, "ece_before": 0.29, "reason": "9 pairs, at least 30 are needed"}, ...},
+     "seen": {"object": {"pairs": 240, "right": 196, ...}, ...},
+     "lone": {"object": {"pairs": 72, "right": 5, ...}, ...}}
 
 The score of a product of token probabilities says how sure the model is of its next words. Mapped, it says how often
 such a box is right, which is what a threshold of a filter means, and what other annotators' scores can be held against.
+How often that is depends most on whether anybody else saw the like (support.py): what the model says by itself is
+mapped by `kinds`, what it says among others by `seen` and `lone`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from shards.finding import Finding, rounded
 from stages.gate.pairs import Pairs
-from stages.gate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities
+from stages.gate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
+from stages.gate.support import supported
 
-VERSION = 1
+VERSION = 2
 """Raised when the same pairs give another calibration: verdicts are then reached again."""
 LEAST_PAIRS = 30
 """Two parameters from less would be chance; also per fold for a cross-validated error."""
@@ -28,8 +34,9 @@ _DECIMALS = 4
 
 class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of one kind of finding. pairs: boxes with a score; right: of them. slope, intercept: applied to the logit of the
-    score, None where nothing is applied, for the `reason`. Expected calibration error of the scores, and of the mapped
-    scores, where those of either half of the images are mapped as the other half says."""
+    score, None where nothing is applied, for the `reason`; lone boxes then get the share of right ones. Expected error
+    of calibration of the scores, and of the mapped scores, where those of either half of the images are mapped as the
+    other half says."""
 
     pairs: int
     right: int
@@ -47,30 +54,70 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
         return Line(self.slope, self.intercept)
 
 
+Lines = Mapping[str, Line]
+"""Kind of finding -> what is applied; nothing to the kinds that are not named."""
+
+
 class Calibration(msgspec.Struct, frozen=True):
-    """reference: what decided what is right; images: how many of it; kinds: by kind of finding."""
+    """reference: what decided what is right; images: how many of it; by kind of finding: of all boxes, of those that
+    somebody else saw, too, and of those that nobody else saw."""
 
     reference: str
     images: int
     kinds: dict[str, Fit]
+    seen: dict[str, Fit] = {}
+    lone: dict[str, Fit] = {}
 
     @property
-    def lines(self) -> dict[str, Line]:
-        """What is applied, by kind; nothing to the kinds that are not named."""
-        return {kind: line for kind, each in self.kinds.items() if (line := each.line) is not None}
+    def lines(self) -> Lines:
+        """For a model by itself."""
+        return _lines(self.kinds)
+
+    @property
+    def among_others(self) -> "AmongOthers":
+        """For a model among others. Boxes with company that are too few to say anything are mapped as all are."""
+        return AmongOthers({**_lines(self.kinds), **_lines(self.seen)}, _lines(self.lone))
 
     @property
     def summary(self) -> str:
-        """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes), ocr as they are"."""
-        return "scores of " + ", ".join(f"{kind} {_said(each)}" for kind, each in self.kinds.items())
+        """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes, 5 of 72 right that
+        nobody else saw), ocr as they are"."""
+        return "scores of " + ", ".join(
+            f"{kind} {_said(each, self.lone.get(kind))}" for kind, each in self.kinds.items()
+        )
+
+
+class AmongOthers(NamedTuple):
+    """seen, lone: for boxes that somebody else saw, too, and for those that nobody else saw."""
+
+    seen: Lines
+    lone: Lines
+
+    def mapped(self, findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+        """The findings with the scores of their boxes mapped. others: what all others said of the image."""
+        return [
+            _mapped(rounded(finding), (self.seen if has_company else self.lone).get(finding.kind))
+            for finding, has_company in zip(findings, supported(findings, others), strict=True)
+        ]
+
+    def facts(self) -> list[str]:
+        """For a fingerprint."""
+        named = {f"{name} {kind}": line for name, lines in self._asdict().items() for kind, line in lines.items()}
+        return [f"{name} {line.slope} {line.intercept}" for name, line in sorted(named.items())]
 
 
 def calibrate(found: Mapping[str, Pairs], reference: str, images: int) -> Calibration:
     """The calibration that these pairs of `images` images give. Never raises for too few: it says so."""
-    return Calibration(reference, images, {kind: _fit(each) for kind, each in found.items()})
+    return Calibration(
+        reference,
+        images,
+        kinds={kind: _fit(each) for kind, each in found.items()},
+        seen={kind: _fit(each.where(each.seen)) for kind, each in found.items()},
+        lone={kind: _fit_lone(each.where(~each.seen)) for kind, each in found.items()},
+    )
 
 
-def mapped(findings: Iterable[Finding], lines: Mapping[str, Line]) -> list[Finding]:
+def mapped(findings: Iterable[Finding], lines: Lines) -> list[Finding]:
     """The findings with the scores of their boxes mapped, stored scores to stored scores."""
     return [_mapped(rounded(finding), lines.get(finding.kind)) for finding in findings]
 
@@ -82,15 +129,29 @@ def _mapped(finding: Finding, line: Line | None) -> Finding:
     return rounded(msgspec.structs.replace(finding, score=float(probability)))
 
 
-def _said(fit: Fit) -> str:
+def _lines(fits: Mapping[str, Fit]) -> dict[str, Line]:
+    return {kind: line for kind, each in fits.items() if (line := each.line) is not None}
+
+
+def _said(fit: Fit, lone: Fit | None) -> str:
+    alone = f", {lone.right} of {lone.pairs} right that nobody else saw" if lone is not None and lone.pairs else ""
     if fit.line is None:
-        return "as they are"
+        return f"as they are{alone}"
     then = "" if fit.ece_after is None else f", then {fit.ece_after:.2f}"
-    return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes)"
+    return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes{alone})"
+
+
+def _fit_lone(found: Pairs) -> Fit:
+    """As of all; but the least that is known is how many of them were right, and that is believed."""
+    whole = _fit(found)
+    if whole.line is not None or not whole.pairs:
+        return whole
+    line = share(found.right)
+    return msgspec.structs.replace(whole, slope=line.slope, intercept=line.intercept)
 
 
 def _fit(found: Pairs) -> Fit:
-    scores, right, folds = found
+    scores, right, _, folds = found
     count, positive = len(scores), int(right.sum())
     before = _rounded(calibration_error(scores, right)) if count else None
     if count < LEAST_PAIRS:

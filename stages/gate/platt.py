@@ -53,6 +53,13 @@ def fit(scores: Floats, right: Bools) -> Line:
     return Line(round(float(slope), _DECIMALS), round(float(intercept), _DECIMALS))
 
 
+def share(right: Bools) -> Line:
+    """The line that gives every score about the share of right ones, by the rule of succession: for so few pairs that
+    nothing can be said of single scores, or for pairs that are all right or all wrong."""
+    probability = (int(right.sum()) + 1) / (len(right) + 2)
+    return Line(LEAST_SLOPE, round(float(np.log(probability / (1 - probability))), _DECIMALS))
+
+
 def calibration_error(scores: Floats, right: Bools) -> float:
     """Mean |mean score - share right| over BINS bins of equal mass, sorted by score; n > 0. With few pairs per bin it
     is above 0 by chance alone."""

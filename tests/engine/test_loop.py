@@ -3,13 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from engine import rounds
 from engine.cli import app
 from engine.config_text import ConfigError
 from engine.failures import REFUSED, WATCHED, report
-from engine.generations import model_below, read_promotion
+from engine.generations import model_below, read_calibration, read_promotion
 from engine.loop import Loop, RefusedError, WatchError, loop
 from engine.rounds import Session
 from engine.show import show
@@ -135,7 +136,8 @@ def test_the_loop_ends_when_nothing_improves(session: Session, capsys: pytest.Ca
 
 def test_the_watch_stops_a_loop_that_hears_itself(session: Session) -> None:
     many = Says(boxes=4)
-    session = reopened("loop.gate.tolerance=1.0")
+    believed = ["loop.gate.tolerance=1.0", "filters.region.annotators.generalist={min_score: 0}"]
+    session = reopened(*believed)
     with pytest.raises(WatchError, match=r"round 1 is written, but .*: boxes_change [0-9.]+, the limit is 1.5") as stop:
         run(session, 2, many, many)
     assert report(stop.value) == WATCHED
@@ -144,6 +146,21 @@ def test_the_watch_stops_a_loop_that_hears_itself(session: Session) -> None:
         run(session, 2, many, many)
     run(reopened("loop.watch.boxes_change.stop=null", "loop.watch.unsupported_regions.stop=null"), 2, many, many)
     assert Corpus("corpus").rounds() == [0, 1, 2]
+
+
+def test_boxes_that_nobody_else_saw_and_that_were_never_right_are_dropped(session: Session) -> None:
+    """Of the four boxes one is the detector's, too; by the consensus the others were wrong on every held-out image."""
+    run(reopened("loop.gate.tolerance=1.0"), 1, Says(boxes=4))
+    found = read_calibration(session.store, 0)
+    assert found is not None
+    assert (found.lone["object"].pairs, found.lone["object"].right) == (12, 0)
+    [column] = [each for each in session.columns(1) if each.name == "generalist"]
+    assert set(column.needs) >= {"boxes", "given"}
+    record = Corpus("corpus").round(1).record("p001")
+    assert [len(region.votes) for region in record.regions] == [2]
+    rows = Corpus("corpus").round(1).index(filters=pc.field("key") == "p001").to_pylist()
+    gone = [row for row in rows if row["rule"] == "region.score" and row["source"] == "generalist"]
+    assert [(row["value"], row["threshold"]) for row in gone] == [(pytest.approx(1 / 14, abs=0.01), 0.3)] * 3
 
 
 def test_a_verdict_is_reached_again_when_its_conditions_change(session: Session, tmp_path: Path) -> None:

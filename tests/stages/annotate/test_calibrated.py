@@ -5,11 +5,12 @@ import numpy as np
 from shards.finding import Finding
 from specialists.roles import Fingerprint
 from stages.annotate.calibrated import CalibratedStage
+from stages.gate.calibration import AmongOthers
 from stages.gate.platt import Line
 from stages.stage import Item
 
 BOX = (0.0, 0.0, 20.0, 20.0)
-LINES = {"object": Line(1.0, -2.0)}
+WORTH = AmongOthers({"object": Line(1.0, -2.0)}, {"object": Line(1.0, -4.0)})
 
 
 class Dogs:
@@ -33,15 +34,18 @@ class Dogs:
 
 def test_scores_are_mapped_and_all_else_is_the_models() -> None:
     dogs = Dogs()
-    stage = CalibratedStage(dogs, LINES)
+    stage = CalibratedStage(dogs, WORTH)
     stage.load()
-    items = [Item(key, np.zeros((8, 8, 3), dtype=np.uint8)) for key in "ab"]
-    assert stage.run(items) == [[Finding("object", "dog", 0.5491, box=BOX)]] * 2
+    image = np.zeros((8, 8, 3), dtype=np.uint8)
+    there = {"detector": [], "given": [Finding("object", "cat", box=BOX)]}
+    items = [Item("a", image, there), Item("b", image)]
+    among, alone = Finding("object", "dog", 0.5491, box=BOX), Finding("object", "dog", 0.1415, box=BOX)
+    assert stage.run(items) == [[among], [alone]]
     stage.close()
     assert dogs.calls == ["load", "close"]
 
 
 def test_another_calibration_is_another_column() -> None:
-    facts = CalibratedStage(Dogs(), LINES).fingerprint()
-    assert facts == {"backend": "dogs", "calibration": ["object 1.0 -2.0"]}
-    assert facts != CalibratedStage(Dogs(), {"object": Line(1.0, -2.1)}).fingerprint()
+    facts = CalibratedStage(Dogs(), WORTH).fingerprint()
+    assert facts == {"backend": "dogs", "calibration": ["lone object 1.0 -4.0", "seen object 1.0 -2.0"]}
+    assert facts != CalibratedStage(Dogs(), WORTH._replace(lone={"object": Line(1.0, -4.1)})).fingerprint()

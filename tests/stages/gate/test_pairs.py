@@ -30,7 +30,7 @@ HASHES = {"a": "00f", "b": "0fe"}
 )
 def test_right_is_the_right_thing_in_the_right_place(kind: Kind, text: str, box: Box, right: bool) -> None:
     said = {"a": [Finding(kind, text, 0.8, box=box)]}
-    found = pairs(said, [WANTED], HASHES, {"signal": "traffic light"})
+    found = pairs(said, {}, [WANTED], HASHES, {"signal": "traffic light"})
     assert {name: each.right.tolist() for name, each in found.items()} == {
         "object": [], "phrase": [], "ocr": [], kind: [right]
     }  # fmt: skip
@@ -44,7 +44,8 @@ def test_what_has_no_score_or_no_place_or_no_reference_is_no_pair() -> None:
         "b": [cup],
         "elsewhere": [cup],
     }
-    found = pairs(said, [WANTED, record("b"), record("failed")], HASHES | {"failed": ""}, {})
+    found = pairs(said, {"b": [cup]}, [WANTED, record("b"), record("failed")], HASHES | {"failed": ""}, {})
     assert found["object"].right.tolist() == [True, False]
     assert found["object"].folds.tolist() == [1, 0]  # by the last digit of the hash
+    assert found["object"].seen.tolist() == [False, True]
     assert (len(found["phrase"].scores), len(found["ocr"].scores)) == (0, 0)
