@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from filters.nouns import noun_forms
 from shards.record import Grounding, Record
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.boxes import objects
@@ -38,9 +39,8 @@ def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
 
 def names(phrase: str, label: str) -> bool:
     """Whether a phrase names a label, in singular or plural: "two small cups" names "cup"."""
-    plurals = {label, f"{label}s", f"{label}es", f"{label[:-1]}ies" if label.endswith("y") else label}
     text = f" {' '.join(phrase.lower().split())} "
-    return any(f" {form} " in text for form in plurals)
+    return any(f" {form} " in text for form in noun_forms(label))
 
 
 def _recalled(predicted: Record, gold: Record) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The rounds that a round is compared with: without its filters, with some of them, with one annotator alone.
 
     unfiltered(plan)                   what the annotators said, fused: every rule off
-    filter_steps(plan)                 {"raw": ..., "+ confidence": ..., ..., "+ texts": ...}, one rule more each
+    filter_steps(plan)                 {"raw": ..., "+ confidence": ..., ..., "+ texts": ...}, one step more each
     alone(plan, ("detector",))         what these annotators said, every rule off
     areas_of(findings)                 what somebody who said this can be measured by
 
@@ -43,7 +43,7 @@ _EVERY_WORD = OcrSettings.model_validate(_EVERY_BOX.model_dump())
 
 
 def unfiltered(plan: RoundPlan) -> RoundPlan:
-    """The same round with every filter and the consensus rule switched off."""
+    """The same round with every filter, label correction and the consensus rule switched off."""
     filters = FilterSettings(
         parser=plan.filters.parser, text=_EVERY_TEXT, region=_EVERY_BOX, ocr=_EVERY_WORD, phrase=_EVERY_PHRASE
     )
@@ -51,14 +51,17 @@ def unfiltered(plan: RoundPlan) -> RoundPlan:
 
 
 def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
-    """Name of the step -> its plan, from no rule at all to all but the rules for phrases; with those it is `plan`."""
+    """Name of the step -> its plan, from no rule at all to all but the rules for phrases; with those it is `plan`.
+    Label correction is a step only where the settings ask for it."""
     raw, filters = unfiltered(plan), plan.filters
+    corrected = replace(raw, fuse=raw.fuse.model_copy(update={"labels": plan.fuse.labels}))
     confident = raw.filters.model_copy(update={"region": _score(filters.region), "ocr": _score(filters.ocr)})
     boxes = raw.filters.model_copy(update={"region": filters.region, "ocr": filters.ocr})
     texts = boxes.model_copy(update={"text": filters.text})
     return {
         "raw": raw,
         "+ confidence": replace(raw, filters=confident),
+        **({"+ labels": replace(corrected, filters=confident)} if plan.fuse.labels else {}),
         "+ consensus": replace(plan, filters=confident),
         "+ boxes": replace(plan, filters=boxes),
         "+ texts": replace(plan, filters=texts),
@@ -106,4 +109,4 @@ def _score(settings: RegionSettings) -> RegionSettings:
 
 
 def _everybody(fuse: FuseSettings) -> FuseSettings:
-    return fuse.model_copy(update={"consensus": ConsensusSettings()})
+    return fuse.model_copy(update={"consensus": ConsensusSettings(), "labels": []})

@@ -9,8 +9,8 @@ each with a fused box, a score, a label, and every statement in it with its shar
 The clustering is that of Solovyev et al., "Weighted boxes fusion" (2021), and of their package ensemble-boxes (a test
 compares the numbers); the package itself does not say which boxes it fused. What it does not have is added here:
 labels are compared as text, class-less proposals join any label, two boxes of one annotator stay two (unless the
-settings say otherwise), and a given (human) box is a region of its own that nothing moves or renames: synthetic boxes
-may only vote for it.
+settings say otherwise), and a given (human) box is a region of its own that nothing here moves or renames: synthetic
+boxes may only vote for it.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shards.finding import Box, Quad
+from shards.record import Candidate
 from stages.fuse.geometry import FloatArray, iou_with_each
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings, normalised
@@ -26,7 +27,8 @@ from stages.fuse.settings import FuseSettings, normalised
 @dataclass(eq=False)
 class Cluster:
     """Statements about one thing: a human's first, then by falling `masses` (score x trust). quad: of text only.
-    best_label: the label of the best vote comes before the label with the most mass behind it."""
+    best_label: the label of the best vote comes before the label with the most mass behind it. renamed: the candidate
+    whose text is its label instead of any vote's (`labels.py`)."""
 
     box: Box
     human: bool
@@ -35,6 +37,7 @@ class Cluster:
     score: float = 0.0
     quad: Quad | None = None
     best_label: bool = False
+    renamed: Candidate | None = None
 
     def shares(self) -> list[float]:
         """How much of the fused box each member is, in [0, 1], together 1."""
@@ -49,12 +52,14 @@ class Cluster:
 
     @property
     def label(self) -> str:
-        """The heaviest label, or the text that was read; "" if nobody named it."""
+        """The corrected label, else the heaviest, or the text that was read; "" if nobody named it."""
+        if self.renamed is not None:
+            return self.renamed.text
         named = self.named()
         return named[0].finding.text if named else ""
 
     def named(self) -> list[Statement]:
-        """One statement per different label, the heaviest first. A human's label stands alone: it is never renamed."""
+        """One statement per different label, the heaviest first. A human's label stands alone: no vote renames it."""
         if self.human and normalised(self.members[0].finding.text):
             return [self.members[0]]
         masses: dict[str, float] = {}

@@ -8,7 +8,8 @@ text region only its ocr), the index of the selected one, polygons, and the stat
 Selection is Florence-2's (section 4.2, "region-text"): the most similar text in the eyes of the matcher. A tie, and a
 round without a matcher, goes to the first in the order above. A candidate that the matcher did not see (it looked at
 the boxes of one detector only, say) loses against one that it saw. With several matchers the first in the config
-decides: similarities of different models do not compare.
+decides: similarities of different models do not compare. Where the label was corrected (`labels.py`), the new one comes
+before all others.
 """
 
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ def draft(cluster: Cluster, about: dict[str, list[Statement]], settings: FuseSet
     for slot, matches in similarities.items():
         _settle(matches, out, None if slot in named else _NOT_A_CANDIDATE)
     out.selected = _selected(out, settings)
+    if cluster.renamed is not None:
+        _lead(out, cluster.renamed)
     _add_mask([each for each in said if each.finding.kind == "mask"], out)
     return out
 
@@ -113,10 +116,18 @@ def _settle(matches: list[Statement], out: Draft, verdict: Verdict | None) -> No
 
 def _selected(out: Draft, settings: FuseSettings) -> int:
     cluster = out.cluster
-    if cluster.quad is not None or (cluster.human and cluster.label and settings.given_label == "selected"):
+    stays = cluster.human and cluster.label and not cluster.renamed and settings.given_label == "selected"
+    if cluster.quad is not None or stays:
         return 0
     scores = [-1.0 if each.similarity is None else each.similarity for each in out.candidates]
     return scores.index(max(scores)) if scores else 0
+
+
+def _lead(out: Draft, label: Candidate) -> None:
+    """Put the corrected label before all others. It borrowed its similarity, so it takes no part in the selection."""
+    chosen = out.candidates[out.selected]
+    out.candidates = [label, *(each for each in out.candidates if each != label)]
+    out.selected = out.candidates.index(chosen)
 
 
 def _add_mask(masks: list[Statement], out: Draft) -> None:

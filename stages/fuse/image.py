@@ -8,6 +8,7 @@ order of the steps, each in a file of its own:
     3. phrases: filters; those of a dropped text go with it                                  groundings.py
        (from round 1 on, what passed its filters is merged with the loop's own labels)       merge.py
     4. fusion: boxes and words of several annotators become clusters with votes              boxes.py, words.py
+       where the settings name labels, the text about a region's picture corrects its label  labels.py
     5. consensus (phrases vote too), then the region filters                                 regions.py
     6. candidates, the selected text, the mask                                               candidates.py
     7. groundings tied to regions                                                            groundings.py
@@ -32,6 +33,7 @@ from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.geometry import rounded_box
 from stages.fuse.groundings import build_groundings, keep_phrases
+from stages.fuse.labels import correct_labels
 from stages.fuse.ledger import Annotator, Ledger, Statement, statements
 from stages.fuse.merge import Merge
 from stages.fuse.regions import judge_clusters, judge_words
@@ -152,6 +154,7 @@ class _Image:
         clusters = fuse_boxes(self._confident("object", "regions"), fuse, self.rules.named("detector"))
         for cluster in clusters:
             cluster.best_label = self.merge.picks_labels()
+        correct_labels(clusters, self.about, fuse)
         verdicts = judge_clusters(clusters, phrases, fuse, self.rules.filters.region, self.size_wh)
         return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
 

@@ -3,8 +3,9 @@
 from functools import cached_property, lru_cache
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from filters.nouns import noun_forms
 from shards.settings import Settings
 
 GIVEN = "given"
@@ -81,7 +82,12 @@ class FuseSettings(Settings):
         description="label: fused boxes must also agree on the label; geometry: overlap is enough, the other"
         " labels become candidates and the matcher chooses",
     )
-    synonyms: dict[str, str] = Field({}, description="label -> the label it counts as, for agreement only")
+    synonyms: dict[str, str] = Field({}, description="label -> the label it counts as, for agreement and `labels`")
+    labels: list[str] = Field(
+        [],
+        description="the labels that a region may be renamed to, where the text that the matcher likes best names one;"
+        " empty: no region is renamed",
+    )
     trust: dict[str, float] = Field({}, description="annotator -> weight of its scores; 1.0 where not named")
     score: Literal["max", "mean", "wbf"] = Field(
         "max",
@@ -118,10 +124,30 @@ class FuseSettings(Settings):
         "keep", description="an image left without any annotation stays as a (negative) record, or is dropped"
     )
 
+    @field_validator("labels")
+    @classmethod
+    def _no_blank(cls, labels: list[str]) -> list[str]:
+        if blank := [label for label in labels if not normalised(label)]:
+            raise ValueError(f"labels must not be blank, got {blank}")
+        return labels
+
     @cached_property
     def normal_synonyms(self) -> dict[str, str]:
         """The synonyms, both sides normalised."""
         return {normalised(label): normalised(other) for label, other in self.synonyms.items()}
+
+    @cached_property
+    def label_names(self) -> dict[str, str]:
+        """Every form in which a text may name one of `labels`, or a synonym of it, normalised -> the label."""
+        names = {normalised(label): label for label in reversed(self.labels)}  # of equal ones the first counts
+        for label in self.labels:
+            counts_as = self.normal_synonyms.get(normalised(label), normalised(label))
+            for name in (counts_as, *(name for name, other in self.normal_synonyms.items() if other == counts_as)):
+                names.setdefault(name, label)
+        for name, label in list(names.items()):  # after all names: "glasses" of the list is no plural of "glass"
+            for form in noun_forms(name):
+                names.setdefault(form, label)
+        return names
 
     def weight(self, annotator: str) -> float:
         """The trust in an annotator."""

@@ -8,6 +8,7 @@ from engine.config import PROFILES, Config, load, save
 from engine.config_text import ConfigError, parse, render, validate
 from engine.plan import columns, needs
 from shards.store import open_store
+from stages.scenes.kinds import NAMES
 
 OPEN_NEEDS = {
     "captioner": (),
@@ -26,6 +27,10 @@ def test_every_profile_loads_and_reads_back_from_its_own_printout() -> None:
     for profile in profiles:
         config = load(profile, [])
         assert validate(Config, parse(render(config), profile), profile) == config
+
+
+def test_the_embedded_profile_corrects_labels_to_the_kinds_of_its_scenes() -> None:
+    assert sorted(load("embedded", []).fuse.labels) == sorted(NAMES)
 
 
 def test_every_hub_checkpoint_of_the_open_profile_is_pinned() -> None:

@@ -2,10 +2,11 @@
 
     python -m tests.experiments.rounds --work build/rounds
 
-Scenes of a seed that no checkpoint has seen. Half of the pictures come with careless labels (`fld scenes --noisy`:
-boxes left out, moved, misnamed; captions of other pictures), the other half with none. The specialists of the embedded
-profile annotate all; then `fld loop` trains, judges and annotates again, three times. Gold is read at the end only:
-the gate compares with round 0, as it would on photographs.
+Scenes of a seed that no checkpoint has seen, at dusk: darker, bluer, softer and noisier than all that the specialists
+were trained on (`--light day`: as they know them). Half of them come with careless labels (`fld scenes --noisy`: boxes
+left out, moved, misnamed; captions of other pictures), the other half with none. The specialists of the embedded
+profile annotate all; then `fld loop` trains, judges and annotates again, three times. The gate reads the gold of the
+held-out tenth of the pictures, on which nobody trains; all other gold is read at the end only.
 
 Left in WORK: scenes/, corpus/, rounds.json and rounds.png (`fld eval --rounds`), rounds.md (the table of
 docs/experiments.md). The same command goes on where it was stopped.
@@ -30,6 +31,7 @@ from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.plans import alone
 from stages.round import RoundPlan, build_shard, read_shard
 from stages.scenes.write import read_gold
+from tests.experiments.dusk import at_dusk
 from tests.experiments.running import fld, half_given, table
 
 SEED = 41_000
@@ -64,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--scenes", type=int, default=240)
+    parser.add_argument("--light", choices=("dusk", "day"), default="dusk")
     parser.add_argument("--steps", type=int, default=100, help="of each training")
     arguments = parser.parse_args()
     work: Path = arguments.work
@@ -71,7 +74,8 @@ def main() -> None:
     if not scenes.exists():
         fld("scenes", scenes, "--count", arguments.scenes, "--seed", SEED, "--noisy")
     if not corpus.exists():
-        fld("ingest", half_given(scenes), corpus)
+        half = half_given(scenes)
+        fld("ingest", half if arguments.light == "day" else at_dusk(scenes, half), corpus)
     chosen = [*SETTINGS, f"loop.retrain.steps={arguments.steps}"]
     start, gold = "embedded:florence2-nano", scenes / "gold.jsonl"
     sets = [part for each in chosen for part in ("--set", each)]

@@ -2,10 +2,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from shards.record import Candidate, Record, Region, Source
 from stages.evaluate.bootstrap import Estimate
+from tests.experiments.dusk import at_dusk
 from tests.experiments.rounds import thinned
 from tests.experiments.running import fld, half_given, table
 
@@ -18,6 +21,20 @@ def test_every_second_picture_keeps_its_careless_labels(tmp_path: Path) -> None:
 
     assert [line["uri"] for line in half] == ["0.jpg", "1.jpg", "2.jpg"]
     assert ["given" in line for line in half] == [True, False, True]
+
+
+def test_dusk_takes_the_light_and_leaves_the_labels(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (32, 24), (200, 200, 200)).save(tmp_path / "images" / "a.png")
+    line = {"uri": "images/a.png", "key": "000007", "given": [{"kind": "object"}]}
+    (tmp_path / "half.jsonl").write_text(json.dumps(line) + "\n")
+
+    [shown] = [json.loads(each) for each in at_dusk(tmp_path, tmp_path / "half.jsonl").read_text().splitlines()]
+
+    assert shown == {**line, "uri": "dusk/000007.jpg"}
+    with Image.open(tmp_path / shown["uri"]) as picture:
+        red, green, blue = np.asarray(picture, dtype=np.float64).reshape(-1, 3).mean(axis=0)
+    assert (red, green, blue) == pytest.approx((68, 76, 108), abs=2)
 
 
 def test_a_table_has_what_was_measured_and_a_star_beyond_the_interval() -> None:

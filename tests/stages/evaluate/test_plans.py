@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -30,6 +31,16 @@ def test_each_step_changes_one_part_and_the_last_lacks_only_the_phrases() -> Non
     assert changed == [2, 1, 2, 1]
     last = steps[-1].filters.model_copy(update={"phrase": PLAN.filters.phrase})
     assert (last, steps[-1].fuse) == (PLAN.filters, PLAN.fuse)
+
+
+def test_label_correction_is_a_step_of_its_own_where_it_is_on() -> None:
+    steps = filter_steps(replace(PLAN, fuse=PLAN.fuse.model_copy(update={"labels": ["dog"]})))
+    assert list(steps) == ["raw", "+ confidence", "+ labels", "+ consensus", "+ boxes", "+ texts"]
+    labels = [step.fuse.labels for step in steps.values()]
+    assert labels == [[], [], ["dog"], ["dog"], ["dog"], ["dog"]]
+    assert steps["+ labels"].filters == steps["+ confidence"].filters
+    assert steps["+ labels"].fuse.consensus == ConsensusSettings()
+    assert "+ labels" not in filter_steps(PLAN)
 
 
 def test_one_annotator_alone_keeps_its_trust() -> None:

@@ -347,12 +347,14 @@ def some_findings(seed: int) -> dict[str, list[Finding]]:
     keep=st.sampled_from(["keep", "filter"]),
     min_votes=st.integers(1, 2),
     filters=st.sampled_from([FilterSettings(), NO_FILTERS]),
+    labels=st.sampled_from([[], ["ball", "cat", "tree"]]),
 )
 def test_every_finding_is_kept_or_dropped_exactly_once(
-    seed: int, agreement: str, keep: str, min_votes: int, filters: FilterSettings
+    seed: int, agreement: str, keep: str, min_votes: int, filters: FilterSettings, labels: list[str]
 ) -> None:
     findings = some_findings(seed)
-    fuse = FuseSettings(agreement=agreement, given=keep, consensus=ConsensusSettings(min_votes=min_votes))
+    consensus = ConsensusSettings(min_votes=min_votes)
+    fuse = FuseSettings(agreement=agreement, given=keep, consensus=consensus, labels=labels)
     record, rows = build(findings, fuse, filters)
 
     said = [reference(name, index) for name, each in findings.items() for index in range(len(each))]
