@@ -54,6 +54,8 @@ def _better_label(cluster: Cluster, candidates: list[Candidate], settings: FuseS
     if not seen:
         return None
     similarity, best = max(seen, key=lambda entry: entry[0])  # the first of equals
+    if similarity < settings.label_similarity:
+        return None
     chunks = [each.text for each in candidates if each.kind == "chunk"]
     chunk = first_chunk(best.text, chunks) if best.kind == "brief" else best.text
     label = None if chunk is None else head_label(chunk, settings)

@@ -88,6 +88,9 @@ class FuseSettings(Settings):
         description="the labels that a region may be renamed to, where the text that the matcher likes best names one;"
         " empty: no region is renamed",
     )
+    label_similarity: float = Field(
+        0.0, ge=0, le=1, description="what the matcher must say of the text at least, for its label to count"
+    )
     trust: dict[str, float] = Field({}, description="annotator -> weight of its scores; 1.0 where not named")
     score: Literal["max", "mean", "wbf"] = Field(
         "max",

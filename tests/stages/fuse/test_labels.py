@@ -55,6 +55,11 @@ def test_a_region_is_renamed_to_the_head_of_the_text_that_the_matcher_likes_best
     assert [(vote.label, vote.source.ref, vote.weight) for vote in region.votes] == [("balloon", "detector/0", 1.0)]
 
 
+@pytest.mark.parametrize(("least", "label"), [(0.92, "ball"), (0.93, "balloon")])
+def test_a_text_that_the_matcher_hardly_likes_renames_nothing(least: float, label: str) -> None:
+    assert phrases(region_of(MISTAKEN, FuseSettings(labels=LABELS, label_similarity=least)))[0] == label
+
+
 def test_nothing_is_renamed_by_default() -> None:
     assert phrases(region_of(MISTAKEN, FuseSettings())) == ["balloon"]
 
