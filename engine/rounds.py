@@ -29,7 +29,7 @@ from stages.annotate.calibrated import CalibratedStage
 from stages.build import Annotator, build_stage, gives
 from stages.fuse.ledger import Annotator as Voter
 from stages.fuse.settings import GENERALIST
-from stages.gate.calibration import AmongOthers
+from stages.gate.calibration import Worth
 from stages.gate.support import WITNESSES
 from stages.round import RoundPlan, Skipped
 from stages.stage import Stage
@@ -64,7 +64,7 @@ class Session:
         if model is None:
             return columns(self.config.annotators, self.build)
         found = read_calibration(self.store, model)
-        return self.columns_with(weights_of(self.store, model), None, None if found is None else found.among_others)
+        return self.columns_with(weights_of(self.store, model), None, None if found is None else found.worth)
 
     def model(self, number: int) -> int | None:
         """The round whose model writes round `number`; None for round 0. Raises ConfigError if there is none yet."""
@@ -74,7 +74,7 @@ class Session:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
         return model
 
-    def columns_with(self, weights: str, revision: str | None = None, worth: AmongOthers | None = None) -> list[Column]:
+    def columns_with(self, weights: str, revision: str | None = None, worth: Worth | None = None) -> list[Column]:
         """The annotators' columns, and the one that the loop's generalist writes with these weights. worth: what its
         scores are mapped by, for which it waits for all that find boxes; None leaves them as the model gives them."""
         if GENERALIST in self.config.annotators:

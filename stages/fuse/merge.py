@@ -15,6 +15,8 @@ and displaces only what the model finds clearly unlikely.
     likelihoods 0.50 and 0.80, ratio 0.2     ->  generalist/0 dropped    fuse.merge.pick, 0.16 < 0.50
     likelihoods 0.10 and 0.80                ->  captioner/0 dropped     fuse.merge.unlikely, 0.10 < 0.16
 
+Human texts, where they are rivals at all, have a ratio of their own, `fuse.given_likelihood_ratio`.
+
 The model displaces only where it said something that its filters kept, so an unusable answer costs nothing. What a
 human said stays in every case (unless `fuse.given` is `filter`). A round without the loop's model is not touched.
 """
@@ -70,18 +72,19 @@ class Merge:
             return rivals
         judged = all(each.source.ref in self._likelihoods for each in free)
         worth = {each.source.ref: self._likelihood(each) if judged else self._score(each) for each in free}
-        own = max(worth[each.source.ref] for each in free if self._is_learned(each))
+        least = {each.source.ref: self._least(each, free) if judged else 0.0 for each in free}
 
         def rank(each: Statement) -> tuple[bool, float, bool]:
-            likely_human = judged and each.given and worth[each.source.ref] >= own
-            return likely_human, worth[each.source.ref], not self._is_learned(each)
+            value = worth[each.source.ref]
+            likely_human = judged and each.given and value >= least[each.source.ref]
+            return likely_human, value, not self._is_learned(each)
 
         best = max(free, key=rank)
 
         def verdict(each: Statement) -> Verdict:
             value = worth[each.source.ref]
-            if judged and value < own and not self._is_learned(each):
-                return Verdict(False, "fuse.merge.unlikely", value, own)
+            if value < least[each.source.ref]:
+                return Verdict(False, "fuse.merge.unlikely", value, least[each.source.ref])
             if each.source.annotator != best.source.annotator:
                 return Verdict(False, "fuse.merge.pick", value, worth[best.source.ref])
             return KEPT
@@ -112,6 +115,13 @@ class Merge:
     def _likelihood(self, each: Statement) -> float:
         ratio = self._settings.likelihood_ratio if self._is_learned(each) else 1.0
         return ratio * self._likelihoods[each.source.ref]
+
+    def _least(self, each: Statement, rivals: list[Statement]) -> float:
+        """The likelihood that a text needs; the model's own need none."""
+        if self._is_learned(each):
+            return 0.0
+        ratio = self._settings.given_likelihood_ratio if each.given else self._settings.likelihood_ratio
+        return ratio * max(self._likelihoods[one.source.ref] for one in rivals if self._is_learned(one))
 
     def _score(self, each: Statement) -> float:
         score = each.finding.score

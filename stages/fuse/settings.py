@@ -112,7 +112,11 @@ class FuseSettings(Settings):
         0.2,
         gt=0,
         le=1,
-        description="pick: a text stays if the loop's model finds it at least this times as likely as its own text",
+        description="pick: a text stays if the loop's model finds it at least this times as likely as its own text; 0.2"
+        " takes the specialists' word unless it is clearly wrong, 0.9 the model's wherever they differ",
+    )
+    given_likelihood_ratio: float = Field(
+        0.2, gt=0, le=1, description="the same for human texts, where given is filter: above it they win every pick"
     )
     given: Literal["keep", "filter"] = Field(
         "keep",

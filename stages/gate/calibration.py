@@ -5,13 +5,15 @@ Comes in: pairs (score, is it right) of held-out images. Goes out: a `Calibratio
     {"reference": "round 0", "images": 52, "kinds": {
       "object": {"pairs": 312, "right": 201, "slope": 0.61, "intercept": -0.42, "ece_before": 0.31, "ece_after": 0.04},
       "phrase": {"pairs": 9, "right": 4, "ece_before": 0.29, "reason": "9 pairs, at least 30 are needed"}, ...},
-     "seen": {"object": {"pairs": 240, "right": 196, ...}, ...},
-     "lone": {"object": {"pairs": 72, "right": 5, ...}, ...}}
+     "among_others": {"seen": {"object": {"pairs": 240, "right": 196, ...}, ...},
+                      "hinted": {"object": {"pairs": 31, "right": 19, ...}, ...},
+                      "lone": {"object": {"pairs": 41, "right": 3, ...}, ...}}}
 
 The score of a product of token probabilities says how sure the model is of its next words. Mapped, it says how often
 such a box is right, which is what a threshold of a filter means, and what other annotators' scores can be held against.
 How often that is depends most on whether anybody else saw the like (support.py): what the model says by itself is
-mapped by `kinds`, what it says among others by `seen` and `lone`.
+mapped by `kinds`, what it says among others by `among_others`; of boxes that join nobody else's, `right` then counts
+those that add something.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +25,9 @@ import numpy as np
 from shards.finding import Finding, rounded
 from stages.gate.pairs import Pairs
 from stages.gate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
-from stages.gate.support import supported
+from stages.gate.support import SUPPORTS, Support, supports
 
-VERSION = 2
+VERSION = 3
 """Raised when the same pairs give another calibration: verdicts are then reached again."""
 LEAST_PAIRS = 30
 """Two parameters from less would be chance; also per fold for a cross-validated error."""
@@ -34,9 +36,9 @@ _DECIMALS = 4
 
 class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of one kind of finding. pairs: boxes with a score; right: of them. slope, intercept: applied to the logit of the
-    score, None where nothing is applied, for the `reason`; lone boxes then get the share of right ones. Expected error
-    of calibration of the scores, and of the mapped scores, where those of either half of the images are mapped as the
-    other half says."""
+    score, None where nothing is applied, for the `reason`; boxes that join nobody else's then get the share of right
+    ones. Expected calibration error of the scores, and of the mapped scores, where those of either half of the images
+    are mapped as the other half says."""
 
     pairs: int
     right: int
@@ -59,14 +61,13 @@ Lines = Mapping[str, Line]
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """reference: what decided what is right; images: how many of it; by kind of finding: of all boxes, of those that
-    somebody else saw, too, and of those that nobody else saw."""
+    """reference: what decided what is right; images: how many of it; kinds: by kind of finding, of all boxes;
+    among_others: the same by what others saw there."""
 
     reference: str
     images: int
     kinds: dict[str, Fit]
-    seen: dict[str, Fit] = {}
-    lone: dict[str, Fit] = {}
+    among_others: dict[Support, dict[str, Fit]] = {}
 
     @property
     def lines(self) -> Lines:
@@ -74,35 +75,40 @@ class Calibration(msgspec.Struct, frozen=True):
         return _lines(self.kinds)
 
     @property
-    def among_others(self) -> "AmongOthers":
-        """For a model among others. Boxes with company that are too few to say anything are mapped as all are."""
-        return AmongOthers({**_lines(self.kinds), **_lines(self.seen)}, _lines(self.lone))
+    def worth(self) -> "Worth":
+        """For a model among others. Boxes that others have, too, are worth what all are if they are too few."""
+        found = {support: _lines(fits) for support, fits in self.among_others.items()}
+        return Worth({**found, "seen": {**self.lines, **found.get("seen", {})}})
 
     @property
     def summary(self) -> str:
-        """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes, 5 of 72 right that
-        nobody else saw), ocr as they are"."""
+        """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes; right: 196 of 240 that
+        others saw, 19 of 31 hinted, 3 of 41 lone), ocr as they are"."""
         return "scores of " + ", ".join(
-            f"{kind} {_said(each, self.lone.get(kind))}" for kind, each in self.kinds.items()
+            f"{kind} {_said(each)}{self._shares(kind)}" for kind, each in self.kinds.items()
         )
 
+    def _shares(self, kind: str) -> str:
+        found = {support: fits[kind] for support, fits in self.among_others.items() if kind in fits}
+        said = [f"{each.right} of {each.pairs} {support}" for support, each in found.items() if each.pairs]
+        return f" (right: {', '.join(said)})" if said else ""
 
-class AmongOthers(NamedTuple):
-    """seen, lone: for boxes that somebody else saw, too, and for those that nobody else saw."""
 
-    seen: Lines
-    lone: Lines
+class Worth(NamedTuple):
+    """What is applied to the boxes of a model among others, by what others saw there."""
+
+    lines: dict[Support, Lines]
 
     def mapped(self, findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
         """The findings with the scores of their boxes mapped. others: what all others said of the image."""
         return [
-            _mapped(rounded(finding), (self.seen if has_company else self.lone).get(finding.kind))
-            for finding, has_company in zip(findings, supported(findings, others), strict=True)
+            _mapped(rounded(finding), self.lines.get(support, {}).get(finding.kind))
+            for finding, support in zip(findings, supports(findings, others), strict=True)
         ]
 
     def facts(self) -> list[str]:
         """For a fingerprint."""
-        named = {f"{name} {kind}": line for name, lines in self._asdict().items() for kind, line in lines.items()}
+        named = {f"{support} {kind}": line for support, lines in self.lines.items() for kind, line in lines.items()}
         return [f"{name} {line.slope} {line.intercept}" for name, line in sorted(named.items())]
 
 
@@ -112,8 +118,7 @@ def calibrate(found: Mapping[str, Pairs], reference: str, images: int) -> Calibr
         reference,
         images,
         kinds={kind: _fit(each) for kind, each in found.items()},
-        seen={kind: _fit(each.where(each.seen)) for kind, each in found.items()},
-        lone={kind: _fit_lone(each.where(~each.seen)) for kind, each in found.items()},
+        among_others={support: _by_kind(found, support) for support in SUPPORTS},
     )
 
 
@@ -133,15 +138,19 @@ def _lines(fits: Mapping[str, Fit]) -> dict[str, Line]:
     return {kind: line for kind, each in fits.items() if (line := each.line) is not None}
 
 
-def _said(fit: Fit, lone: Fit | None) -> str:
-    alone = f", {lone.right} of {lone.pairs} right that nobody else saw" if lone is not None and lone.pairs else ""
+def _by_kind(found: Mapping[str, Pairs], support: Support) -> dict[str, Fit]:
+    how = _fit if support == "seen" else _fit_few
+    return {kind: how(each.of(support)) for kind, each in found.items()}
+
+
+def _said(fit: Fit) -> str:
     if fit.line is None:
-        return f"as they are{alone}"
+        return "as they are"
     then = "" if fit.ece_after is None else f", then {fit.ece_after:.2f}"
-    return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes{alone})"
+    return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes)"
 
 
-def _fit_lone(found: Pairs) -> Fit:
+def _fit_few(found: Pairs) -> Fit:
     """As of all; but the least that is known is how many of them were right, and that is believed."""
     whole = _fit(found)
     if whole.line is not None or not whole.pairs:
@@ -151,7 +160,7 @@ def _fit_lone(found: Pairs) -> Fit:
 
 
 def _fit(found: Pairs) -> Fit:
-    scores, right, _, folds = found
+    scores, right, folds = found.scores, found.right, found.folds
     count, positive = len(scores), int(right.sum())
     before = _rounded(calibration_error(scores, right)) if count else None
     if count < LEAST_PAIRS:

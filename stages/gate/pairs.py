@@ -7,7 +7,8 @@ scores, whether they were right, and whether anybody else saw the like (support.
     phrase   right: an object that the phrase names lies there
     ocr      right: a text region that reads the same lies there
 
-A second box on the same object is right, too: that it is one too many is for the filters (NMS) to see, not for a score.
+A second box on the same object is right, too: that it is one too many is for the filters (NMS) to see. But a box that
+joins nobody else's *adds* something only if no strong box of others lies on that object already.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,30 +17,33 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.finding import Finding
+from shards.finding import Box, Finding
 from shards.record import Record, Region
-from stages.evaluate.boxes import objects
 from stages.evaluate.match import MATCH_IOU, iou, label_of
 from stages.evaluate.phrases import names
 from stages.fuse.settings import normalised
-from stages.gate.support import supported
+from stages.gate.support import SUPPORTS, Support, strong_boxes, supports, witnesses
 
 KINDS = ("object", "phrase", "ocr")
 """Of findings whose score belongs to a box."""
+_Row = tuple[float, bool, bool, int, int]
 
 
 class Pairs(NamedTuple):
-    """scores, right, seen: [n], seen: by somebody else, too; folds: [n], 0 or 1, by the hash of the image, so that no
-    image is in both."""
+    """scores, right, adds: [n]; support: [n], places in SUPPORTS; folds: [n], 0 or 1, by the hash of the image, so that
+    no image is in both."""
 
     scores: NDArray[np.float64]
     right: NDArray[np.bool_]
-    seen: NDArray[np.bool_]
+    adds: NDArray[np.bool_]
+    support: NDArray[np.intp]
     folds: NDArray[np.intp]
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Pairs":
-        """Some of them."""
-        return Pairs(self.scores[chosen], self.right[chosen], self.seen[chosen], self.folds[chosen])
+    def of(self, support: Support) -> "Pairs":
+        """Those with this support. Of boxes that others have, too, `right` says what is right, else `adds`."""
+        chosen = self.support == SUPPORTS.index(support)
+        right = self.right if support == "seen" else self.adds
+        return Pairs(self.scores[chosen], right[chosen], self.adds[chosen], self.support[chosen], self.folds[chosen])
 
 
 def pairs(
@@ -52,17 +56,31 @@ def pairs(
     """One entry per kind. said, others: key -> findings of the model, and of all others with what came with the image;
     an image that failed is missing, one that nobody knows is not looked at. hashes: key -> SHA-256 of the image, hex;
     synonyms: `FuseSettings.normal_synonyms`."""
-    rows: dict[str, list[tuple[float, bool, bool, int]]] = {kind: [] for kind in KINDS}
+    rows: dict[str, list[_Row]] = {kind: [] for kind in KINDS}
     for record in wanted:
-        places = {"object": objects(record), "ocr": [region for region in record.regions if region.kind == "text"]}
-        places["phrase"] = places["object"]
+        mine, theirs = said.get(record.key, ()), others.get(record.key, ())
         fold = int(hashes[record.key][-1:] or "0", 16) % 2  # its first digits chose what is held out
-        mine = said.get(record.key, ())
-        for finding, seen in zip(mine, supported(mine, others.get(record.key, ())), strict=True):
+        for finding, support in zip(mine, supports(mine, theirs), strict=True):
             if finding.kind in rows and finding.box is not None and finding.score is not None:
-                is_right = _is_right(finding, places[finding.kind], synonyms)
-                rows[finding.kind].append((finding.score, is_right, seen, fold))
+                places = _places(finding, record)
+                taken = strong_boxes(witnesses(finding.kind, theirs)) if finding.kind != "phrase" else []
+                right = _is_right(finding, places, synonyms)
+                adds = right and _is_right(finding, _free(places, taken), synonyms)
+                rows[finding.kind].append((finding.score, right, adds, SUPPORTS.index(support), fold))
     return {kind: _arrays(each) for kind, each in rows.items()}
+
+
+def _places(finding: Finding, record: Record) -> list[Region]:
+    """The regions that it can mean."""
+    return [region for region in record.regions if region.kind == ("text" if finding.kind == "ocr" else "object")]
+
+
+def _free(places: Sequence[Region], taken: Sequence[Box]) -> list[Region]:
+    """Those on which no box lies."""
+    if not places or not taken:
+        return list(places)
+    covered = iou([region.box for region in places], taken).max(axis=1) >= MATCH_IOU
+    return [region for region, is_covered in zip(places, covered.tolist(), strict=True) if not is_covered]
 
 
 def _is_right(finding: Finding, places: Sequence[Region], synonyms: Mapping[str, str]) -> bool:
@@ -81,6 +99,7 @@ def _agrees(finding: Finding, label: str, synonyms: Mapping[str, str]) -> bool:
     return not said or synonyms.get(said, said) == normalised(label)
 
 
-def _arrays(rows: Sequence[tuple[float, bool, bool, int]]) -> Pairs:
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    return Pairs(table[:, 0], table[:, 1] > 0, table[:, 2] > 0, table[:, 3].astype(np.intp))
+def _arrays(rows: Sequence[_Row]) -> Pairs:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    scores, right, adds, support, folds = table.T
+    return Pairs(scores, right > 0, adds > 0, support.astype(np.intp), folds.astype(np.intp))

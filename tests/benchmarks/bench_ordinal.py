@@ -159,8 +159,8 @@ def recall(model: Any, tokenizer: Any, lessons: Lessons) -> tuple[float, float]:
     """Shares of gold boxes that an <OD> answer finds: label aside, and with the right label."""
     question = tokenizer(f"<s>{PROMPTS['<OD>']}</s>", add_special_tokens=False)["input_ids"]
     asked = model.get_input_embeddings()(torch.tensor([question] * len(lessons.records)))
-    heard = torch.cat([lessons.features, asked], dim=1)
-    answers = model.generate(inputs_embeds=heard, max_new_tokens=ANSWER, do_sample=False)
+    memory = model.model.language_model.encoder(inputs_embeds=torch.cat([lessons.features, asked], dim=1))
+    answers = model.generate(encoder_outputs=memory, max_new_tokens=ANSWER, do_sample=False)
     found, labelled, total = 0, 0, 0
     for text, record in zip(tokenizer.batch_decode(answers), lessons.records, strict=True):
         gold, said = _objects(record), parse_regions(text)

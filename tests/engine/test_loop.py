@@ -75,7 +75,9 @@ def test_two_rounds(session: Session, capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr()
     assert "promoted: better: boxes, texts/brief" in " ".join(said.out.split())
     assert "gate: promoted" in said.err
-    assert "gate: scores of object as they are, phrase as they are, ocr as they are" in " ".join(said.err.split())
+    assert "gate: scores of object as they are (right: 4 of 4 seen), phrase as they are, ocr as they are" in " ".join(
+        said.err.split()
+    )
 
 
 def test_a_finished_loop_does_nothing_again(session: Session, tmp_path: Path) -> None:
@@ -153,7 +155,8 @@ def test_boxes_that_nobody_else_saw_and_that_were_never_right_are_dropped(sessio
     run(reopened("loop.gate.tolerance=1.0"), 1, Says(boxes=4))
     found = read_calibration(session.store, 0)
     assert found is not None
-    assert (found.lone["object"].pairs, found.lone["object"].right) == (12, 0)
+    lone = found.among_others["lone"]["object"]
+    assert (lone.pairs, lone.right) == (12, 0)
     [column] = [each for each in session.columns(1) if each.name == "generalist"]
     assert set(column.needs) >= {"boxes", "given"}
     record = Corpus("corpus").round(1).record("p001")

@@ -34,7 +34,7 @@ def test_dusk_takes_the_light_and_leaves_the_labels(tmp_path: Path) -> None:
     assert shown == {**line, "uri": "dusk/000007.jpg"}
     with Image.open(tmp_path / shown["uri"]) as picture:
         red, green, blue = np.asarray(picture, dtype=np.float64).reshape(-1, 3).mean(axis=0)
-    assert (red, green, blue) == pytest.approx((68, 76, 108), abs=2)
+    assert (red, green, blue) == pytest.approx((108, 118, 148), abs=2)
 
 
 def test_a_table_has_what_was_measured_and_a_star_beyond_the_interval() -> None:

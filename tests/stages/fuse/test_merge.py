@@ -145,6 +145,23 @@ def test_a_likely_human_text_wins_against_a_likelier_captioner(likelihood: float
     assert [each.text for each in record.texts] == kept
 
 
+@pytest.mark.parametrize(
+    ("given_ratio", "kept", "lost"),
+    [
+        (0.5, DOG_TEXT, {"blip/0": "fuse.merge.unlikely", "generalist/0": "fuse.merge.pick"}),
+        (0.6, BROWN_TEXT, {"blip/0": "fuse.merge.unlikely", f"{GIVEN}/0": "fuse.merge.unlikely"}),
+    ],
+)
+def test_humans_and_specialists_are_believed_apart(given_ratio: float, kept: str, lost: dict[str, str]) -> None:
+    judgements = [judged(f"{GIVEN}/0", 0.45), judged("blip/0", 0.7), judged("generalist/0", 0.8)]
+    said = {GIVEN: [text(DOG_TEXT, None)], "blip": [text("a wet dog in the grass", 0.9)]}
+    settings = FuseSettings(likelihood_ratio=0.9, given_likelihood_ratio=given_ratio, given="filter")
+    record, rows = build({**said, "generalist": [text(BROWN_TEXT, 0.9), *judgements]}, settings)
+    assert [each.text for each in record.texts] == [kept]
+    assert {each.ref: each.rule for each in rows if each.type == "text" and not each.kept} == lost
+    assert row(rows, "blip/0").threshold == pytest.approx(0.72)
+
+
 def test_scores_decide_where_a_rival_has_no_likelihood() -> None:
     said = {"caption": [text(DOG_TEXT, 0.9)], "blip": [text("a wet dog in the grass", 0.3)]}
     judgements = [judged("caption/0", 0.1), judged("generalist/0", 0.8)]

@@ -1,28 +1,34 @@
 """When scores are mapped, and what of a finding changes."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
 
 from shards.finding import Finding
-from stages.gate.calibration import AmongOthers, Calibration, Fit, calibrate, mapped
+from stages.gate.calibration import Calibration, Fit, calibrate, mapped
 from stages.gate.pairs import Pairs
 from stages.gate.platt import Line
+from stages.gate.support import SUPPORTS, Support
 from tests.stages.gate.test_platt import drawn
 
 BOX = (0.0, 0.0, 20.0, 20.0)
 
 
-def some(count: int, right: int, folds: int = 2) -> Pairs:
+def pairs(scores: Any, right: Any, folds: Any, support: Support = "seen") -> Pairs:
+    return Pairs(scores, right, right, np.full(len(scores), SUPPORTS.index(support)), folds)
+
+
+def some(count: int, positive: int, folds: int = 2) -> Pairs:
     """Scores from 0 to 1, the last ones right."""
-    return Pairs(
-        np.linspace(0, 1, count), np.arange(count) >= count - right, np.ones(count) > 0, np.arange(count) % folds
-    )
+    right = np.arange(count) >= count - positive
+    return pairs(np.linspace(0, 1, count), right, np.arange(count) % folds)
 
 
 def test_a_kind_is_calibrated_with_an_honest_error() -> None:
     scores, right = drawn(0.6, -1.0, 600)
-    calibration = calibrate({"object": Pairs(scores, right, np.ones(600) > 0, np.arange(600) % 2)}, "gold.jsonl", 12)
+    calibration = calibrate({"object": pairs(scores, right, np.arange(600) % 2)}, "gold.jsonl", 12)
     assert (calibration.reference, calibration.images) == ("gold.jsonl", 12)
     found = calibration.kinds["object"]
     assert (found.pairs, found.right, found.reason) == (600, int(right.sum()), "")
@@ -60,9 +66,9 @@ def test_a_line_for_people() -> None:
     )
     said = "scores of object calibrated (error 0.31, then 0.04; 312 boxes), phrase calibrated (error 0.20; 40 boxes)"
     assert found.summary == said
-    assert calibrate({"ocr": some(3, 1)}, "gold", 9).summary == "scores of ocr as they are"
-    lone = some(3, 1)._replace(seen=np.zeros(3) > 0)
-    assert calibrate({"ocr": lone}, "gold", 9).summary == "scores of ocr as they are, 1 of 3 right that nobody else saw"
+    assert calibrate({"ocr": some(3, 1)}, "gold", 9).summary == "scores of ocr as they are (right: 1 of 3 seen)"
+    lone = some(3, 1)._replace(support=np.array([0, 2, 2]))
+    assert calibrate({"ocr": lone}, "gold", 9).summary == "scores of ocr as they are (right: 0 of 1 seen, 1 of 2 lone)"
 
 
 def test_only_scores_of_boxes_of_a_calibrated_kind_change() -> None:
@@ -81,43 +87,59 @@ def test_stored_scores_give_stored_scores() -> None:
     assert mapped([exact], line) == mapped([stored], line)
 
 
-def test_boxes_that_nobody_else_saw_are_worth_what_such_boxes_were_worth() -> None:
-    """The same scores: those with company are right from 0.5 on, the lone ones hardly ever."""
-    scores = np.tile(np.linspace(0.05, 0.95, 60), 2)
-    seen = np.arange(120) < 60
-    right = np.where(seen, scores > 0.5, np.arange(120) % 20 == 0)
-    found = calibrate({"object": Pairs(scores, right, seen, np.arange(120) % 2)}, "gold", 30)
-    assert [(each["object"].pairs, each["object"].right) for each in (found.kinds, found.seen, found.lone)] == [
-        (120, 33), (60, 30), (60, 3)
-    ]  # fmt: skip
+def test_boxes_are_worth_what_boxes_with_such_support_were_worth() -> None:
+    """Equal scores: those that others saw are right from 0.5 on, every second on a hint, the lone ones hardly ever."""
+    scores, support = np.tile(np.linspace(0.05, 0.95, 60), 3), np.repeat(np.arange(3), 60)
+    place = np.arange(180)
+    right = np.select([support == 0, support == 1], [scores > 0.5, place % 2 == 0], place % 20 == 0)
+    found = calibrate({"object": Pairs(scores, right, right, support, place % 4 // 2)}, "gold", 30)
+    assert (found.kinds["object"].pairs, found.kinds["object"].right) == (180, 63)
+    assert {name: (fits["object"].pairs, fits["object"].right) for name, fits in found.among_others.items()} == {
+        "seen": (60, 30), "hinted": (60, 30), "lone": (60, 3)
+    }  # fmt: skip
     dog = Finding("object", "dog", 0.9, box=BOX)
-    [among] = found.among_others.mapped([dog], [Finding("object", "cat", 0.3, box=BOX)])
-    [alone] = found.among_others.mapped([dog], [])
+    others = {"seen": 0.8, "hinted": 0.1, "lone": 0.01}
+    worth = {
+        name: found.worth.mapped([dog], [Finding("object", "cat", score, box=BOX)])[0].score or 0.0
+        for name, score in others.items()
+    }
+    assert worth["seen"] > 0.9 > 0.65 > worth["hinted"] > 0.35 > 0.15 > worth["lone"] > 0.01
     [by_itself] = mapped([dog], found.lines)
-    assert (among.score or 0) > 0.9 > (by_itself.score or 0) > 0.2 > (alone.score or 0) > 0.03
+    assert worth["lone"] < (by_itself.score or 0.0) < worth["seen"]
 
 
+def test_a_box_that_joins_nobody_elses_must_add_something() -> None:
+    """All are right, none adds anything."""
+    found = {"object": some(60, 60)._replace(adds=np.zeros(60) > 0, support=np.arange(60) % 3)}
+    assert {name: fits["object"].right for name, fits in calibrate(found, "gold", 3).among_others.items()} == {
+        "seen": 20, "hinted": 0, "lone": 0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("support", ["hinted", "lone"])
 @pytest.mark.parametrize(
     ("count", "right", "worth"), [(3, 0, 0.2), (29, 9, 10 / 31), (40, 0, 1 / 42), (40, 40, 41 / 42)]
 )
-def test_few_lone_boxes_are_worth_the_share_of_right_ones(count: int, right: int, worth: float) -> None:
-    lone = some(count, right)._replace(seen=np.zeros(count) > 0)
-    found = calibrate({"object": lone}, "gold", 3)
-    assert found.lone["object"].reason
-    assert "object" not in found.lines
+def test_few_boxes_that_join_nobody_elses_are_worth_the_share_of_right_ones(
+    count: int, right: int, worth: float, support: Support
+) -> None:
+    found = calibrate({"object": some(count, right)._replace(support=np.full(count, SUPPORTS.index(support)))}, "g", 3)
+    assert found.among_others[support]["object"].reason
+    assert found.lines == {}
+    others = [Finding("object", "dog", 0.1, box=BOX)] if support == "hinted" else []
     for score in (0.5, 0.99):
-        [dog] = found.among_others.mapped([Finding("object", "dog", score, box=BOX)], [])
+        [dog] = found.worth.mapped([Finding("object", "dog", score, box=BOX)], others)
         assert dog.score == pytest.approx(worth, abs=0.012)
 
 
-def test_without_any_lone_box_nothing_is_known_of_them() -> None:
-    found = calibrate({"object": some(60, 30)}, "gold", 3).among_others
-    assert found.lone == {}
-    assert found.facts() == [f"seen object {found.seen['object'].slope} {found.seen['object'].intercept}"]
+def test_of_what_never_came_nothing_is_known() -> None:
+    found = calibrate({"object": some(60, 30)}, "gold", 3)
+    assert (found.worth.lines["hinted"], found.worth.lines["lone"]) == ({}, {})
+    line = found.lines["object"]
+    assert found.worth.facts() == [f"seen object {line.slope} {line.intercept}"]
 
 
-def test_few_boxes_with_company_are_mapped_as_all_are() -> None:
-    pairs = some(60, 30)._replace(seen=np.arange(60) < 10)
-    found = calibrate({"object": pairs}, "gold", 3)
-    assert found.among_others.seen == found.lines
-    assert isinstance(found.among_others, AmongOthers)
+def test_few_boxes_that_others_saw_are_mapped_as_all_are() -> None:
+    found = calibrate({"object": some(60, 30)._replace(support=np.arange(60) // 10)}, "gold", 3)
+    assert found.among_others["seen"]["object"].line is None
+    assert found.worth.lines["seen"] == found.lines

@@ -47,5 +47,17 @@ def test_what_has_no_score_or_no_place_or_no_reference_is_no_pair() -> None:
     found = pairs(said, {"b": [cup]}, [WANTED, record("b"), record("failed")], HASHES | {"failed": ""}, {})
     assert found["object"].right.tolist() == [True, False]
     assert found["object"].folds.tolist() == [1, 0]  # by the last digit of the hash
-    assert found["object"].seen.tolist() == [False, True]
+    assert found["object"].support.tolist() == [2, 0]  # of SUPPORTS
     assert (len(found["phrase"].scores), len(found["ocr"].scores)) == (0, 0)
+
+
+def test_a_box_on_what_others_have_is_right_and_adds_nothing() -> None:
+    cup = Finding("object", "cup", 0.8, box=FAR)
+    phrase = Finding("phrase", "a cup", 0.8, box=FAR)
+    strong, weak = Finding("object", "cat", 0.5, box=FAR), Finding("object", "cat", 0.1, box=FAR)
+    for other, adds in ((strong, False), (weak, True)):
+        found = pairs({"a": [cup, phrase]}, {"a": [other]}, [WANTED], HASHES, {})
+        assert (found["object"].right.tolist(), found["object"].adds.tolist()) == ([True], [adds])
+        assert found["phrase"].adds.tolist() == [True]  # what it adds is the tie to the phrase
+    seen, lone = found["object"].of("seen"), found["object"].of("lone")
+    assert (len(seen.scores), len(lone.scores), found["object"].of("hinted").right.tolist()) == (0, 0, [True])

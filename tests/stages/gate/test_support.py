@@ -1,11 +1,13 @@
-"""Which boxes have company."""
+"""How a box lies to those of others."""
 
 import pytest
 
 from shards.finding import Box, Finding, Kind
-from stages.gate.support import supported
+from stages.gate.support import Support, supports
 
-HERE, NEAR, FAR = (0.0, 0.0, 20.0, 20.0), (0.0, 0.0, 20.0, 15.0), (60.0, 60.0, 90.0, 90.0)
+HERE, FAR = (0.0, 0.0, 20.0, 20.0), (60.0, 60.0, 90.0, 90.0)
+MOST, HALF, SOME = (0.0, 0.0, 20.0, 15.0), (0.0, 0.0, 20.0, 10.5), (0.0, 0.0, 20.0, 5.5)
+"""IoU with HERE: 0.75, 0.525, 0.275."""
 
 
 def boxed(kind: Kind, box: Box = HERE, score: float | None = 0.9) -> Finding:
@@ -15,32 +17,38 @@ def boxed(kind: Kind, box: Box = HERE, score: float | None = 0.9) -> Finding:
 @pytest.mark.parametrize(
     ("mine", "other", "found"),
     [
-        (boxed("object"), boxed("object", NEAR), True),
-        (boxed("object"), Finding("object", "cat", 0.9, box=NEAR), True),
-        (boxed("object"), boxed("object", FAR), False),
-        (boxed("object"), boxed("object", NEAR, 0.05), True),
-        (boxed("object"), boxed("object", NEAR, 0.04), False),
-        (boxed("object"), boxed("object", NEAR, None), True),
-        (boxed("object"), boxed("phrase"), True),
-        (boxed("phrase"), boxed("object"), True),
-        (boxed("object"), boxed("ocr"), False),
-        (boxed("ocr"), boxed("ocr"), True),
-        (boxed("ocr"), boxed("object"), False),
-        (boxed("object"), Finding("phrase", "dog", 0.9), False),
-        (Finding("phrase", "dog", 0.9), boxed("object"), False),
-        (Finding("text", "a dog", 0.9), boxed("object"), False),
+        (boxed("object"), boxed("object", MOST), "seen"),
+        (boxed("object"), Finding("object", "cat", 0.9, box=MOST), "seen"),
+        (boxed("object"), boxed("object", MOST, 0.3), "seen"),
+        (boxed("object"), boxed("object", MOST, None), "seen"),
+        (boxed("object"), boxed("object", HALF), "lone"),
+        (boxed("object"), boxed("object", MOST, 0.29), "hinted"),
+        (boxed("object"), boxed("object", HALF, 0.05), "hinted"),
+        (boxed("object"), boxed("object", HALF, 0.04), "lone"),
+        (boxed("object"), boxed("object", SOME, 0.1), "lone"),
+        (boxed("object"), boxed("object", FAR), "lone"),
+        (boxed("object"), boxed("phrase"), "seen"),
+        (boxed("phrase"), boxed("object"), "seen"),
+        (boxed("object"), boxed("ocr"), "lone"),
+        (boxed("ocr"), boxed("ocr"), "seen"),
+        (boxed("ocr"), boxed("object"), "lone"),
+        (boxed("object"), Finding("phrase", "dog", 0.9), "lone"),
+        (Finding("phrase", "dog", 0.9), boxed("object"), "lone"),
+        (Finding("text", "a dog", 0.9), boxed("object"), "lone"),
     ],
 )
-def test_company(mine: Finding, other: Finding, found: bool) -> None:
-    assert supported([mine], [other]) == [found]
+def test_what_others_have_there(mine: Finding, other: Finding, found: Support) -> None:
+    assert supports([mine], [other]) == [found]
+
+
+def test_a_weak_box_is_no_hint_beside_a_strong_one() -> None:
+    weak = boxed("object", MOST, 0.1)
+    assert supports([boxed("object")], [weak, boxed("object", SOME)]) == ["hinted"]
+    assert supports([boxed("object")], [weak, boxed("object", HALF)]) == ["lone"]
 
 
 def test_every_finding_is_asked_for_itself() -> None:
     mine = [boxed("object", FAR), Finding("text", "a dog"), boxed("object"), boxed("ocr", FAR)]
-    assert supported(mine, [boxed("object", FAR), boxed("object", FAR), boxed("ocr", FAR)]) == [
-        True,
-        False,
-        False,
-        True,
-    ]
-    assert supported(mine, []) == [False] * 4
+    others = [boxed("object", FAR), boxed("object", FAR), boxed("ocr", FAR)]
+    assert supports(mine, others) == ["seen", "lone", "lone", "seen"]
+    assert supports(mine, []) == ["lone"] * 4
