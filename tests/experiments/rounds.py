@@ -40,14 +40,15 @@ TASKS = '["<CAPTION>", "<OD>", "<CAPTION_TO_PHRASE_GROUNDING>"]'
 SETTINGS = [
     "engine.backend=local",
     "fuse.given=filter",
+    "fuse.likelihood_ratio=0.9",
     f"loop.retrain.tasks={TASKS}",
     f"loop.generalist.tasks={TASKS}",
     'loop.gate.watched=["boxes", "texts/brief", "phrases"]',
     f"loop.watch.patience={ROUNDS + 1}",
-    "loop.retrain.learning_rate=0.00005",
-    "loop.gate.tolerance=0.05",
+    "loop.retrain.learning_rate=0.0003",
 ]
-"""Given labels may lose; the model is trained on brief texts, objects and phrases; all rounds are run."""
+"""Given labels may lose; a specialist's text gives way to the model's wherever they differ; the model is trained on brief
+texts, objects and phrases; all rounds are run."""
 SPECIALISTS = {"boxes/f1": "objects", "captions/brief/cider": "captions"}
 """Measure -> the specialist that nobody else of the profile beats at it: the only detector, the only captioner."""
 SHOWN = {
@@ -65,9 +66,9 @@ def main() -> None:
     """Command line of the experiment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--scenes", type=int, default=240)
+    parser.add_argument("--scenes", type=int, default=600)
     parser.add_argument("--light", choices=("dusk", "day"), default="dusk")
-    parser.add_argument("--steps", type=int, default=100, help="of each training")
+    parser.add_argument("--steps", type=int, default=300, help="of each training")
     arguments = parser.parse_args()
     work: Path = arguments.work
     scenes, corpus = work / "scenes", work / "corpus"
