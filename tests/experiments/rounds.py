@@ -47,8 +47,8 @@ SETTINGS = [
     f"loop.watch.patience={ROUNDS + 1}",
     "loop.retrain.learning_rate=0.0003",
 ]
-"""Given labels may lose; a specialist's text gives way to the model's wherever they differ; the model is trained on brief
-texts, objects and phrases; all rounds are run."""
+"""Given labels may lose; a specialist's text gives way to the model's wherever they differ; the model is trained on
+brief texts, objects and phrases; all rounds are run."""
 SPECIALISTS = {"boxes/f1": "objects", "captions/brief/cider": "captions"}
 """Measure -> the specialist that nobody else of the profile beats at it: the only detector, the only captioner."""
 SHOWN = {
