@@ -27,7 +27,7 @@ from stages.gate.pairs import Pairs
 from stages.gate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
 from stages.gate.support import SUPPORTS, Support, supports
 
-VERSION = 3
+VERSION = 4
 """Raised when the same pairs give another calibration: verdicts are then reached again."""
 LEAST_PAIRS = 30
 """Two parameters from less would be chance; also per fold for a cross-validated error."""

@@ -22,7 +22,7 @@ from shards.record import Record, Region
 from stages.evaluate.match import MATCH_IOU, iou, label_of
 from stages.evaluate.phrases import names
 from stages.fuse.settings import normalised
-from stages.gate.support import SUPPORTS, Support, strong_boxes, supports, witnesses
+from stages.gate.support import SUPPORTS, Support, strong_boxes, supports
 
 KINDS = ("object", "phrase", "ocr")
 """Of findings whose score belongs to a box."""
@@ -63,7 +63,7 @@ def pairs(
         for finding, support in zip(mine, supports(mine, theirs), strict=True):
             if finding.kind in rows and finding.box is not None and finding.score is not None:
                 places = _places(finding, record)
-                taken = strong_boxes(witnesses(finding.kind, theirs)) if finding.kind != "phrase" else []
+                taken = strong_boxes(finding.kind, theirs) if finding.kind != "phrase" else []
                 right = _is_right(finding, places, synonyms)
                 adds = right and _is_right(finding, _free(places, taken), synonyms)
                 rows[finding.kind].append((finding.score, right, adds, SUPPORTS.index(support), fold))

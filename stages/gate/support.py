@@ -30,37 +30,40 @@ JOIN_IOU = 0.55
 """From here on boxes are fused by default (Solovyev et al. 2021)."""
 BESIDE_IOU = 0.3
 """A box that overlaps a strong one this much, and does not join it, is more often a double than another thing."""
-WITNESSES: Final[Mapping[str, tuple[Kind, ...]]] = {
-    "object": ("object", "phrase"),
+JOINED: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "object": ("object",),
     "phrase": ("object", "phrase"),
     "ocr": ("ocr",),
 }
-"""Kind of a box -> the kinds of others' boxes that can support it."""
+"""Kind of a box -> the kinds of others' boxes that it joins: a phrase's box alone is no region that an object joins."""
+WITNESSES: Final[Mapping[str, tuple[Kind, ...]]] = {**JOINED, "object": ("object", "phrase")}
+"""Kind of a box -> the kinds of others' boxes that hint at it."""
 
 
 def supports(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Support]:
     """One answer per finding; "lone" for what has no box. others: what all others said of the same image."""
-    return [_support(each, witnesses(each.kind, others)) for each in findings]
+    return [_support(each, others) for each in findings]
 
 
-def witnesses(kind: Kind, others: Sequence[Finding]) -> list[Finding]:
-    """Those of `others` that can support a box of this kind."""
-    return [each for each in others if each.kind in WITNESSES.get(kind, ()) and each.box is not None]
+def strong_boxes(kind: Kind, others: Sequence[Finding]) -> list[Box]:
+    """The boxes that one of this kind joins, as far as they are believed by default."""
+    return _boxes(others, JOINED.get(kind, ()), STRONG_SCORE)
 
 
-def strong_boxes(found: Sequence[Finding]) -> list[Box]:
-    """The boxes that are believed by default; one without a score is a human's."""
-    return [each.box for each in found if each.box is not None and (each.score is None or each.score >= STRONG_SCORE)]
-
-
-def _support(finding: Finding, found: Sequence[Finding]) -> Support:
-    if finding.box is None or not found:
+def _support(finding: Finding, others: Sequence[Finding]) -> Support:
+    if finding.box is None:
         return "lone"
-    near_strong = _nearest(finding.box, strong_boxes(found))
+    near_strong = _nearest(finding.box, strong_boxes(finding.kind, others))
     if near_strong > JOIN_IOU:
         return "seen"
-    weak = [each.box for each in found if each.box is not None and each.score is not None and each.score >= WEAK_SCORE]
-    return "hinted" if near_strong < BESIDE_IOU and _nearest(finding.box, weak) >= MATCH_IOU else "lone"
+    hints = _boxes(others, WITNESSES.get(finding.kind, ()), WEAK_SCORE)
+    return "hinted" if near_strong < BESIDE_IOU and _nearest(finding.box, hints) >= MATCH_IOU else "lone"
+
+
+def _boxes(others: Sequence[Finding], kinds: Sequence[Kind], least: float) -> list[Box]:
+    """One without a score is a human's."""
+    found = (each for each in others if each.kind in kinds and (each.score is None or each.score >= least))
+    return [each.box for each in found if each.box is not None]
 
 
 def _nearest(box: Box, boxes: Sequence[Box]) -> float:

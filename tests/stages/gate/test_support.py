@@ -27,7 +27,7 @@ def boxed(kind: Kind, box: Box = HERE, score: float | None = 0.9) -> Finding:
         (boxed("object"), boxed("object", HALF, 0.04), "lone"),
         (boxed("object"), boxed("object", SOME, 0.1), "lone"),
         (boxed("object"), boxed("object", FAR), "lone"),
-        (boxed("object"), boxed("phrase"), "seen"),
+        (boxed("object"), boxed("phrase"), "hinted"),
         (boxed("phrase"), boxed("object"), "seen"),
         (boxed("object"), boxed("ocr"), "lone"),
         (boxed("ocr"), boxed("ocr"), "seen"),
