@@ -45,7 +45,7 @@ SETTINGS = [
     f"loop.generalist.tasks={TASKS}",
     'loop.gate.watched=["boxes", "texts/brief", "phrases"]',
     f"loop.watch.patience={ROUNDS + 1}",
-    "loop.retrain.learning_rate=0.0003",
+    "loop.retrain.learning_rate=0.0002",
 ]
 """Given labels may lose; a specialist's text gives way to the model's wherever they differ; the model is trained on
 brief texts, objects and phrases; all rounds are run."""
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--scenes", type=int, default=600)
     parser.add_argument("--light", choices=("dusk", "day"), default="dusk")
-    parser.add_argument("--steps", type=int, default=300, help="of each training")
+    parser.add_argument("--steps", type=int, default=150, help="of each training")
     arguments = parser.parse_args()
     work: Path = arguments.work
     scenes, corpus = work / "scenes", work / "corpus"
