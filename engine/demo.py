@@ -17,13 +17,15 @@ DEMO_SEED = 20_000  # no embedded checkpoint was trained on scenes of this seed
 TASKS = '["<CAPTION>", "<OD>", "<CAPTION_TO_PHRASE_GROUNDING>"]'
 TURN = [
     "loop.retrain.steps=60",
+    "loop.retrain.learning_rate=0.00003",
     "loop.retrain.held_out=0.25",
     f"loop.retrain.tasks={TASKS}",
     f"loop.generalist.tasks={TASKS}",
     'loop.gate.watched=["boxes", "texts/brief", "phrases"]',
 ]
 """A minute of training, and enough held-out images among so few for the gate to say something. Nobody but the model
-itself writes long texts here: trained on its own, it got worse at them and the gate refused it."""
+itself writes long texts here: trained on its own, it got worse at them and the gate refused it. The rate is low: by day
+there is nothing for it to learn (docs/experiments.md), and at 0.0002 the gate refused one of two models."""
 
 
 def scenes(folder: str, count: int, seed: int, size: int, *, noisy: bool) -> None:
