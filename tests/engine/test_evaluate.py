@@ -42,7 +42,7 @@ def test_stages_annotators_and_changes_are_measured(drawn: Path, capsys: pytest.
     found = json.loads(out.read_text())
     assert found["images"] == found["gold"]["read"] == 8
     measured = found["rounds"]["0"]
-    assert list(measured["stages"]) == ["raw", "+ confidence", "+ consensus", "+ boxes", "+ texts", "kept"]
+    assert list(measured["stages"]) == ["raw", "+ confidence", "+ labels", "+ consensus", "+ boxes", "+ texts", "kept"]
     assert list(measured["annotators"]) == ["given"]
     kept = measured["stages"]["kept"]
     assert set(kept["boxes/recall"]) == {"value", "low", "high", "count"}
