@@ -151,7 +151,7 @@ def loop(
         typer.Option("--from", help="Checkpoint of the first training: a folder or embedded:NAME. Kept in the corpus."),
     ] = None,
     gold: Annotated[
-        str | None, typer.Option("--gold", help="Gold that models are judged by. Default: the labels of round 0.")
+        str | None, typer.Option("--gold", help="Gold that models are judged by. Kept in the corpus. Default: round 0.")
     ] = None,
     config: ConfigOption = None,
     set_: SetOption = [],  # noqa: B006

@@ -53,8 +53,15 @@ def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
             if not isinstance(below, dict):
                 raise ConfigError(f"--set {assignment}: {'.'.join(parents[: depth + 1])} is a value, not a section")
             target = below
-        target[last] = yaml.safe_load(value)
+        try:
+            target[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {assignment}: the value is not valid YAML: {_one_line(error)}") from error
     return changed
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
 def validate(kind: type[SettingsT], data: Mapping[str, Any], origin: str) -> SettingsT:

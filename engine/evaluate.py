@@ -22,11 +22,14 @@ from engine.column import GIVEN
 from engine.config_text import ConfigError
 from engine.eval_report import KEPT, RAW, Measured, Measures, as_json, round_tables, rounds_tables, with_changes
 from engine.quality import RESAMPLES, areas_in, measure
+from engine.refilter import inputs
 from engine.rounds import Session, look
 from engine.terminal import err, out
 from filters.features import ElementWords
 from filters.parser import ParsedText, Parser
+from shards.commit import committed
 from shards.images import ImageRow
+from shards.layout import IMAGES
 from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.elements import element_quality
@@ -101,6 +104,9 @@ def run(
     gold = gold_of(gold_path, _images(session), session.config.ingest, held_out)
     out.print(_said(gold))
     numbers = there if all_rounds else [number]
+    images = committed(session.store, IMAGES)
+    for each in numbers:
+        inputs(session.store, session.plan(each), images)  # says at once what is missing
     found = {each: measure_round(session, each, gold.records, resamples, short=all_rounds) for each in numbers}
     for line in rounds_tables(found) if all_rounds else round_tables(found[number]):
         out.print(line)

@@ -49,8 +49,14 @@ def loop(
 
     if gold is not None and not Path(gold).is_file():
         raise ConfigError(f"--gold {gold} is no file: give a gold.jsonl or a COCO instances json")
-    chosen = [] if start is None else [f"loop.start={start}"]
+    chosen = [f"loop.{name}={value}" for name, value in (("start", start), ("gold", gold)) if value is not None]
     with opened(corpus, source, [*assignments, *chosen]) as session:
+        gold = session.config.loop.gold
+        if gold is not None and not Path(gold).is_file():
+            raise ConfigError(
+                f"loop.gold: {gold} is no file any more: name another with --gold, or --set loop.gold=null to judge by"
+                " round 0"
+            )
         Loop(session, gold, lambda job: train(job, session.config.engine)).run(count)
 
 

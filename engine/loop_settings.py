@@ -16,6 +16,9 @@ class LoopSettings(Settings):
         None, description="checkpoint of the first training (fld loop --from): a folder, embedded:NAME or a hub id"
     )
     start_revision: str | None = Field(None, description="commit of the hub id, 40 hex digits; null: start is local")
+    gold: str | None = Field(
+        None, description="gold that models are judged by (fld loop --gold): gold.jsonl or COCO; null: round 0's labels"
+    )
     generalist: GeneralistSettings = Field(
         GeneralistSettings(),
         description="how the trained model annotates; the loop sets its weights, tasks left out here stay with the"

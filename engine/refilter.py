@@ -19,6 +19,7 @@ from shards.commit import Manifest
 from shards.layout import IMAGES, raw_folder, round_folder
 from shards.rounds import IndexRow, read_index
 from shards.store import Store, open_store
+from stages.fuse.settings import GENERALIST
 from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
 
 KEPT = "kept"
@@ -57,7 +58,7 @@ def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], process
 def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processes: int) -> Tally:
     """The tally that `refilter` would arrive at; writes nothing."""
     images = commit.committed(store, IMAGES)
-    _inputs(store, plan, images)
+    inputs(store, plan, images)
     total: Tally = Counter()
     work = [(shard, plan, skipped.get(shard, {})) for shard in images]
     for part in _spread(store.url, work, _count, _worthwhile(processes, images, list(images)), plan):
@@ -84,25 +85,24 @@ def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
 
 def _stale(store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: dict[str, Skipped]) -> list[str]:
     """Shards whose round unit is missing or was made of something else."""
-    inputs = _inputs(store, plan, images)
+    found = inputs(store, plan, images)
     whole = round_fingerprint(plan, Parser(plan.filters.parser))
     done = commit.committed(store, round_folder(plan.number))
     return [
         shard
         for shard in images
-        if shard not in done
-        or done[shard].fingerprint != unit_fingerprint(whole, inputs[shard], skipped.get(shard, {}))
+        if shard not in done or done[shard].fingerprint != unit_fingerprint(whole, found[shard], skipped.get(shard, {}))
     ]
 
 
-def _inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[str, list[Manifest]]:
-    """Shard -> manifests of its image unit and of each column's."""
+def inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[str, list[Manifest]]:
+    """Shard -> manifests of its image unit and of each column's. Raises FileNotFoundError if a column lacks a shard."""
     columns = {each.name: commit.committed(store, raw_folder(each.name, each.fingerprint)) for each in plan.annotators}
     for name, done in columns.items():
         if missing := [shard for shard in images if shard not in done]:
             raise FileNotFoundError(
                 f"annotator {name} has not finished shard {missing[0]} ({len(missing)} of {len(images)} missing):"
-                " run `fld annotate` first"
+                f" run `fld {'loop' if name == GENERALIST else 'annotate'}` first"
             )
     return {shard: [images[shard], *(done[shard] for done in columns.values())] for shard in images}
 

@@ -51,13 +51,22 @@ def _texts(record: Record) -> Table:
 
 
 def _regions(record: Record) -> Table:
-    table = _table("region", "kind", "score", "box", "mask", "other candidates", "votes")
+    table = _table("region", "kind", "label", "score", "box", "mask", "other candidates", "votes")
     for region in record.regions:
         votes = ", ".join(f"{vote.source.ref} {_number(vote.score)}" for vote in region.votes)
         box = " ".join(f"{value:.0f}" for value in region.box)
         mask = "yes" if region.polygons else ""
-        table.add_row(region.text, region.kind, _number(region.score), box, mask, _others(region), votes)
+        table.add_row(region.text, region.kind, named(region), _number(region.score), box, mask, _others(region), votes)
     return table
+
+
+def named(region: Region) -> str:
+    """What it is called, and by whom if no vote says so: `fuse.labels` corrected it."""
+    named = next((each for each in region.candidates if each.kind == "phrase"), None)
+    if named is None:
+        return ""
+    voters = {vote.source.ref for vote in region.votes}
+    return named.text if named.source.ref in voters else f"{named.text} (by {named.source.ref})"
 
 
 def _others(region: Region) -> str:

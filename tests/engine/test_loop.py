@@ -18,6 +18,7 @@ from engine.status import status
 from engine.verify import DamageError, verify
 from engine.watch import read_report
 from shards import commit
+from shards.layout import raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from tests.engine.fake_specialists import save_pictures
@@ -260,6 +261,27 @@ def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: 
         reopened("annotators.generalist={role: generalist}").columns_with("start")
     with pytest.raises(ConfigError, match=r"--gold nowhere.jsonl is no file"):
         loop("corpus", 1, None, "nowhere.jsonl", None, [])
+
+
+def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -> None:
+    """Else the same command without --gold would judge by round 0, and refuse what gold had promoted."""
+    (tmp_path / "gold.jsonl").write_text("")
+    with pytest.raises(ConfigError, match=r"loop\.start"):  # it gets as far as the training
+        loop("corpus", 1, None, "gold.jsonl", None, ["loop.start=null"])
+    assert rounds.look("corpus").config.loop.gold == "gold.jsonl"
+    (tmp_path / "gold.jsonl").unlink()
+    with pytest.raises(ConfigError, match=r"loop.gold: gold.jsonl is no file any more: .* --set loop.gold=null"):
+        loop("corpus", 1, None, None, None, [])
+
+
+def test_what_only_the_loop_can_annotate_says_so(session: Session) -> None:
+    run(session, 1, GOOD)
+    [column] = [each for each in session.columns(1) if each.name == "generalist"]
+    commit.retire(session.store, raw_folder("generalist", column.fingerprint), "000000")
+    with pytest.raises(
+        FileNotFoundError, match=r"generalist has not finished shard 000000 \(1 of 2 .*: run `fld loop`"
+    ):
+        rounds.write_round(session, 1)
 
 
 def test_the_verb_has_help() -> None:
