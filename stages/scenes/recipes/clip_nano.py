@@ -7,7 +7,7 @@ import argparse
 import copy
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,16 @@ def _tokenizer(corpus: Iterable[str]) -> Any:
     )  # fmt: skip
     learner._tokenizer.train_from_iterator(corpus, trainer=trainer)
     learned = json.loads(learner.to_str())["model"]
-    return library.CLIPTokenizer(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]])
+    merges = [tuple(merge) for merge in learned["merges"]]
+    return library.CLIPTokenizer(vocab=numbered(learned["vocab"], merges, [start, end]), merges=merges)
+
+
+def numbered(vocab: Iterable[str], merges: Sequence[tuple[str, str]], first: Sequence[str]) -> dict[str, int]:
+    """Token -> id, the same on every run: `first`, single letters by name, merged ones as they were learned. The
+    trainer numbers letters that end a word as its hash table has them, and other numbers are other initial weights."""
+    joined = dict.fromkeys("".join(merge) for merge in merges)
+    singles = sorted(set(vocab) - set(joined) - set(first))
+    return {token: number for number, token in enumerate([*first, *singles, *joined])}
 
 
 def train(plan: Plan, cache: Path, run: Path) -> tuple[Any, Any]:
