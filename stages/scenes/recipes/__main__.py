@@ -3,9 +3,9 @@
     python -m stages.scenes.recipes --work build/embedded
 
 Some two hours and a half on one idle core. Stopped and started again, it draws no scene twice, goes on with
-florence2-nano where it was, and skips what is done. Run again in November 2026, with florence2-nano from the last state of
-its first run, yolo-nano and sam-nano came out as the same bytes, clip-nano with other token numbers (no longer left to
-chance since) and equal scores (label 0.911, was 0.904).
+florence2-nano where it was, and skips what is done. Run again in November 2026, with florence2-nano from the last state
+of its first run, yolo-nano and sam-nano came out as the same bytes, clip-nano with other token numbers (no longer left
+to chance since) and equal scores (label 0.911, was 0.904).
 """
 
 import argparse
