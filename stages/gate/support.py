@@ -16,9 +16,6 @@ moving one must not call for the model again.
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from shards.finding import Box, Finding, Kind
 from stages.evaluate.match import MATCH_IOU, iou
 
@@ -42,22 +39,23 @@ WITNESSES: Final[Mapping[str, tuple[Kind, ...]]] = {**JOINED, "object": ("object
 
 def supports(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Support]:
     """One answer per finding; "lone" for what has no box. others: what all others said of the same image."""
-    return [_support(each, others) for each in findings]
+    found: list[Support] = ["lone"] * len(findings)
+    for kind in WITNESSES:
+        boxed = [(place, each.box) for place, each in enumerate(findings) if each.kind == kind and each.box is not None]
+        boxes = [box for _, box in boxed]
+        near_strong = _nearest(boxes, strong_boxes(kind, others))
+        near_hint = _nearest(boxes, _boxes(others, WITNESSES[kind], WEAK_SCORE))
+        for (place, _), strong, hint in zip(boxed, near_strong, near_hint, strict=True):
+            if strong > JOIN_IOU:
+                found[place] = "seen"
+            elif strong < BESIDE_IOU and hint >= MATCH_IOU:
+                found[place] = "hinted"
+    return found
 
 
-def strong_boxes(kind: Kind, others: Sequence[Finding]) -> list[Box]:
+def strong_boxes(kind: str, others: Sequence[Finding]) -> list[Box]:
     """The boxes that one of this kind joins, as far as they are believed by default."""
     return _boxes(others, JOINED.get(kind, ()), STRONG_SCORE)
-
-
-def _support(finding: Finding, others: Sequence[Finding]) -> Support:
-    if finding.box is None:
-        return "lone"
-    near_strong = _nearest(finding.box, strong_boxes(finding.kind, others))
-    if near_strong > JOIN_IOU:
-        return "seen"
-    hints = _boxes(others, WITNESSES.get(finding.kind, ()), WEAK_SCORE)
-    return "hinted" if near_strong < BESIDE_IOU and _nearest(finding.box, hints) >= MATCH_IOU else "lone"
 
 
 def _boxes(others: Sequence[Finding], kinds: Sequence[Kind], least: float) -> list[Box]:
@@ -66,6 +64,9 @@ def _boxes(others: Sequence[Finding], kinds: Sequence[Kind], least: float) -> li
     return [each.box for each in found if each.box is not None]
 
 
-def _nearest(box: Box, boxes: Sequence[Box]) -> float:
-    overlaps: NDArray[np.float64] = iou([box], boxes)
-    return float(overlaps.max()) if boxes else 0.0
+def _nearest(boxes: Sequence[Box], others: Sequence[Box]) -> list[float]:
+    """Of each box the largest IoU with one of `others`, 0 without any."""
+    if not others:
+        return [0.0] * len(boxes)
+    overlaps: list[float] = iou(boxes, others).max(axis=1).tolist()
+    return overlaps
