@@ -41,10 +41,10 @@ bench: $(STAMP)  ## every benchmark, as ratios within one run; takes a while, wa
 	for name in $(notdir $(basename $(wildcard tests/benchmarks/bench_*.py))); do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
 
 embedded: $(STAMP)  ## train the embedded checkpoints from nothing and measure them (hours)
-	$(BIN)/python -m stages.scenes.recipes --work $(WORK)
+	$(BIN)/python -m stages.recipes.embedded --work $(WORK)
 
 parser: $(STAMP)  ## train the bundled spaCy pipeline on UD English EWT (UD_EWT=folder)
-	$(BIN)/python -m filters.recipe $(UD_EWT)
+	$(BIN)/python -m stages.recipes.parser $(UD_EWT)
 
 clean:  ## remove what the other commands made, .venv included
 	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.failures import known_errors, report
+from engine.exit_codes import known_errors, report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,7 +52,7 @@ def _options(
 @app.command()
 def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
     """Ingest, annotate, filter and write round 0. Run it again to go on where it stopped."""
-    from engine import rounds
+    from engine.verbs import rounds
 
     rounds.run(images, corpus, config, set_)
 
@@ -66,7 +66,7 @@ def ingest(
     retry_quarantined: RetryOption = False,
 ) -> None:
     """Check, hash and store images. Duplicates are found, and no model runs."""
-    from engine import rounds
+    from engine.verbs import rounds
 
     rounds.ingest(images, corpus, config, set_, retry_quarantined=retry_quarantined)
 
@@ -79,7 +79,7 @@ def annotate(
     retry_quarantined: RetryOption = False,
 ) -> None:
     """Run every annotator where it is not done yet."""
-    from engine import rounds
+    from engine.verbs import rounds
 
     rounds.annotate(corpus, config, set_, retry_quarantined=retry_quarantined)
 
@@ -93,7 +93,7 @@ def filter_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, write nothing.")] = False,
 ) -> None:
     """Fuse, filter and write a round without any model. Prints what a changed threshold changed."""
-    from engine import rounds
+    from engine.verbs import rounds
 
     rounds.refilter_round(corpus, round_, config, set_, dry_run=dry_run)
 
@@ -118,7 +118,7 @@ def init(
     ] = True,
 ) -> None:
     """Write an untrained Florence-2, for `fld retrain --from`. Wants one of --corpus, --texts and --tokenizer."""
-    from engine import init as init_module
+    from engine.verbs import init as init_module
 
     source = init_module.TokenizerSource(corpus, round_, texts, tokenizer)
     init_module.init(out, size, source, seed, ordinal=ordinal)
@@ -137,7 +137,7 @@ def retrain(
     set_: SetOption = [],  # noqa: B006
 ) -> None:
     """Train a Florence-2 on a round. Run it again to go on where it stopped."""
-    from engine import retrain as retrain_module
+    from engine.verbs import retrain as retrain_module
 
     retrain_module.retrain(corpus, round_, checkpoint, revision, config, set_, again=again)
 
@@ -157,7 +157,7 @@ def loop(
     set_: SetOption = [],  # noqa: B006
 ) -> None:
     """Retrain, judge the model, annotate again, and so on. Run it again to go on where it stopped."""
-    from engine import loop as loop_module
+    from engine.verbs import loop as loop_module
 
     loop_module.loop(corpus, rounds_, start, gold, config, set_)
 
@@ -172,7 +172,7 @@ def show(
     phrases: Annotated[bool, typer.Option("--phrases", help="Also draw the boxes of grounded phrases.")] = False,
 ) -> None:
     """Print a record and draw its picture. Boxes, quads, masks and labels are drawn."""
-    from engine import show as show_module
+    from engine.verbs import show as show_module
 
     show_module.show(corpus, key, round_, out, dropped=dropped, groundings=phrases)
 
@@ -184,7 +184,7 @@ def export(
     round_: RoundOption = 0,
 ) -> None:
     """Write the objects of a round as COCO instances. Masks are run lengths."""
-    from engine import export as export_module
+    from engine.verbs import export as export_module
 
     export_module.export_coco(corpus, round_, out)
 
@@ -204,7 +204,7 @@ def eval_(
     ] = None,
 ) -> None:
     """Measure a round against gold: per filter stage and per annotator, with 95% intervals. Runs no model."""
-    from engine import evaluate
+    from engine.verbs import evaluate
 
     evaluate.run(corpus, gold, round_, all_rounds=all_rounds, held_out=held_out, json_path=json_, figure_path=figure)
 
@@ -212,7 +212,7 @@ def eval_(
 @app.command()
 def status(corpus: Corpus) -> None:
     """What is done, what is missing, what failed and why."""
-    from engine import status as status_module
+    from engine.verbs import status as status_module
 
     status_module.status(corpus)
 
@@ -223,7 +223,7 @@ def verify(
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
 ) -> None:
     """Compare every file with its checksum. Exit code 5 if one is damaged."""
-    from engine import verify as verify_module
+    from engine.verbs import verify as verify_module
 
     verify_module.verify(corpus, repair=repair)
 
@@ -231,7 +231,7 @@ def verify(
 @app.command()
 def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
     """Versions, devices, and who can load here. Says why the other annotators cannot."""
-    from engine import doctor as doctor_module
+    from engine.verbs import doctor as doctor_module
 
     doctor_module.doctor(config, set_)
 
@@ -239,8 +239,8 @@ def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: 
 @app.command("config")
 def config_(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
     """Print all settings with comments. Save them to a file, change it, pass it with --config."""
-    from engine.config import load
-    from engine.config_text import render
+    from engine.config.config import load
+    from engine.config.config_text import render
 
     sys.stdout.write(render(load(config, set_)))
 
@@ -254,7 +254,7 @@ def scenes(
     noisy: Annotated[bool, typer.Option("--noisy", help="Also write given labels with known noise.")] = False,
 ) -> None:
     """Draw generated scenes with exact gold annotations."""
-    from engine import demo
+    from engine.verbs import demo
 
     demo.scenes(out, count, seed, size, noisy=noisy)
 
@@ -265,7 +265,7 @@ def demo_(
     count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 96,
 ) -> None:
     """Draw scenes, annotate and measure them, retrain once. Uses the embedded profile."""
-    from engine import demo
+    from engine.verbs import demo
 
     demo.demo(folder, count)
 

@@ -1,7 +1,8 @@
 """The base of every settings class: pydantic, frozen, unknown keys fail.
 
-A settings class stands beside the code it configures (`filters/`, `stages/`, `specialists/`); `engine/config.py` only
-puts them together. Each field has a description: `fld config` prints it as the comment of that line.
+A settings class stands beside the code it configures (`filters/`, `stages/`, `specialists/`);
+`engine/config/config.py` only puts them together. Each field has a description: `fld config` prints it as the comment
+of that line.
 """
 
 from pydantic import BaseModel, ConfigDict

@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.annotate.captions import CaptionsSettings, CaptionsStage
-from stages.annotate.descriptions import DescriptionsSettings, DescriptionsStage
+from stages.annotate.captioner import CaptionsSettings, CaptionsStage
+from stages.annotate.describer import DescriptionsSettings, DescriptionsStage
+from stages.annotate.detector import ObjectsSettings, ObjectsStage
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
-from stages.annotate.masks import MasksSettings, MasksStage
-from stages.annotate.matches import MatchesSettings, MatchesStage
-from stages.annotate.objects import ObjectsSettings, ObjectsStage
-from stages.annotate.phrases import PhrasesSettings, PhrasesStage
-from stages.annotate.words import WordsSettings, WordsStage
+from stages.annotate.grounder import PhrasesSettings, PhrasesStage
+from stages.annotate.matcher import MatchesSettings, MatchesStage
+from stages.annotate.reader import WordsSettings, WordsStage
+from stages.annotate.segmenter import MasksSettings, MasksStage
 from stages.stage import Stage
 
 Annotator = Annotated[

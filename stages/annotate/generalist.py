@@ -27,15 +27,15 @@ from msgspec.structs import replace
 from pydantic import Field, field_validator
 
 from shards.finding import Finding, Granularity, reference
+from shards.geometry import iou
 from shards.settings import Settings
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, clean_text
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings, Generalist
 from specialists.florence2_model import CACHED_IMAGES
 from specialists.roles import Fingerprint
 from stages.annotate.boxes import BoxInputs, choose_boxes
-from stages.annotate.findings import texts_about_images
 from stages.codec.decode import Asked, findings
-from stages.fuse.geometry import iou
+from stages.findings import texts_about_images
 from stages.resources import Resources
 from stages.stage import Item
 

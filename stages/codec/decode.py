@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from shards.finding import Box, Finding, Granularity, Polygons
+from shards.geometry import box_quad
 from specialists.florence2_answers import read_boxes, read_caption, read_outlines, read_phrases, read_words
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, locations, quantize
 from specialists.florence2_model import Answer
-from stages.annotate.findings import object_findings, phrase_findings, word_findings
-from stages.fuse.geometry import box_quad
+from stages.findings import object_findings, phrase_findings, word_findings
 
 GRANULARITIES: dict[Task, Granularity] = {task: granularity for granularity, task in CAPTION_TASKS.items()}
 

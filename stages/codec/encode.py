@@ -20,6 +20,7 @@ refused. So is what has no polygons where a task needs them, and what is over a 
 from collections.abc import Sequence
 
 from shards.finding import Box, Quad
+from shards.geometry import box_quad
 from shards.record import Record, Region
 from specialists.florence2_format import (
     CAPTION_TASKS,
@@ -37,7 +38,6 @@ from stages.codec.lesson import CountTokens, Encoded, Part, Sheet
 from stages.codec.segments import referred_masks, region_masks
 from stages.codec.settings import CodecSettings
 from stages.codec.wording import category, description, grounding_id
-from stages.fuse.geometry import box_quad
 
 
 def lessons(record: Record, settings: CodecSettings, count: CountTokens) -> Encoded:

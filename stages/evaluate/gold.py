@@ -14,12 +14,12 @@ import msgspec
 from shards.finding import Finding
 from shards.images import ImageRow
 from shards.record import Candidate, Record, Region, Source, Text
+from stages.held_out import is_held_out
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.frame import place_given
 from stages.ingest.keys import own_key
 from stages.ingest.settings import IngestSettings
-from stages.retrain.split import is_held_out
 from stages.scenes.write import read_gold
 
 SOURCE = Source("gold", "gold", 0, None, "gold")

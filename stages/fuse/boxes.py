@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shards.finding import Box, Quad
+from shards.geometry import FloatArray, iou_with_each
 from shards.record import Candidate
-from stages.fuse.geometry import FloatArray, iou_with_each
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings, normalised
 

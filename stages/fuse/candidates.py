@@ -17,9 +17,9 @@ from typing import Literal
 
 from filters.verdict import Verdict, dropped
 from shards.finding import Polygons
+from shards.geometry import iou
 from shards.record import Candidate
 from stages.fuse.boxes import Cluster
-from stages.fuse.geometry import iou
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings, normalised
 

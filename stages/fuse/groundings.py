@@ -14,9 +14,9 @@ better one (rule phrase.box_nms).
 from filters.phrase import PhraseSettings, judge_phrase, judge_phrase_boxes
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import Box, Span
+from shards.geometry import iou
 from shards.record import GroundedBox, Grounding, Region, Text
 from stages.fuse.candidates import choose_mask
-from stages.fuse.geometry import iou
 from stages.fuse.ledger import Ledger, Statement
 from stages.fuse.merge import Merge
 from stages.fuse.settings import FuseSettings

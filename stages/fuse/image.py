@@ -26,12 +26,12 @@ from filters.region import judge_score
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import SCORE_DECIMALS, Finding
+from shards.geometry import rounded_box
 from shards.images import ImageRow
 from shards.record import Grounding, Record, Region, Text, Vote
 from shards.rounds import IndexRow
 from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
-from stages.fuse.geometry import rounded_box
 from stages.fuse.groundings import build_groundings, keep_phrases
 from stages.fuse.labels import correct_labels
 from stages.fuse.ledger import Annotator, Ledger, Statement, statements

@@ -14,9 +14,9 @@ from typing import Literal
 
 from filters.verdict import KEPT, Verdict
 from shards.finding import Box, Finding, reference
+from shards.geometry import clipped, quad_box
 from shards.record import Source
 from shards.rounds import IndexRow
-from stages.fuse.geometry import clipped, quad_box
 from stages.fuse.settings import GIVEN
 
 RowType = Literal["text", "region", "phrase", "candidate", "mask"]

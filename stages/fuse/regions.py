@@ -9,8 +9,8 @@ import numpy as np
 
 from filters.region import RegionSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
+from shards.geometry import iou
 from stages.fuse.boxes import Cluster, compared
-from stages.fuse.geometry import iou
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import ConsensusRule, FuseSettings
 

@@ -8,8 +8,8 @@ trust) gives both, the others stay as votes. Two quads of one reader are never t
 """
 
 from shards.finding import Quad
+from shards.geometry import box_quad, quad_iou
 from stages.fuse.boxes import Cluster, mass, region_score
-from stages.fuse.geometry import box_quad, quad_iou
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings, normalised
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from shards.record import Record
 from stages.evaluate.bootstrap import Sums, draws, f1
-from stages.gate.measures import paired, sums
+from stages.evaluate.measures import paired, sums
 from stages.gate.settings import GateSettings
 
 

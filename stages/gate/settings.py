@@ -19,7 +19,9 @@ class GateSettings(Settings):
 
     images: int = Field(200, ge=1, description="held-out images that both models annotate, at most")
     watched: list[MeasureName] = Field(
-        EVERY_MEASURE, min_length=1, description="measures (F1 each) of which none may fall; stages/gate/measures.py"
+        EVERY_MEASURE,
+        min_length=1,
+        description="measures (F1 each) of which none may fall; stages/evaluate/measures.py",
     )
     tolerance: float = Field(0.02, ge=0, le=1, description="a measure may fall by this much")
     floor: float = Field(

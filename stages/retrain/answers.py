@@ -1,7 +1,7 @@
 """What the model says about held-out images while it is trained, compared with the round's own records.
 
 Comes in: a `save_pretrained` folder, and held-out images with their records. Goes out: for each measure of
-stages/gate/measures.py that a trained task is judged by, the sums of which its F1 is made.
+stages/evaluate/measures.py that a trained task is judged by, the sums of which its F1 is made.
 
     <OD>                            boxes
     <CAPTION>                       texts/brief
@@ -24,7 +24,7 @@ from specialists.florence2_format import Task, clean_text
 from specialists.florence2_model import Florence2Model, Search
 from specialists.roles import Image
 from stages.codec.decode import Asked, findings
-from stages.gate.measures import sums
+from stages.evaluate.measures import sums
 from stages.gate.settings import MeasureName
 
 MEASURED: dict[Task, MeasureName] = {

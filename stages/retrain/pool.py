@@ -22,7 +22,7 @@ from shards.layout import IMAGES, round_tar
 from shards.reader import Corpus
 from shards.record import Record
 from shards.store import Store
-from stages.retrain.split import held_out_order
+from stages.held_out import held_out_order
 
 _ROW = np.dtype(
     [

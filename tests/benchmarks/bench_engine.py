@@ -21,12 +21,12 @@ import numpy as np
 import psutil
 from PIL import Image as Pillow
 
-from engine.annotate import annotate
-from engine.column import Column
-from engine.progress import ColumnProgress, Silent
-from engine.ray_session import RaySession
-from engine.settings import EngineSettings
-from engine.worker import ACCEPTED
+from engine.config.settings import EngineSettings
+from engine.run.annotate import annotate
+from engine.run.column import Column
+from engine.run.progress import ColumnProgress, Silent
+from engine.run.ray_session import RaySession
+from engine.run.worker import ACCEPTED
 from shards.commit import committed
 from shards.finding import Finding
 from shards.images import ImageRow, read_image, read_image_rows, write_images

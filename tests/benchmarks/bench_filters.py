@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.parser import BUNDLED, ParsedText, Parser, ParserSettings
-from filters.recipe.captions import captions
 from filters.region import RegionSettings, judge_regions
 from filters.text import TextSettings, judge_text
+from stages.recipes.parser.captions import captions
 
 ROUNDS = 5
 _parser = Parser(ParserSettings())

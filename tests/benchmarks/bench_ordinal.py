@@ -5,7 +5,7 @@ line per look and run: held-out loss per location token and per other token of <
 nats), and the share of gold boxes that greedy <OD> answers find (IoU 0.5), label aside and with it.
 
 Made cheap: pictures are encoded once by the embedded model's tower, which is not trained; only the language part
-starts from nothing. Scenes of one or two objects; one task. CACHE is that of `python -m stages.scenes.recipes.data`;
+starts from nothing. Scenes of one or two objects; one task. CACHE is that of `python -m stages.recipes.embedded.data`;
 what is missing there is drawn.
 """
 
@@ -24,12 +24,12 @@ from shards.record import Record
 from specialists.florence2_format import BINS, PROMPTS, dequantize, parse_regions
 from specialists.weights import EMBEDDED_FOLDER
 from stages.evaluate.match import MATCH_IOU, iou
+from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED, Drawn, scenes
 from stages.retrain import build
 from stages.retrain.lessons import Asked, Examiner
 from stages.retrain.loss import Group, LessonModel, group_lessons
 from stages.retrain.schedule import falling
 from stages.retrain.settings import RetrainSettings
-from stages.scenes.recipes.data import TRAIN_SEED, TUNE_SEED, Drawn, scenes
 
 MOST_OBJECTS = 2
 BATCH, RATE, WARMUP = 32, 1e-3, 50

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.annotate import annotate
-from engine.column import Column
-from engine.progress import ColumnProgress, Silent
-from engine.settings import EngineSettings
+from engine.config.settings import EngineSettings
+from engine.run.annotate import annotate
+from engine.run.column import Column
+from engine.run.progress import ColumnProgress, Silent
 from shards.store import LocalStore
 from stages.resources import Resources
 from tests.engine.fakes import FakeStage, column, fill, raw_files

@@ -14,8 +14,8 @@ import PIL.Image
 import pytest
 import yaml
 
-from engine import rounds
-from engine.show import show
+from engine.verbs import rounds
+from engine.verbs.show import show
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record, Region

@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.annotate import annotate
-from engine.column import Column
-from engine.lock import corpus_lock
-from engine.progress import Silent
-from engine.settings import EngineSettings
+from engine.config.settings import EngineSettings
+from engine.run.annotate import annotate
+from engine.run.column import Column
+from engine.run.lock import corpus_lock
+from engine.run.progress import Silent
 from shards.store import LocalStore, remove_leftovers
 from stages.resources import Resources
 from tests.engine.fakes import FakeStage, column, fill, raw_files

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.annotate import annotate
-from engine.backend import StartError
-from engine.column import Column
-from engine.progress import ColumnProgress, Silent
-from engine.settings import EngineSettings
+from engine.config.settings import EngineSettings
+from engine.run.annotate import annotate
+from engine.run.backend import StartError
+from engine.run.column import Column
+from engine.run.progress import ColumnProgress, Silent
 from shards.raw import RawRow, read_raw
 from shards.store import LocalStore
 from stages.resources import Resources

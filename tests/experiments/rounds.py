@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from engine.eval_report import changed
-from engine.quality import measure, records
-from engine.rounds import look
+from engine.report.eval_report import changed
+from engine.report.quality import measure, records
+from engine.verbs.rounds import look
 from filters.parser import Parser
 from shards.reader import Corpus
 from shards.record import Record

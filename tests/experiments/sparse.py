@@ -17,8 +17,8 @@ import json
 import shutil
 from pathlib import Path
 
-from engine.eval_report import changed
-from engine.quality import measure
+from engine.report.eval_report import changed
+from engine.report.quality import measure
 from shards.reader import Corpus
 from shards.record import Record
 from shards.store import open_store

@@ -11,8 +11,8 @@ import pytest
 from shards.record import Record
 from specialists.roles import Image
 from specialists.weights import EMBEDDED_FOLDER
-from stages.scenes.recipes.data import TRAIN_SEED, TUNE_SEED
-from stages.scenes.recipes.measure import MEASURES
+from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED
+from stages.recipes.embedded.measure import MEASURES
 from stages.scenes.scene import draw_scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

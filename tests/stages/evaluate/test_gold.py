@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.export import coco
+from engine.verbs.export import coco
 from shards.images import ImageRow
 from shards.record import encode
 from stages.evaluate.gold import gold_of
 from stages.evaluate.report import evaluate
+from stages.held_out import is_held_out
 from stages.ingest.entry import SourceError
 from stages.ingest.settings import IngestSettings
-from stages.retrain.split import is_held_out
 from stages.scenes.scene import draw_scene
 
 GOLD = [draw_scene(7, index).record for index in range(4)]

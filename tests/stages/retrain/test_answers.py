@@ -4,7 +4,7 @@ from shards.record import GroundedBox, Grounding, Record
 from stages.codec.decode import Asked, findings
 from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
-from stages.gate.measures import sums
+from stages.evaluate.measures import sums
 from stages.retrain.answers import MEASURED, f1_scores, measured, said_record
 from tests.stages.retrain import corpora
 

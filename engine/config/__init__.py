@@ -1,0 +1,1 @@
+"""Settings: their classes, their files, their errors."""

@@ -1,0 +1,78 @@
+"""The one configuration: where it comes from, and where it is kept.
+
+    fld run photos/ corpus                            the corpus's own settings, or the embedded profile for a new one
+    fld run photos/ corpus --config open              a profile: `engine/config/profiles/open.yaml`
+    fld run photos/ corpus --config mine.yaml         a file (`fld config > mine.yaml` writes one to start from)
+    fld filter corpus --set filters.region.min_score=0.4
+
+Settings in force are kept in the corpus as `corpus.yaml`, resolved, with the versions that wrote it; a `--set` stays
+until it is set again. A profile or file given with `--config` replaces them.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from engine.config.config_text import ConfigError, override, parse, render, validate
+from engine.config.loop_settings import LoopSettings
+from engine.config.settings import EngineSettings
+from filters.settings import FilterSettings
+from shards.settings import Settings
+from shards.store import Store
+from stages.build import Annotator
+from stages.fuse.settings import FuseSettings
+from stages.ingest.settings import IngestSettings
+
+PROFILES = Path(__file__).parent / "profiles"
+DEFAULT_PROFILE = "embedded"
+CORPUS_FILE = "corpus.yaml"
+RECORDED_PACKAGES = ("fld-engine", "torch", "transformers", "spacy", "ray", "rapidocr", "webdataset")
+
+
+class Config(Settings):
+    """Everything that decides what a corpus holds and how it is made."""
+
+    ingest: IngestSettings = Field(IngestSettings(), description="which images come in, and how")
+    annotators: dict[str, Annotator] = Field(description="the specialists by name; each name is a raw column")
+    fuse: FuseSettings = Field(FuseSettings(), description="how several annotators' findings become one record")
+    filters: FilterSettings = Field(FilterSettings(), description="what is kept; every drop is a row of the index")
+    loop: LoopSettings = Field(LoopSettings(), description="fld loop: a model learns from a round and labels the next")
+    engine: EngineSettings = Field(EngineSettings(), description="where it runs and what failures it tolerates")
+
+
+def load(source: str | None, assignments: list[str], store: Store | None = None) -> Config:
+    """The settings of `source` (a YAML file or the name of a profile; None: those of the corpus in `store`, or the
+    embedded profile) with `assignments` applied. Raises ConfigError, one line per mistake."""
+    data, origin = _read(source, store)
+    return validate(Config, override(data, assignments), origin)
+
+
+def save(config: Config, store: Store) -> None:
+    """Keep `config` as the corpus's own, if it is not already."""
+    installed = ", ".join(f"{name} {version(name)}" for name in RECORDED_PACKAGES)
+    text = f"# The settings in force in this corpus, defaults included. Written by {installed}.\n{render(config)}"
+    data = text.encode()
+    try:
+        if store.read(CORPUS_FILE) == data:
+            return
+    except FileNotFoundError:
+        pass
+    store.write(CORPUS_FILE, [data])
+
+
+def _read(source: str | None, store: Store | None) -> tuple[dict[str, Any], str]:
+    if source is None and store is not None:
+        try:
+            return parse(store.read(CORPUS_FILE).decode(), CORPUS_FILE), CORPUS_FILE
+        except FileNotFoundError:
+            pass
+    source = DEFAULT_PROFILE if source is None else source
+    profile = PROFILES / f"{source}.yaml"
+    path = profile if "/" not in source and profile.is_file() else Path(source)
+    try:
+        return parse(path.read_text(), source), source
+    except (FileNotFoundError, IsADirectoryError) as error:
+        known = ", ".join(sorted(found.stem for found in PROFILES.glob("*.yaml")))
+        raise ConfigError(f"--config {source}: neither a file nor a profile ({known})") from error

@@ -1,0 +1,88 @@
+"""Which model writes which round. The state is on disk, and nowhere else.
+
+rounds/00/model/             trained on round 0
+rounds/00/model/calibration.json   what its scores are worth, found by the gate
+rounds/00/promotion.json     promoted: it writes round 1
+rounds/01/promotion.json     refused: the model of round 0 writes round 2, too
+"""
+
+import msgspec
+
+from engine.config.config_text import ConfigError
+from shards import commit
+from shards.commit import CorpusError, Counts
+from shards.layout import round_folder
+from shards.store import LocalStore, Store
+from stages.annotate.generalist import GeneralistSettings
+from stages.gate.calibration import Calibration
+from stages.gate.decide import Promotion
+from stages.retrain.job import model_path
+
+CALIBRATION = "calibration"
+"""Name of the unit in the model's folder, and of its file."""
+_FILE = f"{CALIBRATION}.json"
+
+
+def promotion_path(number: int) -> str:
+    """`promotion_path(3)` is "rounds/03/promotion.json"."""
+    return f"{round_folder(number)}/promotion.json"
+
+
+def read_promotion(store: Store, number: int) -> Promotion | None:
+    """The verdict on the model of round `number`; None while there is none."""
+    try:
+        return msgspec.json.decode(store.read(promotion_path(number)), type=Promotion)
+    except FileNotFoundError:
+        return None
+
+
+def save_promotion(store: Store, number: int, promotion: Promotion) -> None:
+    """Publish the verdict."""
+    store.write(promotion_path(number), [msgspec.json.format(msgspec.json.encode(promotion)) + b"\n"])
+
+
+def read_calibration(store: Store, number: int) -> Calibration | None:
+    """What the scores of the model of round `number` are worth; None while nobody knows. Raises CorpusError."""
+    path = f"{model_path(number)}/{_FILE}"
+    try:
+        return msgspec.json.decode(store.read(path), type=Calibration)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise CorpusError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
+
+
+def save_calibration(store: Store, number: int, calibration: Calibration, conditions: str) -> None:
+    """Publish it beside the model, as a unit whose fingerprint is `conditions` (those of the `Promotion`)."""
+    data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
+    commit.publish(store, model_path(number), CALIBRATION, {_FILE: data}, Counts(0, 0), conditions)
+
+
+def is_calibrated(store: Store, number: int, conditions: str) -> bool:
+    """Whether the calibration of round `number` was fitted under these conditions."""
+    found = commit.find(store, model_path(number), CALIBRATION)
+    return found is not None and found.fingerprint == conditions and _FILE in store.names(model_path(number))
+
+
+def model_below(store: Store, number: int) -> int | None:
+    """The last round below `number` whose model was promoted: it writes round `number`."""
+    for below in reversed(range(number)):
+        promotion = read_promotion(store, below)
+        if promotion is not None and promotion.promoted:
+            return below
+    return None
+
+
+def weights_of(store: Store, number: int) -> str:
+    """The folder of the model of round `number`, as all workers must see it. Raises ConfigError off a disk."""
+    if not isinstance(store, LocalStore):
+        raise ConfigError(
+            f"fld loop needs a corpus in a folder that all workers see, got {store.url}: models are loaded from there"
+        )
+    return f"{store.url}/{model_path(number)}"
+
+
+def with_weights(settings: GeneralistSettings, weights: str, revision: str | None = None) -> GeneralistSettings:
+    """The generalist that loads `weights`."""
+    specialist = settings.specialist.model_copy(update={"weights": weights, "revision": revision})
+    return settings.model_copy(update={"specialist": specialist})

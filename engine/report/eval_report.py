@@ -1,0 +1,109 @@
+"""What `fld eval` found, as tables for people and as JSON.
+
+    Measured = {"stages": {"raw": {"boxes/recall": Estimate(...)}, ..., "kept": {...}},
+                "annotators": {"detector": {...}},
+                "changes": {"kept - raw": {...}, "kept - detector": {...}}}
+
+A change is paired (`stages.evaluate.bootstrap.change`); in the tables it has a star where its interval excludes 0.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from engine.report.quality import cell, comparison
+from stages.evaluate.bootstrap import Estimate, change
+
+_STARS = "  (paired; * beyond the 95% interval)"
+Measures = dict[str, Estimate]
+Measured = dict[str, dict[str, Measures]]
+RAW, KEPT = "raw", "kept"
+SHOWN = (
+    "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "regions/accuracy", "regions/brief",
+    "phrases/precision", "phrases/recall_at_1", "phrases/coverage", "masks/iou", "words/cer", "words/f1",
+    "texts/precision", "texts/recall",
+    *(f"captions/{size}/{name}" for size in ("brief", "detailed", "more_detailed")
+      for name in ("exact", "cider", "bleu", "objects_f1", "attributes_f1", "actions_f1")),
+)  # fmt: skip
+
+
+def with_changes(measured: Measured) -> Measured:
+    """With what the round has over what was said, and over each annotator alone."""
+    kept = measured["stages"][KEPT]
+    others = {RAW: measured["stages"][RAW], **measured.get("annotators", {})}
+    changes = {f"{KEPT} - {name}": changed(other, kept) for name, other in others.items()}
+    return measured | {"changes": {name: found for name, found in changes.items() if found}}
+
+
+def changed(before: Measures, after: Measures) -> Measures:
+    """The paired change of every measure that both have a value for."""
+    both = [name for name in after if name in before and before[name].count and after[name].count]
+    return {name: change(before[name], after[name]) for name in both}
+
+
+def round_tables(measured: Measured) -> list[str | Table]:
+    """Of one round: after each filter stage, and what it has over each annotator alone."""
+    lines: list[str | Table] = ["\n[bold]After each filter stage[/]", comparison(measured["stages"], SHOWN)]
+    if any(measured.get("annotators", {}).values()):
+        lines += ["\n[bold]Each annotator alone, unfiltered, and the round[/]", _against_annotators(measured)]
+    return lines
+
+
+def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Table]:
+    """Of all rounds: what was said in the first, what each kept, and how each differs from the first."""
+    first = next(iter(rounds))
+    kept = {number: measured["stages"][KEPT] for number, measured in rounds.items()}
+    columns = {RAW: rounds[first]["stages"][RAW]} | {f"round {number}": found for number, found in kept.items()}
+    lines: list[str | Table] = ["\n[bold]Rounds[/]", comparison(columns, SHOWN)]
+    later = {f"round {n} - round {first}": changed(kept[first], found) for n, found in kept.items() if n != first}
+    if later:
+        rows = [(name, *(_signed(found.get(name)) for found in later.values())) for name in SHOWN]
+        lines += [f"\n[bold]Changes[/]{_STARS}", _rows(["measure", *later], rows)]
+    return lines
+
+
+def _against_annotators(measured: Measured) -> Table:
+    """One line per annotator and measure; a measure that only one annotator has is a line, too."""
+    kept = measured["stages"][KEPT]
+    rows = []
+    for name in SHOWN:
+        for annotator, measures in measured["annotators"].items():
+            if name in measures and measures[name].count:
+                over = measured["changes"].get(f"{KEPT} - {annotator}", {}).get(name)
+                rows.append((name, annotator, cell(measures[name]), cell(kept.get(name)), _signed(over)))
+    return _rows(["measure", "annotator", "alone", KEPT, f"difference{_STARS}"], rows)
+
+
+def as_json(rounds: Mapping[int, Measured]) -> dict[str, object]:
+    """Plain numbers; null for what is not a number."""
+    return {
+        str(number): {
+            group: {name: {key: _plain(each) for key, each in measures.items()} for name, measures in columns.items()}
+            for group, columns in measured.items()
+        }
+        for number, measured in rounds.items()
+    }
+
+
+def _plain(found: Estimate) -> dict[str, float | int | None]:
+    numbers = {"value": found.value, "low": found.low, "high": found.high}
+    return {**{name: value if math.isfinite(value) else None for name, value in numbers.items()}, "count": found.count}
+
+
+def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Rows with something in them."""
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading == "measure", overflow="fold")
+    for row in rows:
+        if any(row[1:]):
+            table.add_row(*row)
+    return table
+
+
+def _signed(found: Estimate | None) -> str:
+    if found is None or not math.isfinite(found.value):
+        return ""
+    star = " *" if found.low > 0 or found.high < 0 else ""
+    return f"{found.value:+.2f} ({found.low:+.2f} - {found.high:+.2f}){star}"

@@ -1,0 +1,104 @@
+"""Annotate a corpus: every column over every image shard, as far as it is not done yet.
+
+Comes in: a corpus that ingest has filled, and columns. Goes out: raw columns in it, and an `AnnotateReport`. Run it
+again after a crash, a Ctrl-C, new images or a changed annotator: only what is missing runs.
+
+    report = annotate(open_store("corpus"), columns, skip={}, settings=EngineSettings(), reporter=open_reporter(store))
+
+Call it while holding the corpus lock (`engine.run.lock`).
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.config.settings import EngineSettings
+from engine.run.backend import Backend
+from engine.run.column import Column, ordered, pools
+from engine.run.faults import Quarantined
+from engine.run.local_backend import LocalBackend
+from engine.run.progress import Reporter
+from engine.run.scheduler import Scheduler
+from engine.run.work import budgets_of, find_work, progress_of
+from shards.store import Store
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """units_run + units_done == image shards. images: rows that the column has now, ok, failed and blocked."""
+
+    name: str
+    units_run: int
+    units_done: int
+    images: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class AnnotateReport:
+    """What a run did. quarantined: the images that failed in this run, in the order in which they did."""
+
+    columns: list[ColumnReport]
+    quarantined: list[Quarantined]
+    seconds: float
+
+    @property
+    def units_run(self) -> int:
+        """Units computed in this run; 0 when everything was done before."""
+        return sum(column.units_run for column in self.columns)
+
+
+def annotate(
+    store: Store,
+    columns: list[Column],
+    skip: Mapping[str, str],
+    settings: EngineSettings,
+    reporter: Reporter,
+    retry_quarantined: bool = False,
+) -> AnnotateReport:
+    """Run what is not done. skip: keys of images that get no rows (duplicates, say) -> why.
+
+    Rows of a raw column exist for the images that ingest accepted and that are not skipped. Raises ColumnError,
+    StartError (a stage cannot be loaded), FailureBudgetError; KeyboardInterrupt passes through. In all cases actors are
+    stopped first and what was committed stays. With nothing to run no backend is started."""
+    start = time.monotonic()
+    columns = ordered(columns)
+    work = find_work(store, columns, skip.keys(), retry_quarantined)
+    progress = progress_of(work)
+    budgets = budgets_of(work, settings)
+    for state in progress:
+        state.failed = budgets[state.name].earlier
+    backend = open_backend(store, settings, reporter)
+    busy = {column.name for unfinished in work.todo.values() for column in unfinished}
+    needed = pools([column for column in columns if column.name in busy])
+    scheduler = Scheduler(work, needed, backend, settings, reporter, progress, budgets)
+    reporter.begin(progress)
+    try:
+        scheduler.run()
+        for budget in budgets.values():
+            budget.check()
+            budget.check_end()
+    finally:
+        backend.close()
+        reporter.end(progress)
+    reports = [
+        ColumnReport(
+            state.name,
+            scheduler.units_written[state.name],
+            len(work.images) - scheduler.units_written[state.name],
+            state.images_done,
+            len(budgets[state.name].failures),
+        )
+        for state in progress
+    ]
+    quarantined = [failure for budget in budgets.values() for failure in budget.failures]
+    return AnnotateReport(reports, quarantined, time.monotonic() - start)
+
+
+def open_backend(store: Store, settings: EngineSettings, reporter: Reporter) -> Backend:
+    """Ray or local; starts nothing yet."""
+    if settings.backend == "local":
+        return LocalBackend(store, settings)
+    from engine.run.ray_backend import RayBackend
+
+    return RayBackend(store, settings, reporter.log)

@@ -1,0 +1,38 @@
+"""Where calls run: the contract between the scheduler and its two backends (in this process; Ray actors).
+
+    backend.open(pool) for every pool; then submit(call) until it says False, wait(), submit(...), ...; at last close()
+
+A backend starts and replaces actors as it sees fit and reports every call it accepted exactly once. A call that was
+only queued on an actor that died is not to blame: the backend runs it elsewhere and the scheduler never hears of it.
+"""
+
+from typing import Protocol
+
+from engine.run.call import Call, Outcome
+from engine.run.column import Pool
+
+
+class StartError(RuntimeError):
+    """A stage that could not be loaded, or an actor that could not be started: the run ends. One line."""
+
+
+class Backend(Protocol):
+    """`actors`: pool name -> actors ready to work, for the progress view."""
+
+    actors: dict[str, int]
+
+    def open(self, pool: Pool) -> None:
+        """Make the pool known. Its actors start now or with its first call."""
+        ...
+
+    def submit(self, call: Call) -> bool:
+        """Take the call, or return False when its pool has enough: ask again after the next `wait`."""
+        ...
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        """What has finished; [] after `timeout_s`. Raises StartError."""
+        ...
+
+    def close(self) -> None:
+        """Stop all actors at once, whatever they do."""
+        ...

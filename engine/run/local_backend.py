@@ -1,0 +1,59 @@
+"""Calls run in this process, one at a time: for tests, tiny jobs and machines without Ray.
+
+No isolation: a stage that hangs, exits the process or dies of a segmentation fault takes the run with it, and
+`timeout_s`, actors and declared CPUs mean nothing here. Exceptions and running out of memory are handled as with Ray.
+"""
+
+from engine.config.settings import EngineSettings
+from engine.run.backend import StartError
+from engine.run.call import Call, Outcome
+from engine.run.column import Pool
+from engine.run.worker import Worker
+from shards.store import Store
+
+
+class LocalBackend:
+    """See `engine.run.backend.Backend`. Stages are loaded with their first call."""
+
+    def __init__(self, store: Store, settings: EngineSettings) -> None:
+        self.actors: dict[str, int] = {}
+        self._store = store
+        self._settings = settings
+        self._pools: dict[str, Pool] = {}
+        self._workers: dict[str, Worker] = {}
+        self._waiting: Call | None = None
+
+    def open(self, pool: Pool) -> None:
+        self._pools[pool.name] = pool
+        self.actors[pool.name] = 0
+
+    def submit(self, call: Call) -> bool:
+        if self._waiting is not None:
+            return False
+        self._waiting = call
+        return True
+
+    def wait(self, timeout_s: float) -> list[Outcome]:  # noqa: ARG002  # nothing else runs while a call runs
+        call, self._waiting = self._waiting, None
+        if call is None:
+            return []
+        answer = self._worker(call.pool).run(call)
+        if answer.kind == "load":
+            raise StartError(answer.error)
+        return [Outcome(call, answer.kind, answer.findings, answer.items, answer.error, answer.detail, answer.seconds)]
+
+    def close(self) -> None:
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+
+    def _worker(self, name: str) -> Worker:
+        if name not in self._workers:
+            cache_bytes = self._settings.decode_cache_mb << 20
+            worker = Worker(self._store, self._pools[name], self._settings.decode_threads, cache_bytes)
+            loaded = worker.load()
+            if loaded.kind == "load":
+                raise StartError(loaded.error)
+            self._workers[name] = worker
+            self.actors[name] = 1
+        return self._workers[name]

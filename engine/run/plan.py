@@ -1,0 +1,54 @@
+"""From the configured annotators to the columns that the engine fills.
+
+What an annotator needs is worked out from its role (`stages.build.wants`), unless its config names it
+(`needs: [detector]`). What came with the images (`given`) is looked at like another annotator's findings:
+
+    captioner on boxes   whatever finds the kinds of boxes it captions, and what was given
+    segmenter            likewise
+    matcher              likewise, and what captions the boxes
+    grounder             every captioner of whole images, every describer, and what was given
+    describer            captioners, detectors, readers, and what was given
+    generalist           likewise a grounder, where it is asked for phrases
+
+A column's fingerprint covers its own stage and, through theirs, everything it needs: change the detector, and only the
+detector and what looks at its boxes runs again.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.run.column import GIVEN, Column, ordered
+from stages.build import Annotator, build_stage, gives, wants
+from stages.stage import Stage
+
+FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree by chance once in 10**9 corpora
+
+
+def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], Stage] = build_stage) -> list[Column]:
+    """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle.
+    build: makes the stage of an annotator and its name; tests pass another."""
+    unfinished = [
+        Column(name, "", needs(name, annotators), build(annotator, name), annotator.resources)
+        for name, annotator in annotators.items()
+    ]
+    finished: dict[str, Column] = {}
+    for column in ordered(unfinished):
+        upstream = {need: GIVEN if need == GIVEN else finished[need].fingerprint for need in sorted(column.needs)}
+        facts = {"stage": column.stage.fingerprint(), "needs": upstream}
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        finished[column.name] = replace(column, fingerprint=digest[:FINGERPRINT_DIGITS])
+    return list(finished.values())
+
+
+def needs(name: str, annotators: dict[str, Annotator]) -> tuple[str, ...]:
+    """Names of the annotators whose findings `name` looks at, `given` among them."""
+    annotator = annotators[name]
+    if annotator.needs is not None:
+        return tuple(annotator.needs)
+    wanted = wants(annotator)
+    if not wanted:
+        return ()
+    found = tuple(other for other, settings in annotators.items() if other != name and gives(settings) & wanted)
+    return (*found, GIVEN)

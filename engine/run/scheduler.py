@@ -1,0 +1,256 @@
+"""Moves batches: which unit is ready, which batch goes where, what happens to those that fail.
+
+    shards in flight      units (column x shard)                pools               backend
+    000000 [detector words masks]  ready ones -> tasks ->  heap per pool  -> submit -> actor
+    000001 [detector words masks]                                         <- wait  <- outcome
+                                   complete -> commit (threads) -> dependents become ready
+
+The oldest shard goes first in every pool, so that few units are half done at any moment: those are what a crash costs.
+Pools are filled whenever they take more; nothing here waits for one pool while another could work. A batch is
+identified by its place in the shard, never by the worker, and rows are written in shard order: the files do not depend
+on timing.
+"""
+
+import heapq
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import count
+
+from engine.config.settings import EngineSettings
+from engine.run.backend import Backend
+from engine.run.call import Call, Outcome
+from engine.run.column import Pool
+from engine.run.faults import Budget, Quarantined
+from engine.run.progress import ColumnProgress, Reporter
+from engine.run.unit import Task, Unit
+from engine.run.work import OpenShard, Work
+from shards.raw import write_raw
+
+WRITERS = 4
+POLL_S = 0.5
+COMMIT_POLL_S = 0.02
+Key = tuple[int, int, int, int, int]
+"""Order of tasks in a pool: suspects first, then shard, first image, column, and the order of creation. By image before
+column, so that annotators that share actors ask for the same images one after the other."""
+
+
+@dataclass(eq=False)
+class _Queue:
+    pool: Pool
+    heap: list[tuple[Key, Task]] = field(default_factory=list)
+    call: Call | None = None  # of the first task, built once however often the backend refuses it
+
+
+class Scheduler:
+    """One run over `work`. Not reusable."""
+
+    def __init__(
+        self,
+        work: Work,
+        pools: list[Pool],
+        backend: Backend,
+        settings: EngineSettings,
+        reporter: Reporter,
+        progress: list[ColumnProgress],
+        budgets: dict[str, Budget],
+    ) -> None:
+        self._work = work
+        self._backend = backend
+        self._settings = settings
+        self._reporter = reporter
+        self._budgets = budgets
+        self._progress = {column.name: column for column in progress}
+        self._queues = {column.name: queue for pool in pools for queue in [_Queue(pool)] for column in pool.columns}
+        self._pools = list({id(queue): queue for queue in self._queues.values()}.values())
+        self._batch = {column.name: column.resources.batch_size for column in work.columns}
+        self._order = {column.name: index for index, column in enumerate(work.columns)}
+        self._shard_order = {shard: index for index, shard in enumerate(work.todo)}
+        self._numbers = count()
+        self._running: dict[int, Task] = {}
+        self._open: dict[str, OpenShard] = {}
+        self._commits: dict[Future[None], Unit] = {}
+        self.units_written: dict[str, int] = {column.name: 0 for column in work.columns}
+
+    def run(self) -> None:
+        """Until everything is committed. Raises FailureBudgetError, StartError; what is committed stays."""
+        for queue in self._pools:
+            self._backend.open(queue.pool)
+        shards = iter(self._work.todo)
+        with ThreadPoolExecutor(WRITERS, thread_name_prefix="commit") as writers:
+            self._writers = writers
+            while self._fill(shards) or self._open:
+                self._dispatch()
+                for outcome in self._wait():
+                    self._book(outcome)
+                self._commit_finished()
+                self._report()
+
+    def _fill(self, shards: Iterator[str]) -> bool:
+        """Open shards up to the limit; whether any is open."""
+        while len(self._open) < self._settings.shards_in_flight:
+            shard = next(shards, None)
+            if shard is None:
+                break
+            opened = self._work.open(shard)
+            self._count_untouched(opened)
+            if opened.units:
+                self._open[shard] = opened
+                opened.waiting = set(opened.units)
+                self._start_ready(opened)
+        return bool(self._open)
+
+    def _count_untouched(self, opened: OpenShard) -> None:
+        """Units that turned out to be complete, and the rows of reopened ones that stay."""
+        for column in self._work.todo[opened.shard]:
+            progress = self._progress[column.name]
+            unit = opened.units.get(column.name)
+            progress.shards_done += unit is None
+            known = len(opened.rows) if unit is None else len(unit.kept)
+            progress.images_done += known
+            progress.already += known
+
+    def _start_ready(self, opened: OpenShard) -> None:
+        for name in sorted(opened.waiting, key=self._order.__getitem__):
+            needs = opened.needs(opened.units[name].column)
+            if needs is None:
+                continue
+            opened.waiting.discard(name)
+            unit = opened.units[name]
+            self._push(unit.start(needs, self._batch[name]))
+            self._advance(unit, len(unit.blocked))
+            self._commit_if_complete(unit)
+
+    def _push(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            queue = self._queues[task.unit.column.name]
+            key = self._key(task)
+            if queue.heap and key < queue.heap[0][0]:
+                queue.call = None
+            heapq.heappush(queue.heap, (key, task))
+
+    def _key(self, task: Task) -> Key:
+        shard = self._shard_order[task.unit.shard]
+        number = next(self._numbers)
+        return (0 if task.alone else 1, shard, task.positions[0], self._order[task.unit.column.name], number)
+
+    def _dispatch(self) -> None:
+        """Give every pool as much as it takes, the pool with the oldest shard first."""
+        for queue in sorted((queue for queue in self._pools if queue.heap), key=lambda queue: queue.heap[0][0]):
+            while queue.heap:
+                self._fit(queue)
+                task = queue.heap[0][1]
+                if queue.call is None:
+                    queue.call = self._call(queue.pool.name, task)
+                if not self._backend.submit(queue.call):
+                    break
+                self._running[queue.call.id] = task
+                progress = self._progress[queue.call.column]
+                progress.began = progress.began or time.monotonic()
+                heapq.heappop(queue.heap)
+                queue.call = None
+
+    def _fit(self, queue: _Queue) -> None:
+        """Cut the first task if the column's batch size has been halved since it was made."""
+        task = queue.heap[0][1]
+        size = self._batch[task.unit.column.name]
+        if len(task.positions) > size:
+            heapq.heappop(queue.heap)
+            queue.call = None
+            cuts = [task.positions[at : at + size] for at in range(0, len(task.positions), size)]
+            self._push(Task(task.unit, cut, task.alone, suspected=task.suspected) for cut in cuts)
+
+    def _call(self, pool: str, task: Task) -> Call:
+        rows, needs = task.unit.packed(task.positions)
+        column = task.unit.column
+        return Call(
+            id=next(self._numbers),
+            pool=pool,
+            column=column.name,
+            shard=task.unit.shard,
+            positions=task.positions,
+            rows=rows,
+            needs=needs,
+            timeout_s=column.resources.timeout_s,
+            alone=task.alone,
+        )
+
+    def _wait(self) -> list[Outcome]:
+        if self._running:
+            return self._backend.wait(COMMIT_POLL_S if self._commits else POLL_S)
+        if self._commits:
+            wait(self._commits, return_when=FIRST_COMPLETED)
+            return []
+        return self._backend.wait(POLL_S)  # actors are starting
+
+    def _book(self, outcome: Outcome) -> None:
+        task = self._running.pop(outcome.call.id)
+        unit = task.unit
+        if outcome.kind != "ok":
+            self._log_failure(outcome)
+        if outcome.kind == "oom":
+            size = max(1, len(task.positions) // 2)
+            self._batch[unit.column.name] = min(self._batch[unit.column.name], size)
+        known = set(unit.failed)
+        again = unit.take(task, outcome)
+        self._push(again)
+        quarantined = sorted(set(unit.failed) - known)
+        for position in quarantined:
+            self._quarantine(unit, position)
+        succeeded = len(task.positions) if outcome.kind == "ok" else 0
+        budget = self._budgets[unit.column.name]
+        budget.succeeded += succeeded
+        self._advance(unit, succeeded + len(quarantined))
+        self._commit_if_complete(unit)
+        if quarantined:
+            budget.check()
+
+    def _log_failure(self, outcome: Outcome) -> None:
+        call = outcome.call
+        fields = {"column": call.column, "shard": call.shard, "images": len(call.positions), "kind": outcome.kind}
+        why = {"error": outcome.error or outcome.items, "detail": outcome.detail}
+        self._reporter.log("call_failed", fields | why)
+
+    def _quarantine(self, unit: Unit, position: int) -> None:
+        lost = Quarantined(unit.column.name, unit.shard, unit.rows[position].key, unit.failed[position])
+        self._budgets[unit.column.name].failures.append(lost)
+        self._progress[unit.column.name].failed += 1
+        fields = {"column": lost.column, "shard": lost.shard, "key": lost.key, "error": lost.error}
+        self._reporter.log("quarantined", fields)
+
+    def _commit_if_complete(self, unit: Unit) -> None:
+        if not unit.complete:
+            return
+        self._commits[self._writers.submit(self._write, unit)] = unit
+
+    def _write(self, unit: Unit) -> None:
+        column = unit.column
+        write_raw(self._work.store, column.name, column.fingerprint, unit.shard, unit.raw_rows())
+
+    def _commit_finished(self) -> None:
+        for commit in [commit for commit in self._commits if commit.done()]:
+            unit = self._commits.pop(commit)
+            commit.result()
+            name = unit.column.name
+            self._progress[name].shards_done += 1
+            self.units_written[name] += 1
+            self._reporter.log(
+                "committed",
+                {"column": name, "shard": unit.shard, "images": len(unit.rows), "failed": len(unit.failed)},
+            )
+            opened = self._open[unit.shard]
+            opened.finish(unit)
+            self._start_ready(opened)
+            if not opened.units:
+                del self._open[unit.shard]
+
+    def _advance(self, unit: Unit, images: int) -> None:
+        self._progress[unit.column.name].images_done += images
+
+    def _report(self) -> None:
+        for queue in self._pools:
+            actors = self._backend.actors.get(queue.pool.name, 0)
+            for column in queue.pool.columns:
+                self._progress[column.name].actors = actors
+        self._reporter.update(list(self._progress.values()))

@@ -1,0 +1,139 @@
+"""What there is to do: the committed image shards against the committed raw columns.
+
+Comes in: the store and the columns. Goes out: for every shard the columns that are not done there. Done means: the
+column's unit is committed under its fingerprint and has a row for every annotatable image (ok at ingest, not skipped).
+`--retry-quarantined` adds the units that have failed or blocked rows.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from engine.config.settings import EngineSettings
+from engine.run.column import GIVEN, Column
+from engine.run.faults import Budget
+from engine.run.progress import ColumnProgress
+from engine.run.unit import Said, Unit, said_of
+from shards.commit import Manifest, committed
+from shards.images import ImageRow, read_image_rows
+from shards.layout import IMAGES, raw_folder
+from shards.raw import RawRow, read_raw
+from shards.store import Store
+
+
+@dataclass(eq=False)
+class Work:
+    """todo: shard -> columns to run there, both in order. done: column -> shard -> manifest of its finished units."""
+
+    store: Store
+    columns: list[Column]
+    skip: Collection[str]
+    retry: bool
+    images: dict[str, Manifest]
+    done: dict[str, dict[str, Manifest]]
+    todo: dict[str, list[Column]] = field(default_factory=dict)
+
+    def open(self, shard: str) -> "OpenShard":
+        """Read the shard's rows and make the units that are to be run; one whose rows turn out to be all there, because
+        images are skipped, is left out."""
+        rows = [row for row in read_image_rows(self.store, shard) if row.status == "ok" and row.key not in self.skip]
+        opened = OpenShard(self.store, shard, rows, {column.name: column for column in self.columns})
+        for column in self.todo[shard]:
+            kept = self._kept(column, shard, rows)
+            missing = [position for position in range(len(rows)) if position not in kept]
+            if missing or shard not in self.done[column.name]:
+                opened.units[column.name] = Unit(column, shard, rows, missing, kept)
+        return opened
+
+    def _kept(self, column: Column, shard: str, rows: list[ImageRow]) -> dict[int, RawRow]:
+        if shard not in self.done[column.name]:
+            return {}
+        old = {row.key: row for row in read_raw(self.store, column.name, column.fingerprint, shard)}
+        found = {position: old[row.key] for position, row in enumerate(rows) if row.key in old}
+        return {position: row for position, row in found.items() if row.status == "ok" or not self.retry}
+
+
+@dataclass(eq=False)
+class OpenShard:
+    """A shard in work: its images, its unfinished units by column, and what finished ones said, for dependents."""
+
+    store: Store
+    shard: str
+    rows: list[ImageRow]
+    columns: dict[str, Column]
+    units: dict[str, Unit] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    said: dict[str, Said] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._positions = {row.key: position for position, row in enumerate(self.rows)}
+
+    def needs(self, column: Column) -> dict[str, Said] | None:
+        """What the needed columns said; None while one of them is not committed."""
+        names = [name for name in column.needs if name != GIVEN]
+        if any(name in self.units for name in names):
+            return None
+        for name in names:
+            if name not in self.said:
+                self.said[name] = self._read(self.columns[name])
+        return {name: self.said[name] for name in names}
+
+    def finish(self, unit: Unit) -> None:
+        """The unit is committed: keep what it said while somebody still waits for it."""
+        del self.units[unit.column.name]
+        if any(unit.column.name in other.column.needs for other in self.units.values()):
+            self.said[unit.column.name] = unit.said()
+        wanted = {name for other in self.units.values() for name in other.column.needs}
+        self.said = {name: said for name, said in self.said.items() if name in wanted}
+
+    def _read(self, column: Column) -> Said:
+        rows = read_raw(self.store, column.name, column.fingerprint, self.shard)
+        return said_of({self._positions[row.key]: row for row in rows if row.key in self._positions})
+
+
+def find_work(store: Store, columns: list[Column], skip: Collection[str], retry: bool) -> Work:
+    """columns: as `engine.run.column.ordered` gives them. Reads manifests only."""
+    images = committed(store, IMAGES)
+    done = {column.name: committed(store, raw_folder(column.name, column.fingerprint)) for column in columns}
+    work = Work(store, columns, skip, retry, images, done)
+    for shard, manifest in images.items():
+        unfinished = [column for column in columns if _unfinished(done[column.name].get(shard), manifest, retry)]
+        if unfinished:
+            work.todo[shard] = unfinished
+    return work
+
+
+def _unfinished(done: Manifest | None, images: Manifest, retry: bool) -> bool:
+    """Whether the unit may have to run. Fewer rows than images: some are skipped, or were when it ran; opening the
+    shard will show."""
+    return done is None or done.counts.read < images.counts.kept or (retry and done.counts.failed > 0)
+
+
+def progress_of(work: Work) -> list[ColumnProgress]:
+    """Where each column stands at the start."""
+    found = []
+    total = sum(manifest.counts.kept for manifest in work.images.values()) - len(work.skip)
+    for column in work.columns:
+        progress = ColumnProgress(column.name, len(work.images), max(total, 0))
+        for shard, manifest in work.done[column.name].items():
+            if shard in work.images and column not in work.todo.get(shard, []):
+                progress.shards_done += 1
+                progress.images_done += manifest.counts.read
+        progress.already = progress.images_done
+        found.append(progress)
+    return found
+
+
+def budgets_of(work: Work, settings: EngineSettings) -> dict[str, Budget]:
+    """What each column may still lose. Failures of finished units count; an image that is only blocked there is the
+    loss of another column, so that of `failed` only what the needed columns cannot explain is counted."""
+    images = max(sum(manifest.counts.kept for manifest in work.images.values()) - len(work.skip), 0)
+    budgets = {}
+    for column in work.columns:
+        budget = Budget(column.name, images, settings.failure_budget, settings.failure_floor)
+        for shard, manifest in work.done[column.name].items():
+            budget.succeeded += manifest.counts.kept
+            if column not in work.todo.get(shard, []):
+                needed = [work.done[name].get(shard) for name in column.needs if name != GIVEN]
+                budget.earlier += max(0, manifest.counts.failed - sum(m.counts.failed for m in needed if m is not None))
+        budgets[column.name] = budget
+    return budgets

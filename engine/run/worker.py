@@ -1,0 +1,176 @@
+"""What an actor does with a call: read and decode the images, run the stage, hand back packed findings.
+
+Comes in: a `Call`. Goes out: an `Answer`; exceptions never leave this file. The same object runs inside a Ray actor and
+in the local backend, and knows neither.
+"""
+
+import io
+import math
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from PIL import Image as Pillow
+
+from engine.run.call import Answer, Call, pack_findings, unpack_findings, unpack_rows
+from engine.run.column import GIVEN, Pool
+from engine.run.faults import Failure, attempt
+from shards.finding import Finding, rounded
+from shards.images import ImageRow, read_image
+from shards.store import Store
+from specialists.roles import Image
+from stages.ingest.decode import decode
+from stages.ingest.settings import DecodeLimits
+from stages.stage import Item, Stage
+
+ACCEPTED = DecodeLimits(max_pixels=1 << 40, max_bytes=1 << 40)
+"""Ingest has checked every image against the corpus's own limits; here they are not judged a second time."""
+
+
+def limit_process(num_cpus: float, num_gpus: float) -> None:
+    """Make libraries that are imported from now on keep to what the actor reserved."""
+    threads = str(max(1, int(num_cpus)))
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = threads
+    if num_gpus == 0:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+class Worker:
+    """The stages of one pool and their decoded images."""
+
+    def __init__(self, store: Store, pool: Pool, decode_threads: int, cache_bytes: int) -> None:
+        self._store = store
+        self._stages: dict[str, Stage] = {column.name: column.stage for column in pool.columns}
+        self._decode_threads = decode_threads
+        self._threads = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
+        # One annotator alone never asks for the same image twice.
+        self._cache = ImageCache(cache_bytes if len(pool.columns) > 1 else 0)
+
+    def load(self) -> Answer:
+        """Load every stage; kind "ok", or "load" with the reason why the run cannot go on."""
+        start = time.perf_counter()
+        _warm_up()
+        for name, stage in self._stages.items():
+            result = attempt(stage.load)
+            if isinstance(result, Failure):
+                return Answer("load", error=f"annotator {name}: {result.error}", detail=result.detail)
+        return Answer("ok", seconds=time.perf_counter() - start)
+
+    def run(self, call: Call) -> Answer:
+        """Every image of the call, or the reason why not. Never raises."""
+        start = time.perf_counter()
+        answer = attempt(lambda: self._answer(call))
+        if isinstance(answer, Failure):
+            answer = _answer_of(answer, len(call.positions))
+        return replace(answer, seconds=time.perf_counter() - start)
+
+    def close(self) -> None:
+        """Release what the stages hold."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for stage in self._stages.values():
+            stage.close()
+
+    def _answer(self, call: Call) -> Answer:
+        rows = unpack_rows(call.rows)
+        images = self._images(call, rows)
+        unread = {index: image for index, image in enumerate(images) if isinstance(image, Failure)}
+        if unread:
+            detail = "\n".join(failure.detail for failure in unread.values())
+            return Answer("item", items={i: f"read: {failure.error}" for i, failure in unread.items()}, detail=detail)
+        items = [
+            Item(row.key, image, _findings(call, index, row))
+            for index, (row, image) in enumerate(zip(rows, images, strict=True))
+            if not isinstance(image, Failure)
+        ]
+        found = self._stages[call.column].run(items)
+        if len(found) != len(items):
+            raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(found)}")
+        return Answer("ok", findings=[pack_findings([_checked(finding) for finding in one]) for one in found])
+
+    def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
+        """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
+        per image would cost as much as decoding a small one."""
+        found: list[Image | Failure | None] = [self._cache.get((call.shard, position)) for position in call.positions]
+        missing = [index for index, image in enumerate(found) if image is None]
+
+        def share(first: int) -> list[Image | Failure]:
+            part = missing[first :: self._decode_threads]
+            return [self._image(call.shard, call.positions[index], rows[index]) for index in part]
+
+        for first, part in enumerate(self._threads.map(share, range(min(self._decode_threads, len(missing))))):
+            for index, image in zip(missing[first :: self._decode_threads], part, strict=True):
+                found[index] = image
+        return [image for image in found if image is not None]
+
+    def _image(self, shard: str, position: int, row: ImageRow) -> Image | Failure:
+        image = attempt(lambda: decode(read_image(self._store, shard, row), ACCEPTED))
+        if not isinstance(image, Failure):
+            self._cache.put((shard, position), image)
+        return image
+
+
+class ImageCache:
+    """The most recently decoded images, by (shard, position), up to a number of bytes. Safe in several threads."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
+        self._images: OrderedDict[tuple[str, int], Image] = OrderedDict()
+
+    def get(self, at: tuple[str, int]) -> Image | None:
+        """The image, if it is still here."""
+        with self._lock:
+            return self._images.get(at)
+
+    def put(self, at: tuple[str, int], image: Image) -> None:
+        """Keep the image and let the oldest go."""
+        with self._lock:
+            if image.nbytes > self._max_bytes or self._images.setdefault(at, image) is not image:
+                return
+            self._bytes += image.nbytes
+            while self._bytes > self._max_bytes:
+                _, oldest = self._images.popitem(last=False)
+                self._bytes -= oldest.nbytes
+
+
+def _warm_up() -> None:
+    """Decode one picture: what Pillow imports for it should not count towards the first call's deadline."""
+    data = io.BytesIO()
+    Pillow.new("RGB", (8, 8)).save(data, "JPEG")
+    decode(data.getvalue(), ACCEPTED)
+
+
+def _answer_of(failure: Failure, size: int) -> Answer:
+    if failure.kind != "item":
+        return Answer(failure.kind, error=failure.error, detail=failure.detail)
+    if not 0 <= failure.index < size:  # a stage that blames an image it was not given is itself to blame
+        return Answer(
+            "error", error=f"error: ItemError: index {failure.index} in a batch of {size}", detail=failure.detail
+        )
+    return Answer("item", items={failure.index: failure.error}, detail=failure.detail)
+
+
+def _findings(call: Call, index: int, row: ImageRow) -> dict[str, list[Finding]]:
+    found = {name: unpack_findings(packed[index]) for name, packed in call.needs.items()}
+    if row.given:
+        found[GIVEN] = list(row.given)
+    return found
+
+
+def _checked(finding: Finding) -> Finding:
+    """Rounded, as it is stored. A value that is not finite cannot be stored, nor compared by a filter."""
+    numbers: Mapping[str, Iterable[float]] = {
+        "score": (finding.score or 0.0, finding.phrase_score or 0.0),
+        "box": finding.box or (),
+        "quad": finding.quad or (),
+        "polygons": (value for ring in finding.polygons or () for value in ring),
+    }
+    for name, values in numbers.items():
+        if not math.isfinite(math.fsum(values)):
+            raise ValueError(f"{finding.kind} finding must have finite numbers, got {name} = {getattr(finding, name)}")
+    return rounded(finding)

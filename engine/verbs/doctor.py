@@ -1,0 +1,84 @@
+"""`fld doctor`: versions, devices, and which of the configured annotators can load on this machine."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from rich.table import Table
+
+from engine.config.config import load
+from engine.config.config_text import ConfigError
+from engine.terminal import out
+from specialists.roles import SpecialistError
+from stages.build import Annotator, build_stage
+
+PACKAGES = (
+    "fld-engine",
+    "torch",
+    "torchvision",
+    "transformers",
+    "ray",
+    "spacy",
+    "pyarrow",
+    "webdataset",
+    "rapidocr",
+    "easyocr",
+    "ultralytics",
+    "segment-anything",
+    "groundingdino-py",
+    "openai",
+    "s3fs",
+    "gcsfs",
+)
+
+
+def doctor(source: str | None, assignments: list[str]) -> None:
+    """Print what is here. Raises ConfigError if an annotator cannot load, after all were tried."""
+    config = load(source, assignments)
+    out.print(_packages())
+    out.print(_devices())
+    table = Table("annotator", "role", "backend", "loads", box=None, pad_edge=False)
+    failures = {}
+    for name, annotator in config.annotators.items():
+        reason = _why_not(name, annotator)
+        if reason:
+            failures[name] = reason
+        outcome = f"[red]no:[/] {reason}" if reason else "[green]yes[/]"
+        table.add_row(name, annotator.role, getattr(annotator.specialist, "backend", ""), outcome)
+    out.print(table)
+    if failures:
+        raise ConfigError(f"{len(failures)} of {len(config.annotators)} annotators cannot load: {', '.join(failures)}")
+
+
+def _packages() -> Table:
+    table = Table("package", "version", box=None, pad_edge=False)
+    table.add_row("python", platform.python_version())
+    for name in PACKAGES:
+        try:
+            table.add_row(name, version(name))
+        except PackageNotFoundError:
+            table.add_row(name, "[yellow]not installed[/]")
+    return table
+
+
+def _devices() -> str:
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory().total / 2**30
+    cpus = f"{os.cpu_count()} CPUs, {memory:.0f} GiB memory"
+    if not torch.cuda.is_available():
+        return f"{cpus}, no CUDA device"
+    gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return cpus + "".join(f", {gpu.name} {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus)
+
+
+def _why_not(name: str, annotator: Annotator) -> str:
+    """The reason why it cannot load, "" if it can."""
+    stage = build_stage(annotator, name)
+    try:
+        stage.load()
+    except (SpecialistError, OSError, ValueError, ImportError) as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    stage.close()
+    return ""

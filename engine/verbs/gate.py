@@ -1,0 +1,219 @@
+"""The promotion gate of `fld loop`: candidate and previous model annotate the held-out images in this process.
+
+Comes in: an open corpus whose round 0 is written, and both models as columns, their scores not mapped. Goes
+out: a `Calibration` of the candidate's scores, published as `rounds/NN/model/calibration.json`, then a `Promotion`, as
+`rounds/NN/promotion.json`. The labels of both, each with its scores calibrated on these images, go through the filters
+of the corpus, without anybody else's, and are compared with gold where it is given, otherwise with round 0, the
+consensus of the specialists. Nobody ever trains on these images (`stages.held_out`). A verdict that was reached
+under the same conditions is read, not reached again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from engine.promotions import is_calibrated, read_promotion, save_calibration, save_promotion
+from engine.run.backend import StartError
+from engine.run.column import Column
+from engine.run.faults import Failure, attempt
+from engine.run.refilter import loaded_parser
+from engine.run.worker import ACCEPTED
+from engine.verbs.rounds import Session
+from shards import commit
+from shards.finding import Finding, rounded
+from shards.images import ImageRow, read_image
+from shards.layout import round_folder
+from shards.raw import RawRow, read_raw
+from shards.reader import Corpus
+from shards.record import Record
+from stages.evaluate.gold import gold_of
+from stages.fuse.ledger import Annotator
+from stages.fuse.settings import GENERALIST
+from stages.gate.alone import alone, records
+from stages.gate.calibration import VERSION, Calibration, calibrate, mapped
+from stages.gate.decide import Promotion, Verdict, decide
+from stages.gate.pairs import pairs
+from stages.held_out import held_out_order, is_held_out
+from stages.ingest.decode import decode
+from stages.stage import Item
+
+CONSENSUS = "round 0"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A held-out image and the shard that it is in."""
+
+    shard: str
+    row: ImageRow
+
+
+@dataclass(frozen=True)
+class Said:
+    """The records that a model makes by itself, under its calibration."""
+
+    records: list[Record]
+    calibration: Calibration
+
+
+class _Measured(NamedTuple):
+    """What models are measured on. others: what everybody else found there; wanted: what is right, by `reference`."""
+
+    session: Session
+    held_out: Sequence[HeldOut]
+    others: Mapping[str, Sequence[Finding]]
+    wanted: Sequence[Record]
+    reference: str
+
+
+def gate(session: Session, number: int, candidate: Column, previous: Column | None, gold: str | None) -> Promotion:
+    """The verdict on the model that was trained on round `number`. gold: a gold file, None for the consensus.
+
+    Raises StartError if the previous model cannot be loaded; a candidate that cannot is refused."""
+    held_out = held_out_images(session)
+    conditions = _conditions(session, candidate, previous, gold, held_out)
+    found = read_promotion(session.store, number)
+    is_same = found is not None and found.conditions == conditions
+    if found is not None and is_same and (not found.promoted or is_calibrated(session.store, number, conditions)):
+        return found
+    measured = _Measured(
+        session, held_out, _others(session, held_out), _wanted(session, held_out, gold), gold or CONSENSUS
+    )
+    before = None if previous is None else _judged(measured, previous)
+    if isinstance(before, Failure):
+        raise StartError(f"the model that the candidate was trained from does not run: {before.error}")
+    now = _judged(measured, candidate)
+    if isinstance(now, Failure):
+        verdict = Verdict(False, f"the candidate does not run: {now.error}")
+    else:
+        save_calibration(session.store, number, now.calibration, conditions)
+        old = None if before is None else before.records
+        verdict = decide(now.records, old, measured.wanted, session.config.loop.gate)
+    promotion = Promotion(
+        verdict.promoted,
+        verdict.reason,
+        candidate.fingerprint,
+        "" if previous is None else previous.fingerprint,
+        measured.reference,
+        len(measured.wanted),
+        verdict.measures,
+        conditions,
+    )
+    save_promotion(session.store, number, promotion)
+    return promotion
+
+
+def held_out_images(session: Session) -> list[HeldOut]:
+    """The held-out images of the corpus that ingest accepted, at most `loop.gate.images`, always the same ones."""
+    skipped = {key for shard in session.skipped().values() for key in shard}
+    share = session.config.loop.retrain.held_out
+    found = [
+        HeldOut(shard, row)
+        for shard, row in Corpus(session.store).image_rows()
+        if row.status == "ok" and row.key not in skipped and is_held_out(row.sha256, share)
+    ]
+    return sorted(found, key=lambda each: held_out_order(each.row.sha256))[: session.config.loop.gate.images]
+
+
+def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> list[Record]:
+    """What the labels are compared with: gold, or the records of round 0."""
+    rows = [each.row for each in held_out]
+    if not rows:
+        return []
+    if gold is not None:
+        return gold_of(gold, rows, session.config.ingest, None).records
+    first, keys = Corpus(session.store).round(0), {row.key for row in rows}
+    shards = sorted({each.shard for each in held_out})
+    return [record for shard in shards for record in first.records(shard) if record.key in keys]
+
+
+def _others(session: Session, held_out: Sequence[HeldOut]) -> dict[str, list[Finding]]:
+    """What came with the held-out images and what the annotators found that support a box, by key."""
+    found = {each.row.key: list(each.row.given) for each in held_out}
+    names = {*session.witnesses()}
+    witnesses = [column for column in session.columns(0) if column.name in names]
+    for shard in sorted({each.shard for each in held_out}):
+        for column in witnesses:
+            for row in read_raw(session.store, column.name, column.fingerprint, shard):
+                if row.key in found:
+                    found[row.key] += row.findings
+    return found
+
+
+def _judged(measured: _Measured, model: Column) -> Said | Failure:
+    """A model's records with its scores calibrated. A Failure if it cannot be loaded, or fails on all images."""
+    session, held_out, others, wanted, reference = measured
+    answers = _said(session, model, held_out)
+    if isinstance(answers, Failure):
+        return answers
+    hashes = {each.row.key: each.row.sha256 for each in held_out}
+    said = {key: row.findings for key, row in answers.items()}
+    found = pairs(said, others, wanted, hashes, session.config.fuse.normal_synonyms)
+    calibration = calibrate(found, reference, len(wanted))
+    lines = calibration.lines
+    calibrated = {
+        key: msgspec.structs.replace(row, findings=mapped(row.findings, lines)) for key, row in answers.items()
+    }
+    plan = alone(session.plan(0), Annotator(GENERALIST, GENERALIST, model.fingerprint))
+    rows = [each.row for each in held_out]
+    return Said(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
+
+
+def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> dict[str, RawRow] | Failure:
+    """What a model says of the images, by key. A Failure if it cannot be loaded, or fails on all."""
+    loaded = attempt(model.stage.load)
+    if isinstance(loaded, Failure):
+        return loaded
+    answers: dict[str, RawRow] = {}
+    failures = []
+    size = model.resources.batch_size
+    for start in range(0, len(held_out), size):
+        batch = held_out[start : start + size]
+        found = attempt(lambda batch=batch: _findings(session, model, batch))  # type: ignore[misc]
+        if isinstance(found, Failure):
+            failures.append(found)
+            answers |= {each.row.key: RawRow(each.row.key, "failed", found.error) for each in batch}
+        else:
+            answers |= {
+                each.row.key: RawRow(each.row.key, findings=said) for each, said in zip(batch, found, strict=True)
+            }
+    model.stage.close()
+    if failures and all(row.status == "failed" for row in answers.values()):
+        return failures[0]
+    return answers
+
+
+def _findings(session: Session, model: Column, batch: Sequence[HeldOut]) -> list[list[Finding]]:
+    items = [
+        Item(each.row.key, decode(read_image(session.store, each.shard, each.row), ACCEPTED), {}) for each in batch
+    ]
+    return [[rounded(finding) for finding in found] for found in model.stage.run(items)]
+
+
+def _conditions(
+    session: Session, candidate: Column, previous: Column | None, gold: str | None, held_out: Sequence[HeldOut]
+) -> str:
+    """A hash of all that the verdict depends on."""
+    config = session.config
+    if gold is None:
+        done = commit.committed(session.store, round_folder(0))
+        reference = {shard: manifest.fingerprint for shard, manifest in done.items()}
+    else:
+        reference = {"gold": hashlib.sha256(Path(gold).read_bytes()).hexdigest()} if Path(gold).is_file() else {}
+    facts = {
+        "candidate": candidate.fingerprint,
+        "previous": None if previous is None else previous.fingerprint,
+        "reference": reference,
+        "others": {column.name: column.fingerprint for column in session.columns(0)},
+        "images": [each.row.sha256 for each in held_out],
+        "gate": config.loop.gate.model_dump(mode="json"),
+        "fuse": config.fuse.model_dump(mode="json"),
+        "filters": config.filters.model_dump(mode="json"),
+        "calibration": VERSION,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,97 @@
+"""`fld status`: what is done, what is missing, what failed and why. Reads manifests, and rows where some failed."""
+
+from rich.table import Table
+
+from engine.config.config_text import ConfigError
+from engine.promotions import model_below, read_promotion
+from engine.run.column import Column
+from engine.run.refilter import KEPT, tally_round
+from engine.terminal import out
+from engine.verbs.rounds import look
+from shards import commit
+from shards.commit import Manifest
+from shards.images import read_image_rows
+from shards.layout import IMAGES, raw_folder
+from shards.raw import read_raw
+from shards.reader import Corpus
+from shards.store import Store, open_store
+
+FAILURES_SHOWN = 20
+KEYS_SHOWN = 3
+Failures = dict[tuple[str, str], list[str]]
+"""(where, why) -> keys of the images."""
+
+
+def status(corpus: str) -> None:
+    """Print the state of a corpus. Raises ConfigError if nothing was ingested yet."""
+    store = open_store(corpus)
+    images = commit.committed(store, IMAGES)
+    if not images:
+        raise ConfigError(f"{corpus} holds no image shards: `fld ingest IMAGES {corpus}` or `fld run` fills it")
+    failures: Failures = {}
+    for key, reason in _failed_images(store, images):
+        failures.setdefault(("ingest", reason), []).append(key)
+    table = Table("column", "shards", "images", "failed", box=None, pad_edge=False)
+    table.add_row("images", _share(images, images), *_images(images))
+    for column in _columns(corpus, store):
+        done = commit.committed(store, raw_folder(column.name, column.fingerprint))
+        table.add_row(f"{column.name}-{column.fingerprint}", _share(done, images), *_images(done))
+        for key, reason in _failed_rows(store, column.name, column.fingerprint, done):
+            failures.setdefault((column.name, reason), []).append(key)
+    out.print(table)
+    for number in Corpus(store).rounds():
+        counts, tally = tally_round(store, number)
+        out.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
+        kinds = sorted({kind for kind, _ in tally} - {"image"})
+        kept = ", ".join(
+            f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
+        )
+        out.print(f"  annotations kept: {kept}")
+        if (promotion := read_promotion(store, number)) is not None:
+            verdict = "promoted" if promotion.promoted else "refused"
+            out.print(f"  the model trained on it is {verdict}: {promotion.reason}")
+    _print_failures(failures, corpus)
+
+
+def _columns(corpus: str, store: Store) -> list[Column]:
+    """The annotators' columns, and those that models of the loop wrote."""
+    session = look(corpus)
+    found = {
+        (column.name, column.fingerprint): column
+        for number in {0, *Corpus(store).rounds()}
+        if number == 0 or model_below(store, number) is not None
+        for column in session.columns(number)
+    }
+    return list(found.values())
+
+
+def _failed_images(store: Store, images: dict[str, Manifest]) -> list[tuple[str, str]]:
+    rows = [row for shard, done in images.items() if done.counts.failed for row in read_image_rows(store, shard)]
+    return [(row.key, f"{row.stage}: {row.error}") for row in rows if row.status == "failed"]
+
+
+def _failed_rows(store: Store, name: str, fingerprint: str, done: dict[str, Manifest]) -> list[tuple[str, str]]:
+    rows = [row for shard, m in done.items() if m.counts.failed for row in read_raw(store, name, fingerprint, shard)]
+    return [(row.key, row.error) for row in rows if row.status == "failed"]
+
+
+def _share(done: dict[str, Manifest], images: dict[str, Manifest]) -> str:
+    return f"{len(done.keys() & images.keys())}/{len(images)}"
+
+
+def _images(done: dict[str, Manifest]) -> tuple[str, str]:
+    return f"{sum(m.counts.kept for m in done.values()):,}", f"{sum(m.counts.failed for m in done.values()):,}"
+
+
+def _print_failures(failures: Failures, corpus: str) -> None:
+    if not failures:
+        return
+    table = Table("failed", "where", "why", "images", box=None, pad_edge=False)
+    for (where, why), keys in sorted(failures.items(), key=lambda entry: -len(entry[1]))[:FAILURES_SHOWN]:
+        more = ", ..." if len(keys) > KEYS_SHOWN else ""
+        table.add_row(f"{len(keys):,}", where, why, ", ".join(keys[:KEYS_SHOWN]) + more)
+    out.print(table)
+    if len(failures) > FAILURES_SHOWN:
+        out.print(f"... and {len(failures) - FAILURES_SHOWN} more reasons")
+    if any(where != "ingest" for where, _ in failures):
+        out.print(f"`fld annotate {corpus} --retry-quarantined` runs only the failed ones again")

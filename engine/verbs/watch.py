@@ -1,0 +1,76 @@
+"""The echo-chamber watch of `fld loop`: a written round described and judged, as `rounds/NN/report/watch.json`.
+
+Comes in: an open corpus with round 0 and round `number`. Goes out: a `Report`. The images that are looked at are the
+same in every round: the first ones by the hash of their bytes.
+"""
+
+import msgspec
+
+from engine.run.refilter import loaded_parser
+from engine.verbs.rounds import Session
+from filters.parser import Parser
+from shards.images import read_image_rows
+from shards.layout import round_folder
+from shards.raw import read_raw
+from shards.reader import Corpus
+from shards.record import Record
+from shards.store import Store
+from stages.fuse.settings import GENERALIST
+from stages.gate.alone import alone, records
+from stages.held_out import held_out_order
+from stages.watch.judge import Report, judge
+from stages.watch.statistics import statistics
+
+
+def report_path(number: int) -> str:
+    """`report_path(3)` is "rounds/03/report/watch.json"."""
+    return f"{round_folder(number)}/report/watch.json"
+
+
+def read_report(store: Store, number: int) -> Report | None:
+    """The report on a round; None while there is none."""
+    try:
+        return msgspec.json.decode(store.read(report_path(number)), type=Report)
+    except FileNotFoundError:
+        return None
+
+
+def watch(session: Session, number: int) -> Report:
+    """Judge a round against round 0 and publish the report. Number 0 describes round 0 itself."""
+    parser = loaded_parser(session.config.filters.parser)
+    keys = _watched(session)
+    first = _kept(session, 0, keys)
+    now = first if number == 0 else _kept(session, number, keys)
+    own = _own(session, number, keys, parser) if number > 0 else []
+    own_before = _own(session, number - 1, keys, parser) if number > 1 else []
+    report = judge(
+        number,
+        statistics(first, parser),
+        statistics(now, parser, first, own, own_before),
+        session.config.loop.watch,
+    )
+    session.store.write(report_path(number), [msgspec.json.format(msgspec.json.encode(report)) + b"\n"])
+    return report
+
+
+def _watched(session: Session) -> set[str]:
+    """Keys of the images that are looked at, at most `loop.watch.images`."""
+    found = [(held_out_order(row.sha256), row.key) for _, row in Corpus(session.store).image_rows() if row.sha256]
+    return {key for _, key in sorted(found)[: session.config.loop.watch.images]}
+
+
+def _kept(session: Session, number: int, keys: set[str]) -> list[Record]:
+    round_ = Corpus(session.store).round(number)
+    return [record for shard in round_.shards() for record in round_.records(shard) if record.key in keys]
+
+
+def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[Record]:
+    """What the model that wrote a round says by itself, from its raw column."""
+    plan = session.plan(number)
+    [model] = [each for each in plan.annotators if each.name == GENERALIST]
+    found: list[Record] = []
+    for shard in Corpus(session.store).shards():
+        said = {row.key: row for row in read_raw(session.store, model.name, model.fingerprint, shard)}
+        rows = [row for row in read_image_rows(session.store, shard) if row.key in keys and row.key in said]
+        found += records(rows, said, alone(plan, model), parser)
+    return found

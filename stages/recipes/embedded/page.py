@@ -1,0 +1,74 @@
+"""specialists/embedded/README.md: the model cards of the embedded checkpoints, as a page, from their card.json.
+
+python -m stages.recipes.embedded.page
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from specialists.weights import EMBEDDED_FOLDER
+
+ABOUT = {
+    "florence2-nano": "Florence-2 (transformers' native classes), 192 px: captions, boxes, phrases",
+    "yolo-nano": "YOLO11 (ultralytics) at an eighth of its width, 192 px: objects",
+    "sam-nano": "SAM (segment-anything), 256 px: the mask of a box",
+    "clip-nano": "CLIP (transformers), 64 px: which text fits a crop",
+}
+LICENCES = {"yolo-nano": "AGPL-3.0 (made with ultralytics, whose classes the file names)"}
+INTRODUCTION = """# Embedded checkpoints
+
+Four tiny checkpoints that let a newcomer run the whole engine without a download. They have the architectures of the
+production models, go through the same adapters, and were trained from nothing by `make embedded`
+(`stages/recipes/embedded`) on scenes that the project draws. **They know only that world**: on photographs everything
+but OCR (RapidOCR, which is real) is a smoke test.
+
+Scores are measured through the production adapters on scenes of a seed that no training saw; nothing sees the gold
+before the prediction is made. In brackets: 95% bootstrap interval over scenes. Boxes: map and map50 are
+of all boxes, the other box measures of those with a score of at least 0.3; phrases: all. This page is written from the
+`card.json` beside each checkpoint by `python -m stages.recipes.embedded.page`.
+"""
+
+
+def page(cards: list[dict[str, Any]]) -> str:
+    """Markdown: what there is, how it was trained, what it can do."""
+    head = "| checkpoint | what | parameters | MB | licence |\n| --- | --- | ---: | ---: | --- |\n"
+    rows = [
+        f"| {c['name']} | {ABOUT[c['name']]} | {c['parameters'] / 1e6:.2f} M | {c['weight_bytes'] / 1e6:.1f} |"
+        f" {LICENCES.get(c['name'], 'Apache-2.0')} |\n"
+        for c in cards
+    ]
+    return "\n".join([INTRODUCTION, head + "".join(rows), *map(_section, cards)])
+
+
+def _section(card: dict[str, Any]) -> str:
+    plan = ", ".join(f"{name} {value}" for name, value in card["plan"].items())
+    libraries = ", ".join(f"{name} {version}" for name, version in card["libraries"].items() if version)
+    note = f" {card['note']}" if "note" in card else ""
+    table = "".join(f"| {name} | {_estimate(found)} | {found['count']} |\n" for name, found in card["scores"].items())
+    return (
+        f"## {card['name']}\n`python -m {card['recipe']}`, {card['cpu_minutes']} minutes of one CPU core,"
+        f" with {libraries}.\nScenes of seed {card['train_seed']}; {plan}.{note}\n\n"
+        f"On {card['test_scenes']} scenes of seed {card['test_seed']}:\n\n"
+        f"| measure | value | of |\n| --- | --- | ---: |\n{table}"
+    )
+
+
+def _estimate(found: dict[str, float]) -> str:
+    if not found["count"]:
+        return "none"
+    return f"{found['value']:.3f} ({found['low']:.3f} - {found['high']:.3f})"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--embedded", type=Path, default=EMBEDDED_FOLDER)
+    folder = parser.parse_args().embedded
+    cards = [json.loads((folder / name / "card.json").read_bytes()) for name in ABOUT]
+    (folder / "README.md").write_text(page(cards))
+
+
+if __name__ == "__main__":
+    main()

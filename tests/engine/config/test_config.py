@@ -1,0 +1,76 @@
+"""Profiles, files, the corpus's own settings, and the columns that follow from them."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.config.config import PROFILES, Config, load, save
+from engine.config.config_text import ConfigError, parse, render, validate
+from engine.run.plan import columns, needs
+from shards.store import open_store
+from stages.scenes.kinds import NAMES
+
+OPEN_NEEDS = {
+    "captioner": (),
+    "detector": (),
+    "words": (),
+    "crops": ("detector", "given"),
+    "phrases": ("captioner", "given"),
+    "masks": ("detector", "phrases", "given"),
+    "matches": ("detector", "crops", "given"),
+}
+
+
+def test_every_profile_loads_and_reads_back_from_its_own_printout() -> None:
+    profiles = sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    assert profiles == ["embedded", "open"]
+    for profile in profiles:
+        config = load(profile, [])
+        assert validate(Config, parse(render(config), profile), profile) == config
+
+
+def test_the_embedded_profile_corrects_labels_to_the_kinds_of_its_scenes() -> None:
+    assert sorted(load("embedded", []).fuse.labels) == sorted(NAMES)
+
+
+def test_every_hub_checkpoint_of_the_open_profile_is_pinned() -> None:
+    settings = [annotator.specialist for annotator in load("open", []).annotators.values()]
+    hub = [each for each in settings if "/" in str(getattr(each, "weights", ""))]
+    assert len(hub) == 6
+    assert all(getattr(each, "revision", None) for each in hub)
+
+
+def test_needs_follow_from_roles() -> None:
+    annotators = load("open", []).annotators
+    assert {name: needs(name, annotators) for name in annotators} == OPEN_NEEDS
+
+
+def test_a_changed_setting_changes_its_column_and_those_that_need_it() -> None:
+    def fingerprints(*assignments: str) -> dict[str, str]:
+        return {column.name: column.fingerprint for column in columns(load("open", list(assignments)).annotators)}
+
+    before, after = fingerprints(), fingerprints("annotators.detector.specialist.dtype=bfloat16")
+    assert {name for name in before if before[name] != after[name]} == {"detector", "crops", "masks", "matches"}
+    assert fingerprints("annotators.detector.resources.batch_size=2") == before
+
+
+def test_the_corpus_keeps_its_settings_and_set_stays(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    save(load("open", ["ingest.shard_size=7"], store), store)
+    assert load(None, [], store).ingest.shard_size == 7
+    save(load(None, ["filters.region.min_score=0.6"], store), store)
+    kept = load(None, [], store)
+    assert (kept.ingest.shard_size, kept.filters.region.min_score) == (7, 0.6)
+    assert "captioner" in load("open", [], store).annotators
+
+
+def test_what_is_neither_file_nor_profile_is_named_with_what_there_is() -> None:
+    with pytest.raises(ConfigError, match=r"--config opne: neither a file nor a profile \(embedded, open\)"):
+        load("opne", [])
+
+
+def test_a_mistyped_key_deep_in_an_annotator_is_found() -> None:
+    with pytest.raises(ConfigError, match=r"annotators\.detector\.specialist\.wieghts: unknown key, did you mean 'wei"):
+        load("open", ["annotators.detector.specialist.wieghts=x"])
+    with pytest.raises(ConfigError, match=r"filters\.region\.min_scor: unknown key, did you mean 'min_score'\?"):
+        load("open", ["filters.region.min_scor=0.4"])

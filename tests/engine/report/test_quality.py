@@ -1,0 +1,47 @@
+"""Scenes drawn, read by nobody but a scripted reader, and measured."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.config.config_text import ConfigError
+from engine.report.quality import comparison, measure, unfiltered
+from engine.verbs.demo import scenes
+from engine.verbs.rounds import look
+from shards.record import Record
+from stages.scenes.scene import draw_scene
+from stages.scenes.write import read_gold
+
+
+def gold() -> list[Record]:
+    return [draw_scene(7, index).record for index in range(6)]
+
+
+def test_gold_against_itself_is_perfect() -> None:
+    table = measure(gold(), gold())
+    for name in ("boxes/precision", "boxes/recall", "masks/iou", "texts/precision", "texts/recall", "words/f1"):
+        assert table[name].value == pytest.approx(1.0), name
+    assert comparison({"gold": table}).row_count == 11
+
+
+def test_what_nobody_annotated_is_not_measured() -> None:
+    nothing = [Record(g.key, g.uri, g.sha256, g.width, g.height, 0) for g in gold()]
+    assert measure(nothing, gold()) == {}
+    texts_only = [Record(g.key, g.uri, g.sha256, g.width, g.height, 0, texts=g.texts) for g in gold()]
+    assert set(measure(texts_only, gold())) == {"texts/precision", "texts/recall"}
+
+
+def test_unfiltered_switches_every_rule_off(tmp_path: Path) -> None:
+    plan = look(str(tmp_path)).plan(0)
+    filters = unfiltered(plan).filters
+    assert (filters.region.min_score, filters.region.nms_iou, filters.phrase.min_score) == (0.0, None, 0.0)
+    assert (filters.text.language, filters.text.max_objects) == (None, {})
+    assert filters.parser == plan.filters.parser
+
+
+def test_scenes_are_drawn_with_their_gold_and_a_bad_size_is_refused(tmp_path: Path) -> None:
+    scenes(str(tmp_path / "s"), 3, 7, 128, noisy=True)
+    assert len(read_gold(tmp_path / "s" / "gold.jsonl")) == 3
+    assert (tmp_path / "s" / "noisy.jsonl").exists()
+    with pytest.raises(ConfigError, match="size"):
+        scenes(str(tmp_path / "t"), 3, 7, 65, noisy=False)

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import numpy as np
+
+from engine.run.call import Call, pack_findings, pack_rows, unpack_findings
+from engine.run.column import Pool
+from engine.run.worker import ImageCache, Worker
+from shards.finding import Finding
+from shards.images import read_image_rows
+from shards.layout import tar_path
+from shards.store import LocalStore
+from stages.resources import Resources
+from tests.engine.fakes import FakeStage, column, fill
+
+
+class CountingStore(LocalStore):
+    """Counts reads."""
+
+    reads = 0
+
+    def read(self, path: str, start: int = 0, end: int | None = None) -> bytes:
+        self.reads += 1
+        return super().read(path, start, end)
+
+
+def call(store: LocalStore, name: str = "a", needs: dict[str, list[bytes]] | None = None) -> Call:
+    rows = read_image_rows(store, "000000")
+    return Call(0, "p", name, "000000", tuple(range(len(rows))), pack_rows(rows), needs or {}, 60.0)
+
+
+def worker(store: LocalStore, *stages: FakeStage, cache_bytes: int = 1 << 20) -> Worker:
+    columns = tuple(column(name, stage) for name, stage in zip("abc", stages, strict=False))
+    made = Worker(store, Pool("p", columns, Resources()), 2, cache_bytes)
+    assert made.load().kind == "ok"
+    return made
+
+
+def test_a_stage_sees_images_and_what_others_said(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 2, given=True)
+    said = [pack_findings([Finding("text", text="upstream")]), pack_findings([])]
+    answer = worker(store, FakeStage()).run(call(store, needs={"boxes": said}))
+    first, second = (unpack_findings(one) for one in answer.findings)
+    assert [finding.text for finding in first] == ["k0000", "upstream", "given k0000"]
+    assert [finding.text for finding in second] == ["k0001", "given k0001"]
+    assert first[0].score == 0.1673  # mean of (0, 0, 128) / 255, rounded
+
+
+def test_an_image_that_cannot_be_read_is_named_and_nothing_else(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 3)
+    row = read_image_rows(store, "000000")[1]
+    assert row.offset is not None
+    with open(tmp_path / tar_path("000000"), "r+b") as tar:
+        tar.seek(row.offset)
+        tar.write(b"<html>")
+    answer = worker(store, FakeStage()).run(call(store))
+    assert answer.kind == "item"
+    assert list(answer.items) == [1]
+    assert answer.items[1].startswith("read: error: DecodeError: ")
+
+
+def test_annotators_of_one_group_decode_an_image_once(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path)
+    fill(store, 1, 4)
+    shared = worker(store, FakeStage(), FakeStage())
+    first, second = call(store, "a"), call(store, "b")
+    store.reads = 0
+    shared.run(first)
+    shared.run(second)
+    assert store.reads == 4
+
+
+def test_an_annotator_alone_keeps_no_images(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path)
+    fill(store, 1, 4)
+    alone = worker(store, FakeStage())
+    again = call(store)
+    store.reads = 0
+    alone.run(again)
+    alone.run(again)
+    assert store.reads == 8
+
+
+def test_the_cache_lets_the_oldest_go() -> None:
+    cache = ImageCache(20)
+    image = np.zeros((1, 3, 3), np.uint8)
+    for position in range(3):
+        cache.put(("000000", position), image.copy())
+    assert cache.get(("000000", 0)) is None
+    assert cache.get(("000000", 2)) is not None
+
+
+def test_a_stage_must_answer_for_every_image(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 2)
+    answer = worker(store, FakeStage(faults={"k0001": "short"})).run(call(store))
+    assert answer.error == "error: ValueError: stage of a must give 2 lists of findings, gave 0"
+
+
+def test_a_score_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 1)
+    answer = worker(store, FakeStage(faults={"k0000": "nan"})).run(call(store))
+    assert answer.error == "error: ValueError: text finding must have finite numbers, got score = nan"
+
+
+def test_a_stage_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path) -> None:
+    columns = (column("a", FakeStage(load_error="missing")),)
+    answer = Worker(LocalStore(tmp_path), Pool("p", columns, Resources()), 1, 0).load()
+    assert (answer.kind, answer.error) == (
+        "load",
+        "annotator a: detector needs weights nobody.pt: run `fld doctor`",
+    )
