@@ -60,7 +60,7 @@ def _rings(glyph: Any, glyphs: Any) -> list[list[tuple[float, float]]]:
 
 def main() -> None:
     """Write fonts/<name>.json for every font file on the command line."""
-    folder = Path(__file__).parent / "fonts"
+    folder = Path(__file__).parents[1] / "scenes" / "fonts"
     for argument in sys.argv[1:]:
         path = Path(argument)
         (folder / f"{path.stem}.json").write_text(json.dumps(outline(path), separators=(",", ":")) + "\n")

@@ -29,7 +29,7 @@ QUICK = Timing(beat_s=0.05, stale_s=0.6, settle_s=0.0)
 @contextmanager
 def owner(corpus: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the corpus."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(corpus)], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

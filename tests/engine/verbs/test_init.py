@@ -58,7 +58,7 @@ def test_a_file_of_texts(tmp_path: Path) -> None:
 
 def test_the_tokenizer_of_a_checkpoint(tmp_path: Path) -> None:
     folder = _init(tmp_path / "new", TokenizerSource(tokenizer="embedded:florence2-nano"))
-    embedded = Path(__file__).parents[2] / "specialists" / "embedded" / "florence2-nano"
+    embedded = Path(__file__).parents[3] / "specialists" / "embedded" / "florence2-nano"
     assert _vocabulary(folder) == _vocabulary(embedded)
 
 
