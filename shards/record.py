@@ -16,6 +16,7 @@ the text; polygons lists of rings, outer rings clockwise. One record (shortened)
 The three annotation types are those of FLD-5B (Florence-2, section 4): text, region-text, text-phrase-region.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -157,3 +158,8 @@ def decode(data: bytes) -> Record:
 def json_schema() -> dict[str, Any]:
     """The record as JSON schema (draft 2020-12); `docs/record.schema.json` holds a copy."""
     return msgspec.json.schema(Record)
+
+
+def read_records(path: Path | str) -> list[Record]:
+    """The records of a file with one per line, such as a gold.jsonl. Raises RecordError for a line that is none."""
+    return [decode(line) for line in Path(path).read_bytes().splitlines() if line.strip()]

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from engine.config.config_text import ConfigError
 from engine.report.quality import comparison, measure, records, unfiltered
+from engine.session import look
 from engine.terminal import err, out
 from engine.verbs import rounds
 from shards.reader import Corpus
-from shards.record import Record
+from shards.record import Record, read_records
 from shards.store import Store
 from stages.scenes.settings import NoiseSettings, SceneSettings
-from stages.scenes.write import read_gold, write_scenes
+from stages.scenes.write import write_scenes
 
 DEMO_SEED = 20_000  # no embedded checkpoint was trained on scenes of this seed
 
@@ -50,8 +51,8 @@ def demo(folder: str, count: int) -> None:
     err.print("[bold]3. Train florence2-nano on round 0, judge it, let it annotate, write round 1[/]")
     learned = _turn(corpus, drawn / "gold.jsonl")
     err.print("[bold]4. Measure the labels against the gold[/]  (95% intervals)")
-    session = rounds.look(corpus)
-    gold = read_gold(drawn / "gold.jsonl")
+    session = look(corpus)
+    gold = read_records(drawn / "gold.jsonl")
     raw = records(session.store, unfiltered(session.plan(0)), session.skipped())
     columns = {"before filters": measure(raw, gold), "round 0": measure(_kept(session.store, 0), gold)}
     if learned:

@@ -23,8 +23,8 @@ from engine.report.quality import RESAMPLES, areas_in, measure
 from engine.run import plan as plans
 from engine.run.column import GIVEN
 from engine.run.refilter import inputs
+from engine.session import Session, look
 from engine.terminal import err, out
-from engine.verbs.rounds import Session, look
 from filters.features import ElementWords
 from filters.parser import ParsedText, Parser
 from shards.commit import committed

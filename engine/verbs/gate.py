@@ -23,7 +23,7 @@ from engine.run.column import Column
 from engine.run.faults import Failure, attempt
 from engine.run.refilter import loaded_parser
 from engine.run.worker import ACCEPTED
-from engine.verbs.rounds import Session
+from engine.session import Session
 from shards import commit
 from shards.finding import Finding, rounded
 from shards.images import ImageRow, read_image

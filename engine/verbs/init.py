@@ -86,7 +86,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _round_texts(source: TokenizerSource) -> Iterator[str]:
     """Of the images that are trained on: what is held out stays unseen."""
-    from engine.verbs.rounds import look
+    from engine.session import look
     from shards.reader import Corpus
     from stages.held_out import is_held_out
     from stages.retrain.build import texts_of

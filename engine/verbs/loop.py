@@ -19,9 +19,10 @@ from rich.table import Table
 
 from engine.config.config_text import ConfigError
 from engine.promotions import model_below, read_calibration, read_promotion, weights_of
+from engine.session import Session, opened
 from engine.terminal import err, out
 from engine.verbs.gate import gate
-from engine.verbs.rounds import Session, annotate_round, opened, write_round
+from engine.verbs.rounds import annotate_round, write_round
 from engine.verbs.watch import read_report, watch
 from shards.commit import committed
 from shards.layout import IMAGES

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from engine.config.settings import EngineSettings
 from engine.run.ray_session import RaySession
+from engine.session import opened
 from engine.terminal import err
-from engine.verbs.rounds import opened
 from shards.commit import CorpusError
 from shards.record import RecordError
 from shards.store import LocalStore, open_store

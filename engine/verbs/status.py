@@ -6,8 +6,8 @@ from engine.config.config_text import ConfigError
 from engine.promotions import model_below, read_promotion
 from engine.run.column import Column
 from engine.run.refilter import KEPT, tally_round
+from engine.session import look
 from engine.terminal import out
-from engine.verbs.rounds import look
 from shards import commit
 from shards.commit import Manifest
 from shards.images import read_image_rows

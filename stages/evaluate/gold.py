@@ -13,14 +13,13 @@ import msgspec
 
 from shards.finding import Finding
 from shards.images import ImageRow
-from shards.record import Candidate, Record, Region, Source, Text
+from shards.record import Candidate, Record, Region, Source, Text, read_records
 from stages.held_out import is_held_out
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.frame import place_given
 from stages.ingest.keys import own_key
 from stages.ingest.settings import IngestSettings
-from stages.scenes.write import read_gold
 
 SOURCE = Source("gold", "gold", 0, None, "gold")
 
@@ -62,7 +61,7 @@ def _read(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dic
         raise SourceError(f"gold {path} is no file: give a gold.jsonl or a COCO instances json")
     if path.endswith(".json"):
         return _from_coco(path, rows, settings)
-    return {record.key: record for record in read_gold(path)}
+    return {record.key: record for record in read_records(path)}
 
 
 def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dict[str, Record]:

@@ -15,6 +15,7 @@ Texts are compared word by word rather than as a whole, so that the measure move
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -26,7 +27,13 @@ from stages.evaluate.captions import text_of, words
 from stages.evaluate.masks import mask_iou
 from stages.evaluate.match import MATCH_IOU, iou, label_of, matches
 from stages.evaluate.phrases import names
-from stages.gate.settings import MeasureName
+
+MeasureName = Literal[
+    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
+]  # fmt: skip
+EVERY_MEASURE: list[MeasureName] = [
+    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
+]  # fmt: skip
 
 Counts = tuple[int, int, int]
 """hits, said, wanted."""

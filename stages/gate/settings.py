@@ -1,17 +1,9 @@
 """When a retrained model may take over."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from shards.settings import Settings
-
-MeasureName = Literal[
-    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
-]  # fmt: skip
-EVERY_MEASURE: list[MeasureName] = [
-    "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
-]  # fmt: skip
+from stages.evaluate.measures import EVERY_MEASURE, MeasureName
 
 
 class GateSettings(Settings):

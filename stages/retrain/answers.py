@@ -24,8 +24,7 @@ from specialists.florence2_format import Task, clean_text
 from specialists.florence2_model import Florence2Model, Search
 from specialists.roles import Image
 from stages.codec.decode import Asked, findings
-from stages.evaluate.measures import sums
-from stages.gate.settings import MeasureName
+from stages.evaluate.measures import MeasureName, sums
 
 MEASURED: dict[Task, MeasureName] = {
     "<OD>": "boxes", "<CAPTION>": "texts/brief", "<CAPTION_TO_PHRASE_GROUNDING>": "phrases"

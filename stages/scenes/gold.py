@@ -1,4 +1,10 @@
-"""From a drawing to its gold record: what is visible, and how it is said."""
+"""A scene with its gold: `draw_scene(seed, index, settings)` -> `Scene(image, record)`.
+
+The gold is an ordinary record whose source is the annotator "gold": boxes and polygons of the *visible* part of every
+object, captions, noun phrases with their boxes, and the words on signs with their quads.
+"""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -8,8 +14,8 @@ from shards.finding import Box, Granularity, Polygons, Quad
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
 from stages.scenes.prose import Mention, Story, noun_phrase, write
 from stages.scenes.raster import SCALE
-from stages.scenes.scene import Drawing
-from stages.scenes.settings import VERSION
+from stages.scenes.scene import Drawing, draw
+from stages.scenes.settings import VERSION, SceneSettings
 
 ANNOTATOR = "gold"
 FINGERPRINT = f"scenes-{VERSION}"
@@ -18,6 +24,20 @@ _SMALLEST_RING = 3.0
 """Picture pixels: slivers between two things in front are not worth a ring."""
 _TOLERANCE = 0.9
 """Drawn pixels by which a simplified outline may be off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """image: uint8 RGB [h, w, 3]. record: the gold."""
+
+    image: NDArray[np.uint8]
+    record: Record
+
+
+def draw_scene(seed: int, index: int, settings: SceneSettings | None = None) -> Scene:
+    """The scene number `index` of `seed`; equal arguments give equal bytes. Raises ValueError for a negative number."""
+    drawing = draw(seed, index, settings or SceneSettings())
+    return Scene(drawing.image, describe(drawing, f"scene-{seed}-{index:06d}"))
 
 
 def describe(drawing: Drawing, key: str) -> Record:

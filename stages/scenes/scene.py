@@ -1,8 +1,4 @@
-"""One generated picture and its gold: `draw_scene(seed, index, settings)` -> `Scene(image, record)`.
-
-The gold is an ordinary record whose source is the annotator "gold": boxes and polygons of the *visible* part of every
-object, captions, noun phrases with their boxes, and the words on signs with their quads.
-"""
+"""One generated picture: `draw(seed, index, settings)` -> `Drawing(layout, image, owner)`; its gold is in `gold.py`."""
 
 from dataclasses import dataclass
 
@@ -10,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.record import Record
 from stages.scenes.layout import Bounds, Layout, plan, without
 from stages.scenes.palette import INK, luminance, shade
 from stages.scenes.paths import ellipse
@@ -25,28 +20,12 @@ MIN_AREA = 0.0008
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """image: uint8 RGB [h, w, 3]. record: the gold."""
-
-    image: NDArray[np.uint8]
-    record: Record
-
-
-@dataclass(frozen=True, eq=False)
 class Drawing:
     """A drawn layout. owner: int16 [h * SCALE, w * SCALE], position in layout.things of what is in front, or -1."""
 
     layout: Layout
     image: NDArray[np.uint8]
     owner: NDArray[np.int16]
-
-
-def draw_scene(seed: int, index: int, settings: SceneSettings | None = None) -> Scene:
-    """The scene number `index` of `seed`; equal arguments give equal bytes. Raises ValueError for a negative number."""
-    from stages.scenes.gold import describe
-
-    drawing = draw(seed, index, settings or SceneSettings())
-    return Scene(drawing.image, describe(drawing, f"scene-{seed}-{index:06d}"))
 
 
 def draw(seed: int, index: int, settings: SceneSettings) -> Drawing:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.record import Record, Region
+from stages.scenes.gold import draw_scene
 from stages.scenes.palette import COLOURS
-from stages.scenes.scene import draw_scene
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from shards.record import Record, decode, encode
+from shards.record import Record, encode
+from stages.scenes.gold import Scene, draw_scene
 from stages.scenes.noise import Tally, noisy_given
-from stages.scenes.scene import Scene, draw_scene
 from stages.scenes.settings import NoiseSettings, SceneSettings
 
 JPEG_QUALITY = 92
@@ -98,8 +98,3 @@ def _others(records: list[Record], index: int) -> Iterator[Record]:
     brief = records[index].texts[0].text
     rotated = records[index + 1 :] + records[:index]
     return (record for record in rotated if record.texts[0].text != brief)
-
-
-def read_gold(path: Path | str) -> list[Record]:
-    """The records of a gold.jsonl. Raises shards.record.RecordError for a line that is none."""
-    return [decode(line) for line in Path(path).read_bytes().splitlines() if line.strip()]

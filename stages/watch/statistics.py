@@ -20,9 +20,8 @@ from stages.evaluate.bootstrap import f1
 from stages.evaluate.boxes import objects
 from stages.evaluate.captions import text_of, words
 from stages.evaluate.match import label_of
-from stages.evaluate.measures import paired, sums
+from stages.evaluate.measures import MeasureName, paired, sums
 from stages.fuse.settings import GENERALIST
-from stages.gate.settings import MeasureName
 from stages.round import Reads
 
 

@@ -22,7 +22,7 @@ from specialists.florence2_format import Question
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings
 from specialists.roles import Image
 from specialists.weights import locate
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from tests.benchmarks.base_checkpoints import save_florence2_base
 
 QUESTIONS = [

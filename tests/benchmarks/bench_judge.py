@@ -18,8 +18,8 @@ import torch
 from shards.finding import Finding
 from specialists.florence2_generalist import Florence2GeneralistSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
+from stages.scenes.gold import draw_scene
 from stages.scenes.kinds import NAMES
-from stages.scenes.scene import draw_scene
 from stages.scenes.settings import NoiseSettings
 from stages.stage import Item
 

@@ -26,7 +26,7 @@ from specialists.florence2_format import prompt
 from specialists.florence2_model import Florence2Model, Search
 from specialists.roles import Image
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
 from tests.benchmarks.base_checkpoints import save_blip_base, save_detr_r50, save_florence2_base, save_yolo_s
 from tests.benchmarks.specialist_verbs import PER_IMAGE, SEGMENTERS, VERBS, prompts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.verbs.rounds import Session
+from engine.session import Session
 from shards.finding import Finding
 from shards.store import LocalStore
 from specialists.roles import Fingerprint

@@ -20,7 +20,7 @@ from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record, Region
 from shards.store import open_store
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
 from tests.specialists.chat_server import chat_server
 from tests.specialists.tiny_captioners import save_tiny_blip, save_tiny_blip2

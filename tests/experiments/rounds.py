@@ -22,15 +22,14 @@ import yaml
 
 from engine.report.eval_report import changed
 from engine.report.quality import measure, records
-from engine.verbs.rounds import look
+from engine.session import look
 from filters.parser import Parser
 from shards.reader import Corpus
-from shards.record import Record
+from shards.record import Record, read_records
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.plans import alone
 from stages.round import RoundPlan, build_shard, read_shard
-from stages.scenes.write import read_gold
 from tests.experiments.dusk import at_dusk
 from tests.experiments.running import fld, half_given, table
 
@@ -82,7 +81,7 @@ def main() -> None:
     sets = [part for each in chosen for part in ("--set", each)]
     fld("loop", corpus, "--config", profile(work), "--rounds", ROUNDS, "--from", start, "--gold", gold, *sets)
     fld("eval", corpus, "--gold", gold, "--rounds", "--json", work / "rounds.json", "--figure", work / "rounds.png")
-    (work / "rounds.md").write_text(report(corpus, read_gold(gold)))
+    (work / "rounds.md").write_text(report(corpus, read_records(gold)))
 
 
 def profile(work: Path) -> Path:

@@ -20,10 +20,9 @@ from pathlib import Path
 from engine.report.eval_report import changed
 from engine.report.quality import measure
 from shards.reader import Corpus
-from shards.record import Record
+from shards.record import Record, read_records
 from shards.store import open_store
 from stages.evaluate.bootstrap import Estimate
-from stages.scenes.write import read_gold
 from tests.experiments.running import fld, table, written
 
 SEED = 43_000
@@ -69,7 +68,7 @@ def main() -> None:
         ):
             columns[f"{name}, {steps} steps"] = _labels(work, corpus, start, steps, arguments.judged)
     keys = {record.key for said in columns.values() for record in said}
-    gold = [record for record in read_gold(work / "scenes/gold.jsonl") if record.key in keys]
+    gold = [record for record in read_records(work / "scenes/gold.jsonl") if record.key in keys]
     (work / "sparse.md").write_text(_report(columns, gold))
 
 
@@ -98,7 +97,7 @@ def _loop(work: Path, corpus: Path, count: int, steps: int) -> None:
 def _few_detailed(scenes: Path) -> Path:
     """The careless labels of all pictures, and for one in EVERY the gold detailed text."""
     lines = [json.loads(line) for line in (scenes / "noisy.jsonl").read_text().splitlines()]
-    for line, record in list(zip(lines, read_gold(scenes / "gold.jsonl"), strict=True))[::EVERY]:
+    for line, record in list(zip(lines, read_records(scenes / "gold.jsonl"), strict=True))[::EVERY]:
         text = next(text.text for text in record.texts if text.granularity == "detailed")
         line["given"].append({"kind": "text", "text": text, "granularity": "detailed"})
     return written(scenes / "few.jsonl", lines)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.record import Record
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from stages.scenes.settings import VERSION, SceneSettings
 from stages.scenes.write import JPEG_QUALITY
 

@@ -6,11 +6,10 @@ import pytest
 
 from engine.config.config_text import ConfigError
 from engine.report.quality import comparison, measure, unfiltered
+from engine.session import look
 from engine.verbs.demo import scenes
-from engine.verbs.rounds import look
-from shards.record import Record
-from stages.scenes.scene import draw_scene
-from stages.scenes.write import read_gold
+from shards.record import Record, read_records
+from stages.scenes.gold import draw_scene
 
 
 def gold() -> list[Record]:
@@ -41,7 +40,7 @@ def test_unfiltered_switches_every_rule_off(tmp_path: Path) -> None:
 
 def test_scenes_are_drawn_with_their_gold_and_a_bad_size_is_refused(tmp_path: Path) -> None:
     scenes(str(tmp_path / "s"), 3, 7, 128, noisy=True)
-    assert len(read_gold(tmp_path / "s" / "gold.jsonl")) == 3
+    assert len(read_records(tmp_path / "s" / "gold.jsonl")) == 3
     assert (tmp_path / "s" / "noisy.jsonl").exists()
     with pytest.raises(ConfigError, match="size"):
         scenes(str(tmp_path / "t"), 3, 7, 65, noisy=False)

@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from engine.verbs.export import coco
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 
 RECORDS = [draw_scene(7, index).record for index in range(8)]
 

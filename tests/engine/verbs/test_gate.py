@@ -8,9 +8,9 @@ import pytest
 from engine.promotions import promotion_path, read_calibration, read_promotion, weights_of
 from engine.run.backend import StartError
 from engine.run.column import Column
+from engine.session import Session, look
 from engine.verbs import rounds
 from engine.verbs.gate import gate, held_out_images
-from engine.verbs.rounds import Session
 from shards.commit import CorpusError
 from shards.record import encode
 from shards.store import open_store
@@ -28,7 +28,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     save_pictures(tmp_path / "photos", 10)
     (tmp_path / "loop.yaml").write_text(CONFIG)
     rounds.run(["photos"], "corpus", "loop.yaml", [])
-    return replace(rounds.look("corpus"), build=build)
+    return replace(look("corpus"), build=build)
 
 
 def model(session: Session, tmp_path: Path, says: Says, name: str = "model") -> Column:
@@ -38,7 +38,7 @@ def model(session: Session, tmp_path: Path, says: Says, name: str = "model") -> 
 def test_a_checkpoint_of_random_weights_is_refused(session: Session, tmp_path: Path) -> None:
     weights = str(save_tiny_florence2(tmp_path / "random"))
     short = ["loop.generalist.specialist.max_new_tokens=24", "loop.generalist.tasks=['<CAPTION>', '<OD>']"]
-    candidate = rounds.look("corpus", None, short).learned(weights)
+    candidate = look("corpus", None, short).learned(weights)
     promotion = gate(session, 0, candidate, model(session, tmp_path, GOOD), None)
     assert not promotion.promoted
     assert promotion.reason.startswith("the candidate says nothing about ")
@@ -124,12 +124,12 @@ def test_held_out_images_are_chosen_by_their_hash_and_always_the_same(session: S
     found = held_out_images(session)
     assert 0 < len(found) < 10
     assert all(is_held_out(each.row.sha256, share) for each in found)
-    fewer = rounds.look("corpus", None, ["loop.gate.images=1"])
+    fewer = look("corpus", None, ["loop.gate.images=1"])
     assert [each.row.key for each in held_out_images(fewer)] == [found[0].row.key]
 
 
 def test_without_held_out_images_there_is_no_promotion(session: Session, tmp_path: Path) -> None:
-    none = replace(rounds.look("corpus", None, ["loop.retrain.held_out=0"]), build=build)
+    none = replace(look("corpus", None, ["loop.retrain.held_out=0"]), build=build)
     promotion = gate(none, 0, model(session, tmp_path, GOOD), None, None)
     assert (promotion.promoted, promotion.images) == (False, 0)
     assert promotion.reason.startswith("no image is held out")

@@ -10,9 +10,9 @@ from engine.cli import app
 from engine.config.config_text import ConfigError
 from engine.exit_codes import REFUSED, WATCHED, report
 from engine.promotions import model_below, read_calibration, read_promotion
+from engine.session import Session, look, opened
 from engine.verbs import rounds
 from engine.verbs.loop import Loop, RefusedError, WatchError, loop
-from engine.verbs.rounds import Session
 from engine.verbs.show import show
 from engine.verbs.status import status
 from engine.verbs.verify import DamageError, verify
@@ -39,7 +39,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 def reopened(*assignments: str) -> Session:
     """The corpus with other settings, which stay."""
-    with rounds.opened("corpus", None, list(assignments)) as session:
+    with opened("corpus", None, list(assignments)) as session:
         return replace(session, build=build)
 
 
@@ -253,7 +253,7 @@ def test_a_round_without_a_model_says_what_to_run(session: Session) -> None:
 
 
 def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: Path) -> None:
-    with rounds.opened("empty", "loop.yaml", []) as empty, pytest.raises(ConfigError, match="holds no image shards"):
+    with opened("empty", "loop.yaml", []) as empty, pytest.raises(ConfigError, match="holds no image shards"):
         run(replace(empty, build=build), 1)
     with pytest.raises(ConfigError, match=r"loop.start: training needs a checkpoint to start from: --from embedded:"):
         run(reopened("loop.start=null"), 1)
@@ -268,7 +268,7 @@ def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -
     (tmp_path / "gold.jsonl").write_text("")
     with pytest.raises(ConfigError, match=r"loop\.start"):  # it gets as far as the training
         loop("corpus", 1, None, "gold.jsonl", None, ["loop.start=null"])
-    assert rounds.look("corpus").config.loop.gold == "gold.jsonl"
+    assert look("corpus").config.loop.gold == "gold.jsonl"
     (tmp_path / "gold.jsonl").unlink()
     with pytest.raises(ConfigError, match=r"loop.gold: gold.jsonl is no file any more: .* --set loop.gold=null"):
         loop("corpus", 1, None, None, None, [])

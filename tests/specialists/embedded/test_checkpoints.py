@@ -13,7 +13,7 @@ from specialists.roles import Image
 from specialists.weights import EMBEDDED_FOLDER
 from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED
 from stages.recipes.embedded.measure import MEASURES
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 

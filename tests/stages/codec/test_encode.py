@@ -16,7 +16,7 @@ from stages.codec.decode import Asked, findings
 from stages.codec.encode import lessons
 from stages.codec.lesson import Encoded, Lesson
 from stages.codec.settings import CodecSettings
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from tests.specialists.tiny_florence2 import tiny_processor
 from tests.stages.codec.records import SOURCE, object_region, random_record, record, records, text_region
 

@@ -7,7 +7,7 @@ from shards.finding import Polygons
 from specialists.masks import mask_iou, polygons_to_mask
 from specialists.quads import signed_area
 from stages.codec.outlines import simple_outline
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 
 
 def test_a_square_starts_at_its_top_left_and_runs_clockwise() -> None:

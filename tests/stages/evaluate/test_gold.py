@@ -15,7 +15,7 @@ from stages.evaluate.report import evaluate
 from stages.held_out import is_held_out
 from stages.ingest.entry import SourceError
 from stages.ingest.settings import IngestSettings
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 
 GOLD = [draw_scene(7, index).record for index in range(4)]
 SETTINGS = IngestSettings()

@@ -4,8 +4,7 @@ import pytest
 
 from shards.finding import Box, Polygons
 from shards.record import Record
-from stages.evaluate.measures import paired, sums
-from stages.gate.settings import MeasureName
+from stages.evaluate.measures import MeasureName, paired, sums
 from tests.stages.evaluate.records import grounding, record, thing, word
 
 LEFT, RIGHT = (0.0, 0.0, 20.0, 20.0), (60.0, 60.0, 90.0, 90.0)

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 
 from shards.finding import Ring
-from stages.scenes.gold import bounds, outline
+from stages.scenes.gold import bounds, draw_scene, outline
 from stages.scenes.raster import SCALE
-from stages.scenes.scene import draw, draw_scene
+from stages.scenes.scene import draw
 from stages.scenes.settings import SceneSettings
 from stages.scenes.words import SHOWN
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from shards.record import encode
+from stages.scenes.gold import draw_scene
 from stages.scenes.kinds import NAMES
 from stages.scenes.layout import plan
 from stages.scenes.palette import COLOURS
 from stages.scenes.places import PLACES
-from stages.scenes.scene import MIN_AREA, draw, draw_scene
+from stages.scenes.scene import MIN_AREA, draw
 from stages.scenes.settings import SceneSettings
 
 # Raise stages.scenes.settings.VERSION when these change: they are what "version 1" means, in today's record format.

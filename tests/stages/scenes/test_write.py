@@ -7,13 +7,14 @@ import pytest
 from PIL import Image
 
 from shards.finding import Finding
+from shards.record import read_records
 from stages.ingest.lists import read_list
 from stages.ingest.settings import ColumnNames
+from stages.scenes.gold import draw_scene
 from stages.scenes.kinds import NAMES
 from stages.scenes.noise import Tally, noisy_given
-from stages.scenes.scene import draw_scene
 from stages.scenes.settings import NoiseSettings
-from stages.scenes.write import read_gold, write_scenes
+from stages.scenes.write import write_scenes
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -31,7 +32,7 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
 def test_the_gold_belongs_to_the_files(tmp_path: Path) -> None:
     written = write_scenes(tmp_path, 3, 7)
 
-    records = read_gold(tmp_path / "gold.jsonl")
+    records = read_records(tmp_path / "gold.jsonl")
 
     assert [record.key for record in records] == ["000000", "000001", "000002"]
     for record in records:
@@ -47,7 +48,7 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
 
     entries = list(read_list(str(path), path.read_bytes(), ColumnNames(), None, ".jsonl"))
 
-    for entry, record in zip(entries, read_gold(tmp_path / "gold.jsonl"), strict=True):
+    for entry, record in zip(entries, read_records(tmp_path / "gold.jsonl"), strict=True):
         assert (entry.key, entry.location, entry.given_wh) == (
             record.key, str(tmp_path / record.uri), (record.width, record.height),
         )  # fmt: skip

@@ -6,7 +6,7 @@ from PIL import Image
 from stages.recipes.embedded.data import Drawn
 from stages.recipes.embedded.florence2_batches import CLOSE_UPS, GRID, IMAGE_SIZE, load_close_ups, load_school
 from stages.retrain.build import learn_tokenizer
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
 
 

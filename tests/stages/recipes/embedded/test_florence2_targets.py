@@ -8,7 +8,7 @@ from specialists.florence2_format import dequantize, parse_regions
 from stages.codec.lesson import Lesson
 from stages.evaluate.match import iou
 from stages.recipes.embedded.florence2_targets import lessons
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
 
 RECORDS = [draw_scene(23, index).record for index in range(12)]

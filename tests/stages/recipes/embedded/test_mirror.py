@@ -1,5 +1,5 @@
 from stages.recipes.embedded.mirror import can_mirror, mirrored
-from stages.scenes.scene import draw_scene
+from stages.scenes.gold import draw_scene
 
 RECORDS = [record for record in (draw_scene(29, index).record for index in range(12)) if can_mirror(record)]
 
