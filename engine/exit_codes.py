@@ -32,10 +32,10 @@ def report(error: Exception) -> int:
 def _exit_codes() -> dict[type[Exception], int]:
     """In the order in which they are tried: a subclass before its base."""
     from engine.config.config_text import ConfigError
-    from engine.run.backend import StartError
-    from engine.run.column import ColumnError
-    from engine.run.faults import FailureBudgetError
-    from engine.run.lock import CorpusLockedError
+    from engine.runtime.backend import StartError
+    from engine.runtime.column import ColumnError
+    from engine.runtime.faults import FailureBudgetError
+    from engine.runtime.lock import CorpusLockedError
     from engine.verbs.loop import RefusedError, WatchError
     from engine.verbs.verify import DamageError
     from filters.parser import ParserError

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from engine.config.config import Config, load, save
 from engine.config.config_text import ConfigError
 from engine.promotions import model_below, read_calibration, weights_of, with_weights
-from engine.run.column import GIVEN, Column
-from engine.run.lock import corpus_lock
-from engine.run.plan import columns, needs
+from engine.runtime.column import GIVEN, Column
+from engine.runtime.lock import corpus_lock
+from engine.runtime.plan import columns, needs
 from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
 from stages.build import Annotator, build_stage, gives

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from engine.config.config_text import ConfigError
 from engine.report.eval_report import KEPT, RAW, Measured, Measures, as_json, round_tables, rounds_tables, with_changes
 from engine.report.quality import RESAMPLES, areas_in, measure
-from engine.run import plan as plans
-from engine.run.column import GIVEN
-from engine.run.refilter import inputs
+from engine.runtime import plan as plans
+from engine.runtime.column import GIVEN
+from engine.runtime.refilter import inputs
 from engine.session import Session, look
 from engine.terminal import err, out
 from filters.features import ElementWords

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from engine.promotions import is_calibrated, read_promotion, save_calibration, save_promotion
-from engine.run.backend import StartError
-from engine.run.column import Column
-from engine.run.faults import Failure, attempt
-from engine.run.refilter import loaded_parser
-from engine.run.worker import ACCEPTED
+from engine.runtime.backend import StartError
+from engine.runtime.column import Column
+from engine.runtime.faults import Failure, attempt
+from engine.runtime.refilter import loaded_parser
+from engine.runtime.worker import ACCEPTED
 from engine.session import Session
 from shards import commit
 from shards.finding import Finding, rounded

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engine.config.settings import EngineSettings
-from engine.run.ray_session import RaySession
+from engine.runtime.ray_session import RaySession
 from engine.session import opened
 from engine.terminal import err
 from shards.commit import CorpusError

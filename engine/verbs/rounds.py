@@ -10,8 +10,8 @@ from collections.abc import Callable
 from rich.table import Table
 
 from engine.config.config_text import ConfigError
-from engine.run.progress import open_reporter
-from engine.run.refilter import KEPT, Tally, preview, refilter, tally_round
+from engine.runtime.progress import open_reporter
+from engine.runtime.refilter import KEPT, Tally, preview, refilter, tally_round
 from engine.session import Session, look, opened
 from engine.terminal import err
 from shards import commit
@@ -91,7 +91,7 @@ def _ingest(session: Session, images: list[str], *, retry_quarantined: bool = Fa
 
 def annotate_round(session: Session, number: int, *, retry_quarantined: bool = False) -> None:
     """Run the columns of a round where they are not done."""
-    from engine.run.annotate import annotate as annotate_columns
+    from engine.runtime.annotate import annotate as annotate_columns
 
     skip = {key: rule for shard in session.skipped().values() for key, (rule, _, _) in shard.items()}
     report = annotate_columns(

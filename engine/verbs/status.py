@@ -4,8 +4,8 @@ from rich.table import Table
 
 from engine.config.config_text import ConfigError
 from engine.promotions import model_below, read_promotion
-from engine.run.column import Column
-from engine.run.refilter import KEPT, tally_round
+from engine.runtime.column import Column
+from engine.runtime.refilter import KEPT, tally_round
 from engine.session import look
 from engine.terminal import out
 from shards import commit

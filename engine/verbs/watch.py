@@ -6,7 +6,7 @@ same in every round: the first ones by the hash of their bytes.
 
 import msgspec
 
-from engine.run.refilter import loaded_parser
+from engine.runtime.refilter import loaded_parser
 from engine.session import Session
 from filters.parser import Parser
 from shards.images import read_image_rows

@@ -22,11 +22,11 @@ import psutil
 from PIL import Image as Pillow
 
 from engine.config.settings import EngineSettings
-from engine.run.annotate import annotate
-from engine.run.column import Column
-from engine.run.progress import ColumnProgress, Silent
-from engine.run.ray_session import RaySession
-from engine.run.worker import ACCEPTED
+from engine.runtime.annotate import annotate
+from engine.runtime.column import Column
+from engine.runtime.progress import ColumnProgress, Silent
+from engine.runtime.ray_session import RaySession
+from engine.runtime.worker import ACCEPTED
 from shards.commit import committed
 from shards.finding import Finding
 from shards.images import ImageRow, read_image, read_image_rows, write_images

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.run.progress import Silent
-from engine.run.ray_session import RaySession
+from engine.runtime.progress import Silent
+from engine.runtime.ray_session import RaySession
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image as Pillow
 
-from engine.run.column import Column
+from engine.runtime.column import Column
 from shards.finding import Finding
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name

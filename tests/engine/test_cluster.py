@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.config.settings import EngineSettings
-from engine.run.annotate import annotate
-from engine.run.column import Column
-from engine.run.progress import ColumnProgress, Silent
+from engine.runtime.annotate import annotate
+from engine.runtime.column import Column
+from engine.runtime.progress import ColumnProgress, Silent
 from shards.store import LocalStore
 from stages.resources import Resources
 from tests.engine.fakes import FakeStage, column, fill, raw_files

@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from engine.config.settings import EngineSettings
-from engine.run.annotate import annotate
-from engine.run.column import Column
-from engine.run.lock import corpus_lock
-from engine.run.progress import Silent
+from engine.runtime.annotate import annotate
+from engine.runtime.column import Column
+from engine.runtime.lock import corpus_lock
+from engine.runtime.progress import Silent
 from shards.store import LocalStore, remove_leftovers
 from stages.resources import Resources
 from tests.engine.fakes import FakeStage, column, fill, raw_files

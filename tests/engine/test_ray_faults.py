@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.config.settings import EngineSettings
-from engine.run.annotate import annotate
-from engine.run.backend import StartError
-from engine.run.column import Column
-from engine.run.progress import ColumnProgress, Silent
+from engine.runtime.annotate import annotate
+from engine.runtime.backend import StartError
+from engine.runtime.column import Column
+from engine.runtime.progress import ColumnProgress, Silent
 from shards.raw import RawRow, read_raw
 from shards.store import LocalStore
 from stages.resources import Resources

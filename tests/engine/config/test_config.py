@@ -6,7 +6,7 @@ import pytest
 
 from engine.config.config import PROFILES, Config, load, save
 from engine.config.config_text import ConfigError, parse, render, validate
-from engine.run.plan import columns, needs
+from engine.runtime.plan import columns, needs
 from shards.store import open_store
 from stages.scenes.kinds import NAMES
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.config.config_text import ConfigError
 from engine.report.quality import records, unfiltered
-from engine.run.refilter import refilter
+from engine.runtime.refilter import refilter
 from engine.session import look
 from engine.verbs.evaluate import run
 from engine.verbs.rounds import ingest, refilter_round

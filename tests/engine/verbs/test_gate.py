@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.promotions import promotion_path, read_calibration, read_promotion, weights_of
-from engine.run.backend import StartError
-from engine.run.column import Column
+from engine.runtime.backend import StartError
+from engine.runtime.column import Column
 from engine.session import Session, look
 from engine.verbs import rounds
 from engine.verbs.gate import gate, held_out_images

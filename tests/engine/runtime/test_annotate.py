@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from engine.config.settings import EngineSettings
-from engine.run.annotate import AnnotateReport, annotate
-from engine.run.backend import StartError
-from engine.run.column import Column
-from engine.run.faults import FailureBudgetError
-from engine.run.progress import Silent
+from engine.runtime.annotate import AnnotateReport, annotate
+from engine.runtime.backend import StartError
+from engine.runtime.column import Column
+from engine.runtime.faults import FailureBudgetError
+from engine.runtime.progress import Silent
 from shards.commit import committed
 from shards.images import ImageRow, write_images
 from shards.layout import raw_folder

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.config.settings import EngineSettings
-from engine.run.backend import StartError
-from engine.run.call import Answer, Call, Kind, Outcome
-from engine.run.column import Pool, with_gpu_shares
-from engine.run.faults import one_line
-from engine.run.ray_actors import Actor, misfit, start_actor
-from engine.run.ray_session import RaySession
+from engine.runtime.backend import StartError
+from engine.runtime.call import Answer, Call, Kind, Outcome
+from engine.runtime.column import Pool, with_gpu_shares
+from engine.runtime.faults import one_line
+from engine.runtime.ray_actors import Actor, misfit, start_actor
+from engine.runtime.ray_session import RaySession
 from shards.store import Store
 
 LogEvent = Callable[[str, Mapping[str, object]], None]
@@ -45,7 +45,7 @@ class _Pool:
 
 
 class RayBackend:
-    """See `engine.run.backend.Backend`. Ray is started, or joined, with the first call."""
+    """See `engine.runtime.backend.Backend`. Ray is started, or joined, with the first call."""
 
     def __init__(self, store: Store, settings: EngineSettings, log: LogEvent) -> None:
         self.actors: dict[str, int] = {}

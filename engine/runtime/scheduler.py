@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from engine.config.settings import EngineSettings
-from engine.run.backend import Backend
-from engine.run.call import Call, Outcome
-from engine.run.column import Pool
-from engine.run.faults import Budget, Quarantined
-from engine.run.progress import ColumnProgress, Reporter
-from engine.run.unit import Task, Unit
-from engine.run.work import OpenShard, Work
+from engine.runtime.backend import Backend
+from engine.runtime.call import Call, Outcome
+from engine.runtime.column import Pool
+from engine.runtime.faults import Budget, Quarantined
+from engine.runtime.progress import ColumnProgress, Reporter
+from engine.runtime.unit import Task, Unit
+from engine.runtime.work import OpenShard, Work
 from shards.raw import write_raw
 
 WRITERS = 4

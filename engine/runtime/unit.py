@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from engine.run.call import Outcome, pack_findings, pack_rows, unpack_findings
-from engine.run.column import GIVEN, Column
+from engine.runtime.call import Outcome, pack_findings, pack_rows, unpack_findings
+from engine.runtime.column import GIVEN, Column
 from shards.images import ImageRow
 from shards.raw import RawRow
 

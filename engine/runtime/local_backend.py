@@ -5,15 +5,15 @@ No isolation: a stage that hangs, exits the process or dies of a segmentation fa
 """
 
 from engine.config.settings import EngineSettings
-from engine.run.backend import StartError
-from engine.run.call import Call, Outcome
-from engine.run.column import Pool
-from engine.run.worker import Worker
+from engine.runtime.backend import StartError
+from engine.runtime.call import Call, Outcome
+from engine.runtime.column import Pool
+from engine.runtime.worker import Worker
 from shards.store import Store
 
 
 class LocalBackend:
-    """See `engine.run.backend.Backend`. Stages are loaded with their first call."""
+    """See `engine.runtime.backend.Backend`. Stages are loaded with their first call."""
 
     def __init__(self, store: Store, settings: EngineSettings) -> None:
         self.actors: dict[str, int] = {}

@@ -5,7 +5,7 @@ again after a crash, a Ctrl-C, new images or a changed annotator: only what is m
 
     report = annotate(open_store("corpus"), columns, skip={}, settings=EngineSettings(), reporter=open_reporter(store))
 
-Call it while holding the corpus lock (`engine.run.lock`).
+Call it while holding the corpus lock (`engine.runtime.lock`).
 """
 
 import time
@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.config.settings import EngineSettings
-from engine.run.backend import Backend
-from engine.run.column import Column, ordered, pools
-from engine.run.faults import Quarantined
-from engine.run.local_backend import LocalBackend
-from engine.run.progress import Reporter
-from engine.run.scheduler import Scheduler
-from engine.run.work import budgets_of, find_work, progress_of
+from engine.runtime.backend import Backend
+from engine.runtime.column import Column, ordered, pools
+from engine.runtime.faults import Quarantined
+from engine.runtime.local_backend import LocalBackend
+from engine.runtime.progress import Reporter
+from engine.runtime.scheduler import Scheduler
+from engine.runtime.work import budgets_of, find_work, progress_of
 from shards.store import Store
 
 
@@ -99,6 +99,6 @@ def open_backend(store: Store, settings: EngineSettings, reporter: Reporter) -> 
     """Ray or local; starts nothing yet."""
     if settings.backend == "local":
         return LocalBackend(store, settings)
-    from engine.run.ray_backend import RayBackend
+    from engine.runtime.ray_backend import RayBackend
 
     return RayBackend(store, settings, reporter.log)

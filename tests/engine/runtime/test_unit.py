@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.run.call import Call, Kind, Outcome, pack_findings
-from engine.run.unit import Task, Unit
+from engine.runtime.call import Call, Kind, Outcome, pack_findings
+from engine.runtime.unit import Task, Unit
 from shards.finding import Finding
 from shards.images import ImageRow
 from shards.raw import RawRow

@@ -8,8 +8,8 @@ only queued on an actor that died is not to blame: the backend runs it elsewhere
 
 from typing import Protocol
 
-from engine.run.call import Call, Outcome
-from engine.run.column import Pool
+from engine.runtime.call import Call, Outcome
+from engine.runtime.column import Pool
 
 
 class StartError(RuntimeError):

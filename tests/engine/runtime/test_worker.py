@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.run.call import Call, pack_findings, pack_rows, unpack_findings
-from engine.run.column import Pool
-from engine.run.worker import ImageCache, Worker
+from engine.runtime.call import Call, pack_findings, pack_rows, unpack_findings
+from engine.runtime.column import Pool
+from engine.runtime.worker import ImageCache, Worker
 from shards.finding import Finding
 from shards.images import read_image_rows
 from shards.layout import tar_path

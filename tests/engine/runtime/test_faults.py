@@ -1,6 +1,6 @@
 import pytest
 
-from engine.run.faults import Budget, Failure, FailureBudgetError, Quarantined, attempt, failure_of, one_line
+from engine.runtime.faults import Budget, Failure, FailureBudgetError, Quarantined, attempt, failure_of, one_line
 from specialists.roles import ItemError, MissingRequirementError
 
 

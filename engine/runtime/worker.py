@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from PIL import Image as Pillow
 
-from engine.run.call import Answer, Call, pack_findings, unpack_findings, unpack_rows
-from engine.run.column import GIVEN, Pool
-from engine.run.faults import Failure, attempt
+from engine.runtime.call import Answer, Call, pack_findings, unpack_findings, unpack_rows
+from engine.runtime.column import GIVEN, Pool
+from engine.runtime.faults import Failure, attempt
 from shards.finding import Finding, rounded
 from shards.images import ImageRow, read_image
 from shards.store import Store

@@ -19,7 +19,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.run.column import GIVEN, Column, ordered
+from engine.runtime.column import GIVEN, Column, ordered
 from stages.build import Annotator, build_stage, gives, wants
 from stages.stage import Stage
 

@@ -11,9 +11,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.run.call import Answer, Call
-from engine.run.column import Pool
-from engine.run.worker import Worker, limit_process
+from engine.runtime.call import Answer, Call
+from engine.runtime.column import Pool
+from engine.runtime.worker import Worker, limit_process
 from shards.store import Store
 from stages.resources import Resources
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from engine.run.backend import StartError
+from engine.runtime.backend import StartError
 
 LogEvent = Callable[[str, Mapping[str, object]], None]
 ATTEMPTS = 3

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.run.column import ColumnError, ordered, pools, with_gpu_shares
+from engine.runtime.column import ColumnError, ordered, pools, with_gpu_shares
 from stages.resources import Resources
 from tests.engine.fakes import column
 

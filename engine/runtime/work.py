@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engine.config.settings import EngineSettings
-from engine.run.column import GIVEN, Column
-from engine.run.faults import Budget
-from engine.run.progress import ColumnProgress
-from engine.run.unit import Said, Unit, said_of
+from engine.runtime.column import GIVEN, Column
+from engine.runtime.faults import Budget
+from engine.runtime.progress import ColumnProgress
+from engine.runtime.unit import Said, Unit, said_of
 from shards.commit import Manifest, committed
 from shards.images import ImageRow, read_image_rows
 from shards.layout import IMAGES, raw_folder
@@ -91,7 +91,7 @@ class OpenShard:
 
 
 def find_work(store: Store, columns: list[Column], skip: Collection[str], retry: bool) -> Work:
-    """columns: as `engine.run.column.ordered` gives them. Reads manifests only."""
+    """columns: as `engine.runtime.column.ordered` gives them. Reads manifests only."""
     images = committed(store, IMAGES)
     done = {column.name: committed(store, raw_folder(column.name, column.fingerprint)) for column in columns}
     work = Work(store, columns, skip, retry, images, done)

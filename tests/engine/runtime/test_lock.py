@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.run.lock import OWNER, CorpusLockedError, Timing, break_lock, corpus_lock, describe
+from engine.runtime.lock import OWNER, CorpusLockedError, Timing, break_lock, corpus_lock, describe
 from shards.store import FsspecStore, LocalStore
 
 HOLD = """
 import sys
-from engine.run.lock import corpus_lock
+from engine.runtime.lock import corpus_lock
 from shards.store import LocalStore
 with corpus_lock(LocalStore(sys.argv[1]), "fld run photos"):
     print("held", flush=True)
