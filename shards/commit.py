@@ -7,6 +7,10 @@ Comes in: the files of a unit (one shard of images, of a raw column, of a round)
      "failed": 1}, "files": {"000000.tar": {"bytes": 215040, "crc32": "5f3a9c01"},
      "000000.parquet": {"bytes": 4711, "crc32": "0badcafe"}}, "checksum": "<64 hex>"}
 
+A round's shard also says how many findings of each type were kept ("") or dropped by which rule, so that nobody needs
+to read its index for that: `"tally": {"region": {"": 7, "region.score": 160}}`. Such a manifest is of version 2; older
+releases refuse it instead of failing on a field they do not know.
+
 `checksum` is the SHA-256 of every byte before `,"checksum"`, so that a damaged manifest is found too: it counts as
 absent, and its unit is written again. Files carry CRC-32, not SHA-256: it finds any damage up to 32 bits for certain
 and larger with 1 - 2^-32, in half to a seventh of the time (by CPU); images have their SHA-256 in their row.
@@ -24,8 +28,14 @@ from shards.layout import manifest_path
 from shards.store import Store
 
 VERSION = 1
+WITH_TALLY = 2
+"""The version of a manifest that has a tally; all others stay readable for older releases."""
 _READERS = 16  # manifests are small and object stores slow to answer: overlap the waiting
 _BLOCK = 16 << 20
+
+
+Tally = dict[str, dict[str, int]]
+"""Type of annotation -> the rule that dropped it, "" if kept -> how many."""
 
 
 class CorpusError(RuntimeError):
@@ -53,13 +63,15 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a finished unit consists of. `files`: path relative to the unit's folder -> entry."""
+    """What a finished unit consists of. `files`: path relative to the unit's folder -> entry. `tally`: of a round's
+    shard; UNSET if an older release wrote it."""
 
     name: str
     fingerprint: str
     counts: Counts
     files: dict[str, FileEntry]
     version: int = VERSION
+    tally: Tally | msgspec.UnsetType = msgspec.UNSET
 
 
 class Damage(NamedTuple):
@@ -77,6 +89,7 @@ def publish(
     files: Mapping[str, bytes | Iterable[bytes]],
     counts: Counts | Callable[[], Counts],
     fingerprint: str,
+    tally: Tally | msgspec.UnsetType = msgspec.UNSET,
 ) -> Manifest:
     """Write the files in order, then the manifest. An older unit of that name is withdrawn first.
 
@@ -89,9 +102,23 @@ def publish(
         seen = _Checksum([content] if isinstance(content, bytes) else content)
         store.write(f"{folder}/{path}", seen)
         entries[path] = seen.entry()
-    manifest = Manifest(name, fingerprint, counts() if callable(counts) else counts, entries)
+    version = VERSION if tally is msgspec.UNSET else WITH_TALLY
+    manifest = Manifest(name, fingerprint, counts() if callable(counts) else counts, entries, version, tally)
     store.write(manifest_path(folder, name), [encode(manifest)])
     return manifest
+
+
+def extend(store: Store, folder: str, manifest: Manifest, files: Mapping[str, bytes], tally: Tally) -> Manifest:
+    """Add files that follow from those of a finished unit, and its tally: what was there stays as it is, byte for
+    byte, and so does its fingerprint."""
+    entries = dict(manifest.files)
+    for path, content in files.items():
+        seen = _Checksum([content])
+        store.write(f"{folder}/{path}", seen)
+        entries[path] = seen.entry()
+    extended = msgspec.structs.replace(manifest, files=entries, version=WITH_TALLY, tally=tally)
+    store.write(manifest_path(folder, manifest.name), [encode(extended)])
+    return extended
 
 
 def seal(store: Store, folder: str, name: str, paths: Iterable[str], fingerprint: str) -> Manifest:
@@ -155,10 +182,10 @@ def decode(data: bytes) -> Manifest | None:
     if data != body + _tail(body):
         return None
     version = _version.decode(data).version
-    if version != VERSION:
+    if version not in (VERSION, WITH_TALLY):
         raise CorpusError(
-            f"manifest version must be {VERSION}, got {version}: use the fld-engine release that wrote this corpus,"
-            " or build a new corpus with this one"
+            f"manifest version must be {VERSION} or {WITH_TALLY}, got {version}: use the fld-engine release"
+            " that wrote this corpus, or build a new corpus with this one"
         )
     return _decoder.decode(body + b"}")
 

@@ -2,7 +2,8 @@
 
     images/000000.tar  images/000000.parquet  images/manifest/000000.json
     raw/<annotator>-<fingerprint>/000000.parquet  raw/<annotator>-<fingerprint>/manifest/000000.json
-    rounds/00/shards/000000.tar  rounds/00/index/000000.parquet  rounds/00/manifest/000000.json
+    rounds/00/shards/000000.tar  rounds/00/index/000000.parquet  rounds/00/summary/000000.parquet
+    rounds/00/manifest/000000.json
 
   rounds/00/model/model.safetensors ...  rounds/00/model/manifest/model.json
 
@@ -44,6 +45,11 @@ def round_folder(number: int) -> str:
 def index_file(shard: str) -> str:
     """The index of a shard, relative to its round's folder."""
     return f"index/{shard}.parquet"
+
+
+def summary_file(shard: str) -> str:
+    """The summary of a shard, relative to its round's folder."""
+    return f"summary/{shard}.parquet"
 
 
 def round_tar(number: int, shard: str) -> str:

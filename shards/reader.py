@@ -7,23 +7,31 @@ Comes in: the corpus folder or URL. Goes out: records, original bytes, Arrow tab
     round_ = corpus.round(0)
     round_.shards()                          ["000000", "000001"]
     for record in round_.records("000000"): ...
-    round_.record("dog"), round_.image("dog")                       two small reads, wherever the dog is in its tar
-    round_.index(["type", "score"], filters=pc.field("kept"))       a pyarrow.Table
+    round_.record("dog"), round_.image("dog")                       a few small reads, however large the corpus
+    round_.rows("dog")                                              all that was said of it, kept or dropped
+    round_.index(["type", "score"], filters=pc.field("kept"))       a pyarrow.Table; reads the index of every shard
 """
 
 import zlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shards import commit, images, record, rounds
+from shards import commit, images, record, rounds, summaries
 from shards.commit import CorpusError, Manifest
 from shards.images import ImageRow
 from shards.layout import IMAGES, ROUNDS, round_folder, round_tar
+from shards.lookup import find_key
 from shards.record import Record
 from shards.store import Store, open_store
+
+_SUMMARIES_KEPT = 8
+"""Shards whose summary an open round remembers."""
+Row = dict[str, Any]
 
 
 class Corpus:
@@ -50,19 +58,23 @@ class Corpus:
 
     def round(self, number: int) -> "Round":
         """Raises CorpusError if nothing of that round is committed."""
-        shards = commit.committed(self.store, round_folder(number))
-        if not shards:
+        if not self.store.names(f"{round_folder(number)}/manifest"):
             raise CorpusError(f"{self.store.url} has no round {number}: it has {self.rounds() or 'none'}")
-        return Round(self.store, number, shards)
+        return Round(self.store, number)
 
 
 class Round:
-    """One round of a corpus, as it was when it was opened. `manifests`: committed shards by name."""
+    """One round of a corpus. Opening it reads nothing; one image costs the same however many others there are."""
 
-    def __init__(self, store: Store, number: int, manifests: dict[str, Manifest]) -> None:
+    def __init__(self, store: Store, number: int) -> None:
         self.store = store
         self.number = number
-        self.manifests = manifests
+        self._summaries: OrderedDict[str, pa.Table] = OrderedDict()
+
+    @cached_property
+    def manifests(self) -> dict[str, Manifest]:
+        """Committed shards by name, sorted, as they were when this was first asked."""
+        return commit.committed(self.store, round_folder(self.number))
 
     def shards(self) -> list[str]:
         """Names of the committed shards, sorted."""
@@ -78,21 +90,64 @@ class Round:
 
     def keys(self) -> list[str]:
         """Keys of all kept images, in the order of the corpus."""
-        keys: list[str] = self._places["key"].to_pylist()
+        kept = self.index(["key"], (pc.field("type") == "image") & pc.field("kept"))
+        keys: list[str] = kept["key"].to_pylist()
         return keys
 
     def record(self, key: str) -> Record:
         """One record, by one ranged read. Raises KeyError if the round did not keep the image."""
-        shard, place = self._find(key)
-        data = self._read(shard, place.record_offset, place.record_size, key)
-        if zlib.crc32(data) != place.record_crc32:
-            raise CorpusError(f"{round_tar(self.number, shard)}: the record of {key!r} is damaged: run `fld verify`")
-        return record.decode(data)
+        return self.record_of(self._kept(key))
 
     def image(self, key: str) -> bytes:
         """The original bytes of one image, by one ranged read. Raises KeyError if the round did not keep it."""
-        shard, place = self._find(key)
-        return self._read(shard, place.offset, place.size, key)
+        return self.image_of(self._kept(key))
+
+    def find(self, key: str) -> Row:
+        """The row of the summary about one image, kept or not. Raises KeyError if the round has none of this key."""
+        for shard, position in find_key(self.store, key):
+            summary = self.summary(shard)
+            if summary is None:
+                continue
+            keys = summary["key"]
+            if not (position < len(keys) and keys[position].as_py() == key):
+                position = pc.index(keys, key).as_py()
+            if position >= 0:
+                row: Row = summary.slice(position, 1).to_pylist()[0]
+                return row
+        raise KeyError(f"round {self.number} of {self.store.url} has no image {key!r}")
+
+    def summary(self, shard: str) -> pa.Table | None:
+        """The summary of a shard, one row per image (`shards/summary.py`); None if the shard is not committed."""
+        if shard not in self._summaries:
+            manifest = commit.find(self.store, round_folder(self.number), shard)
+            if manifest is None:
+                return None
+            self._summaries[shard] = summaries.read_summary(self.store, self.number, manifest)
+            if len(self._summaries) > _SUMMARIES_KEPT:
+                self._summaries.popitem(last=False)
+        return self._summaries[shard]
+
+    def rows(self, key: str) -> list[Row]:
+        """The rows of the index about one image, in its order. Raises KeyError if the round has none of this key."""
+        return self.rows_of(self.find(key))
+
+    def record_of(self, row: Row) -> Record:
+        """The record of an image that `find` found and that the round kept."""
+        data = self._read(row["shard"], row["record_offset"], row["record_size"], row["key"])
+        if zlib.crc32(data) != row["record_crc32"]:
+            tar = round_tar(self.number, row["shard"])
+            raise CorpusError(f"{tar}: the record of {row['key']!r} is damaged: run `fld verify`")
+        return record.decode(data)
+
+    def image_of(self, row: Row) -> bytes:
+        """The original bytes of an image that `find` found and that the round kept."""
+        return self._read(row["shard"], row["offset"], row["size"], row["key"])
+
+    def rows_of(self, row: Row) -> list[Row]:
+        """The rows of the index about an image that `find` found."""
+        own = rounds.read_rows(self.store, self.number, row["shard"], row["first_row"], row["last_row"])
+        found: list[Row] = own.filter(pc.equal(own["key"], row["key"])).to_pylist()
+        return found
 
     def index(self, columns: list[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:
         """The index of all shards (columns: `shards/rounds.py`), in corpus order. filters: an expression over any of
@@ -104,18 +159,11 @@ class Round:
             parts.append(kept if columns is None else kept.select(columns))
         return pa.concat_tables(parts)
 
-    @cached_property
-    def _places(self) -> pa.Table:
-        """key, shard and place of every kept image: about 60 bytes each."""
-        wanted = (pc.field("type") == "image") & pc.field("kept")
-        return self.index(["key", "shard", *rounds.Place._fields], wanted).combine_chunks()
-
-    def _find(self, key: str) -> tuple[str, rounds.Place]:
-        position = pc.index(self._places["key"], key).as_py()
-        if position < 0:
-            raise KeyError(f"round {self.number} of {self.store.url} kept no image {key!r}: see its row in the index")
-        row = self._places.slice(position, 1).to_pylist()[0]
-        return row["shard"], rounds.Place(*(row[name] for name in rounds.Place._fields))
+    def _kept(self, key: str) -> Row:
+        row = self.find(key)
+        if row["status"] != "kept":
+            raise KeyError(f"round {self.number} of {self.store.url} kept no image {key!r}: {row['rule']}")
+        return row
 
     def _read(self, shard: str, offset: int, size: int, key: str) -> bytes:
         data = self.store.read(round_tar(self.number, shard), offset, offset + size)

@@ -2,7 +2,8 @@
 
     rounds/00/shards/000000.tar       two members per kept image: `safe_key(key).jpg` (or png, webp ...), the original
                                       bytes, and `safe_key(key).json`, the record; the two in order of extension
-    rounds/00/index/000000.parquet    one row per image, whatever became of it, and one per annotation, kept or dropped:
+    rounds/00/index/000000.parquet    one row per image, whatever became of it, and one per annotation, kept or dropped
+    rounds/00/summary/000000.parquet  one row per image, for whoever looks (`shards/summary.py`). Columns of the index:
 
     key string            the image                       kept bool            dropped: a failing rule is named
     id string             of the annotation: "r3"; ""     rule string          "" if kept
@@ -26,12 +27,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shards import commit, record, table, tar
+from shards import commit, record, summary, table, tar
 from shards.commit import Counts, Manifest
 from shards.finding import Box
-from shards.layout import index_file, round_folder, round_tar
+from shards.layout import index_file, round_folder, round_tar, summary_file
 from shards.record import Record
 from shards.store import Store
+from shards.summary import Facts
 
 SCHEMA = table.versioned(
     "index",
@@ -96,6 +98,14 @@ class Place(NamedTuple):
     record_crc32: int
 
 
+class _Written(NamedTuple):
+    """What is known of a shard while it is written: places and facts of its images by key, then its one index."""
+
+    places: dict[str, Place]
+    facts: dict[str, Facts]
+    tables: list[pa.Table]
+
+
 def write_round(
     store: Store,
     number: int,
@@ -111,18 +121,26 @@ def write_round(
     Raises ValueError, and commits nothing, unless there is one image row per image read and one kept image row per
     sample: what was dropped without a row would be lost silently."""
     kept = _check_index(index, counts)
-    places: dict[str, Place] = {}
+    written = _Written({}, {}, [])
     files = {
-        f"shards/{shard}.tar": _archive(samples, number, kept, places),
-        index_file(shard): _index(index, shard, places),
+        f"shards/{shard}.tar": _archive(samples, number, kept, written),
+        index_file(shard): _index(index, shard, written),
+        summary_file(shard): _summary(written),
     }
-    return commit.publish(store, round_folder(number), shard, files, counts, fingerprint)
+    tally = summary.tally_of((row.type for row in index), (row.rule for row in index))
+    return commit.publish(store, round_folder(number), shard, files, counts, fingerprint, tally)
 
 
 def read_index(store: Store, number: int, shard: str, columns: list[str] | None = None) -> pa.Table:
     """The index of a committed shard. Raises FileNotFoundError if there is none."""
     path = f"{round_folder(number)}/{index_file(shard)}"
     return table.decode(store.read(path), SCHEMA, path, columns)
+
+
+def read_rows(store: Store, number: int, shard: str, first: int, last: int) -> pa.Table:
+    """Rows first to last of the index of a committed shard; of the file only the row groups they are in."""
+    path = f"{round_folder(number)}/{index_file(shard)}"
+    return table.decode_rows(store.read(path), SCHEMA, path, first, last)
 
 
 def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record, str, bytes]]:
@@ -155,9 +173,9 @@ def kept_samples(index: pa.Table) -> list[tuple[str, Place]]:
 
 
 def _archive(
-    samples: Iterable[tuple[Record, str, bytes]], number: int, kept: list[str], places: dict[str, Place]
+    samples: Iterable[tuple[Record, str, bytes]], number: int, kept: list[str], written: _Written
 ) -> Iterator[bytes]:
-    """The tar; `places` is filled when it is written."""
+    """The tar; `written` is filled with places and facts on the way."""
     placed: list[tar.Placed] = []
     known: list[tuple[str, int]] = []  # extension and CRC-32 of the record
     wanted = iter(kept)
@@ -165,6 +183,7 @@ def _archive(
     def members() -> Iterator[tuple[str, bytes]]:
         for sample, extension, original in samples:
             _check_sample(sample, extension, number, next(wanted, None))
+            written.facts[sample.key] = summary.facts_of(sample)
             name, encoded = tar.safe_key(sample.key), record.encode(sample)
             known.append((extension, zlib.crc32(encoded)))
             pair = [(extension, original), (tar.RECORD, encoded)]
@@ -175,23 +194,29 @@ def _archive(
     if (missing := next(wanted, None)) is not None:
         raise ValueError(f"image {missing!r} is kept in the index but no sample of it was given")
     for key, first, second, (ext, checksum) in zip(kept, placed[::2], placed[1::2], known, strict=True):
-        original, written = (first, second) if ext < tar.RECORD else (second, first)
-        places[key] = Place(ext, original.offset, original.size, written.offset, written.size, checksum)
+        original, text = (first, second) if ext < tar.RECORD else (second, first)
+        written.places[key] = Place(ext, original.offset, original.size, text.offset, text.size, checksum)
 
 
-def _index(index: Sequence[IndexRow], shard: str, places: dict[str, Place]) -> Iterator[bytes]:
+def _index(index: Sequence[IndexRow], shard: str, written: _Written) -> Iterator[bytes]:
     """The parquet; a generator, because the places are known only when the tar is written."""
     fields = IndexRow.__struct_fields__
     by_field = zip(*map(msgspec.structs.astuple, index), strict=True) if index else ((),) * len(fields)
     columns: dict[str, Sequence[Any]] = dict(zip(fields, by_field, strict=True))
     boxes = columns.pop("box")
     columns["shard"] = [shard] * len(index)
-    found = [places.get(row.key) if row.type == "image" and row.kept else None for row in index]
+    found = [written.places.get(row.key) if row.type == "image" and row.kept else None for row in index]
     for position, name in enumerate(Place._fields):
         columns[name] = [None if place is None else place[position] for place in found]
     arrays = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
     arrays["box"] = table.tuples(boxes, table.BOX_SMALL)
-    yield table.encode(pa.Table.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
+    written.tables.append(pa.Table.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
+    yield table.encode(written.tables[0])
+
+
+def _summary(written: _Written) -> Iterator[bytes]:
+    """The summary; a generator, because it follows from the index as it was written."""
+    yield summary.encode(written.tables[0], written.facts)
 
 
 def _check_sample(sample: Record, extension: str, number: int, wanted: str | None) -> None:

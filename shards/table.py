@@ -12,7 +12,8 @@ finding has none:
 Numbers are doubles, so that what is read is exactly what was written.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, chain, pairwise
 from typing import Any
 
@@ -22,7 +23,9 @@ import pyarrow.parquet as pq
 
 from shards.commit import CorpusError
 from shards.finding import Finding
+from shards.quiet_arrow import forget_pandas
 
+forget_pandas()
 ROW_GROUP = 65_536
 _ZSTD_LEVEL = 3
 
@@ -72,12 +75,31 @@ def encode(table: pa.Table) -> bytes:
 
 def decode(data: bytes, schema: pa.Schema, path: str, columns: list[str] | None = None) -> pa.Table:
     """The table in `data`, page checksums verified. Raises CorpusError if it is damaged or of another version."""
+    with _damage_named(path):
+        return _opened(data, schema, path).read(columns, use_threads=False)
+
+
+def decode_rows(data: bytes, schema: pa.Schema, path: str, first: int, last: int) -> pa.Table:
+    """Rows first to last, both included, of the table in `data`: only their row groups are decoded. Raises like
+    `decode`."""
+    with _damage_named(path):
+        file = _opened(data, schema, path)
+        groups = range(first // ROW_GROUP, last // ROW_GROUP + 1)
+        return file.read_row_groups(list(groups), use_threads=False).slice(first % ROW_GROUP, last - first + 1)
+
+
+def _opened(data: bytes, schema: pa.Schema, path: str) -> pq.ParquetFile:
+    file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+    _check_version(file.schema_arrow.metadata or {}, schema.metadata, path)
+    if not file.schema_arrow.equals(schema):
+        raise pa.ArrowInvalid(f"its columns must be {schema.names} with their types, got {file.schema_arrow.names}")
+    return file
+
+
+@contextmanager
+def _damage_named(path: str) -> Iterator[None]:
     try:
-        found = pq.read_schema(pa.BufferReader(data))
-        _check_version(found.metadata or {}, schema.metadata, path)
-        if not found.equals(schema):
-            raise pa.ArrowInvalid(f"its columns must be {schema.names} with their types, got {found.names}")
-        return pq.read_table(pa.BufferReader(data), columns=columns, page_checksum_verification=True, use_threads=False)
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} is damaged: {error}; `fld verify --repair` writes it again") from error
 

@@ -100,10 +100,28 @@ def test_a_manifest_under_another_name_does_not_count(store: LocalStore) -> None
 
 
 def test_a_manifest_of_another_version_is_refused(store: LocalStore) -> None:
-    newer = msgspec.structs.replace(publish(store), version=2)
+    newer = msgspec.structs.replace(publish(store), version=3)
     store.write("images/manifest/000000.json", [commit.encode(newer)])
-    with pytest.raises(CorpusError, match="manifest version must be 1, got 2: use the fld-engine release"):
+    with pytest.raises(CorpusError, match="manifest version must be 1 or 2, got 3: use the fld-engine release"):
         commit.committed(store, "images")
+
+
+def test_a_manifest_with_a_tally_says_so_by_its_version(store: LocalStore) -> None:
+    tally = {"region": {"": 7, "region.score": 160}}
+    plain = publish(store, "000000")
+    told = commit.publish(store, "images", "000001", {}, Counts(0, 0), "f", tally)
+    assert (plain.version, told.version) == (1, 2)
+    assert commit.committed(store, "images")["000001"].tally == tally
+    assert b"tally" not in store.read("images/manifest/000000.json")
+
+
+def test_a_unit_is_extended_without_touching_what_was_there(store: LocalStore) -> None:
+    before = publish(store)
+    extended = commit.extend(store, "images", before, {"more/000000.parquet": b"more"}, {"region": {"": 1}})
+    assert commit.find(store, "images", "000000") == extended
+    assert (extended.fingerprint, extended.counts) == (before.fingerprint, before.counts)
+    assert extended.files == {**before.files, "more/000000.parquet": commit.FileEntry(4, "8b52f27c")}
+    assert commit.verify_unit(store, "images", extended) == []
 
 
 def test_a_manifest_is_plain_json_for_everyone_else(store: LocalStore) -> None:

@@ -42,7 +42,7 @@ def test_samples_and_index_are_read_as_written(store: LocalStore) -> None:
     assert [dropped[0][name] for name in ("key", "rule", "value", "threshold")] == ["b", "score", 0.2, 0.3]
     assert dropped[0]["box"] == {"x0": 1.0, "y0": 2.0, "x1": 3.5, "y1": 4.25}
     assert manifest.counts == COUNTS
-    assert sorted(manifest.files) == ["index/000000.parquet", "shards/000000.tar"]
+    assert sorted(manifest.files) == ["index/000000.parquet", "shards/000000.tar", "summary/000000.parquet"]
 
 
 def test_members_are_in_order_and_named_for_webdataset(store: LocalStore) -> None:

@@ -41,7 +41,7 @@ def test_a_whole_corpus_is_whole(store: LocalStore) -> None:
     seen: list[str] = []
     report = verify(store, seen.append)
     assert report.ok
-    assert (report.units, report.files, report.damages, report.orphans) == (6, 10, [], [])
+    assert (report.units, report.files, report.damages, report.orphans) == (6, 12, [], [])
     assert report.bytes > 2 * 4 * 3000 * 2
     assert seen[:2] == ["images/000000", "images/000001"]
 
@@ -103,7 +103,12 @@ def test_damage_after_the_last_sample_is_found(store: LocalStore) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["images/000001.parquet", "raw/detector-3fa9c1/000000.parquet", "rounds/00/index/000000.parquet"],
+    [
+        "images/000001.parquet",
+        "raw/detector-3fa9c1/000000.parquet",
+        "rounds/00/index/000000.parquet",
+        "rounds/00/summary/000000.parquet",
+    ],
 )
 @pytest.mark.parametrize("what", ["flip", "cut", "missing"])
 def test_a_damaged_table_is_found(store: LocalStore, path: str, what: str) -> None:
