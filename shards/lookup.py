@@ -47,7 +47,7 @@ def complete_lookup(store: Store) -> int:
     if not missing:
         return 0
     redone = shards if len(parts) >= MAX_PARTS else missing
-    for run in _runs(redone, shards):
+    for run in _runs(redone):
         rows = np.concatenate([_rows(shard, read_keys(store, shard)) for shard in run])
         rows = rows[np.argsort(rows["hash"], kind="stable")]
         name = f"{run[0]}-{run[-1]}"
@@ -129,14 +129,13 @@ def _covered(shard: str, parts: Sequence[str]) -> bool:
     return any(first <= shard <= last for first, last in (part.split("-") for part in parts))
 
 
-def _runs(wanted: Sequence[str], shards: Sequence[str]) -> Iterator[list[str]]:
-    """`wanted` cut where a shard between two of them is not wanted, so that a part's name says all that it covers."""
-    mine, run = set(wanted), list[str]()
-    for shard in shards:
-        if shard in mine:
-            run.append(shard)
-        elif run:
+def _runs(wanted: Sequence[str]) -> Iterator[list[str]]:
+    """Shards cut where the next one is not among them, so that a part's name says all that it covers."""
+    run: list[str] = []
+    for shard in wanted:
+        if run and int(shard) != int(run[-1]) + 1:
             yield run
             run = []
+        run.append(shard)
     if run:
         yield run

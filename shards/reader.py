@@ -16,6 +16,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -24,13 +25,14 @@ import pyarrow.compute as pc
 from shards import commit, images, record, rounds, summaries
 from shards.commit import CorpusError, Manifest
 from shards.images import ImageRow
-from shards.layout import IMAGES, ROUNDS, round_folder, round_tar
+from shards.layout import IMAGES, round_folder, round_tar
 from shards.lookup import find_key
 from shards.record import Record
 from shards.store import Store, open_store
 
 _SUMMARIES_KEPT = 8
 """Shards whose summary an open round remembers."""
+_LONGEST_GAP = 10
 Row = dict[str, Any]
 
 
@@ -51,10 +53,15 @@ class Corpus:
                 yield shard, row
 
     def rounds(self) -> list[int]:
-        """Numbers of the rounds that have a committed shard, ascending."""
-        found = {path.split("/")[1] for path in self.store.walk() if path.startswith(f"{ROUNDS}/")}
-        numbers = sorted(int(name) for name in found if name.isdigit())
-        return [number for number in numbers if self.store.names(f"{round_folder(number)}/manifest")]
+        """Numbers of the rounds that have a committed shard, ascending. Asked are the folders of rounds one by one, as
+        a list of every file of the corpus would take minutes; a gap of more than 9 rounds ends the search."""
+        found: list[int] = []
+        for number in count():
+            if self.store.names(f"{round_folder(number)}/manifest"):
+                found.append(number)
+            elif number - max(found, default=-1) >= _LONGEST_GAP:
+                return found
+        return found
 
     def round(self, number: int) -> "Round":
         """Raises CorpusError if nothing of that round is committed."""

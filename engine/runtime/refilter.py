@@ -17,8 +17,9 @@ from filters.parser import Parser, ParserSettings
 from shards import commit
 from shards.commit import Manifest
 from shards.layout import IMAGES, raw_folder, round_folder
-from shards.rounds import IndexRow, read_index
+from shards.rounds import IndexRow
 from shards.store import Store, open_store
+from shards.summaries import read_tally
 from stages.fuse.settings import GENERALIST
 from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
 
@@ -67,15 +68,12 @@ def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processe
 
 
 def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
-    """What a written round holds, from its manifests and index."""
+    """What a written round holds, from its manifests; from its index where an older release wrote a shard."""
     total: Tally = Counter()
     done = commit.committed(store, round_folder(number))
-    for shard in done:
-        columns = read_index(store, number, shard, ["type", "kept", "rule"]).to_pydict()
-        total.update(
-            (type_, KEPT if kept else rule)
-            for type_, kept, rule in zip(columns["type"], columns["kept"], columns["rule"], strict=True)
-        )
+    for manifest in done.values():
+        for type_, outcomes in read_tally(store, number, manifest).items():
+            total.update({(type_, rule or KEPT): count for rule, count in outcomes.items()})
     each = [manifest.counts for manifest in done.values()]
     counts = commit.Counts(
         sum(c.read for c in each), sum(c.kept for c in each), sum(c.dropped for c in each), sum(c.failed for c in each)

@@ -16,6 +16,7 @@ from shards import commit
 from shards.commit import Manifest
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import IMAGES
+from shards.lookup import complete_lookup
 from shards.store import Store
 from stages.ingest.duplicates import update_duplicates
 from stages.ingest.entry import Entry, SourceError
@@ -58,6 +59,7 @@ def ingest(
             manifest = run.write(shard, entries, recover=manifest is not None)
             if on_shard is not None:
                 on_shard(shard, manifest)
+    complete_lookup(store)
     return run.report(plan)
 
 

@@ -4,6 +4,7 @@ import pyarrow.compute as pc
 import pytest
 
 from shards.commit import CorpusError
+from shards.lookup import complete_lookup
 from shards.reader import Corpus
 from shards.store import LocalStore
 from tests.shards.corpora import build_corpus, build_round, image_bytes
@@ -69,21 +70,47 @@ def test_every_sample_is_found_by_its_key(store: LocalStore) -> None:
 
 def test_a_key_the_round_did_not_keep_is_an_error(store: LocalStore) -> None:
     round_ = Corpus(store).round(0)
-    for key in ("s0/broken", "nobody"):
-        with pytest.raises(KeyError, match=f"kept no image '{key}'"):
-            round_.record(key)
+    with pytest.raises(KeyError, match="kept no image 's0/broken': failed_decode"):
+        round_.record("s0/broken")
+    with pytest.raises(KeyError, match="has no image 'nobody'"):
+        round_.record("nobody")
+
+
+def test_a_look_up_costs_the_same_in_a_larger_corpus(store: LocalStore) -> None:
+    larger = LocalStore(store.url + "-larger")
+    build_corpus(larger, shards=12, images=3)
+    cost = []
+    for each in (store, larger):
+        complete_lookup(each)
+        counting = CountingStore(each)
+        Corpus(counting).round(0).record("s1/image2")
+        cost.append(counting.bytes_read)
+    assert cost[1] - cost[0] == 10 * 4 * 16, "only the lookup is longer, up to 64 KiB"
 
 
 def test_a_look_up_reads_only_its_sample(store: LocalStore) -> None:
     counting = CountingStore(store)
+    row = Corpus(store).round(0).find("s1/image2")
     round_ = Corpus(counting).round(0)
-    round_.keys()
-    counting.bytes_read = 0
-    data = round_.image("s1/image2")
+    assert counting.bytes_read == 0
+    data = round_.image_of(row)
     assert counting.bytes_read == len(data) == 3000
     counting.bytes_read = 0
-    round_.record("s1/image2")
+    round_.record_of(row)
     assert 0 < counting.bytes_read < 1000
+
+
+def test_images_that_were_not_kept_are_found_with_their_reason(store: LocalStore) -> None:
+    round_ = Corpus(store).round(0)
+    assert round_.find("s1/broken")["rule"] == "failed_decode"
+    assert [row["type"] for row in round_.rows("s1/broken")] == ["image"]
+
+
+def test_the_rows_of_one_image_are_those_of_the_index(store: LocalStore) -> None:
+    round_ = Corpus(store).round(0)
+    every = round_.index(filters=pc.field("key") == "s1/image1").to_pylist()
+    assert round_.rows("s1/image1") == every
+    assert [row["kept"] for row in every] == [True, True, False]
 
 
 def test_shards_that_are_not_committed_are_not_read(store: LocalStore) -> None:
