@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from shards.finding import Granularity
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
+from specialists.devices import loaded, pick_device, pick_dtype, writable
+from specialists.loading import load_model, model_config
 from specialists.roles import Caption, Fingerprint, Image, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, locate
 
@@ -44,18 +45,17 @@ class BlipCaptioner:
         of = self._settings
         auto: Any = transformers
         folder = locate(of.backend, of.weights, of.revision)
-        kind = auto.AutoConfig.from_pretrained(folder).model_type
+        kind = model_config(of.backend, folder).get("model_type")
         if kind not in CLASSES:
             raise SpecialistError(f"blip: {of.weights} is a {kind} checkpoint: it must be one of {', '.join(CLASSES)}")
-        quiet_transformers()
+        self._device = pick_device(of.backend, of.device)
+        model = load_model(of.backend, getattr(auto, CLASSES[kind]), folder, pick_dtype(of.dtype, self._device))
         self._processor = auto.AutoProcessor.from_pretrained(folder)
         if isinstance(getattr(self._processor, "image_token", None), str):
             # transformers 5.23 reads `.content` of it, but loads a saved BLIP-2 processor with a plain string
             self._processor.image_token = auto.AddedToken(self._processor.image_token, normalized=False, special=True)
-        self._device = pick_device(of.backend, of.device)
-        model = getattr(auto, CLASSES[kind]).from_pretrained(folder, dtype=pick_dtype(of.dtype))
         self._decoder = model.text_decoder if kind == "blip" else model.language_model
-        self._loaded = model.eval().to(self._device)
+        self._loaded = model.to(self._device)
 
     def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
         """One text per image. Raises ValueError for any granularity but brief."""
@@ -74,7 +74,7 @@ class BlipCaptioner:
             "backend": of.backend,
             "library": library(of.backend, "transformers"),
             "weights": identity(of.backend, of.weights, of.revision),
-            "dtype": of.dtype,
+            "dtype": of.stated_dtype,
             "prompt": of.prompt,
             "num_beams": of.num_beams,
             "max_new_tokens": of.max_new_tokens,

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
-from specialists.roles import Fingerprint, Image, Scores, check_images
+from specialists.devices import loaded, pick_device, pick_dtype, writable
+from specialists.loading import load_model
+from specialists.roles import Fingerprint, Image, Scores, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, locate, require_package
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class ClipMatcher:
             "backend": of.backend,
             "library": library(of.backend, "transformers"),
             "weights": identity(of.backend, of.weights, of.revision),
-            "dtype": of.dtype,
+            "dtype": of.stated_dtype,
         }
 
     def close(self) -> None:
@@ -89,14 +90,18 @@ class _Encoder:
     def __init__(self, settings: ClipSettings) -> None:
         from transformers import AutoModel, AutoProcessor
 
-        quiet_transformers()
         folder = locate(settings.backend, settings.weights, settings.revision)
         self._batch_size = settings.batch_size
         self._device = pick_device(settings.backend, settings.device)
-        self._dtype = pick_dtype(settings.dtype)
-        model = AutoModel.from_pretrained(folder, dtype=self._dtype)
-        self._model: Any = model.to(self._device).eval()
-        if self._model.config.model_type == "siglip":
+        self._dtype = pick_dtype(settings.dtype, self._device)
+        self._model: Any = load_model(settings.backend, AutoModel, folder, self._dtype).to(self._device)
+        kind = self._model.config.model_type
+        if not all(hasattr(self._model, name) for name in ("get_image_features", "get_text_features")):
+            raise SpecialistError(
+                f"{settings.backend}: {folder} is a {kind} checkpoint: it must be one that embeds images and texts,"
+                " a CLIP, SigLIP or SigLIP 2"
+            )
+        if kind == "siglip":
             require_package(settings.backend, "sentencepiece", "siglip")
         auto: Any = AutoProcessor
         processor = auto.from_pretrained(folder)
@@ -104,7 +109,7 @@ class _Encoder:
         text = self._model.config.text_config
         self._max_tokens = int(text.max_position_embeddings)
         # SigLIP learned from texts padded to full length, and attends to the padding.
-        self._padding = "max_length" if "siglip" in self._model.config.model_type else "longest"
+        self._padding = "max_length" if "siglip" in kind else "longest"
 
     def images(self, crops: list[Image]) -> NDArray[np.float32]:
         """Of uint8 RGB crops [h, w, 3]."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers, writable
+from specialists.devices import loaded, pick_device, pick_dtype, writable
+from specialists.loading import first_line, load_model
 from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, locate
 
@@ -45,18 +46,14 @@ class DetrDetector:
 
         of, auto = self._settings, _untyped(transformers)
         folder = locate(of.backend, of.weights, of.revision)
-        quiet_transformers()
         self._device = pick_device(of.backend, of.device)
+        dtype = pick_dtype(of.dtype, self._device)
+        model = load_model(of.backend, auto.AutoModelForObjectDetection, folder, dtype)
         try:
-            self._processor = auto.AutoImageProcessor.from_pretrained(folder)
-            model = auto.AutoModelForObjectDetection.from_pretrained(folder, dtype=pick_dtype(of.dtype))
+            self._processor = auto.AutoImageProcessor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n", 1)[0]
-            raise SpecialistError(
-                f"detr: {folder} holds no object detector that transformers can load ({reason}): it must be a folder"
-                " of save_pretrained with config.json, preprocessor_config.json and weights"
-            ) from error
-        self._loaded = model.eval().to(self._device)
+            raise SpecialistError(f"detr: {folder} holds no image processor: {first_line(error)}") from error
+        self._loaded = model.to(self._device)
 
     def detect(self, images: list[Image]) -> list[Detections]:
         """Boxes above score_floor, clipped to the image."""
@@ -79,7 +76,7 @@ class DetrDetector:
             "backend": of.backend,
             "library": library(of.backend, "transformers"),
             "weights": identity(of.backend, of.weights, of.revision),
-            "dtype": of.dtype,
+            "dtype": of.stated_dtype,
             "score_floor": of.score_floor,
         }
 

@@ -30,10 +30,16 @@ def pick_device(backend: str, device: str) -> "torch.device":
     return chosen
 
 
-def pick_dtype(name: str) -> "torch.dtype":
-    """torch's dtype of that name ("float32", "bfloat16", "float16")."""
+def pick_dtype(name: str, device: "torch.device") -> "torch.dtype":
+    """torch's dtype of that name ("float32", "bfloat16", "float16"); "auto": the fastest that `device` is good at."""
     import torch
 
+    if name == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        with torch.cuda.device(device):
+            has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_bfloat16 else torch.float16
     dtype = getattr(torch, name)
     if not isinstance(dtype, torch.dtype):
         raise ValueError(f"dtype must name a torch dtype, got {name!r}")

@@ -78,7 +78,7 @@ class _Florence2:
             "backend": of.backend,
             "library": library(of.backend, "transformers"),
             "weights": identity(of.backend, of.weights, of.revision),
-            "dtype": of.dtype,
+            "dtype": of.stated_dtype,
             "num_beams": of.num_beams,
             "max_new_tokens": of.max_new_tokens,
             "prompts": prompts,

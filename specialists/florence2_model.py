@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shards.finding import Span
-from specialists.devices import pick_device, pick_dtype, quiet_transformers, writable
+from specialists.devices import pick_device, pick_dtype, writable
+from specialists.florence2_checkpoint import load_florence2
 from specialists.florence2_format import BINS
 from specialists.roles import Image
 
@@ -93,14 +94,9 @@ class Florence2Model:
     """transformers' Florence2ForConditionalGeneration and processor from a local folder, ready to answer."""
 
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
-        import transformers
-
-        library: Any = transformers
-        quiet_transformers()
         self._device = pick_device("florence2", device)
-        model = library.Florence2ForConditionalGeneration.from_pretrained(folder, dtype=pick_dtype(dtype))
-        self._model: Any = model.eval().to(self._device)
-        self.processor: Any = library.AutoProcessor.from_pretrained(folder)
+        model, self.processor = load_florence2(folder, pick_dtype(dtype, self._device))
+        self._model: Any = model.to(self._device)
         self._tokenizer: Any = self.processor.tokenizer
         self._positions: int = self._model.config.text_config.max_position_embeddings
         self._silent = {self._tokenizer.bos_token_id, self._tokenizer.eos_token_id, self._tokenizer.pad_token_id}

@@ -87,7 +87,7 @@ class GroundingDino:
 
         model = self._model
         device = model.feat_map.weight.device
-        dtype = pick_dtype(self.settings.dtype)
+        dtype = pick_dtype(self.settings.dtype, device)
         pixels = torch.tensor(batch.pixels, device=device)
         model.backbone.rows = torch.tensor(batch.rows, device=device)
         no_padding = torch.zeros((len(batch.rows), *pixels.shape[2:]), dtype=torch.bool, device=device)

@@ -87,7 +87,7 @@ def ground_texts(
 def common_facts(settings: GroundingDinoCommon) -> Fingerprint:
     """The part of a fingerprint that both backends share."""
     return {
-        "dtype": settings.dtype,
+        "dtype": settings.stated_dtype,
         "phrases": settings.phrases,
         "box_floor": settings.box_floor,
         "text_floor": settings.text_floor if settings.phrases == "model" else None,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.groundingdino_batches import (
     Batch,
     Chunks,
@@ -20,6 +20,7 @@ from specialists.groundingdino_batches import (
     ground_texts,
     token_offsets,
 )
+from specialists.loading import load_model
 from specialists.roles import Fingerprint, Image, Phrase
 from specialists.weights import identity, library, locate
 
@@ -51,14 +52,14 @@ class GroundingDinoHf:
         self._tokenizer: Any = None
 
     def load(self) -> None:
+        import torch
         from transformers import AutoTokenizer, GroundingDinoForObjectDetection
 
-        quiet_transformers()
         of = self.settings
         folder = locate(BACKEND, of.weights, of.revision)
-        model: Any = GroundingDinoForObjectDetection.from_pretrained(folder, local_files_only=True)
+        model = load_model(BACKEND, GroundingDinoForObjectDetection, folder, torch.float32)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model = model.float().eval().to(pick_device(BACKEND, of.device))
+        self._model = model.to(pick_device(BACKEND, of.device))
 
     def ground(self, images: list[Image], texts: list[str]) -> list[list[Phrase]]:
         model = loaded(BACKEND, self._model)
@@ -83,7 +84,7 @@ class GroundingDinoHf:
         import torch
 
         model = loaded(BACKEND, self._model)
-        dtype = pick_dtype(self.settings.dtype)
+        dtype = pick_dtype(self.settings.dtype, model.device)
         words = self._tokenizer([one.text for one in batch.captions], padding="longest", return_tensors="pt")
         pixels = torch.tensor(batch.pixels, device=model.device)[batch.rows]
         with torch.inference_mode(), torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):

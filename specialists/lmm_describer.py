@@ -13,7 +13,8 @@ from pydantic import Field
 
 from shards.finding import Granularity
 from specialists.description import Answer, PromptSettings, fill, judge, read_template
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.devices import loaded, pick_device, pick_dtype
+from specialists.loading import load_model
 from specialists.roles import Caption, Context, Fingerprint, Image, ItemError, check_images
 from specialists.weights import ModelSettings, identity, library, locate
 
@@ -66,7 +67,7 @@ class LmmDescriber:
             "backend": of.backend,
             "library": library(of.backend, "transformers"),
             "weights": identity(of.backend, of.weights, of.revision),
-            "dtype": of.dtype,
+            "dtype": of.stated_dtype,
             "prompts": self._templates(),
             "max_regions": of.prompts.max_regions,
             "refusals": of.prompts.refusals,
@@ -88,14 +89,13 @@ class _Model:
     def __init__(self, settings: LmmSettings) -> None:
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        quiet_transformers()
         folder = locate(settings.backend, settings.weights, settings.revision)
         self._settings = settings
         self._device = pick_device(settings.backend, settings.device)
-        self._dtype = pick_dtype(settings.dtype)
-        model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=self._dtype)
+        self._dtype = pick_dtype(settings.dtype, self._device)
+        model = load_model(settings.backend, AutoModelForImageTextToText, folder, self._dtype)
         auto: Any = AutoProcessor
-        self._model = model.to(self._device).eval()
+        self._model = model.to(self._device)
         self._processor = auto.from_pretrained(folder)
         self._processor.tokenizer.padding_side = "left"  # answers begin where prompts end
         if self._processor.tokenizer.pad_token is None:

@@ -62,7 +62,7 @@ def segment_all(parts: SamParts, images: list[Image], boxes: list[Boxes], settin
 def common_facts(settings: SamCommon) -> Fingerprint:
     """The part of a fingerprint that both backends share."""
     return {
-        "dtype": settings.dtype,
+        "dtype": settings.stated_dtype,
         "tolerance": settings.polygons.tolerance,
         "min_part": settings.polygons.min_part,
     }

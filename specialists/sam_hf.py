@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from specialists.devices import loaded, pick_device, pick_dtype, quiet_transformers
+from specialists.devices import loaded, pick_device, pick_dtype
+from specialists.loading import load_model, model_config
 from specialists.roles import Boxes, Fingerprint, Image, Masks, SpecialistError
 from specialists.sam_batches import SamCommon, common_facts, segment_all
 from specialists.segment_anything_sam import scaled_size
@@ -37,17 +38,17 @@ class SamHf:
         self._parts: _Parts | None = None
 
     def load(self) -> None:
-        from transformers import AutoConfig, Sam2Model, SamModel
+        import torch
+        from transformers import Sam2Model, SamModel
 
-        quiet_transformers()
         of = self.settings
         folder = locate(BACKEND, of.weights, of.revision)
-        kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+        kind = model_config(BACKEND, folder).get("model_type")
         # released SAM 2 folders hold the configuration of its video model, whose image part is the same
         classes: dict[str, Any] = {"sam": SamModel, "sam2": Sam2Model, "sam2_video": Sam2Model}
         if kind not in classes:
             raise SpecialistError(f"{BACKEND}: {folder} must hold a sam or sam2, got model_type {kind!r}")
-        model = classes[kind].from_pretrained(folder, local_files_only=True).float().eval()
+        model = load_model(BACKEND, classes[kind], folder, torch.float32)
         self._parts = _Parts(model.to(pick_device(BACKEND, of.device)), kind != "sam", of.dtype)
 
     def segment(self, images: list[Image], boxes: list[Boxes]) -> list[Masks]:
@@ -72,7 +73,7 @@ class _Parts:
     def __init__(self, model: Any, stretched: bool, dtype: str) -> None:
         self._model = model
         self._stretched = stretched
-        self._dtype = pick_dtype(dtype)
+        self._dtype = pick_dtype(dtype, model.device)
         size = (model.config.vision_config if not stretched else model.config.prompt_encoder_config).image_size
         self._side = int(size)
 

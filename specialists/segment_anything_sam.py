@@ -48,7 +48,7 @@ class SegmentAnything:
         require_package(BACKEND, "segment_anything", "sam")
         device = pick_device(BACKEND, of.device)
         sam = load_sam(locate(BACKEND, of.weights, of.revision), of.architecture).to(device)
-        self._parts = _Parts(sam, pick_dtype(of.dtype))
+        self._parts = _Parts(sam, pick_dtype(of.dtype, device))
 
     def segment(self, images: list[Image], boxes: list[Boxes]) -> list[Masks]:
         return segment_all(loaded(BACKEND, self._parts), images, boxes, self.settings)

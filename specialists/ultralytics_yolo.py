@@ -45,7 +45,7 @@ class UltralyticsSettings(ModelSettings):
     @model_validator(mode="after")
     def _dtype(self) -> Self:
         if self.dtype == "bfloat16":
-            raise ValueError("dtype must be float32 or float16 for ultralytics, got 'bfloat16'")
+            raise ValueError("dtype must be auto, float32 or float16 for ultralytics, got 'bfloat16'")
         return self
 
 
@@ -76,7 +76,9 @@ class UltralyticsDetector:
             raise SpecialistError(
                 f"ultralytics: {file.name} is a {model.task} model: a detector needs {' or '.join(TASKS)}"
             )
-        self._device = str(pick_device(of.backend, of.device))
+        device = pick_device(of.backend, of.device)
+        self._device = str(device)
+        self._half = of.dtype == "float16" or (of.dtype == "auto" and device.type == "cuda")
         self._loaded = model
 
     def detect(self, images: list[Image]) -> list[Detections]:
@@ -94,7 +96,7 @@ class UltralyticsDetector:
             "backend": of.backend,
             "library": library(of.backend, "ultralytics", extra="ultralytics"),
             "weights": identity(of.backend, of.weights, of.revision),
-            "dtype": of.dtype,
+            "dtype": of.stated_dtype,
             "image_size": of.image_size,
             "score_floor": of.score_floor,
             "nms_iou": of.nms_iou,
@@ -116,7 +118,7 @@ class UltralyticsDetector:
             conf=of.score_floor,
             iou=of.nms_iou,
             max_det=of.max_detections,
-            **({"half": True} if of.dtype == "float16" else {}),  # deprecated in 8.4, the only way in 8.3
+            **({"half": True} if self._half else {}),  # deprecated in 8.4, the only way in 8.3
             device=self._device,
             rect=False,
             verbose=False,

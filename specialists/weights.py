@@ -47,7 +47,15 @@ class ModelSettings(Settings):
     )
     revision: str | None = Field(None, description="commit of the hub id, 40 hex digits; null: weights is local")
     device: str = Field("auto", description="auto (a GPU if there is one), cpu, cuda, cuda:1, mps")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the model")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="arithmetic; auto: bfloat16 on a GPU that has it, float16 on any other, float32 elsewhere"
+    )
+
+    @property
+    def stated_dtype(self) -> str:
+        """`dtype` as a fingerprint has it. What auto becomes depends on the machine, like the device, which is no fact
+        either: a corpus that moves to another one keeps its columns. It counts as float32, what it is on a CPU."""
+        return "float32" if self.dtype == "auto" else self.dtype
 
     @model_validator(mode="after")
     def _pinned(self) -> Self:

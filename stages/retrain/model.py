@@ -5,14 +5,12 @@ and, from a state dict of it, a `save_pretrained` folder that anyone loads with 
 names are the library's own.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
-from specialists.devices import quiet_transformers
+from specialists.florence2_checkpoint import load_florence2
+from specialists.roles import SpecialistError
 from specialists.weights import require_package
 from stages.retrain.data import RetrainError
 from stages.retrain.settings import Recipe
@@ -26,36 +24,14 @@ def load(folder: Path, recipe: Recipe) -> tuple[Any, Any]:
 
     Raises RetrainError for a folder that holds no whole Florence-2 of transformers' own kind."""
     import torch
-    import transformers
 
-    library: Any = transformers
-    quiet_transformers()
-    _check_kind(folder)
     try:
-        model, told = library.Florence2ForConditionalGeneration.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True
-        )
-        processor = library.AutoProcessor.from_pretrained(folder)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RetrainError(f"cannot load a Florence-2 from {folder}: {error}") from error
-    if missing := sorted(told["missing_keys"]):
-        raise RetrainError(
-            f"{folder} must hold every weight of a Florence-2, it lacks {len(missing)}, the first is {missing[0]}:"
-            " take a checkpoint in the format of transformers' own Florence2ForConditionalGeneration"
-        )
+        model, processor = load_florence2(folder, torch.float32)
+    except SpecialistError as error:
+        raise RetrainError(f"cannot train {folder}: {error}") from error
     if recipe.image_size is not None:
         _resize(model, processor, recipe.image_size)
     return model, processor
-
-
-def _check_kind(folder: Path) -> None:
-    """Another kind of model would be loaded with a warning, most of its weights made up."""
-    try:
-        kind = json.loads((folder / "config.json").read_bytes()).get("model_type")
-    except (OSError, ValueError) as error:
-        raise RetrainError(f"{folder} must be a checkpoint with a config.json: {error}") from error
-    if kind != "florence2":
-        raise RetrainError(f"{folder} must hold a Florence-2 (model_type florence2 in config.json), got {kind!r}")
 
 
 def check_sharding(kind: str, recipe: Recipe) -> None:
