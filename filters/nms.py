@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.geometry import iou_matrix
+
 _ROWS_AT_ONCE = 256
 """Rows of the overlap matrix held at a time: 1,000 boxes need 2 MB, not 8."""
 
@@ -57,25 +59,6 @@ def suppress(
             if same_label or iou > any_limit:
                 result[weak] = Suppressed(strong, iou, same_label)
     return result
-
-
-def iou_matrix(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64 [n, m]: intersection over union; 0 where both boxes are empty."""
-    x0, y0, x1, y1 = boxes.T[:, :, None]
-    x2, y2, x3, y3 = others.T[:, None, :]
-    shared = np.maximum(np.minimum(x1, x3) - np.maximum(x0, x2), 0) * np.maximum(
-        np.minimum(y1, y3) - np.maximum(y0, y2), 0
-    )
-    union = box_areas(boxes)[:, None] + box_areas(others)[None, :] - shared
-    ious: NDArray[np.float64] = shared / np.where(union > 0, union, 1.0)
-    return ious
-
-
-def box_areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64 [n], px^2; 0 for a box whose corners are swapped."""
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    areas: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
-    return areas
 
 
 def _limit(iou: float | None) -> float:

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from filters.nms import box_areas, suppress
+from filters.nms import suppress
 from filters.numbers import check_size, checked_boxes, comparable_score, comparable_scores
 from filters.region import Share
 from filters.verdict import KEPT, Verdict, dropped
+from shards.geometry import box_areas
 from shards.settings import Settings
 
 BLACKLIST = Path(__file__).with_name("blacklist.txt")

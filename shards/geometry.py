@@ -1,12 +1,15 @@
-"""Overlap of boxes and of quads. Boxes are x0 y0 x1 y1, quads 8 numbers, all in pixels of one image."""
+"""Overlap, area and direction of boxes, quads and rings, in pixels of one image, y down.
+
+Boxes are x0 y0 x1 y1, quads 8 numbers, rings x y x y ... or points [n, 2]."""
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from shards.finding import COORDINATE_DECIMALS, Box, Quad
+from shards.finding import COORDINATE_DECIMALS, Box, Polygons, Quad
 
 FloatArray = NDArray[np.float64]
 
@@ -39,6 +42,25 @@ def iou_with_each(box: Box, boxes: FloatArray) -> FloatArray:
     return cast(FloatArray, shared / (areas + _area(box) - shared))
 
 
+def iou_matrix(boxes: ArrayLike | Sequence[Box], others: ArrayLike | Sequence[Box]) -> FloatArray:
+    """float64 [n, m]: intersection over union of each of `boxes` [n, 4] with each of `others` [m, 4]; 0 where both are
+    empty."""
+    first, second = np.asarray(boxes, np.float64).reshape(-1, 4), np.asarray(others, np.float64).reshape(-1, 4)
+    x0, y0, x1, y1 = first.T[:, :, None]
+    x2, y2, x3, y3 = second.T[:, None, :]
+    shared = np.maximum(np.minimum(x1, x3) - np.maximum(x0, x2), 0) * np.maximum(
+        np.minimum(y1, y3) - np.maximum(y0, y2), 0
+    )
+    union = box_areas(first)[:, None] + box_areas(second)[None, :] - shared
+    return cast(FloatArray, shared / np.where(union > 0, union, 1.0))
+
+
+def box_areas(boxes: FloatArray) -> FloatArray:
+    """float64 [n], px²; 0 for a box whose corners are swapped."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return cast(FloatArray, sides[:, 0] * sides[:, 1])
+
+
 def rounded_box(box: Box) -> Box:
     """The box as it is stored, to 0.01 px."""
     x0, y0, x1, y1 = (round(value, COORDINATE_DECIMALS) for value in box)
@@ -67,7 +89,8 @@ def quad_iou(first: Quad, second: Quad) -> float:
         return 0.0
     # Coordinates count from the quads' own corner: float32 has no digits to waste on an offset.
     origin = np.min([first[0::2], second[0::2]]), np.min([first[1::2], second[1::2]])
-    corners = [_clockwise(np.array(quad).reshape(4, 2) - origin) for quad in (first, second)]
+    turned = [clockwise(np.array(quad).reshape(4, 2) - origin) for quad in (first, second)]
+    corners = [np.ascontiguousarray(quad, dtype=np.float32) for quad in turned]
     areas = [float(cv2.contourArea(each)) for each in corners]
     if min(areas) <= 0:
         return 0.0
@@ -75,10 +98,23 @@ def quad_iou(first: Quad, second: Quad) -> float:
     return min(max(shared / (sum(areas) - shared), 0.0), 1.0)
 
 
-def _clockwise(corners: FloatArray) -> NDArray[np.float32]:
+def signed_area(points: ArrayLike) -> float:
+    """Area of the polygon [n, 2] in px², positive when it runs clockwise on screen."""
+    corners = np.asarray(points, np.float64)
     x, y = corners[:, 0], corners[:, 1]
-    signed = float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
-    return np.ascontiguousarray(corners if signed >= 0 else corners[::-1], dtype=np.float32)
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+
+
+def clockwise(points: FloatArray) -> FloatArray:
+    """The polygon [n, 2] clockwise on screen: turned round where it runs the other way."""
+    return points if signed_area(points) >= 0 else points[::-1]
+
+
+def polygons_box(polygons: Polygons) -> Box:
+    """The box around all rings."""
+    xs = [x for ring in polygons for x in ring[::2]]
+    ys = [y for ring in polygons for y in ring[1::2]]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _area(box: Box) -> float:

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from shards.geometry import signed_area
 from shards.settings import Settings
 from specialists.devices import loaded, pick_device
-from specialists.quads import as_words, signed_area
+from specialists.quads import as_words
 from specialists.roles import Fingerprint, Image, MissingRequirementError, SpecialistError, Words, check_images
 from specialists.weights import file_sha256, library, require_package
 

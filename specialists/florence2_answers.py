@@ -8,13 +8,12 @@ a phrase over its locations, an outline's over the whole answer. Places are the 
 import logging
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shards.finding import Polygons, Span
+from shards.geometry import clockwise
 from specialists.florence2_format import Located, clean_text, dequantize, parse_polygons, parse_regions, parse_words
 from specialists.florence2_model import Answer
 from specialists.phrase_spans import find_spans
-from specialists.quads import signed_area
 from specialists.roles import Boxes, Caption, Detections, Phrase, Words
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ def read_outlines(answer: Answer, width: int, height: int) -> list[tuple[str, Po
     found = []
     for instance in parse_polygons(answer.text):
         rings = [np.array(dequantize(ring, width, height)).reshape(-1, 2) for ring in instance.rings if len(ring) >= 6]
-        if polygons := [_clockwise(ring).reshape(-1).tolist() for ring in rings]:
+        if polygons := [clockwise(ring).reshape(-1).tolist() for ring in rings]:
             found.append((instance.label, polygons))
     return found
 
@@ -83,7 +82,3 @@ def _boxes(places: list[Located], width: int, height: int) -> Boxes:
     """float32 [n, 4] px: the middle of each bin, corners in order."""
     boxes = np.array([dequantize(place.bins, width, height) for place in places], dtype=np.float32).reshape(-1, 2, 2)
     return np.sort(boxes, axis=1).reshape(-1, 4)
-
-
-def _clockwise(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-    return ring if signed_area(ring) >= 0 else ring[::-1]

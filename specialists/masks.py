@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from shards.finding import Polygons, Ring
+from shards.geometry import signed_area
 from shards.settings import Settings
-from specialists.quads import signed_area
 from specialists.roles import MissingRequirementError
 
 Mask = NDArray[np.bool_]

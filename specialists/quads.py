@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from shards.geometry import signed_area
 from specialists.roles import Words
 
 
@@ -19,10 +20,3 @@ def as_words(
             raise ValueError(f"quads[{index}] must run clockwise on screen, got {quad.tolist()}")
     corners = np.clip(corners, 0, np.array([width, height], np.float32))
     return Words(corners.reshape(-1, 8), np.asarray(scores, np.float32), [str(text) for text in texts])
-
-
-def signed_area(corners: ArrayLike) -> float:
-    """Area of the polygon [n, 2] in px², positive when it runs clockwise on screen (y down)."""
-    points = np.asarray(corners, np.float64)
-    x, y = points[:, 0], points[:, 1]
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2

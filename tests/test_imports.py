@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CORE = {"shards.finding", "shards.geometry", "shards.record", "shards.settings"}
+CORE = {"shards.finding", "shards.folding", "shards.geometry", "shards.record", "shards.settings"}
 """What models and filters may know of the files: the record, nothing that opens one."""
 
 TOP = {

@@ -7,6 +7,9 @@ when the picture is tiny, so that labels can be read.
 import colorsys
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from shards.geometry import signed_area
 from shards.record import GroundedBox, Record, Region
 
 if TYPE_CHECKING:
@@ -67,18 +70,15 @@ def _filled(canvas: "Picture", record: Record, scale: int) -> "Picture":
             continue
         mask = PIL.Image.new("L", canvas.size, 0)
         pen = ImageDraw.Draw(mask)
-        for ring in sorted(region.polygons, key=_signed_area, reverse=True):
+        for ring in sorted(region.polygons, key=_ring_area, reverse=True):
             if len(ring) >= 6:
-                pen.polygon(_scaled(ring, scale), fill=FILL_OPACITY if _signed_area(ring) >= 0 else 0)
+                pen.polygon(_scaled(ring, scale), fill=FILL_OPACITY if _ring_area(ring) >= 0 else 0)
         result.paste(PIL.Image.new("RGB", canvas.size, colour(index)), mask=mask)
     return result
 
 
-def _signed_area(ring: list[float]) -> float:
-    """Positive for a ring that runs clockwise on screen (y down): an outer one."""
-    xs, ys = ring[0::2], ring[1::2]
-    pairs = zip(xs, ys, xs[1:] + xs[:1], ys[1:] + ys[:1], strict=True)
-    return sum(x0 * y1 - x1 * y0 for x0, y0, x1, y1 in pairs) / 2
+def _ring_area(ring: list[float]) -> float:
+    return signed_area(np.reshape(ring, (-1, 2)))
 
 
 def _grounded(record: Record) -> list[tuple[str, GroundedBox]]:

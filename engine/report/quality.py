@@ -15,11 +15,12 @@ from rich.table import Table
 
 from filters.parser import Parser
 from shards.commit import committed
+from shards.folding import plain
 from shards.layout import IMAGES
 from shards.record import Record
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
-from stages.evaluate.captions import plain, text_of
+from stages.evaluate.captions import text_of
 from stages.evaluate.plans import unfiltered
 from stages.evaluate.report import AREAS, evaluate
 from stages.round import RoundPlan, Skipped, build_shard, read_shard

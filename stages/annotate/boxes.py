@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from shards.finding import Box, Finding, reference
+from shards.geometry import clipped
 from shards.settings import Settings
 from specialists.roles import Image
 
@@ -56,7 +57,9 @@ def choose_boxes(findings: dict[str, list[Finding]], width: int, height: int, se
         BoxInput(reference(name, index), box, finding.text, 1.0 if finding.score is None else finding.score)
         for name in sorted(findings)
         for index, finding in enumerate(findings[name])
-        if finding.kind in settings.kinds and (box := _clipped(finding.box, width, height)) is not None
+        if finding.kind in settings.kinds
+        and finding.box is not None
+        and (box := clipped(finding.box, width, height)) is not None
     ]
     found = [one for one in found if one.score >= settings.min_score and _side(one.box) >= settings.min_side]
     found.sort(key=lambda one: -one.score)
@@ -72,14 +75,6 @@ def crop(image: Image, box: Box, padding: float = 0.0) -> Image:
     x0, y0 = min(max(floor(box[0] - dx), 0), width - 1), min(max(floor(box[1] - dy), 0), height - 1)
     x1, y1 = min(max(ceil(box[2] + dx), x0 + 1), width), min(max(ceil(box[3] + dy), y0 + 1), height)
     return image[y0:y1, x0:x1]
-
-
-def _clipped(box: Box | None, width: int, height: int) -> Box | None:
-    """None for no box, and for one that has no area inside the image."""
-    if box is None:
-        return None
-    x0, y0, x1, y1 = max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(width)), min(box[3], float(height))
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
 def _side(box: Box) -> float:

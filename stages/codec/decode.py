@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from shards.finding import Box, Finding, Granularity, Polygons
-from shards.geometry import box_quad
+from shards.finding import Box, Finding, Granularity
+from shards.geometry import box_quad, polygons_box
 from specialists.florence2_answers import read_boxes, read_caption, read_outlines, read_phrases, read_words
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, locations, quantize
 from specialists.florence2_model import Answer
@@ -109,12 +109,6 @@ def _mask(asked: Asked, answer: Answer) -> Finding:
 
 def _outlined(asked: Asked, answer: Answer) -> list[Finding]:
     return [
-        Finding("object", label or asked.text, answer.score(), box=_bounds(polygons), polygons=polygons)
+        Finding("object", label or asked.text, answer.score(), box=polygons_box(polygons), polygons=polygons)
         for label, polygons in read_outlines(answer, asked.width, asked.height)
     ]
-
-
-def _bounds(polygons: Polygons) -> Box:
-    x = [value for ring in polygons for value in ring[0::2]]
-    y = [value for ring in polygons for value in ring[1::2]]
-    return min(x), min(y), max(x), max(y)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.finding import Polygons, Ring
+from shards.geometry import signed_area
 from specialists.florence2_format import quantize
-from specialists.quads import signed_area
 
 Points = NDArray[np.int32]
 TOLERANCES: Final = (0.0, *(0.5 * 1.25**step for step in range(32)))

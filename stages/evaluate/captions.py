@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shards.finding import Granularity
+from shards.folding import plain
 from shards.record import Record
 from stages.evaluate.bootstrap import Estimate, estimate, interval, ratio
 
@@ -39,11 +40,6 @@ def text_quality(said: Sequence[str], truth: Sequence[str], resamples: int) -> d
         for name, values in scores.items()
     }
     return found | {"bleu": _bleu(said, truth, resamples)}
-
-
-def plain(text: str) -> str:
-    """A text as exact match compares it: lower case, single blanks."""
-    return " ".join(text.lower().split())
 
 
 def words(text: str) -> list[str]:

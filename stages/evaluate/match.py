@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shards.finding import Box
+from shards.folding import plain
+from shards.geometry import iou_matrix
 from shards.record import Region
 
 MATCH_IOU = 0.5
@@ -14,22 +14,13 @@ MATCH_IOU = 0.5
 def label_of(region: Region) -> str:
     """What kind of thing a region is: its phrase (a detector's label) where it has one, else its selected text."""
     phrase = next((c.text for c in region.candidates if c.kind == "phrase"), region.text)
-    return " ".join(phrase.lower().split())
-
-
-def iou(a: Sequence[Box], b: Sequence[Box]) -> NDArray[np.float64]:
-    """[len(a), len(b)] intersection over union."""
-    left, right = np.array(a, dtype=np.float64).reshape(-1, 1, 4), np.array(b, dtype=np.float64).reshape(1, -1, 4)
-    sides = np.minimum(left[..., 2:], right[..., 2:]) - np.maximum(left[..., :2], right[..., :2])
-    shared = np.prod(np.clip(sides, 0, None), axis=-1)
-    areas = [np.prod(np.clip(boxes[..., 2:] - boxes[..., :2], 0, None), axis=-1) for boxes in (left, right)]
-    return np.asarray(shared / np.maximum(areas[0] + areas[1] - shared, 1e-9))
+    return plain(phrase)
 
 
 def matches(predicted: Sequence[Region], gold: Sequence[Region], same_label: bool) -> list[tuple[int, int]]:
     """(predicted, gold) index pairs with an IoU of at least MATCH_IOU: the highest score chooses first and takes the
     best gold region that is left, of its own label if `same_label`."""
-    overlap = iou([r.box for r in predicted], [r.box for r in gold])
+    overlap = iou_matrix([r.box for r in predicted], [r.box for r in gold])
     if same_label:
         equal = [[label_of(p) == label_of(g) for g in gold] for p in predicted]
         overlap = overlap * np.array(equal, dtype=np.float64).reshape(overlap.shape)

@@ -20,12 +20,13 @@ from typing import Literal
 import numpy as np
 
 from shards.finding import Granularity
+from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Sums
 from stages.evaluate.boxes import objects
 from stages.evaluate.captions import text_of, words
 from stages.evaluate.masks import mask_iou
-from stages.evaluate.match import MATCH_IOU, iou, label_of, matches
+from stages.evaluate.match import MATCH_IOU, label_of, matches
 from stages.evaluate.phrases import names
 
 MeasureName = Literal[
@@ -85,7 +86,7 @@ def _phrases(said: Record, wanted: Record) -> Counts:
     there = objects(wanted)
     found: set[int] = set()
     for grounding in said.groundings:
-        overlap = iou([place.box for place in grounding.boxes], [region.box for region in there]) >= MATCH_IOU
+        overlap = iou_matrix([place.box for place in grounding.boxes], [region.box for region in there]) >= MATCH_IOU
         for index in np.flatnonzero(overlap.any(axis=0)).tolist():
             if names(grounding.phrase, label_of(there[index])):
                 found.add(index)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from filters.nouns import noun_forms
+from shards.folding import plain
+from shards.geometry import iou_matrix
 from shards.record import Grounding, Record
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.boxes import objects
-from stages.evaluate.match import MATCH_IOU, iou, label_of
+from stages.evaluate.match import MATCH_IOU, label_of
 
 
 def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
@@ -21,7 +23,7 @@ def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
         hits, boxes, touched = 0, 0, set()
         for grounding in predicted.groundings:
             right = [i for i, region in enumerate(truth) if names(grounding.phrase, label_of(region))]
-            overlap = iou([place.box for place in grounding.boxes], [truth[i].box for i in right])
+            overlap = iou_matrix([place.box for place in grounding.boxes], [truth[i].box for i in right])
             on = overlap >= MATCH_IOU
             hits += int(on.any(axis=1).sum()) if right else 0
             boxes += len(grounding.boxes)
@@ -39,7 +41,7 @@ def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
 
 def names(phrase: str, label: str) -> bool:
     """Whether a phrase names a label, in singular or plural: "two small cups" names "cup"."""
-    text = f" {' '.join(phrase.lower().split())} "
+    text = f" {plain(phrase)} "
     return any(f" {form} " in text for form in noun_forms(label))
 
 
@@ -62,4 +64,4 @@ def _best_box_right(said: Grounding, truth: Grounding) -> bool:
     if not said.boxes or not truth.boxes:
         return False
     best = max(said.boxes, key=lambda place: place.score if place.score is not None else 0.0)
-    return bool((iou([best.box], [place.box for place in truth.boxes]) >= MATCH_IOU).any())
+    return bool((iou_matrix([best.box], [place.box for place in truth.boxes]) >= MATCH_IOU).any())

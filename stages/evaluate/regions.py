@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shards.folding import plain
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.boxes import objects
@@ -20,8 +21,9 @@ def region_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
     for predicted, gold in pairs:
         said, truth = objects(predicted), objects(gold)
         both = [(said[i], truth[j]) for i, j in matches(said, truth, False)]
-        right.append((sum(plain(a.text) in _texts(b) for a, b in both), len(both)))
-        longer = [(plain(a.text), _texts(b, "brief")) for a, b in both if a.candidates[a.selected].kind != "phrase"]
+        right.append((sum(without_article(a.text) in _texts(b) for a, b in both), len(both)))
+        sentences = [(a, b) for a, b in both if a.candidates[a.selected].kind != "phrase"]
+        longer = [(without_article(a.text), _texts(b, "brief")) for a, b in sentences]
         phrased.append((sum(text in texts for text, texts in longer), len(longer)))
     found = {}
     for name, rows in {"accuracy": right, "brief": phrased}.items():
@@ -30,11 +32,11 @@ def region_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
     return found
 
 
-def plain(text: str) -> str:
+def without_article(text: str) -> str:
     """A text as it is compared: lower case, single blanks, no article in front."""
-    folded = " ".join(text.lower().split())
+    folded = plain(text)
     return next((folded.removeprefix(article) for article in _ARTICLES if folded.startswith(article)), folded)
 
 
 def _texts(region: Region, kind: str | None = None) -> set[str]:
-    return {plain(each.text) for each in region.candidates if kind in (None, each.kind)}
+    return {without_article(each.text) for each in region.candidates if kind in (None, each.kind)}

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
+from shards.folding import plain
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, estimate, f1, ratio
 from stages.evaluate.match import matches
@@ -16,9 +18,9 @@ def word_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict
     for predicted, gold in pairs:
         said, truth = _words(predicted), _words(gold)
         where = matches(said, truth, False)
-        texts = [(_plain(said[i]), _plain(truth[j])) for i, j in where]
+        texts = [(plain(said[i].text), plain(truth[j].text)) for i, j in where]
         placed.append((len(where), len(truth)))
-        edited.append((sum(edits(a, b) for a, b in texts), sum(len(b) for _, b in texts)))
+        edited.append((sum(Levenshtein.distance(a, b) for a, b in texts), sum(len(b) for _, b in texts)))
         ended.append((sum(a == b for a, b in texts), len(said), len(truth)))
     sums = [np.array(rows, dtype=np.float64) for rows in (placed, edited, ended)]
     words = int(sums[0][:, 1].sum())
@@ -31,17 +33,3 @@ def word_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict
 
 def _words(record: Record) -> list[Region]:
     return [region for region in record.regions if region.kind == "text"]
-
-
-def _plain(region: Region) -> str:
-    return " ".join(region.text.lower().split())
-
-
-def edits(a: str, b: str) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(b) + 1))
-    for i, left in enumerate(a, 1):
-        previous, row[0] = row[0], i
-        for j, right in enumerate(b, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (left != right))
-    return row[-1]

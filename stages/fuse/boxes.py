@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shards.finding import Box, Quad
+from shards.folding import normalised
 from shards.geometry import FloatArray, iou_with_each
 from shards.record import Candidate
 from stages.fuse.ledger import Statement
-from stages.fuse.settings import FuseSettings, normalised
+from stages.fuse.settings import FuseSettings
 
 
 @dataclass(eq=False)

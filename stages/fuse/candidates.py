@@ -17,11 +17,12 @@ from typing import Literal
 
 from filters.verdict import Verdict, dropped
 from shards.finding import Polygons
+from shards.folding import normalised
 from shards.geometry import iou
 from shards.record import Candidate
 from stages.fuse.boxes import Cluster
 from stages.fuse.ledger import Statement
-from stages.fuse.settings import FuseSettings, normalised
+from stages.fuse.settings import FuseSettings
 
 _DUPLICATE = dropped("fuse.duplicate_candidate")
 _EMPTY = dropped("fuse.empty_text")

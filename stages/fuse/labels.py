@@ -15,11 +15,12 @@ the text is about is the end of its first chunk. A person with the text "a man r
 
 import re
 
+from shards.folding import normalised
 from shards.record import Candidate
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.candidates import draft
 from stages.fuse.ledger import Statement
-from stages.fuse.settings import FuseSettings, normalised
+from stages.fuse.settings import FuseSettings
 
 
 def correct_labels(clusters: list[Cluster], about: dict[str, list[Statement]], settings: FuseSettings) -> None:

@@ -1,11 +1,12 @@
 """How the findings of several annotators become one record: agreement, trust, consensus."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from filters.nouns import noun_forms
+from shards.folding import normalised
 from shards.settings import Settings
 
 GIVEN = "given"
@@ -159,9 +160,3 @@ class FuseSettings(Settings):
     def weight(self, annotator: str) -> float:
         """The trust in an annotator."""
         return self.trust.get(annotator, 1.0)
-
-
-@lru_cache(maxsize=65_536)
-def normalised(label: str) -> str:
-    """A label as it is compared: case, underscores, hyphens and runs of space do not count."""
-    return " ".join(label.replace("_", " ").replace("-", " ").casefold().split())

@@ -7,11 +7,14 @@ Text cannot be averaged, and a quad belongs to the text that was read in it: the
 trust) gives both, the others stay as votes. Two quads of one reader are never the same text.
 """
 
+from rapidfuzz.distance import Levenshtein
+
 from shards.finding import Quad
+from shards.folding import normalised
 from shards.geometry import box_quad, quad_iou
 from stages.fuse.boxes import Cluster, mass, region_score
 from stages.fuse.ledger import Statement
-from stages.fuse.settings import FuseSettings, normalised
+from stages.fuse.settings import FuseSettings
 
 
 def fuse_words(stated: list[Statement], settings: FuseSettings, readers: list[str]) -> list[Cluster]:
@@ -39,18 +42,7 @@ def text_similarity(first: str, second: str) -> float:
     """1 - edit distance / length of the longer, of the normalised texts; 1.0 for two empty ones."""
     first, second = normalised(first), normalised(second)
     longest = max(len(first), len(second))
-    return 1.0 - edit_distance(first, second) / longest if longest else 1.0
-
-
-def edit_distance(first: str, second: str) -> int:
-    """Levenshtein: the least number of inserted, deleted and replaced characters that turn one into the other."""
-    row = list(range(len(second) + 1))
-    for line, letter in enumerate(first, start=1):
-        diagonal, row[0] = row[0], line
-        for column, other in enumerate(second, start=1):
-            cost = min(row[column] + 1, row[column - 1] + 1, diagonal + (letter != other))
-            diagonal, row[column] = row[column], cost
-    return row[-1]
+    return 1.0 - Levenshtein.distance(first, second) / longest if longest else 1.0
 
 
 def _best(clusters: list[Cluster], statement: Statement, quad: Quad, settings: FuseSettings) -> Cluster | None:

@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.finding import Box, Finding
+from shards.folding import normalised, plain
+from shards.geometry import iou_matrix
 from shards.record import Record, Region
-from stages.evaluate.match import MATCH_IOU, iou, label_of
+from stages.evaluate.match import MATCH_IOU, label_of
 from stages.evaluate.phrases import names
-from stages.fuse.settings import normalised
 from stages.gate.support import SUPPORTS, Support, strong_boxes, supports
 
 KINDS = ("object", "phrase", "ocr")
@@ -79,14 +80,14 @@ def _free(places: Sequence[Region], taken: Sequence[Box]) -> list[Region]:
     """Those on which no box lies."""
     if not places or not taken:
         return list(places)
-    covered = iou([region.box for region in places], taken).max(axis=1) >= MATCH_IOU
+    covered = iou_matrix([region.box for region in places], taken).max(axis=1) >= MATCH_IOU
     return [region for region, is_covered in zip(places, covered.tolist(), strict=True) if not is_covered]
 
 
 def _is_right(finding: Finding, places: Sequence[Region], synonyms: Mapping[str, str]) -> bool:
     if finding.box is None:
         return False
-    there = iou([finding.box], [region.box for region in places])[0] >= MATCH_IOU
+    there = iou_matrix([finding.box], [region.box for region in places])[0] >= MATCH_IOU
     return any(_agrees(finding, label_of(places[i]), synonyms) for i in np.flatnonzero(there).tolist())
 
 
@@ -94,7 +95,7 @@ def _agrees(finding: Finding, label: str, synonyms: Mapping[str, str]) -> bool:
     if finding.kind == "phrase":
         return names(finding.text, label)
     if finding.kind == "ocr":
-        return " ".join(finding.text.lower().split()) == label
+        return plain(finding.text) == label
     said = normalised(finding.text)
     return not said or synonyms.get(said, said) == normalised(label)
 

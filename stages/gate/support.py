@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
 from shards.finding import Box, Finding, Kind
-from stages.evaluate.match import MATCH_IOU, iou
+from shards.geometry import iou_matrix
+from stages.evaluate.match import MATCH_IOU
 
 Support = Literal["seen", "hinted", "lone"]
 SUPPORTS: Final[tuple[Support, ...]] = get_args(Support)
@@ -68,5 +69,5 @@ def _nearest(boxes: Sequence[Box], others: Sequence[Box]) -> list[float]:
     """Of each box the largest IoU with one of `others`, 0 without any."""
     if not others:
         return [0.0] * len(boxes)
-    overlaps: list[float] = iou(boxes, others).max(axis=1).tolist()
+    overlaps: list[float] = iou_matrix(boxes, others).max(axis=1).tolist()
     return overlaps

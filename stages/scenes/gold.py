@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.finding import Box, Granularity, Polygons, Quad
+from shards.geometry import polygons_box, signed_area
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
 from stages.scenes.prose import Mention, Story, noun_phrase, write
 from stages.scenes.raster import SCALE
@@ -43,7 +44,7 @@ def draw_scene(seed: int, index: int, settings: SceneSettings | None = None) -> 
 def describe(drawing: Drawing, key: str) -> Record:
     """The gold of a drawing. sha256 and uri are empty: they belong to the file (`stages.scenes.write`)."""
     outlines = [outline(drawing.owner == position) for position in range(len(drawing.layout.things))]
-    boxes = [bounds(polygons) for polygons in outlines]
+    boxes = [polygons_box(polygons) for polygons in outlines]
     texts, groundings = _texts(drawing, boxes)
     return Record(
         key=key, uri="", sha256="", width=drawing.layout.width, height=drawing.layout.height, round=0,
@@ -64,7 +65,7 @@ def outline(mask: NDArray[np.bool_]) -> Polygons:
     for contour, links in zip(contours, hierarchy[0] if contours else (), strict=True):
         on_edges = ((contour + 1) // 2 + (left, top)).astype(np.int32)
         points = cv2.approxPolyDP(on_edges, _TOLERANCE, True)[:, 0, :].astype(np.float64) / SCALE
-        area = _signed_area(points)
+        area = signed_area(points)
         if len(points) < 3:
             continue
         is_hole = links[3] >= 0
@@ -73,19 +74,6 @@ def outline(mask: NDArray[np.bool_]) -> Polygons:
         rings.append((abs(area), [round(float(v), 2) for v in points.ravel()]))
     kept = [ring for area, ring in rings if area >= _SMALLEST_RING]
     return kept or [max(rings)[1]]
-
-
-def _signed_area(points: NDArray[np.float64]) -> float:
-    """Positive when the ring runs clockwise on screen (y down)."""
-    x, y = points[:, 0], points[:, 1]
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
-
-
-def bounds(polygons: Polygons) -> Box:
-    """The box around all rings."""
-    xs = [x for ring in polygons for x in ring[::2]]
-    ys = [y for ring in polygons for y in ring[1::2]]
-    return min(xs), min(ys), max(xs), max(ys)
 
 
 def story(drawing: Drawing, boxes: list[Box]) -> Story:

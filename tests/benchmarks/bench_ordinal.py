@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from shards.geometry import iou_matrix
 from shards.record import Record
 from specialists.florence2_format import BINS, PROMPTS, dequantize, parse_regions
 from specialists.weights import EMBEDDED_FOLDER
-from stages.evaluate.match import MATCH_IOU, iou
+from stages.evaluate.match import MATCH_IOU
 from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED, Drawn, scenes
 from stages.retrain import build
 from stages.retrain.lessons import Asked, Examiner
@@ -165,7 +166,7 @@ def recall(model: Any, tokenizer: Any, lessons: Lessons) -> tuple[float, float]:
     for text, record in zip(tokenizer.batch_decode(answers), lessons.records, strict=True):
         gold, said = _objects(record), parse_regions(text)
         boxes = [tuple(dequantize(place.bins, record.width, record.height)) for place in said]
-        hits = iou([box for _, box in gold], boxes) >= MATCH_IOU  # type: ignore[arg-type]
+        hits = iou_matrix([box for _, box in gold], boxes) >= MATCH_IOU
         right = np.array([[place.label == label for place in said] for label, _ in gold], dtype=bool).reshape(
             hits.shape
         )

@@ -4,7 +4,8 @@ import torch
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
-from filters.nms import Suppressed, iou_matrix, suppress
+from filters.nms import Suppressed, suppress
+from shards.geometry import iou_matrix
 
 
 def boxes_like_a_detector(rng: np.random.Generator, count: int) -> NDArray[np.float64]:

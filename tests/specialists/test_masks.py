@@ -5,6 +5,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from shards.geometry import signed_area
 from specialists.masks import (
     PolygonSettings,
     coco_rle,
@@ -13,7 +14,6 @@ from specialists.masks import (
     polygons_area,
     polygons_to_mask,
 )
-from specialists.quads import signed_area
 
 EXACT = PolygonSettings(tolerance=0, min_part=0)
 any_mask = arrays.arrays(np.bool_, st.tuples(st.integers(1, 14), st.integers(1, 14)))

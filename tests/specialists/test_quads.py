@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specialists.quads import as_words, signed_area
+from shards.geometry import signed_area
+from specialists.quads import as_words
 
 coordinate = st.floats(-500, 500)
 

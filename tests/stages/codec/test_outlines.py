@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from shards.finding import Polygons
+from shards.geometry import signed_area
 from specialists.masks import mask_iou, polygons_to_mask
-from specialists.quads import signed_area
 from stages.codec.outlines import simple_outline
 from stages.scenes.gold import draw_scene
 

@@ -1,14 +1,9 @@
 import pytest
 
-from stages.evaluate.words import edits, word_quality
+from stages.evaluate.words import word_quality
 from tests.stages.evaluate.records import record, word
 
 BOX, OTHER = (10.0, 10.0, 40.0, 20.0), (10.0, 50.0, 40.0, 60.0)
-
-
-@pytest.mark.parametrize(("a", "b", "expected"), [("", "abc", 3), ("OPEN", "OPFN", 1), ("kitten", "sitting", 3)])
-def test_edits(a: str, b: str, expected: int) -> None:
-    assert edits(a, b) == expected
 
 
 def test_a_misread_word_is_found_but_not_right() -> None:

@@ -1,11 +1,9 @@
 """Readers agree by place and by what they read."""
 
-import pytest
-
 from shards.finding import Box, Finding
 from stages.fuse.boxes import Cluster
 from stages.fuse.settings import FuseSettings
-from stages.fuse.words import edit_distance, fuse_words, text_similarity
+from stages.fuse.words import fuse_words, text_similarity
 from tests.stages.fuse.builders import found, stated, word
 
 SIGN: Box = (10.0, 10.0, 110.0, 30.0)
@@ -61,14 +59,6 @@ def test_a_box_without_quad_is_its_own_quad() -> None:
 
 def test_what_has_no_place_is_in_no_cluster() -> None:
     assert fused(reader=[Finding("ocr", text="EXIT", score=0.9), found("x", 0.9, (700, 10, 800, 20))]) == []
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "distance"),
-    [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("abc", "abc", 0), ("flaw", "lawn", 2), ("ab", "ba", 2)],
-)
-def test_edit_distance(first: str, second: str, distance: int) -> None:
-    assert edit_distance(first, second) == edit_distance(second, first) == distance
 
 
 def test_similarity_ignores_case_and_space() -> None:

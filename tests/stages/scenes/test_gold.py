@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from shards.finding import Ring
-from stages.scenes.gold import bounds, draw_scene, outline
+from shards.geometry import polygons_box
+from stages.scenes.gold import draw_scene, outline
 from stages.scenes.raster import SCALE
 from stages.scenes.scene import draw
 from stages.scenes.settings import SceneSettings
@@ -23,7 +24,7 @@ def test_boxes_are_the_bounds_of_the_polygons_and_inside_the_picture() -> None:
     assert len(OBJECTS) > 60
     for record, region in OBJECTS:
         assert region.polygons
-        assert region.box == bounds(region.polygons)
+        assert region.box == polygons_box(region.polygons)
         x0, y0, x1, y1 = region.box
         assert 0 <= x0 < x1 <= record.width
         assert 0 <= y0 < y1 <= record.height
@@ -46,7 +47,7 @@ def test_polygons_cover_exactly_what_is_seen() -> None:
             assert np.count_nonzero(filled & mask) / np.count_nonzero(filled | mask) > 0.85
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             seen = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SCALE
-            assert np.abs(np.array(bounds(outline(mask))) - seen).max() <= 2.0  # a sliver may be left out
+            assert np.abs(np.array(polygons_box(outline(mask))) - seen).max() <= 2.0  # a sliver may be left out
 
 
 def test_a_ring_with_a_hole() -> None:
@@ -58,7 +59,7 @@ def test_a_ring_with_a_hole() -> None:
 
     assert signed_area(outer) == 16 * 16
     assert signed_area(hole) == -8 * 8
-    assert bounds([outer]) == (2.0, 2.0, 18.0, 18.0)
+    assert polygons_box([outer]) == (2.0, 2.0, 18.0, 18.0)
 
 
 def test_phrases_are_parts_of_their_texts_and_name_what_they_point_at() -> None:

@@ -3,10 +3,10 @@ from typing import cast
 import pytest
 
 from shards.finding import Box
+from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from specialists.florence2_format import dequantize, parse_regions
 from stages.codec.lesson import Lesson
-from stages.evaluate.match import iou
 from stages.recipes.embedded.florence2_targets import lessons
 from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
@@ -31,7 +31,7 @@ def test_regions_are_all_there_with_their_boxes(task: str, candidate: int) -> No
             truth = [(region.candidates[candidate].text, region.box) for region in objects(record)]
             assert sorted(place.label for place in said) == sorted(label for label, _ in truth)
             boxes = [cast(Box, tuple(dequantize(place.bins, record.width, record.height))) for place in said]
-            assert (iou(boxes, [box for _, box in truth]).max(axis=0) > 0.9).all()
+            assert (iou_matrix(boxes, [box for _, box in truth]).max(axis=0) > 0.9).all()
             asked += 1
     assert asked >= 10
 
