@@ -25,12 +25,12 @@ TOP = {
 }
 ENGINE = {
     "cli": {"config", "exit_codes", "verbs"},
-    "exit_codes": {"config", "run", "verbs"},
-    "verbs": {"config", "promotions", "report", "run", "session", "terminal"},
-    "session": {"config", "promotions", "run"},
+    "exit_codes": {"config", "runtime", "verbs"},
+    "verbs": {"config", "promotions", "report", "runtime", "session", "terminal"},
+    "session": {"config", "promotions", "runtime"},
     "promotions": {"config"},
     "report": {"config"},
-    "run": {"config"},
+    "runtime": {"config"},
     "config": set[str](),
     "terminal": set[str](),
 }
