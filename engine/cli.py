@@ -14,8 +14,9 @@ import sys
 from typing import Annotated, Literal
 
 import typer
+from typer.exceptions import Exit
 
-from engine.exit_codes import known_errors, report
+from engine.exit_codes import INTERRUPTED, KNOWN, report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -272,18 +273,27 @@ def demo_(
 
 def main() -> None:
     """Entry point: runs the verb, turns a known error into one message and its exit code."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """What `fld ARGUMENTS` does; its exit code.
+
+    The group is invoked without its `main`, which makes an Abort of Ctrl-C and of every EOFError alike."""
     from typer.main import get_command
 
     try:
-        code = get_command(app).main(standalone_mode=False)
-    except known_errors() as error:
-        if "--debug" in sys.argv:
+        command = get_command(app)
+        with command.make_context("fld", arguments) as context:
+            command.invoke(context)
+    except KNOWN as error:
+        if "--debug" in arguments and not isinstance(error, Exit):
             raise
-        code = report(error)
+        return report(error)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. What was finished is kept: the same command goes on from here.\n")
-        code = 130
-    sys.exit(code)
+        return INTERRUPTED
+    return 0
 
 
 if __name__ == "__main__":

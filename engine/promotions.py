@@ -10,7 +10,8 @@ import msgspec
 
 from engine.config.config_text import ConfigError
 from shards import commit
-from shards.commit import CorpusError, Counts
+from shards.commit import Counts
+from shards.errors import CorpusError
 from shards.layout import round_folder
 from shards.store import LocalStore, Store
 from stages.annotate.generalist import GeneralistSettings

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from filters.chunks import noun_chunks
 from filters.features import ElementWords, TextFeatures, element_words, text_features
+from shards.errors import ModelError
 from shards.finding import Span
 from shards.settings import Settings
 
@@ -32,7 +33,7 @@ _UNUSED = ("ner", "entity_linker", "entity_ruler", "lemmatizer", "textcat", "tex
 """Components whose output no filter reads; leaving them out makes `en_core_web_sm` about twice as fast."""
 
 
-class ParserError(RuntimeError):
+class ParserError(ModelError):
     """A pipeline that is not installed, or that does not give parts of speech and dependencies."""
 
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shards.errors import CorpusError
 from shards.layout import manifest_path
 from shards.store import Store
 
@@ -36,10 +37,6 @@ _BLOCK = 16 << 20
 
 Tally = dict[str, dict[str, int]]
 """Type of annotation -> the rule that dropped it, "" if kept -> how many."""
-
-
-class CorpusError(RuntimeError):
-    """A corpus that this release cannot use as it is; the message says what to do."""
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -21,7 +21,8 @@ import msgspec
 import pyarrow as pa
 
 from shards import commit, table, tar
-from shards.commit import CorpusError, Counts, Manifest
+from shards.commit import Counts, Manifest
+from shards.errors import CorpusError
 from shards.finding import Finding
 from shards.layout import IMAGES, tar_path
 from shards.store import Store

@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shards import commit, images, record, rounds, summaries
-from shards.commit import CorpusError, Manifest
+from shards.commit import Manifest
+from shards.errors import CorpusError
 from shards.images import ImageRow
 from shards.layout import IMAGES, round_folder, round_tar
 from shards.lookup import find_key

@@ -21,12 +21,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from shards.errors import InputError
 from shards.finding import Box, Granularity, Polygons, Quad, Span
 
 VERSION = 1
 
 
-class RecordError(ValueError):
+class RecordError(InputError):
     """A record that cannot be read: malformed, or of another version."""
 
 

@@ -22,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from shards.errors import CorpusError
+
 PART = ".part"
 PUBLISHES_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "memory"})
 """fsspec protocols whose uploads appear when complete; on all others a file is uploaded as `.part` and renamed."""
@@ -32,7 +34,7 @@ _BATCH_CHUNKS = 512  # below IOV_MAX, which is 1024 on Linux and macOS
 Writev = Callable[[int, Sequence[bytes | memoryview]], int]
 
 
-class StoreError(RuntimeError):
+class StoreError(CorpusError):
     """A corpus URL that cannot be opened: unknown protocol or a missing package."""
 
 

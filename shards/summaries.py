@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards import commit, record, rounds, summary, table
-from shards.commit import CorpusError, Manifest, Tally
+from shards.commit import Manifest, Tally
+from shards.errors import CorpusError
 from shards.layout import round_folder, round_tar, summary_file
 from shards.store import Store
 from shards.summary import Facts

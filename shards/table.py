@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.finding import Finding
 from shards.quiet_arrow import forget_pandas
 

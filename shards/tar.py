@@ -21,6 +21,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from shards.errors import InputError
+
 BLOCK = 512
 END = bytes(2 * BLOCK)
 RECORD = "json"
@@ -41,7 +43,7 @@ _ODD_SLASH = re.compile(r"^/|(?<=/)/|/$")
 _DOT = re.compile(r"\.")
 
 
-class TarError(ValueError):
+class TarError(InputError):
     """A tar that cannot be written as asked, or that is not as it was written."""
 
 

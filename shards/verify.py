@@ -21,7 +21,8 @@ from typing import NamedTuple
 import pyarrow.compute as pc
 
 from shards import commit, images, raw, record, rounds, table, tar
-from shards.commit import CorpusError, Damage, Manifest
+from shards.commit import Damage, Manifest
+from shards.errors import CorpusError
 from shards.layout import IMAGES, MODEL, RAW, ROUNDS, manifest_path, round_tar
 from shards.store import PART, Store
 

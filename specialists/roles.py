@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.errors import ModelError
 from shards.finding import Granularity, Polygons
 
 Image = NDArray[np.uint8]
@@ -23,7 +24,7 @@ Boxes = NDArray[np.float32]
 Scores = NDArray[np.float32]
 
 
-class SpecialistError(RuntimeError):
+class SpecialistError(ModelError):
     """A specialist that cannot do its work: not loaded, or its model failed on a whole batch."""
 
 

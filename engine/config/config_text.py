@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from shards.errors import SettingsError
 from shards.settings import Settings
 
 END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one plain value
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
-class ConfigError(ValueError):
+class ConfigError(SettingsError):
     """A configuration that cannot be used; one line per mistake, each naming the key."""
 
 

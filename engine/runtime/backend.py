@@ -10,9 +10,10 @@ from typing import Protocol
 
 from engine.runtime.call import Call, Outcome
 from engine.runtime.column import Pool
+from shards.errors import ModelError
 
 
-class StartError(RuntimeError):
+class StartError(ModelError):
     """A stage that could not be loaded, or an actor that could not be started: the run ends. One line."""
 
 

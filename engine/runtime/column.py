@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
+from shards.errors import SettingsError
 from stages.resources import Resources
 from stages.stage import Stage
 
@@ -21,7 +22,7 @@ GIVEN = "given"
 """Reserved name of a need: what came with the image (`ImageRow.given`). It has no raw column and is always ready."""
 
 
-class ColumnError(ValueError):
+class ColumnError(SettingsError):
     """Columns that cannot run together: a need that does not exist, a cycle, a name twice."""
 
 

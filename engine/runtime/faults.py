@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from shards.errors import StoppedError
 from specialists.roles import ItemError, MissingRequirementError
 
 T = TypeVar("T")
@@ -82,10 +83,12 @@ class Quarantined:
     error: str
 
 
-class FailureBudgetError(RuntimeError):
+class FailureBudgetError(StoppedError):
     """More images failed than the budget allows. The message names the first of them and counts the reasons.
 
     `quarantined`: the failures of this run (earlier runs' are only counted)."""
+
+    exit_code = 3
 
     def __init__(self, message: str, quarantined: list[Quarantined]) -> None:
         super().__init__(message)

@@ -27,14 +27,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shards.errors import CorpusError
 from shards.store import LocalStore, Store
 
 LOCK = ".lock"
 OWNER = ".lock.json"
 
 
-class CorpusLockedError(RuntimeError):
+class CorpusLockedError(CorpusError):
     """Another process works on the corpus; the message says which, where and since when."""
+
+    exit_code = 4
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from engine.verbs.gate import gate
 from engine.verbs.rounds import annotate_round, write_round
 from engine.verbs.watch import read_report, watch
 from shards.commit import committed
+from shards.errors import StoppedError
 from shards.layout import IMAGES
 from shards.store import Store
 from stages.gate.decide import Promotion
@@ -34,12 +35,16 @@ from stages.watch.judge import Report, is_exhausted
 Train = Callable[[RetrainJob], RetrainResult]
 
 
-class RefusedError(RuntimeError):
+class RefusedError(StoppedError):
     """The gate refused a model and there is no promoted one to go on with."""
 
+    exit_code = 6
 
-class WatchError(RuntimeError):
+
+class WatchError(StoppedError):
     """The watch found a sign beyond its limit: the loop hears itself."""
+
+    exit_code = 7
 
 
 def loop(

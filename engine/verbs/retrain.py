@@ -19,7 +19,7 @@ from engine.config.settings import EngineSettings
 from engine.runtime.ray_session import RaySession
 from engine.session import opened
 from engine.terminal import err
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.record import RecordError
 from shards.store import LocalStore, open_store
 from specialists.roles import SpecialistError

@@ -8,14 +8,10 @@ from engine.config.config_text import ConfigError
 from engine.promotions import CALIBRATION
 from engine.terminal import out
 from engine.verbs.rounds import repair_units
-from shards.commit import CorpusError
+from shards.errors import DamageError
 from shards.store import open_store
 from shards.verify import UnitDamage, retire
 from shards.verify import verify as verify_units
-
-
-class DamageError(CorpusError):
-    """Damaged files were found, and left as they are."""
 
 
 def verify(corpus: str, *, repair: bool) -> None:

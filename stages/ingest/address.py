@@ -9,6 +9,8 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
+from shards.errors import InputError
+
 Address = str
 Resolve = Callable[[str, int], list[Address]]
 """host, port -> IP addresses. Raises OSError for a host that has none."""
@@ -16,7 +18,7 @@ Resolve = Callable[[str, int], list[Address]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class RefusedAddressError(Exception):
+class RefusedAddressError(InputError):
     """A host that resolves to an address outside the public internet."""
 
 

@@ -28,6 +28,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageFile
 
+from shards.errors import InputError
 from specialists.roles import Image
 from stages.ingest.jpeg import JpegDamageError, jpeg_pixels
 from stages.ingest.settings import DecodeLimits
@@ -86,7 +87,7 @@ _DAMAGE = (
 )
 
 
-class DecodeError(ValueError):
+class DecodeError(InputError):
     """A file that gives no correct picture. `reason` is one word for counting, the message says more."""
 
     def __init__(self, reason: Reason, detail: str) -> None:

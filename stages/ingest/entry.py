@@ -6,10 +6,11 @@ Entry(uri="train.tar/000007.jpg", location="/data/train.tar", name="000007.jpg",
 
 import msgspec
 
+from shards.errors import InputError
 from shards.finding import Finding
 
 
-class SourceError(ValueError):
+class SourceError(InputError):
     """A source that cannot be read as an image list; the message says what was expected."""
 
 

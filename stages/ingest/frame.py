@@ -15,6 +15,7 @@ from typing import cast
 
 import msgspec
 
+from shards.errors import InputError
 from shards.finding import Box, Finding, Quad, Ring
 
 Point = Callable[[float, float], tuple[float, float]]
@@ -23,7 +24,7 @@ MIRRORED = frozenset({2, 4, 5, 7})
 """EXIF orientations that turn clockwise into counter-clockwise."""
 
 
-class FrameError(ValueError):
+class FrameError(InputError):
     """Given annotations that do not belong to this picture."""
 
 

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Literal
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from shards.errors import InputError
 from stages.ingest.address import Address, RefusedAddressError, Resolve, checked_addresses
 from stages.ingest.settings import FetchSettings
 
@@ -39,7 +40,7 @@ _BLOCK = 1 << 16
 _SAFE = "/%:=&?~+!$,;'@()*[]-._"
 
 
-class FetchError(RuntimeError):
+class FetchError(InputError):
     """A file or URL that could not be read. retry: whether another attempt may help; wait_s: what the server asked."""
 
     def __init__(self, reason: FetchReason, detail: str, retry: bool = False, wait_s: float | None = None) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from shards.errors import InputError
+
 HARMLESS_EXTRA_BYTES = 64
 """Some cameras pad scans with a few bytes, which libjpeg reports too; a scan that ends early leaves hundreds."""
 
@@ -17,7 +19,7 @@ _EXTRA = re.compile(r"(\d+) extraneous bytes before marker")
 _DAMAGE = ("corrupt jpeg data", "premature end", "inconsistent progression")
 
 
-class JpegDamageError(ValueError):
+class JpegDamageError(InputError):
     """The code stream is damaged; `cut` where the file ends too early."""
 
     def __init__(self, message: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from shards.errors import InputError
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.locations import IMAGE_SUFFIXES
 from stages.ingest.settings import IngestSettings
@@ -18,7 +19,7 @@ SHOWN = 5
 """Offenders listed in an error."""
 
 
-class DuplicateKeyError(ValueError):
+class DuplicateKeyError(InputError):
     """Several images under one key. `offenders`: key -> their uris, in the order of the list."""
 
     def __init__(self, offenders: dict[str, list[str]]) -> None:

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from shards import commit, table
 from shards.commit import Counts
+from shards.errors import InputError
 from shards.layout import IMAGES, shard_name
 from shards.store import Store
 from stages.ingest.entry import Entry
@@ -46,7 +47,7 @@ SCHEMA = table.versioned(
 )
 
 
-class PlanError(ValueError):
+class PlanError(InputError):
     """Sources or settings that contradict the plan of the corpus; the message lists the differences."""
 
 

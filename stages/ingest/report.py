@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from shards.errors import StoppedError
 from shards.images import ImageRow
 
 SHOWN = 5
@@ -42,8 +43,10 @@ class IngestReport:
         ]
 
 
-class IngestBudgetError(RuntimeError):
+class IngestBudgetError(StoppedError):
     """More images failed than ingest.failure_budget allows. Everything is written; `report` says what failed."""
+
+    exit_code = 3
 
     def __init__(self, report: IngestReport, budget: float) -> None:
         lines = "".join(f"\n  {line}" for line in report.failure_lines())

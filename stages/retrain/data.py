@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.commit import CorpusError
+from shards.errors import CorpusError, ModelError
 from shards.record import Record, RecordError
 from specialists.florence2_format import Task
 from specialists.roles import Image
@@ -42,7 +42,7 @@ AHEAD = 2
 UNREADABLE = (CorpusError, RecordError, DecodeError)
 
 
-class RetrainError(RuntimeError):
+class RetrainError(ModelError):
     """Training cannot start or go on; the message says why and what to do."""
 
 

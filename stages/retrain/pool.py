@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from shards import images, record, rounds, table
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.layout import IMAGES, round_tar
 from shards.reader import Corpus
 from shards.record import Record

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from shards import commit
-from shards.commit import CorpusError, Counts, Damage, Manifest
+from shards.commit import Counts, Damage, Manifest
+from shards.errors import CorpusError
 from shards.store import LocalStore
 
 

@@ -5,7 +5,8 @@ import msgspec
 import pytest
 
 from shards import commit
-from shards.commit import CorpusError, Counts
+from shards.commit import Counts
+from shards.errors import CorpusError
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import IMAGES
 from shards.store import FsspecStore, LocalStore, Store

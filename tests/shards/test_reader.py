@@ -3,7 +3,7 @@ from collections.abc import Iterable
 import pyarrow.compute as pc
 import pytest
 
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.lookup import complete_lookup
 from shards.reader import Corpus
 from shards.store import LocalStore

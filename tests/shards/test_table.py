@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shards import table
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.finding import Finding
 from tests.shards.corpora import findings
 

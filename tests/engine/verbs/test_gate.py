@@ -11,7 +11,7 @@ from engine.runtime.column import Column
 from engine.session import Session, look
 from engine.verbs import rounds
 from engine.verbs.gate import gate, held_out_images
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.record import encode
 from shards.store import open_store
 from stages.held_out import is_held_out

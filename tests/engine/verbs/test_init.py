@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from engine.cli import app
 from engine.config.config_text import ConfigError
 from engine.verbs.init import TokenizerSource, init
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from stages.held_out import is_held_out
 from stages.retrain.job import RetrainJob
 from stages.retrain.run import retrain

@@ -15,9 +15,10 @@ from engine.verbs import rounds
 from engine.verbs.loop import Loop, RefusedError, WatchError, loop
 from engine.verbs.show import show
 from engine.verbs.status import status
-from engine.verbs.verify import DamageError, verify
+from engine.verbs.verify import verify
 from engine.verbs.watch import read_report
 from shards import commit
+from shards.errors import DamageError
 from shards.layout import raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus

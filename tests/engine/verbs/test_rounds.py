@@ -11,7 +11,8 @@ from engine.config.config_text import ConfigError
 from engine.verbs import rounds
 from engine.verbs.show import show
 from engine.verbs.status import status
-from engine.verbs.verify import DamageError, verify
+from engine.verbs.verify import verify
+from shards.errors import DamageError
 from shards.reader import Corpus
 from stages.ingest.report import IngestBudgetError
 from tests.engine.fake_specialists import save_pictures

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.store import open_store
 from stages.retrain.data import Batch, Feeder, RetrainError, Share
 from stages.retrain.lessons import Examiner
