@@ -205,9 +205,9 @@ def eval_(
     ] = None,
 ) -> None:
     """Measure a round against gold: per filter stage and per annotator, with 95% intervals. Runs no model."""
-    from engine.verbs import evaluate
+    from engine.verbs import eval as eval_module
 
-    evaluate.run(corpus, gold, round_, all_rounds=all_rounds, held_out=held_out, json_path=json_, figure_path=figure)
+    eval_module.run(corpus, gold, round_, all_rounds=all_rounds, held_out=held_out, json_path=json_, figure_path=figure)
 
 
 @app.command()

@@ -4,9 +4,10 @@
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.config.config import Config, load, save
 from engine.config.config_text import ConfigError
@@ -107,21 +108,25 @@ class Session:
         return dict(by_shard)
 
 
-def look(corpus: str, source: str | None = None, assignments: Sequence[str] = ()) -> Session:
+def look(
+    corpus: str, source: Config | str | Path | None = None, assignments: Sequence[str] | Mapping[str, object] = ()
+) -> Session:
     """A corpus to read only: no lock, nothing saved."""
     store = open_store(corpus)
-    return Session(corpus, store, load(source, list(assignments), store))
+    return Session(corpus, store, load(source, assignments, store))
 
 
 @contextmanager
-def opened(corpus: str, source: str | None, assignments: list[str]) -> Iterator[Session]:
+def opened(
+    corpus: str, source: Config | str | Path | None, assignments: Sequence[str] | Mapping[str, object]
+) -> Iterator[Session]:
     """A corpus to write to: locked, its leftovers removed, its settings saved."""
     if corpus.startswith("memory:"):
         raise ConfigError(f"{corpus} ends with this command: name a folder or an object store (s3://, gs://, ...)")
 
     store = open_store(corpus)
     config = load(source, assignments, store)
-    with corpus_lock(store, " ".join(["fld", *sys.argv[1:]])):
+    with corpus_lock(store, " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])):
         remove_leftovers(store)
         save(config, store)
         yield Session(corpus, store, config)

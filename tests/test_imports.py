@@ -26,7 +26,8 @@ TOP = {
 ENGINE = {
     "cli": {"config", "exit_codes", "verbs"},
     "exit_codes": set[str](),
-    "verbs": {"config", "promotions", "report", "runtime", "session", "terminal"},
+    "verbs": {"api", "config", "promotions", "report", "runtime", "session", "terminal"},
+    "api": {"config", "promotions", "report", "runtime", "session"},
     "session": {"config", "promotions", "runtime"},
     "promotions": {"config"},
     "report": {"config"},

@@ -9,6 +9,7 @@ Settings in force are kept in the corpus as `corpus.yaml`, resolved, with the ve
 until it is set again. A profile or file given with `--config` replaces them.
 """
 
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,23 @@ class Config(Settings):
     engine: EngineSettings = Field(EngineSettings(), description="where it runs and what failures it tolerates")
 
 
-def load(source: str | None, assignments: list[str], store: Store | None = None) -> Config:
-    """The settings of `source` (a YAML file or the name of a profile; None: those of the corpus in `store`, or the
-    embedded profile) with `assignments` applied. Raises ConfigError, one line per mistake."""
-    data, origin = _read(source, store)
+def load(
+    source: "Config | str | Path | None", assignments: Sequence[str] | Mapping[str, object], store: Store | None = None
+) -> Config:
+    """The settings of `source` (settings, a YAML file, or the name of a profile; None: those of the corpus in `store`,
+    or the embedded profile) with `assignments` applied. Raises ConfigError, one line per mistake."""
+    if isinstance(source, Config):
+        return validate(Config, override(source.model_dump(), assignments), "config") if assignments else source
+    data, origin = _read(None if source is None else str(source), store)
     return validate(Config, override(data, assignments), origin)
+
+
+def load_config(
+    source: "Config | str | Path | None" = None, settings: Sequence[str] | Mapping[str, object] = ()
+) -> Config:
+    """The settings of a YAML file or a profile (`embedded`, `open`), with some changed:
+    load_config("open", {"filters.region.min_score": 0.4})."""
+    return load(source, settings)
 
 
 def save(config: Config, store: Store) -> None:

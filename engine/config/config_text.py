@@ -8,7 +8,7 @@ Comes in: a mapping from YAML, and settings classes (pydantic). Goes out: a vali
 import difflib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
@@ -38,27 +38,38 @@ def parse(text: str, origin: str) -> dict[str, Any]:
     return data
 
 
-def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """A copy of `data` with each `a.b.c=value` applied; the value is read as YAML (`0.4`, `true`, `[a, b]`, `null`)."""
+def override(data: dict[str, Any], assignments: Sequence[str] | Mapping[str, object]) -> dict[str, Any]:
+    """A copy of `data` with single settings changed: `a.b.c=value`, the value read as YAML (`0.4`, `true`, `[a, b]`,
+    `null`), or {"a.b.c": value}."""
     changed: dict[str, Any] = _copy(data)
+    if isinstance(assignments, Mapping):
+        for path, value in assignments.items():
+            _assign(changed, path, _copy(value), f"{path}={value!r}")
+        return changed
     for assignment in assignments:
-        path, equals, value = assignment.partition("=")
+        path, equals, text = assignment.partition("=")
         if not equals or not path.strip():
             raise ConfigError(f"--set wants KEY=VALUE such as filters.region.min_score=0.4, got {assignment!r}")
-        target = changed
-        *parents, last = path.strip().split(".")
-        for depth, parent in enumerate(parents):
-            below = target.setdefault(parent, {})
-            if below is None:
-                below = target[parent] = {}
-            if not isinstance(below, dict):
-                raise ConfigError(f"--set {assignment}: {'.'.join(parents[: depth + 1])} is a value, not a section")
-            target = below
         try:
-            target[last] = yaml.safe_load(value)
+            value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {assignment}: the value is not valid YAML: {_one_line(error)}") from error
+        _assign(changed, path, value, f"--set {assignment}")
     return changed
+
+
+def _assign(data: dict[str, Any], path: str, value: object, said: str) -> None:
+    """Set one value in place; sections on the way are made. said: what the user wrote, for the error."""
+    target = data
+    *parents, last = path.strip().split(".")
+    for depth, parent in enumerate(parents):
+        below = target.setdefault(parent, {})
+        if below is None:
+            below = target[parent] = {}
+        if not isinstance(below, dict):
+            raise ConfigError(f"{said}: {'.'.join(parents[: depth + 1])} is a value, not a section")
+        target = below
+    target[last] = value
 
 
 def _one_line(error: yaml.YAMLError) -> str:

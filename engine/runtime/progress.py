@@ -218,6 +218,11 @@ def open_reporter(store: Store, stream: TextIO = sys.stderr) -> Reporter:
     return Logged(Live(Console(file=stream)), store)
 
 
+def quiet_reporter(store: Store) -> Reporter:
+    """Shows nothing; logged in the corpus."""
+    return Logged(Silent(), store)
+
+
 def table(columns: list[ColumnProgress], now: float) -> "Table":
     """The state of a run at `now` (`time.monotonic()`)."""
     from rich.table import Table

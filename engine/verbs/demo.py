@@ -63,7 +63,8 @@ def demo(folder: str, count: int) -> None:
 
 def _turn(corpus: str, gold: Path) -> bool:
     """One round of the loop, short; False if the gate refused the model."""
-    from engine.verbs.loop import RefusedError, loop
+    from engine.api.loop import RefusedError
+    from engine.verbs.loop import loop
 
     try:
         loop(corpus, 1, "embedded:florence2-nano", str(gold), None, TURN)

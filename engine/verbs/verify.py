@@ -4,10 +4,11 @@ A damaged model is not: training again gives another one, whose labels are other
 repaired, since rounds that it wrote would be written with what is left of it.
 """
 
+from engine.api.rounds import repair as repair_units
 from engine.config.config_text import ConfigError
 from engine.promotions import CALIBRATION
 from engine.terminal import out
-from engine.verbs.rounds import repair_units
+from engine.verbs.printing import printer
 from shards.errors import DamageError
 from shards.store import open_store
 from shards.verify import UnitDamage, retire
@@ -35,7 +36,7 @@ def verify(corpus: str, *, repair: bool) -> None:
         raise DamageError(
             f"{len(report.damages)} damaged files: `fld verify {corpus} --repair` rebuilds only the units they are in"
         )
-    repair_units(corpus, lambda: retire(store, report.damages))
+    repair_units(corpus, lambda: retire(store, report.damages), printer(corpus))
     remaining = verify_units(store)
     if not remaining.ok:
         raise DamageError(f"still damaged after the repair: {remaining.damages[0]}")

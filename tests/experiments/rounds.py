@@ -86,7 +86,7 @@ def main() -> None:
 
 def profile(work: Path) -> Path:
     """The embedded profile without what the loop leaves alone: words, and long texts."""
-    config = yaml.safe_load((files("engine") / "profiles" / "embedded.yaml").read_text())
+    config = yaml.safe_load((files("engine") / "config" / "profiles" / "embedded.yaml").read_text())
     del config["annotators"]["words"]
     config["annotators"]["captions"]["granularities"] = ["brief"]
     path = work / "profile.yaml"

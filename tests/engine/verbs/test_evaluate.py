@@ -11,7 +11,7 @@ from engine.config.config_text import ConfigError
 from engine.report.quality import records, unfiltered
 from engine.runtime.refilter import refilter
 from engine.session import look
-from engine.verbs.evaluate import run
+from engine.verbs.eval import run
 from engine.verbs.rounds import ingest, refilter_round
 from shards.record import read_records
 from stages.held_out import is_held_out
@@ -78,7 +78,7 @@ def test_what_cannot_be_measured_is_refused(drawn: Path) -> None:
     corpus, gold = str(drawn / "corpus"), str(drawn / "scenes" / "gold.jsonl")
     with pytest.raises(ConfigError, match=r"has no round 7 to measure: it has \[0, 1\]"):
         run(corpus, gold, 7)
-    with pytest.raises(ConfigError, match="--held-out must be above 0 and at most 1, got 2"):
+    with pytest.raises(ConfigError, match="held_out must be above 0 and at most 1, got 2"):
         run(corpus, gold, 0, held_out=2)
     with pytest.raises(ConfigError, match="--figure shows rounds side by side: use it with --rounds"):
         run(corpus, gold, 0, figure_path="x.png")

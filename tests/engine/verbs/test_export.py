@@ -7,7 +7,7 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from engine.verbs.export import coco
+from engine.api.export import coco
 from stages.scenes.gold import draw_scene
 
 RECORDS = [draw_scene(7, index).record for index in range(8)]

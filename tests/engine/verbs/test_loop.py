@@ -6,17 +6,21 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
+from engine.api.loop import Loop, RefusedError, WatchError, loop_rounds
+from engine.api.rounds import write_round
+from engine.api.watch import read_report
 from engine.cli import app
 from engine.config.config_text import ConfigError
 from engine.exit_codes import REFUSED, WATCHED, report
 from engine.promotions import model_below, read_calibration, read_promotion
 from engine.session import Session, look, opened
+from engine.terminal import out
 from engine.verbs import rounds
-from engine.verbs.loop import Loop, RefusedError, WatchError, loop
+from engine.verbs.loop import loop, rounds_table
+from engine.verbs.printing import printer
 from engine.verbs.show import show
 from engine.verbs.status import status
 from engine.verbs.verify import verify
-from engine.verbs.watch import read_report
 from shards import commit
 from shards.errors import DamageError
 from shards.layout import raw_folder
@@ -46,7 +50,10 @@ def reopened(*assignments: str) -> Session:
 
 def run(session: Session, count: int, *lessons: Says) -> School:
     school = School(session, lessons)
-    Loop(session, None, school.train).run(count)
+    try:
+        Loop(session, None, school.train, printer("corpus")).run(count)
+    finally:
+        out.print(rounds_table(loop_rounds(session.store, count)))
     return school
 
 
@@ -282,7 +289,7 @@ def test_what_only_the_loop_can_annotate_says_so(session: Session) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"generalist has not finished shard 000000 \(1 of 2 .*: run `fld loop`"
     ):
-        rounds.write_round(session, 1)
+        write_round(session, 1)
 
 
 def test_the_verb_has_help() -> None:

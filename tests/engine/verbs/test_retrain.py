@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from engine.cli import app
 from engine.config.settings import EngineSettings
 from engine.exit_codes import USAGE, report
-from engine.verbs.retrain import train
+from engine.runtime.train import train
 from shards.store import open_store
 from stages.retrain.data import RetrainError
 from stages.retrain.job import RetrainJob, Training, read_training

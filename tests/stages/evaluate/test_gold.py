@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from engine.verbs.export import coco
+from engine.api.export import coco
 from shards.images import ImageRow
 from shards.record import encode
 from stages.evaluate.gold import gold_of

@@ -1,6 +1,6 @@
-"""`fld eval`: the labels of a round against gold, per filter stage and per annotator, or of all rounds side by side.
+"""The labels of a round against gold, per filter stage and per annotator, or of all rounds side by side.
 
-Comes in: a corpus, a gold file (`stages.evaluate.gold`), a round. Goes out: tables for people, and a JSON file:
+Comes in: a corpus, a gold file (`stages.evaluate.gold`), a round. Goes out: an `EvalReport`, which `as_json` turns into
 
     {"gold": {"path": "scenes/gold.jsonl", "read": 500, "elsewhere": 0, "unlabelled": 0, "left_out": 452},
      "images": 48, "held_out": 0.1, "resamples": 200,
@@ -11,20 +11,18 @@ Nothing is annotated for it: stages and single annotators are built again from t
 round's shards. A measure that has nothing to measure is null, with a count of 0.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+from engine.api.reports import Place
 from engine.config.config_text import ConfigError
-from engine.report.eval_report import KEPT, RAW, Measured, Measures, as_json, round_tables, rounds_tables, with_changes
+from engine.report.eval_report import KEPT, RAW, Measured, Measures, as_json, with_changes
 from engine.report.quality import RESAMPLES, areas_in, measure
 from engine.runtime import plan as plans
 from engine.runtime.column import GIVEN
 from engine.runtime.refilter import inputs
 from engine.session import Session, look
-from engine.terminal import err, out
 from filters.features import ElementWords
 from filters.parser import ParsedText, Parser
 from shards.commit import committed
@@ -80,46 +78,58 @@ class _Reader:
         return self._parser.fingerprint()
 
 
-def run(
-    corpus: str,
-    gold_path: str,
-    number: int,
+@dataclass(frozen=True)
+class EvalReport:
+    """What `fld eval` found. rounds: number -> "stages" | "annotators" | "changes" -> column -> measure -> estimate;
+    gold: what it was measured by, its path and how many of its images."""
+
+    rounds: dict[int, Measured]
+    gold: Gold
+    gold_path: str
+    held_out: float | None
+    resamples: int
+
+    @property
+    def images(self) -> int:
+        """Images that were measured."""
+        return len(self.gold.records)
+
+    @property
+    def kept(self) -> Measures:
+        """The measures of what the last of the rounds kept: {"boxes/recall": Estimate(...), ...}."""
+        return self.rounds[max(self.rounds)]["stages"][KEPT]
+
+    def as_json(self) -> dict[str, object]:
+        """Plain numbers and text; what has no value is None."""
+        facts = {"path": self.gold_path, **{k: v for k, v in asdict(self.gold).items() if k != "records"}}
+        head = {"gold": facts, "images": self.images, "held_out": self.held_out, "resamples": self.resamples}
+        return head | {"rounds": as_json(self.rounds)}
+
+
+def evaluate(
+    corpus: Place,
+    gold: Place,
     *,
+    round: int = 0,
     all_rounds: bool = False,
     held_out: float | None = None,
-    json_path: str | None = None,
-    figure_path: str | None = None,
     resamples: int = RESAMPLES,
-) -> None:
-    """`fld eval`: measure, print, and write `json_path` and `figure_path`. Raises ConfigError for a round or share
-    that is none, and for a figure of one round."""
+) -> EvalReport:
+    """Measure a round, or all of them side by side, against gold; no model runs. held_out: only the images never
+    trained on, this share. Raises ConfigError for a round or share that is none, SourceError for gold that is none."""
     if held_out is not None and not 0 < held_out <= 1:
-        raise ConfigError(f"--held-out must be above 0 and at most 1, got {held_out}")
-    if figure_path and not all_rounds:
-        raise ConfigError("--figure shows rounds side by side: use it with --rounds")
-    session = look(corpus)
+        raise ConfigError(f"held_out must be above 0 and at most 1, got {held_out}")
+    session = look(str(corpus))
     there = Corpus(session.store).rounds()
-    if number not in there:
-        raise ConfigError(f"{corpus} has no round {number} to measure: it has {there or 'none'}; run `fld run` first")
-    gold = gold_of(gold_path, _images(session), session.config.ingest, held_out)
-    out.print(_said(gold))
-    numbers = there if all_rounds else [number]
+    if round not in there:
+        raise ConfigError(f"{corpus} has no round {round} to measure: it has {there or 'none'}; run `fld run` first")
+    truth = gold_of(str(gold), _images(session), session.config.ingest, held_out)
+    numbers = there if all_rounds else [round]
     images = committed(session.store, IMAGES)
     for each in numbers:
         inputs(session.store, session.plan(each), images)  # says at once what is missing
-    found = {each: measure_round(session, each, gold.records, resamples, short=all_rounds) for each in numbers}
-    for line in rounds_tables(found) if all_rounds else round_tables(found[number]):
-        out.print(line)
-    if json_path:
-        facts = {"path": gold_path, **{k: v for k, v in asdict(gold).items() if k != "records"}}
-        head = {"gold": facts, "images": len(gold.records), "held_out": held_out, "resamples": resamples}
-        Path(json_path).write_text(json.dumps(head | {"rounds": as_json(found)}, indent=1) + "\n")
-        err.print(f"measures: {json_path}")
-    if figure_path:
-        from engine.report.figure import draw
-
-        draw(found, figure_path, f"{corpus}: {len(gold.records):,} images with gold, 95% intervals")
-        err.print(f"figure: {figure_path}")
+    found = {each: measure_round(session, each, truth.records, resamples, short=all_rounds) for each in numbers}
+    return EvalReport(found, truth, str(gold), held_out, resamples)
 
 
 def measure_round(
@@ -220,14 +230,3 @@ def _images(session: Session) -> list[ImageRow]:
     skipped = {key for keys in session.skipped().values() for key in keys}
     rows = [row for _, row in Corpus(session.store).image_rows()]
     return [row for row in rows if row.status == "ok" and row.key not in skipped]
-
-
-def _said(gold: Gold) -> str:
-    parts = [f"gold: {gold.read:,} images"]
-    if gold.elsewhere:
-        parts.append(f"{gold.elsewhere:,} of them not in the corpus")
-    if gold.unlabelled:
-        parts.append(f"{gold.unlabelled:,} images of the corpus have none")
-    if gold.left_out:
-        parts.append(f"{gold.left_out:,} are not held out")
-    return "; ".join([*parts, f"measured on {len(gold.records):,}"]) + "  (95% intervals from resampled images)"

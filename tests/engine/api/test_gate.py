@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.gate import gate, held_out_images
 from engine.promotions import promotion_path, read_calibration, read_promotion, weights_of
 from engine.runtime.backend import StartError
 from engine.runtime.column import Column
 from engine.session import Session, look
 from engine.verbs import rounds
-from engine.verbs.gate import gate, held_out_images
 from shards.errors import CorpusError
 from shards.record import encode
 from shards.store import open_store

@@ -1,0 +1,1 @@
+"""What the words of `fld` do, as functions that return reports: nothing is printed here (`engine/verbs/` does that)."""

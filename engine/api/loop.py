@@ -1,0 +1,186 @@
+"""The loop: train on a round, judge the model, let it write the next round, watch, and again.
+
+    round 0    annotate, fuse, filter, write                                rounds/00/
+    train      on round 0, from --from or the last promoted model           rounds/00/model/
+    gate       against the model it was trained from, on held-out images    rounds/00/promotion.json
+    round 1    the specialists' columns and that of the promoted model      raw/generalist-..., rounds/01/
+    watch      is it still learning from pictures?                          rounds/01/report/watch.json
+    ...
+
+What is done is read from disk, so the same command goes on after a crash, and a higher --rounds adds rounds. Nothing
+decides twice: a finished model, verdict or shard is used if it was made under the conditions that hold now, and made
+again if it was not.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.api.gate import gate
+from engine.api.reports import Changes, Place, Tell, untold
+from engine.api.rounds import annotate_round, write_round
+from engine.api.watch import read_report, watch
+from engine.config.config import Config
+from engine.config.config_text import ConfigError
+from engine.promotions import model_below, read_calibration, read_promotion, weights_of
+from engine.runtime.train import train
+from engine.session import Session, opened
+from shards.commit import committed
+from shards.errors import StoppedError
+from shards.layout import IMAGES
+from shards.store import Store
+from stages.gate.decide import Promotion
+from stages.retrain.job import RetrainJob, RetrainResult
+from stages.watch.judge import Report, is_exhausted
+
+Train = Callable[[RetrainJob], RetrainResult]
+
+
+class RefusedError(StoppedError):
+    """The gate refused a model and there is no promoted one to go on with."""
+
+    exit_code = 6
+
+
+class WatchError(StoppedError):
+    """The watch found a sign beyond its limit: the loop hears itself."""
+
+    exit_code = 7
+
+
+@dataclass(frozen=True)
+class LoopRound:
+    """A round that is written: what the watch says of it, and the verdict on the model that was trained on it."""
+
+    number: int
+    watch: Report
+    promotion: Promotion | None
+
+
+@dataclass(frozen=True)
+class LoopReport:
+    """The rounds that are there now. exhausted: the loop ended early because the last models changed nothing."""
+
+    rounds: list[LoopRound]
+    exhausted: bool
+
+
+def loop(
+    corpus: Place,
+    rounds: int = 3,
+    start: Place | None = None,
+    gold: Place | None = None,
+    config: Config | Place | None = None,
+    settings: Changes = (),
+    *,
+    progress: bool = False,
+    tell: Tell = untold,
+) -> LoopReport:
+    """Retrain, judge the model, annotate again, up to round number `rounds`. Call it again to go on.
+
+    start: checkpoint of the first training; gold: what models are judged by, by default round 0; the corpus remembers
+    both. tell: called with a line of news or the report of each part. Raises RefusedError, WatchError, and what
+    training and annotating raise."""
+    if gold is not None and not Path(gold).is_file():
+        raise ConfigError(f"--gold {gold} is no file: give a gold.jsonl or a COCO instances json")
+    chosen = {f"loop.{name}": str(value) for name, value in (("start", start), ("gold", gold)) if value is not None}
+    with opened(str(corpus), config, _also(settings, chosen)) as session:
+        kept_gold = session.config.loop.gold
+        if kept_gold is not None and not Path(kept_gold).is_file():
+            raise ConfigError(
+                f"loop.gold: {kept_gold} is no file any more: name another with --gold, or --set loop.gold=null to"
+                " judge by round 0"
+            )
+
+        def run_training(job: RetrainJob) -> RetrainResult:
+            return train(job, session.config.engine, progress=progress)
+
+        return Loop(session, kept_gold, run_training, tell, progress=progress).run(rounds)
+
+
+def loop_rounds(store: Store, count: int) -> list[LoopRound]:
+    """Those of the rounds 0 to `count` that are written."""
+    found = ((number, read_report(store, number)) for number in range(count + 1))
+    return [LoopRound(number, report, read_promotion(store, number)) for number, report in found if report is not None]
+
+
+def _also(settings: Changes, chosen: dict[str, str]) -> Changes:
+    if isinstance(settings, Mapping):
+        return {**settings, **chosen}
+    return [*settings, *(f"{name}={json.dumps(value)}" for name, value in chosen.items())]
+
+
+class Loop:
+    """The loop over an open corpus. train: what makes a model of a job (`stages.retrain.run`)."""
+
+    def __init__(
+        self, session: Session, gold: str | None, train: Train, tell: Tell = untold, *, progress: bool = False
+    ) -> None:
+        self._session = session
+        self._gold = gold
+        self._train = train
+        self._tell = tell
+        self._progress = progress
+        self._settings = session.config.loop
+
+    def run(self, count: int) -> LoopReport:
+        """Rounds 0 to `count`, as far as they are not done."""
+        if not committed(self._session.store, IMAGES):
+            raise ConfigError(f"{self._session.corpus} holds no image shards: `fld ingest IMAGES` fills it")
+        self._write(0)
+        for number in range(1, count + 1):
+            if self._is_exhausted(number - 1):
+                return LoopReport(loop_rounds(self._session.store, count), exhausted=True)
+            self._learn(number - 1)
+            self._write(number)
+        return LoopReport(loop_rounds(self._session.store, count), exhausted=False)
+
+    def _write(self, number: int) -> None:
+        self._tell(f"round {number}: annotate, fuse, filter, write")
+        self._tell(annotate_round(self._session, number, progress=self._progress))
+        self._tell(write_round(self._session, number))
+        report = watch(self._session, number)
+        self._tell(report)
+        if report.stops:
+            raise WatchError(f"round {number} is written, but the loop only hears itself: {'; '.join(report.stops)}")
+
+    def _learn(self, number: int) -> None:
+        """Train on round `number` and judge the model."""
+        checkpoint, revision = self._checkpoint(number)
+        self._tell(f"train on round {number} from {checkpoint}")
+        job = RetrainJob(self._session.corpus, number, checkpoint, self._settings.retrain, revision, again=True)
+        self._tell(self._train(job))
+        candidate = self._session.learned(weights_of(self._session.store, number))
+        previous = self._session.learned(checkpoint, revision)
+        promotion = gate(self._session, number, candidate, previous, self._gold)
+        self._tell(promotion)
+        if (found := read_calibration(self._session.store, number)) is not None:
+            self._tell(found)
+        if promotion.promoted:
+            return
+        if model_below(self._session.store, number) is None:
+            raise RefusedError(
+                f"the model of round {number} is refused and there is no other to go on with: {promotion.reason}"
+            )
+        self._tell(f"gate: round {number + 1} is written by the last promoted model")
+
+    def _checkpoint(self, number: int) -> tuple[str, str | None]:
+        """What training on a round starts from, and its revision: the last promoted model, at first `loop.start`."""
+        if (model := model_below(self._session.store, number)) is not None:
+            return weights_of(self._session.store, model), None
+        if self._settings.start is None:
+            raise ConfigError(
+                "loop.start: training needs a checkpoint to start from: --from embedded:florence2-nano, a folder,"
+                " or a hub id with loop.start_revision"
+            )
+        return self._settings.start, self._settings.start_revision
+
+    def _is_exhausted(self, done: int) -> bool:
+        """Whether the models of the rounds below `done` changed nothing any more."""
+        promotions = [read_promotion(self._session.store, number) for number in range(done)]
+        patience = self._settings.watch.patience
+        if not is_exhausted([each for each in promotions if each is not None], patience):
+            return False
+        self._tell(f"nothing improves: the last {patience} models changed no measure (loop.watch.patience). Done.")
+        return True

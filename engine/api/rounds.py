@@ -1,0 +1,156 @@
+"""A round as Python: ingest, annotate, fuse and filter, write. Each part can be run alone and again.
+
+    report = run(["photos/"], "corpus")                                  RunReport: report.kept, report.failed
+    report = filter("corpus", settings={"filters.region.min_score": 0.5}, dry_run=True)
+
+Comes in: what the user named. Goes out: a corpus folder (`docs/corpus.md`) and a report. What is done is read from disk
+every time, so that the same call goes on after a crash, and does nothing when all is done.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.api.reports import Changes, FilterReport, Place, RunReport, Tell, untold
+from engine.config.config import Config
+from engine.config.config_text import ConfigError
+from engine.runtime.annotate import AnnotateReport
+from engine.runtime.annotate import annotate as annotate_columns
+from engine.runtime.progress import open_reporter, quiet_reporter
+from engine.runtime.refilter import Tally, preview, refilter, tally_round
+from engine.session import Session, look, opened
+from shards import commit
+from shards.commit import Counts
+from shards.layout import IMAGES
+from shards.reader import Corpus
+from shards.store import open_store
+from stages.ingest.report import IngestReport
+
+
+def run(
+    images: Place | Sequence[Place],
+    corpus: Place,
+    config: Config | Place | None = None,
+    settings: Changes = (),
+    *,
+    progress: bool = False,
+    tell: Tell = untold,
+) -> RunReport:
+    """Ingest `images`, annotate, filter and write round 0. Call it again to go on where it stopped.
+
+    All specialists are built before the first image is read: a wrong path or a missing package is known at once. Raises
+    IngestBudgetError, FailureBudgetError, ConfigError; what was finished is kept. progress: draw it on stderr. tell:
+    called with each part's report when it is there."""
+    with opened(str(corpus), config, settings) as session:
+        session.plan(0)
+        ingested = ingest_round(session, images)
+        tell(ingested)
+        annotated = annotate_round(session, 0, progress=progress)
+        tell(annotated)
+        filtered = write_round(session, 0)
+        tell(filtered)
+    return RunReport(ingested, annotated, filtered)
+
+
+def ingest(
+    images: Place | Sequence[Place],
+    corpus: Place,
+    config: Config | Place | None = None,
+    settings: Changes = (),
+    *,
+    retry_quarantined: bool = False,
+) -> IngestReport:
+    """Check, hash and store images; no model runs. retry_quarantined: run again only what failed before."""
+    with opened(str(corpus), config, settings) as session:
+        return ingest_round(session, images, retry_quarantined=retry_quarantined)
+
+
+def annotate(
+    corpus: Place,
+    config: Config | Place | None = None,
+    settings: Changes = (),
+    *,
+    retry_quarantined: bool = False,
+    progress: bool = False,
+) -> AnnotateReport:
+    """Run every annotator where it is not done yet."""
+    with opened(str(corpus), config, settings) as session:
+        return annotate_round(session, 0, retry_quarantined=retry_quarantined, progress=progress)
+
+
+def filter(
+    corpus: Place,
+    config: Config | Place | None = None,
+    settings: Changes = (),
+    *,
+    round: int = 0,
+    dry_run: bool = False,
+) -> FilterReport:
+    """Fuse, filter and write a round without any model. dry_run: count what would be there and write nothing."""
+    store = open_store(str(corpus))
+    if not commit.committed(store, IMAGES):
+        raise ConfigError(f"{corpus} holds no image shards: `fld run IMAGES {corpus}` fills it")
+    if round not in {0, *Corpus(store).rounds()}:
+        raise ConfigError(f"{corpus} has no round {round} to filter again: it has {Corpus(store).rounds() or 'none'}")
+    if not dry_run:
+        with opened(str(corpus), config, settings) as session:
+            return write_round(session, round)
+    session = look(str(corpus), config, settings)
+    before = tally_round(session.store, round)[1]
+    tally = preview(session.store, session.plan(round), session.skipped(), _processes())
+    return FilterReport(round, _images(tally), before, tally, dry_run=True)
+
+
+def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold) -> None:
+    """Withdraw the damaged units (`retire`), then run what is missing. No sources are needed: the plan of the ingest
+    knows where the images came from."""
+    with opened(corpus, None, ()) as session:
+        numbers = Corpus(session.store).rounds()  # before a round's only shard is withdrawn
+        retire()
+        tell(ingest_round(session, []))
+        for number in sorted({0, *numbers}):
+            tell(annotate_round(session, number))
+        for number in numbers:
+            tell(write_round(session, number))
+
+
+def ingest_round(session: Session, images: Place | Sequence[Place], *, retry_quarantined: bool = False) -> IngestReport:
+    """Take in images into an open corpus."""
+    from stages.ingest.ingest import ingest as ingest_images
+
+    listed = [images] if isinstance(images, str | Path) else images
+    named = [str(each) for each in listed]
+    return ingest_images(session.store, named, session.config.ingest, retry_failed=retry_quarantined)
+
+
+def annotate_round(
+    session: Session, number: int, *, retry_quarantined: bool = False, progress: bool = False
+) -> AnnotateReport:
+    """Run the columns of a round where they are not done."""
+    skip = {key: rule for shard in session.skipped().values() for key, (rule, _, _) in shard.items()}
+    return annotate_columns(
+        session.store,
+        session.columns(number),
+        skip,
+        session.config.engine,
+        open_reporter(session.store) if progress else quiet_reporter(session.store),
+        retry_quarantined=retry_quarantined,
+    )
+
+
+def write_round(session: Session, number: int) -> FilterReport:
+    """Fuse, filter and write a round where it is not up to date."""
+    before = tally_round(session.store, number)[1]
+    done = refilter(session.store, session.plan(number), session.skipped(), _processes())
+    return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged)
+
+
+def _processes() -> int:
+    return os.cpu_count() or 1
+
+
+def _images(tally: Tally) -> Counts:
+    """What a tally says of the images: each has one row."""
+    outcomes = {rule: count for (type_, rule), count in tally.items() if type_ == "image"}
+    read, kept, failed = sum(outcomes.values()), outcomes.get("kept", 0), outcomes.get("image.failed", 0)
+    return Counts(read, kept, read - kept - failed, failed)

@@ -1,0 +1,95 @@
+"""Reports as people read them, on stderr: what `tell` of the functions in `engine/api/` is called with."""
+
+from rich.table import Table
+
+from engine.api.reports import FilterReport, Tell
+from engine.runtime.annotate import AnnotateReport
+from engine.runtime.refilter import KEPT, Tally
+from engine.terminal import err
+from shards.commit import Counts
+from shards.layout import round_folder
+from stages.gate.calibration import Calibration
+from stages.gate.decide import Promotion
+from stages.ingest.report import IngestReport
+from stages.retrain.job import RetrainResult
+from stages.watch.judge import Report as WatchReport
+
+
+def printer(corpus: str) -> Tell:
+    """Prints what it is called with. corpus: as the user named it, for the commands that are recommended."""
+
+    def tell(part: object) -> None:
+        if isinstance(part, AnnotateReport) and part.quarantined:
+            err.print(_line(part))
+            err.print(f"  {len(part.quarantined):,} images quarantined: `fld status {corpus}` says why")
+        elif isinstance(part, IngestReport):
+            _ingested(part)
+        elif isinstance(part, FilterReport):
+            _filtered(part)
+        else:
+            err.print(_line(part), markup=False)
+
+    return tell
+
+
+def _line(part: object) -> str:
+    """What fits in a line."""
+    match part:
+        case AnnotateReport():
+            return f"annotate: {part.units_run:,} units run in {part.seconds:.0f} s"
+        case WatchReport():
+            warnings = "".join(f"watch: {warning}\n" for warning in part.warnings)
+            return f"{warnings}watch: round {part.round}, {len(part.warnings)} warnings"
+        case RetrainResult():
+            return f"train: {part.folder}{', was there already' if part.already else ''}"
+        case Promotion():
+            return f"gate: {verdict(part)} ({part.images} held-out images, against {part.reference})"
+        case Calibration():
+            return f"gate: {part.summary}"
+        case _:
+            return str(part)
+
+
+def verdict(promotion: Promotion) -> str:
+    """`promoted: no measure fell, none rose`"""
+    return f"{'promoted' if promotion.promoted else 'refused'}: {promotion.reason}"
+
+
+def _ingested(report: IngestReport) -> None:
+    err.print(
+        f"ingest: {report.planned:,} images = {report.kept:,} kept + {report.failed:,} failed;"
+        f" {report.new:,} new, {report.repeated:,} known, {report.written:,} written"
+    )
+    for line in (*report.failure_lines(), *report.warnings):
+        err.print(f"  {line}", markup=False)
+    if report.duplicates:
+        found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.duplicates.items()))
+        err.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")
+
+
+def _filtered(report: FilterReport) -> None:
+    err.print(_compared(report.before, report.tally))
+    if report.dry_run:
+        err.print("Dry run: nothing was written.")
+        return
+    done = f"{report.written} shards written, {report.unchanged} up to date"
+    err.print(f"{round_folder(report.round)}: {_images(report.images)}; {done}")
+
+
+def _images(counts: Counts) -> str:
+    return f"{counts.read:,} images read = {counts.kept:,} kept + {counts.dropped:,} dropped + {counts.failed:,} failed"
+
+
+def _compared(before: Tally, after: Tally) -> Table:
+    """One line per type and outcome; `before` is empty for a round that is written for the first time."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("annotation", "outcome"):
+        table.add_column(heading)
+    for heading in (*(("before",) if before else ()), "now", *(("change",) if before else ())):
+        table.add_column(heading, justify="right")
+    for type_, outcome in sorted(set(before) | set(after), key=lambda entry: (entry[0], entry[1] != KEPT, entry[1])):
+        old, new = before[type_, outcome], after[type_, outcome]
+        label = outcome if outcome == KEPT else f"dropped: {outcome}"
+        cells = [f"{old:,}", f"{new:,}", f"{new - old:+,}" if new != old else ""] if before else [f"{new:,}"]
+        table.add_row(type_, label, *cells)
+    return table
