@@ -1,4 +1,4 @@
-"""The promotion gate of `fld loop`: candidate and previous model annotate the held-out images in this process.
+"""The promotion gate of `fld loop`: candidate and previous model annotate the held-out images.
 
 Comes in: an open corpus whose round 0 is written, and both models as columns, their scores not mapped. Goes
 out: a `Calibration` of the candidate's scores, published as `rounds/NN/model/calibration.json`, then a `Promotion`, as
@@ -11,22 +11,23 @@ under the same conditions is read, not reached again.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from engine.promotions import is_calibrated, read_promotion, save_calibration, save_promotion
+from engine.runtime.annotate import annotate
 from engine.runtime.backend import StartError
 from engine.runtime.column import Column
-from engine.runtime.faults import Failure, attempt
+from engine.runtime.faults import Failure, FailureBudgetError
+from engine.runtime.progress import open_reporter
 from engine.runtime.refilter import loaded_parser
-from engine.runtime.worker import ACCEPTED
 from engine.session import Session
 from shards import commit
-from shards.finding import Finding, rounded
-from shards.images import ImageRow, read_image
+from shards.finding import Finding
+from shards.images import ImageRow, read_image_rows
 from shards.layout import round_folder
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
@@ -39,10 +40,10 @@ from stages.gate.calibration import VERSION, Calibration, calibrate, mapped
 from stages.gate.decide import Promotion, Verdict, decide
 from stages.gate.pairs import pairs
 from stages.held_out import held_out_order, is_held_out
-from stages.ingest.decode import decode
-from stages.stage import Item
 
 CONSENSUS = "round 0"
+COLUMN = "gate"
+"""The raw column of what models say of the held-out images."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _others(session: Session, held_out: Sequence[HeldOut]) -> dict[str, list[Fin
 def _judged(measured: _Measured, model: Column) -> Said | Failure:
     """A model's records with its scores calibrated. A Failure if it cannot be loaded, or fails on all images."""
     session, held_out, others, wanted, reference = measured
-    answers = _said(session, model, held_out)
+    answers = _answers(session, model, held_out)
     if isinstance(answers, Failure):
         return answers
     hashes = {each.row.key: each.row.sha256 for each in held_out}
@@ -164,35 +165,30 @@ def _judged(measured: _Measured, model: Column) -> Said | Failure:
     return Said(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
 
 
-def _said(session: Session, model: Column, held_out: Sequence[HeldOut]) -> dict[str, RawRow] | Failure:
-    """What a model says of the images, by key. A Failure if it cannot be loaded, or fails on all."""
-    loaded = attempt(model.stage.load)
-    if isinstance(loaded, Failure):
-        return loaded
-    answers: dict[str, RawRow] = {}
-    failures = []
-    size = model.resources.batch_size
-    for start in range(0, len(held_out), size):
-        batch = held_out[start : start + size]
-        found = attempt(lambda batch=batch: _findings(session, model, batch))  # type: ignore[misc]
-        if isinstance(found, Failure):
-            failures.append(found)
-            answers |= {each.row.key: RawRow(each.row.key, "failed", found.error) for each in batch}
-        else:
-            answers |= {
-                each.row.key: RawRow(each.row.key, findings=said) for each, said in zip(batch, found, strict=True)
-            }
-    model.stage.close()
-    if failures and all(row.status == "failed" for row in answers.values()):
-        return failures[0]
+def _answers(session: Session, model: Column, held_out: Sequence[HeldOut]) -> dict[str, RawRow] | Failure:
+    """What a model by itself says of the images, by key. A Failure if it cannot be loaded, or fails on all.
+
+    It is one more column, `raw/gate-<fingerprint>`, with rows of these images alone: with the deadlines, the isolation
+    and the GPU shares of any annotator, and not run again for the next candidate's comparison."""
+    column = replace(model, name=COLUMN, needs=())
+    keys, shards = {each.row.key for each in held_out}, sorted({each.shard for each in held_out})
+    rows = [row for shard in shards for row in read_image_rows(session.store, shard)]
+    skip = {row.key: "not held out" for row in rows if row.status == "ok" and row.key not in keys}
+    # How many images a candidate may fail on is the verdict's business: what it says nothing about, it loses.
+    engine = session.config.engine.model_copy(update={"failure_budget": 1.0})
+    try:
+        annotate(session.store, [column], skip, engine, open_reporter(session.store), shards=shards)
+    except (StartError, FailureBudgetError) as error:
+        return Failure("error", str(error))
+    answers = {
+        row.key: row
+        for shard in shards
+        for row in read_raw(session.store, column.name, column.fingerprint, shard)
+        if row.key in keys
+    }
+    if answers and all(row.status == "failed" for row in answers.values()):
+        return Failure("error", next(iter(answers.values())).error)
     return answers
-
-
-def _findings(session: Session, model: Column, batch: Sequence[HeldOut]) -> list[list[Finding]]:
-    items = [
-        Item(each.row.key, decode(read_image(session.store, each.shard, each.row), ACCEPTED), {}) for each in batch
-    ]
-    return [[rounded(finding) for finding in found] for found in model.stage.run(items)]
 
 
 def _conditions(

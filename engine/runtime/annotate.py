@@ -9,7 +9,7 @@ Call it while holding the corpus lock (`engine.runtime.lock`).
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from engine.config.settings import EngineSettings
@@ -55,15 +55,17 @@ def annotate(
     settings: EngineSettings,
     reporter: Reporter,
     retry_quarantined: bool = False,
+    shards: Collection[str] | None = None,
 ) -> AnnotateReport:
-    """Run what is not done. skip: keys of images that get no rows (duplicates, say) -> why.
+    """Run what is not done. skip: keys of images that get no rows (duplicates, say) -> why. shards: only these, None
+    for all.
 
     Rows of a raw column exist for the images that ingest accepted and that are not skipped. Raises ColumnError,
     StartError (a stage cannot be loaded), FailureBudgetError; KeyboardInterrupt passes through. In all cases actors are
     stopped first and what was committed stays. With nothing to run no backend is started."""
     start = time.monotonic()
     columns = ordered(columns)
-    work = find_work(store, columns, skip.keys(), retry_quarantined)
+    work = find_work(store, columns, skip.keys(), retry_quarantined, shards)
     progress = progress_of(work)
     budgets = budgets_of(work, settings)
     for state in progress:

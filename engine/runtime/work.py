@@ -90,9 +90,14 @@ class OpenShard:
         return said_of({self._positions[row.key]: row for row in rows if row.key in self._positions})
 
 
-def find_work(store: Store, columns: list[Column], skip: Collection[str], retry: bool) -> Work:
-    """columns: as `engine.runtime.column.ordered` gives them. Reads manifests only."""
-    images = committed(store, IMAGES)
+def find_work(
+    store: Store, columns: list[Column], skip: Collection[str], retry: bool, shards: Collection[str] | None = None
+) -> Work:
+    """columns: as `engine.runtime.column.ordered` gives them. shards: the only ones that count, None for all. Reads
+    manifests only."""
+    images = {
+        shard: manifest for shard, manifest in committed(store, IMAGES).items() if shards is None or shard in shards
+    }
     done = {column.name: committed(store, raw_folder(column.name, column.fingerprint)) for column in columns}
     work = Work(store, columns, skip, retry, images, done)
     for shard, manifest in images.items():

@@ -12,6 +12,7 @@ from engine.runtime.column import Column
 from engine.session import Session, look
 from engine.verbs import rounds
 from shards.errors import CorpusError
+from shards.raw import read_raw
 from shards.record import encode
 from shards.store import open_store
 from stages.held_out import is_held_out
@@ -138,8 +139,18 @@ def test_without_held_out_images_there_is_no_promotion(session: Session, tmp_pat
 def test_a_previous_model_that_does_not_run_is_an_error(session: Session, tmp_path: Path) -> None:
     broken = model(session, tmp_path, BLIND, "broken")
     (tmp_path / "broken" / "says.json").write_text("{")
-    with pytest.raises(StartError, match="the model that the candidate was trained from does not run: error: Decode"):
+    with pytest.raises(StartError, match="candidate was trained from does not run: annotator gate: error: Decode"):
         gate(session, 0, model(session, tmp_path, GOOD), broken, None)
+
+
+def test_what_models_say_of_the_held_out_images_is_a_column_of_its_own(session: Session, tmp_path: Path) -> None:
+    candidate = model(session, tmp_path, GOOD)
+    gate(session, 0, candidate, None, None)
+    held_out = held_out_images(session)
+    shards = {each.shard for each in held_out}
+    rows = [row for shard in shards for row in read_raw(session.store, "gate", candidate.fingerprint, shard)]
+    assert {row.key for row in rows} == {each.row.key for each in held_out}
+    assert all(row.status == "ok" for row in rows)
 
 
 def test_models_are_loaded_from_a_disk() -> None:

@@ -127,7 +127,7 @@ def test_a_checkpoint_that_cannot_be_loaded_is_refused(session: Session, tmp_pat
         (Path(result.folder) / "says.json").write_text("half a fi")
         return result
 
-    with pytest.raises(RefusedError, match="the candidate does not run: error: DecodeError"):
+    with pytest.raises(RefusedError, match="the candidate does not run: annotator gate: error: DecodeError"):
         Loop(session, None, train).run(1)
 
 
