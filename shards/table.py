@@ -55,6 +55,14 @@ def versioned(name: str, version: int, fields: list[tuple[str, pa.DataType]]) ->
     return pa.schema(fields, metadata={"fld_table": name, "fld_version": str(version)})
 
 
+def version_of(data: bytes) -> str:
+    """The version that a table was written with; "" for what is no table of ours."""
+    try:
+        return str((pq.read_schema(pa.BufferReader(data)).metadata or {}).get(b"fld_version", b"").decode())
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        return ""
+
+
 def encode(table: pa.Table) -> bytes:
     """Parquet bytes: zstd, dictionary-coded strings, byte-stream-split doubles, page checksums."""
     plain, split = _columns_by_encoding(table.schema)

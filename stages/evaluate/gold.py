@@ -4,7 +4,6 @@ gold.jsonl        one record per line, as `fld scenes` writes it
 instances.json    COCO: boxes, masks, captions (`stages.ingest.coco`); file names become keys as at ingest
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.frame import place_given
 from stages.ingest.keys import own_key
+from stages.ingest.left_out import LeftOut
 from stages.ingest.settings import IngestSettings
 
 SOURCE = Source("gold", "gold", 0, None, "gold")
@@ -68,7 +68,10 @@ def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -
     """Keys come from file names by the corpus's own rule; a list's own key is none that COCO could know."""
     rule = "path" if settings.key == "column" else settings.key
     naming = settings.model_copy(update={"key": rule})
-    entries = read_coco(path, Path(path).read_bytes(), str(Path(path).parent), Counter())
+    left_out = LeftOut()
+    entries = list(read_coco(path, Path(path).read_bytes(), str(Path(path).parent), left_out))
+    if left_out.unreadable:  # truth with holes would count what models find there as wrong
+        raise SourceError(f"gold {path}: {'; '.join(left_out.lines())}")
     found = {}
     for entry in entries:
         key = own_key(entry, naming)

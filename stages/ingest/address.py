@@ -15,6 +15,7 @@ Address = str
 Resolve = Callable[[str, int], list[Address]]
 """host, port -> IP addresses. Raises OSError for a host that has none."""
 
+_GLOBAL = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -44,13 +45,15 @@ def checked_addresses(host: str, port: int, allow_private: bool, look_up: Resolv
 
 
 def is_public(address: Address) -> bool:
-    """False for private, loopback, link-local, shared (100.64/10), multicast, reserved and unspecified addresses, also
-    where IPv6 only wraps such an IPv4 address (mapped, 6to4, NAT64)."""
+    """False for private, loopback, link-local, shared (100.64/10), multicast, reserved and unspecified addresses.
+
+    Of IPv6 only 2000::/3 is the public internet (RFC 4291, IANA's registry); what else is public wraps an IPv4 address
+    that is: mapped (::ffff:0:0/96) and NAT64 (64:ff9b::/96). So the older forms (IPv4-compatible ::/96, translated,
+    site-local) need no names here. 6to4 lies within 2000::/3 and leads to the IPv4 address in it."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return ip.is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip.is_global and not ip.is_multicast
+    inner = ip.ipv4_mapped or ip.sixtofour
+    if inner is None and ip in _NAT64:
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return is_public(str(inner)) if inner is not None else ip in _GLOBAL and ip.is_global

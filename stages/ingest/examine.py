@@ -1,6 +1,6 @@
 """One image of the plan into one row of its shard: fetch, check, hash, place the given annotations.
 
-An image either becomes a row with its bytes, or a failed row with the stage (fetch, decode, given) and the reason:
+An image either becomes a row with its bytes, or a failed row with stage (list, fetch, decode, given) and reason:
 
     ImageRow(key="dog", status="ok", sha256="...", phash="...", width=640, height=480, ext="jpg", ...), b"\\xff\\xd8..."
     ImageRow(key="cut", status="failed", stage="decode", error="truncated: JPEG: image file is truncated ..."), None
@@ -36,10 +36,12 @@ class Examined(NamedTuple):
 def examine(entry: Entry, settings: IngestSettings, fetcher: Fetcher, known: bytes | None = None) -> Examined:
     """The outcome for one image. known: its bytes, where the corpus already has them."""
     row = ImageRow(key=entry.key, uri=entry.uri)
+    if entry.problem:
+        return Examined(msgspec.structs.replace(row, status="failed", stage="list", error=entry.problem), None)
     try:
         data = known
         if data is None:
-            data = fetcher.read(entry.location, settings.limits.max_bytes, entry.offset, entry.size)
+            data = fetcher.read(entry.location, settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
     except FetchError as error:
         return Examined(_failed(row, "fetch", error), None)
     row = msgspec.structs.replace(row, sha256=hashlib.sha256(data).hexdigest())

@@ -4,12 +4,13 @@ Annotation files disagree on whether x and y count stored pixels or pixels as a 
 orientation. COCO itself was made from files without orientation, its tools (pycocotools, torchvision) read stored
 pixels; labelling tools that run in a browser write shown pixels. `given_frame: auto` looks at the image size in the
 annotation file: if it fits only one of the two, that one it is; if it fits both (no orientation, a square, a flip or a
-half turn) or is missing, `stored` is assumed.
+half turn) or is missing, `stored` is assumed. A frame that the user states is believed, whichever size is written.
 
 A size that fits neither means that the boxes were drawn on another picture, most often a resized one: the image fails
 (`size_mismatch`) rather than getting boxes in the wrong places.
 """
 
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -36,11 +37,12 @@ def place_given(
     orientation: int,
     frame: str,
 ) -> tuple[list[Finding], int]:
-    """The findings in pixels of the oriented image, clipped to it, and how many boxes had no area left there.
+    """The findings in pixels of the oriented image, clipped to it, and how many boxes had no area left there, or had
+    NaN or infinity for a side. Texts about the whole image need no frame.
 
     frame: IngestSettings.given_frame. Raises FrameError when `given_wh` is the size of another picture."""
-    if not given:
-        return [], 0
+    if all(finding.box is None for finding in given):
+        return given, 0
     stored = _is_stored(given_wh, stored_wh, orientation, frame)
     oriented_wh = (stored_wh[1], stored_wh[0]) if orientation > 4 else stored_wh
     scale_wh = (stored_wh if stored else oriented_wh) if normalised else (1, 1)
@@ -53,11 +55,10 @@ def place_given(
 
 def _is_stored(given_wh: tuple[int, int] | None, stored_wh: tuple[int, int], orientation: int, frame: str) -> bool:
     oriented_wh = (stored_wh[1], stored_wh[0]) if orientation > 4 else stored_wh
-    fits = {"stored": given_wh in (None, stored_wh), "oriented": given_wh in (None, oriented_wh)}
-    wanted = [frame] if frame != "auto" else ["stored", "oriented"]
-    for candidate in wanted:
-        if fits[candidate]:
-            return candidate == "stored"
+    if given_wh in (None, stored_wh):
+        return frame != "oriented"  # tools that show the picture upright may still write the size as stored
+    if given_wh == oriented_wh:
+        return frame == "stored"
     assert given_wh is not None
     raise FrameError(
         f"size_mismatch: annotations are for {given_wh[0]}x{given_wh[1]}, the image is"
@@ -89,6 +90,8 @@ def _placed(finding: Finding, turn: Point, mirrored: bool, size_wh: tuple[int, i
     """None for a box without area inside the image."""
     if finding.box is None:
         return finding
+    if not all(map(math.isfinite, finding.box)):
+        return None
     box = _clipped(_turned_box(finding.box, turn), size_wh)
     if box[2] - box[0] <= 0 or box[3] - box[1] <= 0:
         return None

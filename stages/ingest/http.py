@@ -10,11 +10,12 @@ import socket
 import ssl
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Literal
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from shards.errors import InputError
 from stages.ingest.address import Address, RefusedAddressError, Resolve, checked_addresses
@@ -29,6 +30,7 @@ FetchReason = Literal[
     "status",
     "incomplete",
     "refused_address",
+    "refused_scheme",
     "too_many_redirects",
     "bad_url",
 ]
@@ -54,18 +56,39 @@ class FetchError(InputError):
 def download(url: str, settings: FetchSettings, max_bytes: int, look_up: Resolve) -> bytes:
     """The body at `url`, redirects followed. Raises FetchError; one attempt, at most settings.timeout_s in all."""
     deadline = time.monotonic() + settings.timeout_s
+    parts = _parse(url)
     for _ in range(settings.max_redirects + 1):
-        found = _hop(url, settings, max_bytes, look_up, deadline)
+        found = _hop(parts, settings, max_bytes, look_up, deadline)
         if isinstance(found, bytes):
             return found
-        url = urljoin(url, found)
+        following = _parse(found, parts)
+        if (following.scheme, _host(following)) != (parts.scheme, _host(parts)):
+            following = following._replace(netloc=_host(following))  # a password is for the host it was written for
+        parts = following
     raise FetchError("too_many_redirects", f"more than {settings.max_redirects} (fetch.max_redirects)")
 
 
-def _hop(url: str, settings: FetchSettings, max_bytes: int, look_up: Resolve, deadline: float) -> bytes | str:
+def _parse(url: str, base: SplitResult | None = None) -> SplitResult:
+    """Parts of a URL that has a scheme, a host and a port that make sense; relative to `base` after a redirect."""
+    what = "the redirect" if base else "it"
+    try:
+        parts = urlsplit(urljoin(base.geturl(), url) if base else url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            parts.hostname.encode("idna")
+            return parts
+    except ValueError as error:  # UnicodeError is one
+        raise FetchError("bad_url", f"{what} must be http(s)://host/...") from error
+    raise FetchError("bad_url", f"{what} must be http(s)://host/...")
+
+
+def _host(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _hop(parts: SplitResult, settings: FetchSettings, max_bytes: int, look_up: Resolve, deadline: float) -> bytes | str:
     """The body, or where the server sends us next."""
-    parts, port = _parse(url)
     host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         addresses = checked_addresses(host, port, settings.allow_private, look_up)
     except RefusedAddressError as error:
@@ -74,37 +97,34 @@ def _hop(url: str, settings: FetchSettings, max_bytes: int, look_up: Resolve, de
         raise FetchError("connection", f"{host} has no address", retry=True) from error
     try:
         with _connected(parts.scheme, host, port, addresses, deadline) as connection:
-            target = quote(parts.path or "/", safe=_SAFE) + (
-                f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
-            )
-            headers = {"User-Agent": settings.user_agent, "Accept": "image/*,*/*;q=0.5", "Connection": "close"}
-            connection.request("GET", target, headers=headers)
+            connection.request("GET", _target(parts), headers=_headers(parts, settings))
             with connection.getresponse() as response:
                 answer = _answer(response, max_bytes)
             if time.monotonic() >= deadline:  # a body without a length looks complete when it is cut
                 raise TimeoutError
             return answer
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
             raise FetchError(
                 "timeout", f"longer than {settings.timeout_s:g} s (fetch.timeout_s)", retry=True
             ) from error
-        if isinstance(error, http.client.InvalidURL):
-            raise FetchError("bad_url", str(error)) from error
+        if isinstance(error, (http.client.InvalidURL, ValueError)):
+            raise FetchError("bad_url", "it has characters that no URL can have") from error
         if isinstance(error, http.client.IncompleteRead):
             raise FetchError("incomplete", "the connection ended before the body did", retry=True) from error
         raise FetchError("connection", f"{host}: {type(error).__name__}", retry=True) from error
 
 
-def _parse(url: str) -> tuple[SplitResult, int]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError as error:
-        raise FetchError("bad_url", f"{url}: {error}") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise FetchError("bad_url", f"{url}: must be http(s)://host/...")
-    return parts, port
+def _target(parts: SplitResult) -> str:
+    return quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+
+
+def _headers(parts: SplitResult, settings: FetchSettings) -> dict[str, str]:
+    headers = {"User-Agent": settings.user_agent, "Accept": "image/*,*/*;q=0.5", "Connection": "close"}
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
+    return headers
 
 
 @contextmanager
@@ -160,7 +180,8 @@ def _answer(response: http.client.HTTPResponse, max_bytes: int) -> bytes | str:
     if response.status in REDIRECTS and response.headers.get("Location"):
         return str(response.headers["Location"])
     if response.status != 200:
-        detail = f"{response.status} {response.reason}".strip()
+        reason = "".join(letter for letter in response.reason[:60] if " " <= letter <= "~")  # a stranger's words
+        detail = f"{response.status} {reason}".strip()
         raise FetchError("status", detail, response.status in BUSY, _retry_after(response.headers.get("Retry-After")))
     if response.length is not None and response.length > max_bytes:
         raise FetchError("too_many_bytes", f"{response.length} bytes, at most {max_bytes} (limits.max_bytes)")
@@ -183,4 +204,5 @@ def _body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
 
 def _retry_after(value: str | None) -> float | None:
     """Seconds of a Retry-After header; its date form is not used."""
-    return float(value) if value is not None and value.strip().isdigit() else None
+    digits = (value or "").strip()
+    return float(digits) if digits.isascii() and digits.isdigit() else None

@@ -12,20 +12,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
+import msgspec
+
 from shards import commit
 from shards.commit import Manifest
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import IMAGES
 from shards.lookup import complete_lookup
 from shards.store import Store
+from stages.ingest.amend import amendments
 from stages.ingest.duplicates import update_duplicates
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.examine import Examined, examine
 from stages.ingest.fetch import Fetcher
-from stages.ingest.keys import assign_keys
+from stages.ingest.keys import assign_keys, without_secrets
+from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import suffix
 from stages.ingest.plan import Plan, PlanError, extend_plan, read_plan
 from stages.ingest.report import FailureTally, IngestBudgetError, IngestReport
+from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.sources import read_sources
 
@@ -44,18 +49,19 @@ def ingest(
 ) -> IngestReport:
     """Plan the images of `sources` that the corpus lacks, write every planned shard that is missing, compare images.
 
-    sources may be empty for a corpus that has a plan: then only what is missing is written. retry_failed: shards with
-    failed images, or written under other limits, are written again; only failed images are fetched again.
+    sources may be empty for a corpus that has a plan: then only what is missing is written, and URLs that need a
+    password or a signature fail, since those are in no plan. retry_failed: shards with failed images, or written under
+    other limits, are written again; only failed images are fetched again.
 
     Raises SourceError, DuplicateKeyError or PlanError before any shard is written, IngestBudgetError after all are.
     """
-    fetcher = fetcher or Fetcher(settings.fetch)
+    fetcher = fetcher or Fetcher(settings.fetch, [*sources, settings.root or ""])
     run = _Run(store, settings, fetcher)
     plan = _plan(run, sources)
     committed = _written(store, plan, settings, retry_failed)
     for shard, entries in plan.shards().items():
         manifest = committed.get(shard)
-        if manifest is None or (retry_failed and _outdated(manifest, settings)):
+        if manifest is None or shard in run.retry or (retry_failed and _outdated(manifest, settings)):
             manifest = run.write(shard, entries, recover=manifest is not None)
             if on_shard is not None:
                 on_shard(shard, manifest)
@@ -70,10 +76,15 @@ class _Run:
     store: Store
     settings: IngestSettings
     fetcher: Fetcher
+    places: dict[str, str] = field(default_factory=dict)
+    """Key -> URL with its secrets, where it has some; never written down."""
+    retry: set[str] = field(default_factory=set)
+    """Shards whose failed images were mended in the list."""
     new: int = 0
+    moved: int = 0
     written: int = 0
     repeated: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
     mislabelled: Counter[str] = field(default_factory=Counter)
 
     def write(self, shard: str, entries: list[Entry], recover: bool) -> Manifest:
@@ -84,6 +95,11 @@ class _Run:
         manifest = write_images(self.store, shard, samples, outcome_settings(self.settings))
         self.written += manifest.counts.read
         return manifest
+
+    def read(self, key: str, entry: Entry) -> bytes:
+        """The bytes at an entry's place. Raises FetchError."""
+        location = self.places.get(key, entry.location)
+        return self.fetcher.read(location, self.settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
 
     def report(self, plan: Plan) -> IngestReport:
         """Counts over the whole corpus. Raises IngestBudgetError when too much of it failed."""
@@ -96,18 +112,21 @@ class _Run:
                     if row.status == "failed":
                         tally.add(row)
         report = IngestReport(
-            planned=sum(len(part) for part in plan.parts.values()),
+            planned=len(plan.images()),
             kept=sum(manifest.counts.kept for manifest in manifests.values()),
             failed=sum(manifest.counts.failed for manifest in manifests.values()),
             new=self.new,
             written=self.written,
             repeated=self.repeated,
+            moved=self.moved,
+            unreadable=self.left_out.rows,
             failures=dict(tally.counts),
             first_failed=tally.first,
             duplicates=dict(Counter(found.kind for found in duplicates)),
             warnings=self._warnings(),
         )
-        if report.failed > self.settings.failure_budget * report.planned:
+        failed, wanted = report.failed + report.unreadable, report.planned + report.unreadable
+        if failed > self.settings.failure_budget * wanted:
             raise IngestBudgetError(report, self.settings.failure_budget)
         return report
 
@@ -121,22 +140,25 @@ class _Run:
 
     def _examine(self, shard: str, entry: Entry, row: ImageRow | None) -> Examined:
         known = None if row is None else read_image(self.store, shard, row)
-        return examine(entry, self.settings, self.fetcher, known)
+        place = msgspec.structs.replace(entry, location=self.places.get(entry.key, entry.location))
+        return examine(place, self.settings, self.fetcher, known)
 
     def _note(self, entry: Entry, examined: Examined) -> None:
         if examined.outside:
-            self.skipped["given box outside its image"] += examined.outside
+            self.left_out.by_rule("given box outside its image", examined.outside)
         name = suffix(entry.uri)
         if examined.row.status == "ok" and name and _FAMILY.get(name, name) != f".{examined.row.ext}":
             self.mislabelled[f"{name} that is {examined.row.ext}"] += 1
 
     def _warnings(self) -> list[str]:
-        lines = [f"left out: {count} x {what}" for what, count in sorted(self.skipped.items())]
+        lines = self.left_out.lines()
         lines += [
             f"mislabelled, kept as what it is: {count} x {what}" for what, count in sorted(self.mislabelled.items())
         ]
         if self.repeated:
             lines.append(f"named more than once, taken once: {self.repeated}")
+        if self.moved:
+            lines.append(f"at another place now, with the same bytes: {self.moved}")
         return lines
 
 
@@ -188,14 +210,18 @@ def _plan(run: _Run, sources: list[str]) -> Plan:
     plan = read_plan(run.store, run.settings.shard_size)
     if not sources and plan.parts:
         return plan
-    taken = {key: entry.place for key, entry in plan.entries().items()}
-    found = read_sources(sources, run.settings, run.fetcher.read_list, run.skipped)
+    taken = {key: image.entry.place for key, image in plan.images().items()}
+    found = read_sources(sources, run.settings, run.fetcher.read_list, run.left_out)
     wanted, run.repeated = assign_keys(found, run.settings, taken)
     if not wanted and not plan.parts:
-        left_out = "; ".join(f"{count} x {what}" for what, count in sorted(run.skipped.items()))
-        raise SourceError(f"no image in {', '.join(sources)}" + (f" (left out: {left_out})" if left_out else ""))
-    extended = extend_plan(run.store, plan, wanted)
-    run.new = len(extended.entries()) - len(taken)
+        lines = "".join(f"\n  {line}" for line in run.left_out.lines())
+        raise SourceError(f"no image in {', '.join(map(public, sources))}{lines}")
+    written = {key: without_secrets(entry, run.settings) for key, entry in wanted.items()}
+    run.places = {key: entry.location for key, entry in wanted.items() if entry.location != written[key].location}
+    changes = amendments(run.store, plan, written, run.read, run.settings.workers, run.left_out)
+    run.moved, run.retry = changes.moved, changes.retry
+    extended = extend_plan(run.store, plan, written, changes.entries)
+    run.new = len(extended.images()) - len(taken)
     return extended
 
 

@@ -1,4 +1,4 @@
-"""Lists of images: txt, csv, tsv, jsonl, json (array of objects), parquet; `.gz` of any but parquet.
+"""Lists of images: txt, csv, tsv, jsonl, json (array of objects), parquet.
 
 Comes in: a file with one image per line or row. Goes out: entries. A csv, its columns found by name:
 
@@ -6,22 +6,28 @@ Comes in: a file with one image per line or row. Goes out: entries. A csv, its c
     https://a.org/1.jpg,a dog with a ball,1      ->          given=[text "a dog with a ball", brief])
     dogs/2.jpg,,2                                      Entry(uri="dogs/2.jpg", location="<folder>/dogs/2.jpg")
 
-A txt has one path or URL per line; empty lines and lines that start with "#" are skipped. jsonl and parquet rows may
-carry a `given` column: a list of findings (`shards.finding.Finding` as JSON), in pixels of an image of the row's
-`width` and `height` where it has these.
+A txt has one path or URL per line; empty lines and lines that start with "#" are skipped. A caption may be a list of
+texts. jsonl and parquet rows may carry a `given` column: a list of findings (`shards.finding.Finding` as JSON), in
+pixels of an image of the row's `width` and `height` where it has these. None, NaN and "" are missing values.
+
+A row that cannot be used as it is becomes an entry with a problem, one without a place is counted.
 """
 
-import csv
-import gzip
-import io
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
 from shards.finding import Finding
+from stages.ingest.csv_rows import Row
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.locations import absolute, is_url, join, parent
+from stages.ingest.left_out import LeftOut
+from stages.ingest.locations import absolute, join, parent, place_name
+from stages.ingest.parquet import Cell
+from stages.ingest.rows import read_rows
+from stages.ingest.secrets import public
 from stages.ingest.settings import ColumnNames
 
 LIST_SUFFIXES = frozenset({".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
@@ -33,122 +39,161 @@ KNOWN = {
 }
 """Names tried in this order when the settings name no column; upper and lower case are the same."""
 
-Row = Mapping[str, Any]
+
+class RowError(ValueError):
+    """A value of a row that cannot be used; the message names its column."""
 
 
-def read_list(location: str, data: bytes, columns: ColumnNames, root: str | None, kind: str) -> Iterator[Entry]:
-    """Entries of a list. `kind` is its suffix, like ".csv". Raises SourceError naming the line that is wrong."""
+class _Columns(NamedTuple):
+    """The column that plays each role, None where there is none."""
+
+    uri: str | None
+    key: str | None
+    text: str | None
+
+
+def read_list(
+    location: str, data: bytes, columns: ColumnNames, root: str | None, kind: str, left_out: LeftOut
+) -> Iterator[Entry]:
+    """Entries of a list. `kind` is its suffix, like ".csv". Raises SourceError for a file that is no such list."""
     base = absolute(root) if root is not None else parent(location)
-    if kind == ".txt":
-        lines = _text(location, data).splitlines()
-        rows: Iterator[tuple[int, Row]] = (
-            (number, {"uri": line.strip()})
-            for number, line in enumerate(lines, 1)
-            if line.strip() and not line.lstrip().startswith("#")
-        )
-    else:
-        rows = enumerate(read_rows(location, data, kind), 1)
-    names: dict[str, str | None] | None = None
-    for number, row in rows:
-        if names is None or kind in (".jsonl", ".ndjson", ".json"):
-            names = _columns(location, list(row), columns)
-        yield _entry(f"{location}, row {number}", row, names, base)
-
-
-def read_rows(location: str, data: bytes, kind: str) -> Iterator[Row]:
-    """Rows of a csv, tsv, jsonl, json or parquet file as mappings."""
-    if kind == ".parquet":
-        import pyarrow.parquet
-
-        for batch in pyarrow.parquet.ParquetFile(io.BytesIO(data)).iter_batches():
-            yield from batch.to_pylist()
-        return
-    text = _text(location, data)
-    if kind in (".csv", ".tsv"):
-        yield from csv.DictReader(io.StringIO(text, newline=""), delimiter="," if kind == ".csv" else "\t")
-        return
-    lines = text.splitlines() if kind != ".json" else [text]
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    shown = public(location)
+    known: dict[tuple[str, ...], _Columns] = {}
+    problem: SourceError | None = None
+    for row in read_rows(location, data, kind):
+        where = f"{shown}, row {row.number}"
+        present = tuple(map(str, row.values))
+        if present and present not in known:
+            try:
+                known[present] = _columns(location, row.values, columns)
+            except SourceError as error:  # every object of a jsonl has columns of its own
+                problem = problem or error
+        if present not in known:
+            left_out.row("row", f"{where} {row.problem or 'has no column with a place'}")
             continue
-        try:
-            found = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
-            raise SourceError(f"source {location}, line {number}: not JSON: {error}") from error
-        yield from _objects(f"{location}, line {number}", found, many=kind == ".json")
+        entry = _entry(location, row, known[present], base)
+        if entry is None:
+            left_out.row("row", f"{where} {row.problem or f'is empty in column {known[present].uri}'}")
+        else:
+            yield entry
+    if problem is not None and not known:
+        raise problem
 
 
-def _objects(where: str, found: object, many: bool) -> Iterator[Row]:
-    for row in found if many and isinstance(found, list) else [found]:
-        if not isinstance(row, dict):
-            raise SourceError(f"source {where}: wanted an object with columns, got {type(row).__name__}")
-        yield row
-
-
-def unzipped(location: str, data: bytes) -> tuple[bytes, str]:
-    """Content and suffix of a list, with `.gz` taken off."""
-    name = location.partition("?")[0].lower()
-    if name.endswith(".gz"):
-        data, name = gzip.decompress(data), name.removesuffix(".gz")
-    return data, "." + name.rpartition(".")[2]
-
-
-def _text(location: str, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"source {location}: wanted UTF-8 text, got {error}: convert the list to UTF-8") from error
-
-
-def _columns(location: str, present: list[str], wanted: ColumnNames) -> dict[str, str | None]:
-    """Role -> the column that plays it, None where there is none."""
-    by_lower = {name.strip().lower(): name for name in present if name is not None}
+def _columns(location: str, values: Mapping[str, object], wanted: ColumnNames) -> _Columns:
+    present = [str(name) for name in values]
+    by_lower = {name.strip().lower(): name for name in present}
     found: dict[str, str | None] = {}
     for role, known in KNOWN.items():
         named = getattr(wanted, role)
         if named is not None and named not in present:
             raise SourceError(f"source {location}: columns.{role} is {named!r}, but the list has {', '.join(present)}")
         found[role] = named or next((by_lower[name] for name in known if name in by_lower), None)
+    if wanted.uri is None:
+        found["uri"] = next((name for name, value in values.items() if isinstance(value, Cell)), found["uri"])
     if found["uri"] is None:
         raise SourceError(
-            f"source {location}: no column tells where the images are, it has {', '.join(map(str, present))}:"
+            f"source {location}: no column tells where the images are, it has {', '.join(present)}:"
             " name one with columns.uri"
         )
-    return found
+    return _Columns(**found)
 
 
-def _entry(where: str, row: Row, names: dict[str, str | None], base: str) -> Entry:
-    uri = str(row.get(names["uri"] or "") or "").strip()
-    if not uri:
-        raise SourceError(f"source {where}: column {names['uri']} is empty")
-    key = row.get(names["key"]) if names["key"] else None
-    text = row.get(names["text"]) if names["text"] else None
-    given = [Finding(kind="text", text=str(text).strip(), granularity="brief")] if text and str(text).strip() else []
-    return Entry(
-        uri=uri,
-        location=absolute(join(base, uri)),
-        name=uri.partition("://")[2].partition("?")[0] if is_url(uri) else uri.lstrip("/"),
-        key="" if key is None else str(key).strip(),
-        given=given + _given(where, row),
-        given_wh=_size(row),
-    )
+def _entry(location: str, row: Row, names: _Columns, base: str) -> Entry | None:
+    """None for a row that says of no image where it is."""
+    place = _placed(location, row, row.values.get(names.uri or ""), base)
+    if place is None:
+        return None
+    entry, problem = place, row.problem
+    try:
+        key = "" if names.key is None else _key(names.key, row.values.get(names.key))
+        texts = [] if names.text is None else texts_of(names.text, row.values.get(names.text))
+        given = [Finding(kind="text", text=text, granularity="brief") for text in texts]
+        size = _size(row.values)
+        entry = msgspec.structs.replace(entry, key=key, given=given + _given(row.values), given_wh=size)
+    except RowError as error:
+        problem = problem or str(error)
+    return msgspec.structs.replace(entry, problem=f"row: row {row.number} {problem}") if problem else entry
 
 
-def _given(where: str, row: Row) -> list[Finding]:
-    value = row.get("given")
-    if not value:
+def _placed(location: str, row: Row, value: object, base: str) -> Entry | None:
+    if isinstance(value, Cell):
+        name = value.path.lstrip("/") or f"{row.number - 1:06d}"
+        stem = place_name(location).rpartition("/")[2].rpartition(".")[0]
+        return Entry(f"{location}/{name}", location, f"{stem}/{name}", offset=row.number - 1, cell=value.column)
+    if isinstance(value, Mapping):  # an Image column of which all bytes are null
+        value = value.get("path")
+    if isinstance(value, bytes):
+        value = value.decode(errors="surrogateescape")
+    uri = "" if is_missing(value) else str(value).strip()
+    return Entry(uri, absolute(join(base, uri)), place_name(uri)) if uri else None
+
+
+def is_missing(value: object) -> bool:
+    """None, NaN and "": what csv, json and pandas write where there is nothing."""
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def texts_of(column: str, value: object) -> list[str]:
+    """One text, or a list of texts, without the empty ones. Raises RowError."""
+    found: list[str] = []
+    for text in value if isinstance(value, list) else [value]:
+        if is_missing(text):
+            continue
+        if isinstance(text, bytes):
+            text = text.decode(errors="surrogateescape")
+        if not isinstance(text, (str, int, float)):
+            raise RowError(f"{column} must be a text or a list of texts, got {type(text).__name__}")
+        found.append(str(text).strip())
+    return [text for text in found if text]
+
+
+def _key(column: str, value: object) -> str:
+    """Integers that pandas turned into floats, because one was missing, are integers again."""
+    if is_missing(value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        raise RowError(f"{column} must be a text or a whole number, got {value!r}")
+    return str(value).strip()
+
+
+def _given(values: Mapping[str, object]) -> list[Finding]:
+    value = values.get("given")
+    if is_missing(value) or value == []:
         return []
     try:
         if isinstance(value, str):
-            return msgspec.json.decode(value, type=list[Finding])
-        return msgspec.convert(value, list[Finding])
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise SourceError(f"source {where}: column given must be a list of findings: {error}") from error
+            found = msgspec.json.decode(value, type=list[Finding])
+        else:
+            found = msgspec.convert(value, list[Finding])
+    except (ValueError, RecursionError) as error:
+        raise RowError(f"given must be a list of findings: {error}") from error
+    if not all(map(_is_finite, found)):
+        raise RowError("given must have finite numbers, got NaN or infinity")
+    return found
 
 
-def _size(row: Row) -> tuple[int, int] | None:
+def _is_finite(finding: Finding) -> bool:
+    numbers = [*(finding.box or ()), *(finding.quad or ()), *chain.from_iterable(finding.polygons or ())]
+    scores = [score for score in (finding.score, finding.phrase_score) if score is not None]
+    return all(map(math.isfinite, numbers + scores))
+
+
+def _size(values: Mapping[str, object]) -> tuple[int, int] | None:
+    size = [_side(name, values.get(name)) for name in ("width", "height")]
+    return (size[0], size[1]) if min(size) > 0 else None
+
+
+def _side(name: str, value: object) -> int:
+    """Pixels; 0 where nothing is said."""
+    if is_missing(value):
+        return 0
     try:
-        size = int(row.get("width") or 0), int(row.get("height") or 0)
-    except (TypeError, ValueError):
-        return None
-    return size if min(size) > 0 else None
+        side = float(value) if isinstance(value, (str, int, float)) else math.nan
+    except (ValueError, OverflowError):
+        side = math.nan
+    if not 0 <= side < 2**31:
+        raise RowError(f"{name} must be a number of pixels, got {str(value)[:20]!r}")
+    return int(side)

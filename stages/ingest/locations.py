@@ -1,14 +1,19 @@
 """Paths and URLs: which is which, how one is relative to another, and what lies below a folder.
 
-Local paths and fsspec URLs (`s3://`, `gs://`, `memory://`, ...) are treated alike; http(s) has no folders.
+Local paths and the URLs of object stores (`s3://`, `gs://`, `memory://`, ...) are treated alike; http(s) has no
+folders. Schemes are read in any case. Other schemes of fsspec, and its chained URLs (`simplecache::http://...`), are
+never opened: they reach hosts and files that nobody checks.
 """
 
 import glob
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO, Any, cast
 
 from stages.ingest.entry import SourceError
+from stages.ingest.secrets import public
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -17,11 +22,19 @@ IMAGE_SUFFIXES = frozenset(
         *("tif", "tiff", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k"),
     )
 )
+OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
+"""The schemes that go through fsspec."""
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP")
 
 
+def scheme_of(location: str) -> str:
+    """Lower-case scheme of a URL, with all that stands before "://"; "" for a path."""
+    before, separator, _ = location.partition("://")
+    return before.lower() if separator else ""
+
+
 def is_http(location: str) -> bool:
-    return location.startswith(("http://", "https://"))
+    return scheme_of(location) in ("http", "https")
 
 
 def is_url(location: str) -> bool:
@@ -29,22 +42,33 @@ def is_url(location: str) -> bool:
 
 
 def absolute(location: str) -> str:
-    """A URL as it is; a path (or file:// URL) as an absolute path."""
-    if location.startswith("file://"):
-        location = location.removeprefix("file://")
-    return location if is_url(location) else os.path.abspath(os.path.expanduser(location))
+    """A URL with its scheme in lower case; a path (or file:// URL) as an absolute path."""
+    scheme = scheme_of(location)
+    if scheme == "file":
+        location = location[len("file://") :]
+    elif scheme:
+        return scheme + location[len(scheme) :]
+    return os.path.abspath(os.path.expanduser(location))
 
 
 def parent(location: str) -> str:
     """The folder of a file, by path or URL."""
-    return location.rpartition("/")[0] if is_url(location) else os.path.dirname(location)
+    return location.partition("?")[0].rpartition("/")[0] if is_url(location) else os.path.dirname(location)
 
 
 def join(folder: str, relative: str) -> str:
-    """`relative` below `folder`; an absolute path or a URL stays itself."""
-    if is_url(relative) or os.path.isabs(relative):
+    """`relative` below `folder`; a URL stays itself, and so does an absolute path below a local folder. A list that
+    lies elsewhere cannot name files of this machine: its absolute paths start at its own folder."""
+    if not is_url(folder):
+        return relative if is_url(relative) else os.path.join(folder, relative)
+    if is_url(relative) and scheme_of(relative) != "file":
         return relative
-    return f"{folder.rstrip('/')}/{relative}" if is_url(folder) else os.path.join(folder, relative)
+    return f"{folder.rstrip('/')}/{relative.removeprefix('file://').lstrip('/')}"
+
+
+def place_name(uri: str) -> str:
+    """Path for keys: of a URL host and path, without what may be secret; of a path all of it."""
+    return public(uri).partition("://")[2].lstrip("/") if is_url(uri) else uri.lstrip("/")
 
 
 def suffix(location: str) -> str:
@@ -54,23 +78,57 @@ def suffix(location: str) -> str:
     )
 
 
+def file_system(url: str) -> tuple[Any, str]:
+    """fsspec's file system for the URL of an object store, and the path in it. Raises SourceError for other schemes,
+    and for one whose package is missing."""
+    import fsspec
+
+    scheme = scheme_of(url)
+    if scheme not in OBJECT_STORES or "::" in url:
+        raise SourceError(
+            f"{public(url)}: {scheme}:// is not read; schemes are http, https, {', '.join(sorted(OBJECT_STORES))}"
+        )
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise SourceError(
+            f"{public(url)} cannot be read: {error}; s3 and gs need 'fld-engine[s3]', 'fld-engine[gs]'"
+        ) from error
+    return fs, str(path)
+
+
+def open_binary(location: str) -> IO[bytes]:
+    """A local file or an object to read at any offset. Raises OSError."""
+    if is_url(location):
+        fs, path = file_system(location)
+        return cast(IO[bytes], fs.open(path, "rb"))
+    return open_file(location)
+
+
+def open_file(path: str) -> IO[bytes]:
+    """A regular file. A pipe or a device, which may never answer, is refused. Raises OSError; ValueError for a path
+    with a NUL."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(descriptor, "rb") if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    if file is None:
+        os.close(descriptor)
+        raise OSError(None, "not a regular file")
+    return file
+
+
 def is_folder(location: str) -> bool:
     if is_http(location):
         return False
     if is_url(location):
-        import fsspec
-
-        fs, path = fsspec.core.url_to_fs(location)
+        fs, path = file_system(location)
         return bool(fs.isdir(path))
     return os.path.isdir(location)
 
 
 def exists(location: str) -> bool:
-    """Whether a path or fsspec URL is there; http(s) is not asked."""
+    """Whether a path or an object is there; http(s) is not asked."""
     if is_url(location) and not is_http(location):
-        import fsspec
-
-        fs, path = fsspec.core.url_to_fs(location)
+        fs, path = file_system(location)
         return bool(fs.exists(path))
     return is_http(location) or os.path.exists(location)
 
@@ -87,14 +145,12 @@ def expand_pattern(location: str) -> list[str]:
         if is_http(pattern) or not glob.has_magic(pattern):
             found.append(pattern)
         elif is_url(pattern):
-            import fsspec
-
-            fs, path = fsspec.core.url_to_fs(pattern)
+            fs, path = file_system(pattern)
             found += [str(fs.unstrip_protocol(match)) for match in sorted(fs.glob(path))]
         else:
             found += sorted(glob.glob(pattern, recursive=True))
     if not found:
-        raise SourceError(f"source {location}: no file matches")
+        raise SourceError(f"source {public(location)}: no file matches")
     return found
 
 
@@ -102,10 +158,8 @@ def files_below(folder: str) -> Iterator[str]:
     """Paths relative to `folder` of all files in it, sorted, at any depth; hidden files and folders are left out.
     Linked folders are followed once."""
     if is_url(folder):
-        import fsspec
-
-        fs, path = fsspec.core.url_to_fs(folder)
-        root = str(path).rstrip("/") + "/"
+        fs, path = file_system(folder)
+        root = path.rstrip("/") + "/"
         names = (str(name).removeprefix(root) for name in fs.find(path))
         yield from sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
         return
@@ -126,14 +180,18 @@ def _walk(folder: str) -> Iterator[str]:
                 yield os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
 
 
+def starts_like_an_image(head: bytes) -> bool:
+    """By the first 12 bytes."""
+    return head.startswith(_MAGIC) or head[4:8] == b"ftyp"
+
+
 def looks_like_image(location: str) -> bool:
     """By suffix; a local file without any suffix by its first bytes."""
     ending = suffix(location)
     if ending or is_url(location):
         return ending in IMAGE_SUFFIXES
     try:
-        with open(location, "rb") as file:
-            head = file.read(16)
-    except OSError:
+        with open_file(location) as file:
+            return starts_like_an_image(file.read(16))
+    except (OSError, ValueError):
         return False
-    return head.startswith(_MAGIC) or head[4:8] == b"ftyp"

@@ -7,15 +7,17 @@ Images are `<ImageID>.jpg` in a folder; label names come from `class-description
 without a header). `IsGroupOf` boxes hold five or more things at once and are left out and counted, like COCO's crowds.
 """
 
-import csv
-import io
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from shards.finding import Finding
+from stages.ingest.csv_rows import Row
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.lists import Row, read_rows
+from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import IMAGE_SUFFIXES, absolute, files_below, is_folder, join, parent
+from stages.ingest.rows import lines_of, read_rows
+from stages.ingest.secrets import public
 
 COLUMNS = frozenset({"ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax"})
 
@@ -28,23 +30,36 @@ def is_open_images(data: bytes) -> bool:
 
 def class_names(data: bytes) -> dict[str, str]:
     """Label id -> name."""
-    rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    return {row[0]: row[1] for row in rows if len(row) >= 2 and row[0].startswith("/m/")}
+    rows = (line.split(",", 1) for line in lines_of(data))
+    return {row[0]: row[1].strip('"') for row in rows if len(row) == 2 and row[0].startswith("/m/")}
 
 
 def read_open_images(
-    location: str, data: bytes, names: dict[str, str] | None, root: str | None, skipped: Counter[str]
+    location: str, data: bytes, names: dict[str, str] | None, root: str | None, left_out: LeftOut
 ) -> Iterator[Entry]:
-    """One entry per ImageID, in order of first appearance; boxes left out are counted in `skipped` by reason.
+    """One entry per ImageID, in order of first appearance; boxes left out are counted in `left_out` by reason.
 
-    names: label id -> name; None keeps the ids. Raises SourceError naming the row that is wrong."""
+    names: label id -> name; None keeps the ids. Raises SourceError when the images' folder is missing."""
     given: defaultdict[str, list[Finding]] = defaultdict(list)
-    for number, row in enumerate(read_rows(location, data, ".csv"), 1):
-        if row.get("IsGroupOf") == "1":
-            skipped["group (IsGroupOf: 1)"] += 1
-            given[row["ImageID"]] += []
+    shown = public(location)
+    for row in read_rows(location, data, ".csv"):
+        where = f"{shown}, row {row.number}"
+        image_id = row.values.get("ImageID")
+        if not isinstance(image_id, str) or not image_id:
+            left_out.row("row", f"{where} has no ImageID")
             continue
-        given[row["ImageID"]].append(_finding(f"{location}, row {number}", row, names))
+        findings = given[image_id]
+        if row.values.get("IsGroupOf") == "1":
+            left_out.by_rule("group (IsGroupOf: 1)")
+            continue
+        try:
+            findings.append(_finding(row, names))
+        except ValueError as error:
+            left_out.label("box", f"{where} {error}")
+    yield from _entries(location, root, given)
+
+
+def _entries(location: str, root: str | None, given: Mapping[str, list[Finding]]) -> Iterator[Entry]:
     paths = _images(location, root)
     for image_id, findings in given.items():
         path = paths.get(image_id, f"{image_id}.jpg")  # a missing file becomes a failed row, as in every list
@@ -58,15 +73,25 @@ def read_open_images(
         )
 
 
-def _finding(where: str, row: Row, names: dict[str, str] | None) -> Finding:
-    label = row["LabelName"]
+def _finding(row: Row, names: dict[str, str] | None) -> Finding:
+    """Raises ValueError for a row that is no box."""
+    if row.problem:
+        raise ValueError(row.problem)
+    label = str(row.values["LabelName"] or "")
     if names is not None and label not in names:
-        raise SourceError(f"source {where}: label {label} is not among the class descriptions")
+        raise ValueError(f"has label {label}, which is not among the class descriptions")
+    left, top, right, bottom = (_side(name, row.values[name]) for name in ("XMin", "YMin", "XMax", "YMax"))
+    return Finding(kind="object", text=label if names is None else names[label], box=(left, top, right, bottom))
+
+
+def _side(name: str, value: object) -> float:
     try:
-        box = (float(row["XMin"]), float(row["YMin"]), float(row["XMax"]), float(row["YMax"]))
-    except (TypeError, ValueError) as error:
-        raise SourceError(f"source {where}: XMin, XMax, YMin, YMax must be numbers: {error}") from error
-    return Finding(kind="object", text=label if names is None else names[label], box=box)
+        side = float(str(value))
+    except ValueError:
+        side = math.nan
+    if not math.isfinite(side):
+        raise ValueError(f"must have a number in {name}, got {value!r}")
+    return side
 
 
 def _folder(location: str, root: str | None) -> str:

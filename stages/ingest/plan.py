@@ -6,7 +6,8 @@
     uri string        as the user wrote it           given_height int32
     location string   absolute path or URL           normalised bool       given boxes are fractions of the sides
     offset int64      } of the image in `location`
-    size int64        } -1: all of it
+    size int64        } -1: all of it                  amends bool         replaces the row of an earlier part
+    cell string       parquet column of the bytes, ""  problem string      why the line cannot be used, or ""
     images/plan/manifest/000000.json fingerprint "shard_size=256"
 
 Each ingest that brings new keys appends one part, whose first shard follows the last one of the part before: written
@@ -15,7 +16,7 @@ shards never change. A rerun reads the plan and never asks the sources what is i
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, repeat
 
 import msgspec
 import pyarrow as pa
@@ -27,24 +28,24 @@ from shards.layout import IMAGES, shard_name
 from shards.store import Store
 from stages.ingest.entry import Entry
 from stages.ingest.keys import SHOWN
+from stages.ingest.secrets import public
 
 PLAN = f"{IMAGES}/plan"
-SCHEMA = table.versioned(
-    "plan",
-    1,
-    [
-        ("shard", pa.int32()),
-        ("key", pa.string()),
-        ("uri", pa.string()),
-        ("location", pa.string()),
-        ("offset", pa.int64()),
-        ("size", pa.int64()),
-        ("given", table.FINDINGS),
-        ("given_width", pa.int32()),
-        ("given_height", pa.int32()),
-        ("normalised", pa.bool_()),
-    ],
-)
+_FIELDS = [
+    ("shard", pa.int32()),
+    ("key", pa.string()),
+    ("uri", pa.string()),
+    ("location", pa.string()),
+    ("offset", pa.int64()),
+    ("size", pa.int64()),
+    ("given", table.FINDINGS),
+    ("given_width", pa.int32()),
+    ("given_height", pa.int32()),
+    ("normalised", pa.bool_()),
+]
+_ADDED = [("cell", pa.string()), ("problem", pa.string()), ("amends", pa.bool_())]
+SCHEMA = table.versioned("plan", 2, _FIELDS + _ADDED)
+_SCHEMA_1 = table.versioned("plan", 1, _FIELDS)
 
 
 class PlanError(InputError):
@@ -52,10 +53,12 @@ class PlanError(InputError):
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """An image and the number of its shard. `entry.key` is the key in the corpus."""
+    """An image and the number of its shard. `entry.key` is the key in the corpus. amends: replaces what an earlier part
+    says of that key."""
 
     shard: int
     entry: Entry
+    amends: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +70,12 @@ class Plan:
 
     def shards(self) -> dict[str, list[Entry]]:
         """Shard name -> its images, in shard order."""
-        planned = [image for part in self.parts.values() for image in part]
-        groups = groupby(planned, key=lambda image: image.shard)
+        groups = groupby(self.images().values(), key=lambda image: image.shard)
         return {shard_name(number): [image.entry for image in group] for number, group in groups}
 
-    def entries(self) -> dict[str, Entry]:
-        """Key -> image."""
-        return {image.entry.key: image.entry for part in self.parts.values() for image in part}
+    def images(self) -> dict[str, Planned]:
+        """Key -> image and shard, as amended last, in the order of the shards."""
+        return {image.entry.key: image for part in self.parts.values() for image in part}
 
 
 def read_plan(store: Store, shard_size: int) -> Plan:
@@ -89,26 +91,38 @@ def read_plan(store: Store, shard_size: int) -> Plan:
     return Plan(parts, shard_size)
 
 
-def extend_plan(store: Store, plan: Plan, wanted: Mapping[str, Entry]) -> Plan:
-    """The plan with the keys of `wanted` that it lacks as one more committed part.
+def extend_plan(
+    store: Store, plan: Plan, wanted: Mapping[str, Entry], amended: Mapping[str, Entry] | None = None
+) -> Plan:
+    """The plan with the keys of `wanted` that it lacks, and with other places or annotations for those of `amended`, as
+    one more committed part. All entries without secrets.
 
-    A part that is missing between others (it was damaged) is planned again in its place. Raises PlanError when a known
-    key is wanted for another image or with other given annotations, or when a missing part cannot be the same."""
-    known = plan.entries()
-    _refuse_changes(known, wanted)
-    new = [msgspec.structs.replace(entry, key=key) for key, entry in wanted.items() if key not in known]
-    if not new:
+    A part that is missing between others (it was damaged) is planned again in its place. Raises PlanError when it
+    cannot be the same."""
+    known = plan.images()
+    own = {image.entry.key for part in plan.parts.values() for image in _own(part)}
+    new = [msgspec.structs.replace(entry, key=key) for key, entry in wanted.items() if key not in own]
+    changes = [
+        Planned(known[key].shard, msgspec.structs.replace(entry, key=key), amends=True)
+        for key, entry in (amended or {}).items()
+    ]
+    if not new and not changes:
         return plan
     name, first = _next_part(plan)
     added = [Planned(first + index // plan.shard_size, entry) for index, entry in enumerate(new)]
-    following = [part for other, part in plan.parts.items() if other > name]
-    if following and following[0][0].shard != added[-1].shard + 1:
+    following = [later for other, part in plan.parts.items() if other > name and (later := _own(part))]
+    if following and (not added or following[0][0].shard != added[-1].shard + 1):
         raise PlanError(
             f"part {name} of the plan is lost, and these sources do not make it again: ingest what it was made from"
         )
-    counts = Counts(read=len(added), kept=len(added))
-    commit.publish(store, PLAN, name, {f"{name}.parquet": _encode(added)}, counts, _fingerprint(plan.shard_size))
-    return Plan(dict(sorted({**plan.parts, name: added}.items())), plan.shard_size)
+    part = added + changes
+    counts = Counts(read=len(part), kept=len(part))
+    commit.publish(store, PLAN, name, {f"{name}.parquet": _encode(part)}, counts, _fingerprint(plan.shard_size))
+    return Plan(dict(sorted({**plan.parts, name: part}.items())), plan.shard_size)
+
+
+def _own(part: list[Planned]) -> list[Planned]:
+    return [image for image in part if not image.amends]
 
 
 def _next_part(plan: Plan) -> tuple[str, int]:
@@ -117,7 +131,7 @@ def _next_part(plan: Plan) -> tuple[str, int]:
     for index, (name, part) in enumerate(sorted(plan.parts.items())):
         if name != shard_name(index):
             return shard_name(index), first
-        first = part[-1].shard + 1
+        first = max([first, *(image.shard + 1 for image in _own(part))])
     return shard_name(len(plan.parts)), first
 
 
@@ -125,23 +139,24 @@ def _fingerprint(shard_size: int) -> str:
     return f"shard_size={shard_size}"
 
 
-def _refuse_changes(known: Mapping[str, Entry], wanted: Mapping[str, Entry]) -> None:
-    differences: list[str] = []
-    for key, entry in wanted.items():
-        planned = known.get(key)
-        if planned is None:
-            continue
-        if planned.place != entry.place:
-            differences.append(f"  {key}: was {_where(planned)}, now {_where(entry)}")
-        elif planned.given != entry.given:
-            differences.append(
-                f"  {key}: had {len(planned.given)} given annotations, now {len(entry.given)} (or others)"
-            )
+def difference(planned: Entry, wanted: Entry) -> str:
+    """What is other in `wanted`, both without secrets; "" if nothing that matters is."""
+    if public(planned.location) != public(wanted.location) or planned.offset != wanted.offset:
+        return f"was {_where(planned)}, now {_where(wanted)}"
+    if planned.given != wanted.given:
+        return f"had {len(planned.given)} given annotations, now {len(wanted.given)} (or others)"
+    if planned.problem != wanted.problem:
+        return f"was {planned.problem or 'sound'}, now {wanted.problem or 'sound'}"
+    return ""
+
+
+def refuse(differences: list[str]) -> None:
+    """Raise PlanError with the first of these, "key: was ..., now ...", if there are any."""
     if differences:
         more = f"\n  and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
         raise PlanError(
             f"{len(differences)} keys of the corpus are something else in these sources:\n"
-            + "\n".join(differences[:SHOWN])
+            + "\n".join(f"  {line}" for line in differences[:SHOWN])
             + more
             + "\ngive the new images other keys (ingest.key, or another root), or start a new corpus"
         )
@@ -166,6 +181,9 @@ def _encode(part: Sequence[Planned]) -> bytes:
                 column("given_width", (entry.given_wh[0] if entry.given_wh else 0 for entry in entries)),
                 column("given_height", (entry.given_wh[1] if entry.given_wh else 0 for entry in entries)),
                 column("normalised", (entry.normalised for entry in entries)),
+                column("cell", (entry.cell for entry in entries)),
+                column("problem", (entry.problem for entry in entries)),
+                column("amends", (image.amends for image in part)),
             ],
             schema=SCHEMA,
         )
@@ -176,18 +194,29 @@ _PLAIN = ("key", "uri", "location", "offset", "size")
 
 
 def _decode(data: bytes, name: str) -> list[Planned]:
-    found = table.decode(data, SCHEMA, f"{PLAN}/{name}.parquet")
-    plain = (found.column(field).to_pylist() for field in _PLAIN)
+    path = f"{PLAN}/{name}.parquet"
+    found = table.decode(data, _SCHEMA_1 if table.version_of(data) == "1" else SCHEMA, path)
+    plain = zip(*(found.column(field).to_pylist() for field in _PLAIN), strict=True)
     sizes = zip(found.column("given_width").to_pylist(), found.column("given_height").to_pylist(), strict=True)
+    added = (
+        zip(*(found.column(field).to_pylist() for field, _ in _ADDED), strict=True)
+        if "amends" in found.column_names
+        else repeat(("", "", False), found.num_rows)
+    )
     rows = zip(
         found.column("shard").to_pylist(),
-        zip(*plain, strict=True),
+        plain,
         table.findings(found.column("given")),
         sizes,
         found.column("normalised").to_pylist(),
+        added,
         strict=True,
     )
     return [
-        Planned(shard, Entry(uri, location, "", key, offset, size, given, wh if wh[0] else None, normalised))
-        for shard, (key, uri, location, offset, size), given, wh, normalised in rows
+        Planned(
+            shard,
+            Entry(uri, place, "", key, offset, size, given, wh if wh[0] else None, fractions, cell, problem),
+            amends,
+        )
+        for shard, (key, uri, place, offset, size), given, wh, fractions, (cell, problem, amends) in rows
     ]

@@ -12,7 +12,8 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class IngestReport:
-    """Of the whole corpus: planned, kept, failed, failures, duplicates. Of this run: new, written, repeated, warnings.
+    """Of the whole corpus: planned, kept, failed, failures, duplicates. Of this run: new, moved, written, repeated,
+    unreadable (rows of the sources that should have been images and are not even failed ones), warnings.
 
     failures: "stage/reason" -> number; first_failed: the same -> first keys. duplicates: "exact" | "near" -> number."""
 
@@ -22,6 +23,8 @@ class IngestReport:
     new: int = 0
     written: int = 0
     repeated: int = 0
+    moved: int = 0
+    unreadable: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     first_failed: dict[str, list[str]] = field(default_factory=dict)
     duplicates: dict[str, int] = field(default_factory=dict)
@@ -50,8 +53,10 @@ class IngestBudgetError(StoppedError):
 
     def __init__(self, report: IngestReport, budget: float) -> None:
         lines = "".join(f"\n  {line}" for line in report.failure_lines())
+        unreadable = f" and {report.unreadable} rows cannot be read" if report.unreadable else ""
+        lines += "".join(f"\n  {line}" for line in report.warnings) if report.unreadable else ""
         super().__init__(
-            f"{report.failed} of {report.planned} images failed,"
+            f"{report.failed} of {report.planned} images failed{unreadable},"
             f" more than ingest.failure_budget={budget:g} allows:{lines}"
         )
         self.report = report

@@ -20,9 +20,15 @@ def rle_to_polygons(rle: dict[str, Any]) -> Polygons:
     return mask_to_polygons(rle_to_mask(rle))
 
 
+MAX_PIXELS = 64_000_000
+"""A mask is unpacked in memory, so a few bytes could ask for all of it; no image of a corpus is larger by default."""
+
+
 def rle_to_mask(rle: dict[str, Any]) -> NDArray[np.uint8]:
-    """uint8 [h, w] of 0 and 1. Raises ValueError when the runs do not fill it."""
+    """uint8 [h, w] of 0 and 1. Raises ValueError when the runs do not fill it, or it has too many pixels."""
     height, width = (int(side) for side in rle["size"])
+    if min(height, width) < 0 or height * width > MAX_PIXELS:
+        raise ValueError(f"size of an RLE must be at most {MAX_PIXELS} pixels, got {height}x{width}")
     counts = rle["counts"]
     runs = _runs(counts) if isinstance(counts, (str, bytes)) else [int(run) for run in counts]
     if sum(runs) != height * width or min(runs, default=0) < 0:

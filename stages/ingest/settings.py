@@ -9,9 +9,12 @@ ingest:
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from shards.settings import Settings
+from stages.ingest.secrets import public
+
+ObjectStore = Literal["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf"]
 
 
 class DecodeLimits(Settings):
@@ -31,6 +34,15 @@ class FetchSettings(Settings):
     max_redirects: int = Field(5, ge=0, description="redirects followed per URL")
     allow_private: bool = Field(
         False, description="allow http(s) URLs into private, loopback and link-local address ranges"
+    )
+    schemes: tuple[ObjectStore, ...] = Field(
+        (), description="object stores that lists may name, besides http(s) and the buckets of the sources themselves"
+    )
+    keep_query: tuple[str, ...] = Field(
+        (), description="parameters of a URL's query that are written down; the others may be secrets, and are not"
+    )
+    max_list_bytes: int = Field(
+        4_000_000_000, ge=1, description="size of a list or annotation file at most, also when it is unpacked"
     )
     user_agent: str = Field("fld-engine", min_length=1, description="User-Agent header of http(s) requests")
 
@@ -87,6 +99,13 @@ class IngestSettings(Settings):
     failure_budget: float = Field(
         0.1, ge=0, le=1, description="share of images that may fail; above it the command ends with an error"
     )
+
+    @field_validator("root", "class_descriptions")
+    @classmethod
+    def _without_secrets(cls, location: str | None) -> str | None:
+        if location is not None and public(location) != location:
+            raise ValueError("must be without user, password and query: settings are kept in the corpus")
+        return location
 
     @model_validator(mode="after")
     def _described(self) -> Self:

@@ -5,15 +5,16 @@ entries in that order. Nothing but lists, tar headers and folders is read here; 
 written.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.lists import LIST_SUFFIXES, read_list, unzipped
+from stages.ingest.left_out import LeftOut
+from stages.ingest.lists import LIST_SUFFIXES, read_list
 from stages.ingest.locations import (
     absolute,
     expand_pattern,
+    file_system,
     files_below,
     is_folder,
     is_http,
@@ -21,9 +22,12 @@ from stages.ingest.locations import (
     join,
     looks_like_image,
     parent,
+    place_name,
     suffix,
 )
 from stages.ingest.openimages import class_names, is_open_images, read_open_images
+from stages.ingest.rows import unzipped
+from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.tars import read_tar
 
@@ -31,34 +35,41 @@ Read = Callable[[str], bytes]
 """Content of a list or annotation file by location (stages/ingest/fetch.py)."""
 
 
-def read_sources(sources: list[str], settings: IngestSettings, read: Read, skipped: Counter[str]) -> Iterator[Entry]:
-    """Entries of all sources. Files and annotations that are left out are counted in `skipped` by reason.
+def read_sources(sources: list[str], settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
+    """Entries of all sources. Files and annotations that are left out are counted in `left_out` by reason.
 
     Raises SourceError for a source that is missing, or is not what `settings.format` says."""
     if not sources:
         raise SourceError("no source given: name image files, folders, lists, tars or annotation files")
     for source in sources:
         for uri in expand_pattern(source):
-            yield from _read_one(uri, settings, read, skipped)
+            try:
+                yield from _read_one(uri, settings, read, left_out)
+            except SourceError as error:  # its message names the source, which may be a URL with a password
+                raise SourceError(str(error).replace(uri, public(uri))) from error
+            except OSError as error:
+                raise SourceError(f"source {public(uri)}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_one(uri: str, settings: IngestSettings, read: Read, skipped: Counter[str]) -> Iterator[Entry]:
+def _read_one(uri: str, settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
     location = absolute(uri)
+    if is_url(location) and not is_http(location):
+        file_system(location)  # refuses other schemes
     kind = settings.format if settings.format != "auto" else _kind(uri, location)
     if kind == "folder":
-        yield from _folder(uri, location, skipped)
+        yield from _folder(uri, location, left_out)
     elif kind == "webdataset":
-        yield from read_tar(uri, location)
+        yield from read_tar(uri, location, left_out)
     elif kind == "image":
-        yield Entry(uri=uri, location=location, name=_name(uri))
+        yield Entry(uri=uri, location=location, name=place_name(uri) if is_url(uri) else _file_name(uri))
     else:
-        yield from _file(location, kind, settings, read, skipped)
+        yield from _file(location, kind, settings, read, left_out)
 
 
 def _kind(uri: str, location: str) -> str:
     """What a source is, by its name, and for folders by asking."""
     ending = suffix(location.removesuffix(".gz"))
-    if ending == ".tar":
+    if ending in (".tar", ".tgz"):
         return "webdataset"
     if ending in LIST_SUFFIXES or ending == ".json":
         return "list"
@@ -74,13 +85,13 @@ def _kind(uri: str, location: str) -> str:
     )
 
 
-def _file(location: str, kind: str, settings: IngestSettings, read: Read, skipped: Counter[str]) -> Iterator[Entry]:
-    data, ending = unzipped(location, read(location))
+def _file(location: str, kind: str, settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
+    data, ending = unzipped(location, read(location), settings.fetch.max_list_bytes)
     if kind in ("coco", "objects365") or (kind == "list" and ending == ".json" and data.lstrip()[:1] == b"{"):
-        return read_coco(location, data, settings.root, skipped)
+        return read_coco(location, data, settings.root, left_out)
     if kind == "openimages" or (kind == "list" and ending == ".csv" and is_open_images(data)):
-        return read_open_images(location, data, _class_names(location, settings, read), settings.root, skipped)
-    return read_list(location, data, settings.columns, settings.root, ending)
+        return read_open_images(location, data, _class_names(location, settings, read), settings.root, left_out)
+    return read_list(location, data, settings.columns, settings.root, ending, left_out)
 
 
 def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[str, str] | None:
@@ -94,14 +105,13 @@ def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[st
     return class_names(read(join(folder, found[0]))) if found else None
 
 
-def _folder(uri: str, location: str, skipped: Counter[str]) -> Iterator[Entry]:
+def _folder(uri: str, location: str, left_out: LeftOut) -> Iterator[Entry]:
     for name in files_below(location):
         if looks_like_image(join(location, name)):
             yield Entry(uri=f"{uri.rstrip('/')}/{name}", location=join(location, name), name=name)
         else:
-            skipped[f"file that is no image by its name ({suffix(name) or 'no suffix'})"] += 1
+            left_out.by_rule(f"file that is no image by its name ({suffix(name) or 'no suffix'})")
 
 
-def _name(uri: str) -> str:
-    """Path for the key of a single file: its own name, and for URLs the whole path with the host."""
-    return uri.partition("://")[2].partition("?")[0].lstrip("/") if is_url(uri) else uri.rstrip("/").rpartition("/")[2]
+def _file_name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]

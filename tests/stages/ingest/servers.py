@@ -3,14 +3,16 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 class BadServer(ThreadingHTTPServer):
-    """files: path -> body. hits: path -> requests. Special paths: see `_Handler.do_GET`."""
+    """files: path -> body. hits: path -> requests. logins: Authorization of each.
+
+    Special paths: see `_Handler.do_GET`."""
 
     daemon_threads = True
 
@@ -18,6 +20,7 @@ class BadServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files = files
         self.hits: Counter[str] = Counter()
+        self.logins: list[str] = []
 
     @property
     def url(self) -> str:
@@ -45,8 +48,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.hits[self.path] += 1
+        self.server.logins.append(self.headers.get("Authorization", ""))
         _, name, *_ = self.path.split("/")
-        act = {
+        acts: dict[str, Callable[[], None]] = {
             "to": self._redirect,
             "loop": lambda: self._answer(302, headers={"Location": "/loop"}),
             "status": lambda: self._answer(int(self.path.rpartition("/")[2]), b"no"),
@@ -56,8 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
             "drip": lambda: self._drip(length="1000000"),
             "drip-no-length": lambda: self._drip(length=None),
             "endless": self._endless,
-        }.get(name, self._file)
-        act()
+            "odd-redirect": lambda: self._answer(302, headers={"Location": "http://[::1"}),
+            "odd-wait": lambda: self._answer(503, headers={"Retry-After": "\u00b2"}),
+        }
+        acts.get(name, self._file)()
 
     def _file(self) -> None:
         found = self.server.files.get(self.path)

@@ -1,5 +1,5 @@
 import json
-from collections import Counter
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from shards.finding import Finding
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
+from stages.ingest.left_out import LeftOut
 
 IMAGES = [
     {"id": 9, "file_name": "000009.jpg", "width": 40, "height": 30},
@@ -16,10 +17,14 @@ IMAGES = [
 CATEGORIES = [{"id": 1, "name": "dog"}, {"id": 90, "name": "ball"}]
 
 
-def read(folder: Path, annotations: list[dict[str, Any]], root: str | None = None) -> tuple[list[Entry], Counter[str]]:
-    skipped: Counter[str] = Counter()
-    data = json.dumps({"images": IMAGES, "categories": CATEGORIES, "annotations": annotations}).encode()
-    return list(read_coco(str(folder / "instances_val.json"), data, root, skipped)), skipped
+def read(folder: Path, annotations: list[dict[str, Any]], root: str | None = None) -> tuple[list[Entry], LeftOut]:
+    return read_file(folder, {"images": IMAGES, "categories": CATEGORIES, "annotations": annotations}, root)
+
+
+def read_file(folder: Path, content: object, root: str | None = None) -> tuple[list[Entry], LeftOut]:
+    left_out = LeftOut()
+    data = json.dumps(content).encode()
+    return list(read_coco(str(folder / "instances_val.json"), data, root, left_out)), left_out
 
 
 @pytest.fixture
@@ -44,13 +49,13 @@ def test_instances_and_captions(folder: Path) -> None:
     ]
     assert second.given == [Finding(kind="object", text="dog", box=(0, 0, 2.5, 3))]
     assert (first.uri, first.location, first.given_wh) == ("000009.jpg", str(folder / "000009.jpg"), (40, 30))
-    assert not skipped
+    assert not skipped.lines()
 
 
 def test_crowds_are_left_out_and_counted(folder: Path) -> None:
     (first, _), skipped = read(folder, [{"image_id": 9, "category_id": 1, "bbox": [0, 0, 9, 9], "iscrowd": 1}])
     assert first.given == []
-    assert skipped == {"crowd (iscrowd: 1)": 1}
+    assert skipped.counts == {"crowd (iscrowd: 1)": 1}
 
 
 def test_run_length_masks_become_polygons(folder: Path) -> None:
@@ -63,7 +68,7 @@ def test_run_length_masks_become_polygons(folder: Path) -> None:
 
 def test_annotations_of_unknown_images_are_counted(folder: Path) -> None:
     _, skipped = read(folder, [{"image_id": 77, "category_id": 1, "bbox": [0, 0, 1, 1]}])
-    assert skipped == {"annotation of an image that the file does not list": 1}
+    assert skipped.counts == {"annotation of an image that the file does not list": 1}
 
 
 @pytest.mark.parametrize("place", ["", "images", "../images", "../val", "../images/val"])
@@ -88,21 +93,104 @@ def test_images_in_no_place_are_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("annotation", "message"),
+    ("annotation", "problem"),
     [
         ({"image_id": 9, "category_id": 1}, r"annotations\[0\]: bbox must be \[x, y, width, height\], got None"),
+        ({"image_id": 9, "category_id": 1, "bbox": [0, 0, float("nan"), 1]}, "bbox must be"),
         ({"image_id": 9, "category_id": 7, "bbox": [0, 0, 1, 1]}, r"annotations\[0\]: category_id 7 is not among"),
         (
             {"image_id": 9, "category_id": 1, "bbox": [0, 0, 1, 1], "segmentation": {"size": [1, 2], "counts": [1]}},
             "segmentation cannot be read: .*must add up to 1x2",
         ),
         (
+            {
+                "image_id": 9,
+                "category_id": 1,
+                "bbox": [0, 0, 1, 1],
+                "segmentation": {"size": [10**6, 10**6], "counts": [0, 10**12]},
+            },
+            "segmentation cannot be read: size of an RLE must be at most",
+        ),
+        (
             {"image_id": 9, "category_id": 1, "bbox": [0, 0, 1, 1], "segmentation": [[1, 2, 3, 4, 5, 6, 7]]},
             "even count",
         ),
-        ({"category_id": 1}, r"not a COCO file: .*image_id.*annotations\[0\]"),
+        ({"category_id": 1}, r"annotations\[0\]: .*image_id"),
     ],
 )
-def test_errors_name_the_annotation(folder: Path, annotation: dict[str, Any], message: str) -> None:
-    with pytest.raises(SourceError, match=message):
-        read(folder, [annotation])
+def test_an_annotation_that_cannot_be_read_is_counted_and_named(
+    folder: Path, annotation: dict[str, Any], problem: str
+) -> None:
+    good = {"image_id": 9, "caption": "a dog"}
+    entries, left_out = read(folder, [annotation, good])
+    assert [len(entry.given) for entry in entries] == [1, 0]
+    [line] = left_out.lines()
+    assert line.startswith("cannot be read: 1 x annotation (")
+    assert re.search(problem, line)
+    assert left_out.rows == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 40.0, "height": 30.0},
+        {"width": None, "height": None},
+        {"coco_url": None, "license": None},
+        {"width": 1e300, "height": 30},
+    ],
+)
+def test_images_as_other_tools_write_them(folder: Path, change: dict[str, Any]) -> None:
+    [entry], left_out = read_file(folder, {"images": [{**IMAGES[0], **change}]})
+    assert entry.given_wh in ((40, 30), None)
+    assert not left_out.lines()
+
+
+@pytest.mark.parametrize("crowd", [False, None, 0])
+def test_no_crowd_in_other_words(folder: Path, crowd: object) -> None:
+    (first, _), _ = read(folder, [{"image_id": 9, "category_id": 1, "bbox": [0, 0, 9, 9], "iscrowd": crowd}])
+    assert len(first.given) == 1
+
+
+def test_without_bbox_the_box_bounds_the_segmentation(folder: Path) -> None:
+    (first, _), _ = read(folder, [{"image_id": 9, "category_id": 1, "segmentation": [[1, 2, 11, 2, 11, 14]]}])
+    assert first.given[0].box == (1, 2, 11, 14)
+
+
+def test_lvis_names_come_from_the_url(folder: Path) -> None:
+    url = "http://images.example.org/train/000009.jpg"
+    [entry], _ = read_file(folder, {"images": [{"id": 1, "coco_url": url}]}, root=str(folder))
+    assert (entry.name, entry.location) == ("000009.jpg", str(folder / "000009.jpg"))
+
+
+def test_one_missing_image_does_not_decide_where_the_others_are(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/000010.jpg").touch()
+    gone = {**IMAGES[0], "coco_url": "http://images.example.org/000009.jpg"}
+    found, _ = read_file(tmp_path, {"images": [gone, IMAGES[1]]})
+    assert [entry.location for entry in found] == [
+        str(tmp_path / f"images/{name}.jpg") for name in ("000009", "000010")
+    ]
+
+
+def test_an_id_that_stands_for_two_things_is_refused(folder: Path) -> None:
+    with pytest.raises(SourceError, match=r"id 9 is that of two images, 000009\.jpg and 000010\.jpg"):
+        read_file(folder, {"images": [IMAGES[0], {**IMAGES[1], "id": 9}]})
+    with pytest.raises(SourceError, match=r"id 1 is that of two categories, 'dog' and 'cat'"):
+        read_file(folder, {"images": IMAGES, "categories": [CATEGORIES[0], {"id": 1, "name": "cat"}]})
+
+
+def test_an_image_that_cannot_be_read_is_a_row_that_counts(folder: Path) -> None:
+    found, left_out = read_file(folder, {"images": [IMAGES[0], {"file_name": "no-id.jpg"}, 7, {"id": 3}]})
+    assert [entry.name for entry in found] == ["000009.jpg"]
+    assert left_out.rows == 3
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"images": 3}', b'{"images": []}', b"{" * 100_000])
+def test_what_is_no_coco_file_is_one_line(data: bytes) -> None:
+    with pytest.raises(SourceError, match=r"a\.json: (not a COCO file|lists no images)"):
+        list(read_coco("a.json", data, "/", LeftOut()))
+
+
+def test_a_byte_order_mark_is_no_problem(folder: Path) -> None:
+    data = b"\xef\xbb\xbf" + json.dumps({"images": IMAGES}).encode()
+    assert len(list(read_coco("a.json", data, str(folder), LeftOut()))) == 2

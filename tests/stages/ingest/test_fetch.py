@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from stages.ingest.address import RefusedAddressError
-from stages.ingest.entry import SourceError
 from stages.ingest.fetch import Fetcher
 from stages.ingest.http import FetchError
 from stages.ingest.settings import FetchSettings
@@ -134,7 +133,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(server: BadServer) 
 
 
 def test_a_redirect_to_a_file_is_refused(server: BadServer) -> None:
-    assert failure(f"{server.url}/to/file:///etc/passwd").startswith("bad_url: file:///etc/passwd")
+    assert failure(f"{server.url}/to/file:///etc/passwd").startswith("bad_url: the redirect must be http(s)://")
 
 
 def test_spaces_in_a_url_are_quoted(server: BadServer) -> None:
@@ -177,13 +176,78 @@ def test_an_fsspec_url() -> None:
 
     memory = fsspec.filesystem("memory")
     memory.pipe_file("/fetch/a", b"0123456789")
-    read = fetcher().read
+    read = Fetcher(QUICK, ["memory://fetch"], sleep=Waits()).read
     assert read("memory://fetch/a", 10) == b"0123456789"
     assert read("memory://fetch/a", 10, offset=3, size=4) == b"3456"
-    assert failure("memory://fetch/a", max_bytes=9).startswith("too_many_bytes: 10 bytes")
-    assert failure("memory://fetch/b") == "missing: no such object"
+    with pytest.raises(FetchError, match="too_many_bytes: 10 bytes"):
+        read("memory://fetch/a", 9)
+    with pytest.raises(FetchError, match="missing: no such object"):
+        read("memory://fetch/b", 9)
+    with pytest.raises(FetchError, match=r"refused_scheme: memory:// is neither a source nor in fetch\.schemes"):
+        read("memory://other/a", 9)
 
 
-def test_a_protocol_that_nobody_knows_stops_everything() -> None:
-    with pytest.raises(SourceError, match="nope://x cannot be read"):
-        fetcher().read("nope://x", 10)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nope://x",
+        "ftp://127.0.0.1/a.jpg",
+        "simplecache::http://127.0.0.1/a.jpg",
+        "zip://*.jpg::http://127.0.0.1/a.zip",
+        "webhdfs://127.0.0.1/a.jpg",
+        "s3://bucket/a.jpg",
+        "s3://bucket/a.jpg::http://127.0.0.1/",
+        "FILE:///etc/passwd",
+        "github://user:repo@/a.jpg",
+    ],
+)
+def test_only_allowed_schemes_are_opened(url: str) -> None:
+    assert failure(url).startswith("refused_scheme: ")
+
+
+def test_object_stores_are_allowed_by_name() -> None:
+    allowed = FetchSettings(schemes=("s3",), retries=0)
+    assert not failure("S3://no-such-bucket/a.jpg", allowed).startswith("refused_scheme")
+
+
+def test_a_scheme_in_capitals_is_checked_all_the_same() -> None:
+    assert failure("HTTP://127.0.0.1/a.jpg", GUARDED).startswith("refused_address: ")
+
+
+def test_bad_redirects_and_waits_are_failures_of_that_url(server: BadServer) -> None:
+    assert failure(f"{server.url}/odd-redirect").startswith("bad_url: the redirect must be")
+    waits = Waits()
+    with pytest.raises(FetchError, match="status: 503"):
+        fetcher(waits=waits).read(f"{server.url}/odd-wait", 1000)
+    assert waits == [0.25, 0.5]
+
+
+@pytest.mark.parametrize("url", ["http://a.org/\0.jpg", "http://a\0b/x.jpg", "http://a..b/x.jpg", "http://h:99999/"])
+def test_odd_urls_fail_alone(url: str) -> None:
+    assert failure(url).startswith(("bad_url", "connection"))
+
+
+def test_a_password_is_sent_to_its_host_and_to_no_other(server: BadServer) -> None:
+    port = server.server_address[1]
+    server.logins.clear()
+    for target in ("a.jpg", f"http://localhost:{port}/a.jpg"):
+        assert fetcher().read(f"http://ann:p%40w@127.0.0.1:{port}/to/{target}", 1000) == b"picture"
+    login = "Basic YW5uOnBAdw=="
+    assert server.logins == [login, login, login, ""]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://ann:SECRET@[::1/x.jpg?sig=SECRET", "http://ann:SECRET@127.0.0.1:1/x?sig=SECRET", "x://SECRET@h/"]
+)
+def test_errors_hold_no_secret(url: str) -> None:
+    assert "SECRET" not in failure(url)
+
+
+def test_a_name_in_the_other_normal_form_is_found(tmp_path: Path) -> None:
+    (tmp_path / "cafe\u0301.jpg").write_bytes(b"x")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/b.jpg").write_bytes(b"y")
+    assert fetcher().read(f"{tmp_path}/caf\u00e9.jpg", 10) == b"x"
+    assert fetcher().read(f"{tmp_path}/sub\\b.jpg", 10) == b"y"
+    assert failure("C:\\photos\\a.jpg") == "missing: no such file: a Windows path, write it as it is called here"
+    assert failure("a\0b.jpg") == "missing: no file can have a NUL in its name"

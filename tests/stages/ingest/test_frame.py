@@ -96,12 +96,30 @@ def test_boxes_are_clipped_and_empty_ones_counted() -> None:
     assert lost == 2
 
 
+@pytest.mark.parametrize("given_wh", [WH, (30, 40)])
+def test_a_stated_frame_is_believed_whichever_size_is_written(given_wh: tuple[int, int]) -> None:
+    [found], _ = place_given([an_object()], given_wh, False, WH, 6, "oriented")
+    assert found.box == BOX
+    [turned], _ = place_given([an_object()], given_wh, False, WH, 6, "stored")
+    assert turned.box == shown_box(6)
+
+
+def test_a_size_matters_to_boxes_only() -> None:
+    text = Finding(kind="text", text="a dog", granularity="brief")
+    assert place_given([text], (640, 480), False, WH, 1, "auto") == ([text], 0)
+
+
+def test_boxes_of_no_numbers_are_counted() -> None:
+    boxes = [an_object((0.0, 0.0, float("nan"), 3.0)), an_object((0.0, 0.0, float("inf"), 3.0))]
+    assert place_given(boxes, None, False, WH, 1, "auto") == ([], 2)
+
+
 def test_texts_have_no_frame() -> None:
     text = Finding(kind="text", text="a dog", granularity="brief")
     assert place_given([text], None, False, WH, 6, "auto") == ([text], 0)
 
 
-@pytest.mark.parametrize(("given_wh", "frame"), [((80, 60), "auto"), ((30, 40), "stored"), ((40, 30), "oriented")])
+@pytest.mark.parametrize(("given_wh", "frame"), [((80, 60), "auto"), ((30, 41), "stored"), ((41, 30), "oriented")])
 def test_annotations_of_another_picture_are_refused(given_wh: tuple[int, int], frame: str) -> None:
     with pytest.raises(FrameError, match=r"size_mismatch: annotations are for .* 40x30 stored and 30x40 oriented"):
         place_given([an_object()], given_wh, False, WH, 6, frame)

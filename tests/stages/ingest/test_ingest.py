@@ -163,6 +163,80 @@ def test_retrying_accepts_other_limits_and_applies_them_everywhere(tmp_path: Pat
     assert ingest(store, [], settings()).written == 0
 
 
+def write_list(path: Path, *lines: str) -> str:
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_a_mended_list_goes_on_with_the_corpus_it_began(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path, 2)
+    bad = write_list(
+        tmp_path / "l.csv", "path,caption,key", "0000.jpg,one,a", "hdfs://x/1.jpg,two,b", "0001.jpg,c,a dog,c"
+    )
+    assert ingest(store, [bad], settings()).failures == {"fetch/refused_scheme": 1, "list/row": 1}
+    good = write_list(tmp_path / "l.csv", "path,caption,key", "0000.jpg,one,a", "0001.jpg,two,b")
+    report = ingest(store, [good], settings())
+    assert (report.planned, report.kept, report.failures) == (3, 2, {"list/row": 1})
+    assert rows(store)["b"].given == [Finding(kind="text", text="two", granularity="brief")]
+
+
+def test_photographs_that_moved_are_recognised_by_their_bytes(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path / "old", 3)
+    ingest(store, [str(tmp_path / "old")], settings())
+    before = contents(tmp_path / "corpus/images")
+    (tmp_path / "old").rename(tmp_path / "new")
+    report = ingest(store, [str(tmp_path / "new")], settings())
+    assert (report.planned, report.kept, report.moved, report.written) == (3, 3, 3, 0)
+    after = contents(tmp_path / "corpus/images")
+    assert {path: after[path] for path in before} == before
+    assert ingest(store, [str(tmp_path / "new")], settings()).moved == 0
+
+
+def test_an_image_of_the_corpus_never_turns_into_another(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path / "old", 3)
+    ingest(store, [str(tmp_path / "old")], settings())
+    write_pictures(tmp_path / "new", 2)
+    (tmp_path / "new/0001.jpg").write_bytes(encoded(picture(77), "JPEG"))
+    with pytest.raises(PlanError, match=r"1 keys .*\n  0001: was .*old/0001\.jpg, now .*, with other bytes"):
+        ingest(store, [str(tmp_path / "new")], settings())
+    row = {"path": "old/0000.jpg", "id": "0000", "caption": "late"}
+    with pytest.raises(PlanError, match="0000: had 0 given annotations, now 1"):
+        ingest(store, [write_list(tmp_path / "l.jsonl", json.dumps(row))], settings())
+
+
+def test_an_image_whose_new_place_cannot_be_read_stays(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path / "old", 1)
+    ingest(store, [str(tmp_path / "old")], settings())
+    report = ingest(store, [write_list(tmp_path / "l.jsonl", '{"path": "gone.jpg", "id": "0000"}')], settings())
+    assert (report.kept, report.failed, report.unreadable) == (1, 0, 1)
+    assert report.warnings == [
+        "cannot be read: 1 x moved image (0000: missing: no such file; it stays as it is in the corpus)"
+    ]
+
+
+def test_rows_that_cannot_be_read_count_towards_the_budget(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path, 1)
+    source = write_list(tmp_path / "l.csv", "path,caption", "0000.jpg,one", ",two", ",three")
+    with pytest.raises(IngestBudgetError, match=r"0 of 1 images failed and 2 rows cannot be read(.|\n)*row 2 is empty"):
+        ingest(store, [source], settings(failure_budget=0.5))
+    assert rows(store)["0000"].status == "ok"
+
+
+def test_no_secret_is_in_any_file_of_the_corpus(tmp_path: Path, store: LocalStore) -> None:
+    good = encoded(picture(1), "JPEG")
+    with bad_server({"/1.jpg?sig=TOKEN&w=1": good}) as server:
+        login = server.url.replace("://", "://ann:PASS@")
+        urls = ["/1.jpg?sig=TOKEN&w=1", "/404.jpg?sig=TOKEN", "/to/http://[::1?TOKEN"]
+        source = write_list(tmp_path / "l.txt", *(login + url for url in urls), "http://ann:PASS@h:99999/?TOKEN")
+        wanted = settings(fetch={"retries": 0, "allow_private": True, "keep_query": ["w"]})
+        assert ingest(store, [source], wanted).kept == 1
+        assert rows(store)[f"{server.url[7:]}/1"].uri == f"{server.url}/1.jpg?w=1"
+        server.hits.clear()
+        report = ingest(store, [source], wanted, retry_failed=True)
+    assert (report.kept, server.hits["/404.jpg?sig=TOKEN"]) == (1, 1)
+    assert not [path for path, data in contents(tmp_path / "corpus").items() if b"TOKEN" in data or b"PASS" in data]
+
+
 def test_duplicates_are_found_and_reported(tmp_path: Path, store: LocalStore) -> None:
     photos = write_pictures(tmp_path / "photos", 5)
     (photos / "copy.jpg").write_bytes((photos / "0001.jpg").read_bytes())
@@ -265,7 +339,7 @@ def test_a_corpus_on_an_object_store(tmp_path: Path) -> None:
 def test_errors_before_anything_is_written(tmp_path: Path, store: LocalStore) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/notes.txt").touch()
-    with pytest.raises(SourceError, match=r"no image in .*empty \(left out: 1 x file that is no image by its name"):
+    with pytest.raises(SourceError, match=r"no image in .*empty\n  left out: 1 x file that is no image by its name"):
         ingest(store, [str(tmp_path / "empty")], settings())
     write_pictures(tmp_path / "a", 1)
     write_pictures(tmp_path / "b", 1)

@@ -2,7 +2,7 @@ import pytest
 
 from shards.finding import Finding
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.keys import DuplicateKeyError, assign_keys, own_key
+from stages.ingest.keys import DuplicateKeyError, assign_keys
 from stages.ingest.settings import IngestSettings
 
 
@@ -39,8 +39,13 @@ def test_only_image_suffixes_are_cut_off(name: str) -> None:
 
 
 def test_column_policy_needs_a_column() -> None:
-    with pytest.raises(SourceError, match=r"dog\.jpg has no key of its own: name a column with columns\.key"):
-        own_key(entry("dog.jpg"), IngestSettings(key="column"))
+    with pytest.raises(SourceError, match=r"no image has a key of its own: name a column with columns\.key"):
+        keys(entry("dog.jpg"), entry("cat.jpg"), key="column")
+
+
+def test_one_row_without_a_key_fails_alone() -> None:
+    found, _ = assign_keys([entry("dog.jpg", key="7"), entry("cat.jpg")], IngestSettings(key="column"), {})
+    assert {key: image.problem for key, image in found.items()} == {"7": "", "cat.jpg": "key: its key is empty"}
 
 
 def test_two_images_under_one_key_are_refused_and_listed() -> None:
@@ -75,6 +80,41 @@ def test_one_image_on_several_lines_is_one_image_with_all_its_texts() -> None:
     assert repeated == 2
 
 
-def test_a_name_that_is_no_unicode_is_refused() -> None:
-    with pytest.raises(SourceError, match="must be valid Unicode"):
-        keys(entry("caf\udce9.jpg"))
+def test_a_name_or_text_that_is_no_unicode_fails_alone() -> None:
+    lines = [entry("caf\udce9.jpg"), entry("a.jpg", text="caf\udce9"), entry("b.jpg", text="good")]
+    found, _ = assign_keys(lines, IngestSettings(), {})
+    problem = "encoding: its name or text must be valid UTF-8: rename the file or convert"
+    assert {key: image.problem for key, image in found.items()} == {"caf\\udce9": problem, "a": problem, "b": ""}
+
+
+def test_advice_is_about_rules_that_help() -> None:
+    with pytest.raises(DuplicateKeyError, match=r"use ingest\.key=uri_hash or number them") as refused:
+        keys(entry("dog.jpg"), entry("dog.png"))
+    assert "key=path" not in str(refused.value)
+    with pytest.raises(DuplicateKeyError, match=r"use ingest\.key=path or use ingest\.key=uri_hash or number"):
+        keys(entry("a/1.jpg"), entry("b/1.jpg"), key="stem")
+    with pytest.raises(DuplicateKeyError, match=r"keys are wanted by .*\n.*\nnumber them"):
+        keys(entry("t.tar/1.jpg", "/t.tar"), entry("t.tar/1.jpg", "/u.tar"))
+
+
+SIGNED = [
+    Entry(uri=url, location=url, name="a.org/x.jpg")
+    for url in ("https://ann:pw@a.org/x.jpg?size=1&token=T", "https://ann:pw@a.org/x.jpg?size=2&token=T")
+]
+
+
+def test_secrets_are_in_no_key_and_no_uri() -> None:
+    [(key, found)] = assign_keys([SIGNED[0]], IngestSettings(), {})[0].items()
+    assert (key, found.uri) == ("a.org/x", "https://a.org/x.jpg")
+    assert found.location == SIGNED[0].location  # to fetch it
+    [key] = keys(Entry(uri="a", location="/a", name="a", key="https://ann:pw@a.org/x.jpg?token=T"))
+    assert key == "https://a.org/x.jpg"
+
+
+def test_urls_that_only_secrets_tell_apart_are_never_merged() -> None:
+    wanted = r"name the parameters that tell these URLs apart in ingest\.fetch\.keep_query"
+    for policy in ("refuse", "number"):
+        with pytest.raises(DuplicateKeyError, match=wanted):
+            assign_keys(SIGNED, IngestSettings(duplicate_keys=policy), {"a.org/x": ("https://a.org/x.jpg", 0)})
+    kept = IngestSettings.model_validate({"key": "uri_hash", "fetch": {"keep_query": ["size"]}})
+    assert len(assign_keys(SIGNED, kept, {})[0]) == 2

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,21 @@ import pytest
 
 from shards.finding import Finding
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.lists import read_list, unzipped
+from stages.ingest.left_out import LeftOut
+from stages.ingest.lists import read_list
+from stages.ingest.rows import unzipped
 from stages.ingest.settings import ColumnNames
 
 
 def entries(data: bytes | str, kind: str, root: str | None = None, **columns: str) -> list[Entry]:
+    return counted(data, kind, root, **columns)[0]
+
+
+def counted(data: bytes | str, kind: str, root: str | None = None, **columns: str) -> tuple[list[Entry], LeftOut]:
     raw = data.encode() if isinstance(data, str) else data
-    return list(read_list(f"/lists/list{kind}", raw, ColumnNames.model_validate(columns), root, kind))
+    left_out = LeftOut()
+    found = list(read_list(f"/lists/list{kind}", raw, ColumnNames.model_validate(columns), root, kind, left_out))
+    return found, left_out
 
 
 def texts(entry: Entry) -> list[str]:
@@ -76,9 +85,11 @@ def test_a_list_without_a_known_column_says_what_it_has() -> None:
         entries("foo,bar\na,b\n", ".csv")
 
 
-def test_an_empty_place_names_its_row() -> None:
-    with pytest.raises(SourceError, match=r"list\.csv, row 2: column url is empty"):
-        entries("url,key\na,b\n,c\n", ".csv")
+def test_a_row_without_a_place_is_counted_and_named() -> None:
+    found, left_out = counted("url,key\na,b\n,c\nd,e\n", ".csv")
+    assert [entry.uri for entry in found] == ["a", "d"]
+    assert left_out.lines() == ["cannot be read: 1 x row (/lists/list.csv, row 2 is empty in column url)"]
+    assert left_out.rows == 1
 
 
 def test_given_findings_with_the_size_they_were_made_on() -> None:
@@ -94,20 +105,106 @@ def test_given_findings_with_the_size_they_were_made_on() -> None:
         assert entry.given_wh == (40, 30)
 
 
-def test_given_that_is_no_finding_names_the_row() -> None:
-    with pytest.raises(SourceError, match=r"row 1: column given must be a list of findings: .*kind"):
-        entries('{"path": "a.jpg", "given": [{"text": "x"}]}', ".jsonl")
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ([{"text": "x"}], "row: row 1 given must be a list of findings: .*kind"),
+        ([{"kind": "object", "box": [0, 0, 1, float("nan")]}], "given must (be|have)"),
+        (3, "given must be a list of findings"),
+    ],
+)
+def test_given_that_is_no_finding_fails_its_row(given: object, problem: str) -> None:
+    bad, good = entries(json.dumps({"path": "a.jpg", "given": given}) + '\n{"path": "b.jpg"}', ".jsonl")
+    assert re.search(problem, bad.problem)
+    assert (bad.uri, good.uri, good.problem) == ("a.jpg", "b.jpg", "")
 
 
-def test_bad_json_and_bad_text_name_the_place() -> None:
-    with pytest.raises(SourceError, match=r"list\.jsonl, line 2: not JSON"):
-        entries('{"path": "a.jpg"}\n{oops\n', ".jsonl")
-    with pytest.raises(SourceError, match="wanted an object with columns, got int"):
-        entries("3\n", ".jsonl")
-    with pytest.raises(SourceError, match="wanted UTF-8 text"):
-        entries(b"caf\xe9.jpg", ".txt")
+def test_a_line_that_is_no_object_is_counted_and_the_rest_is_read() -> None:
+    found, left_out = counted('{"path": "a.jpg"}\n{oops\n3\n{"caption": "no place"}\n{"path": "b.jpg"}\n', ".jsonl")
+    assert [entry.uri for entry in found] == ["a.jpg", "b.jpg"]
+    assert left_out.rows == 3
+    [line] = left_out.lines()
+    assert re.search(r"3 x row \(.*row 2 is not JSON: .*row 3 must be an object with columns, got int; .*row 4", line)
+
+
+def test_a_list_of_which_no_line_has_a_place_is_an_error() -> None:
+    with pytest.raises(SourceError, match="no column tells where the images are, it has caption"):
+        entries('{"caption": "x"}\n{"caption": "y"}', ".jsonl")
+
+
+@pytest.mark.parametrize("value", ["NaN", "null", '""', "[]", '["", NaN]'])
+def test_nan_and_nothing_are_no_text(value: str) -> None:
+    found = entries(f'{{"path": "a.jpg", "caption": {value}, "id": NaN}}\n{{"path": "b.jpg"}}', ".jsonl")
+    assert [(entry.given, entry.key, entry.problem) for entry in found] == [([], "", "")] * 2
+
+
+def test_several_captions_are_several_texts() -> None:
+    row = {"path": "a.jpg", "caption": ["one", " two "]}
+    for data, kind in ((json.dumps(row), ".jsonl"), (parquet([row]), ".parquet")):
+        [entry] = entries(data, kind)
+        assert texts(entry) == ["one", "two"]
+
+
+def test_only_line_feeds_end_a_line() -> None:
+    found = entries('{"path": "a.jpg", "caption": "x\u2028y\u0085z"}\r\n{"path": "b.jpg"}', ".jsonl")
+    assert texts(found[0]) == ["x\u2028y\u0085z"]
+    assert [entry.uri for entry in entries("odd\u2028name.jpg\rb.jpg", ".txt")] == ["odd\u2028name.jpg", "b.jpg"]
+
+
+def test_whole_numbers_that_pandas_made_floats_are_keys() -> None:
+    found = entries(parquet([{"path": "a.jpg", "id": 7.0}, {"path": "b.jpg", "id": None}]), ".parquet")
+    assert [entry.key for entry in found] == ["7", ""]
+
+
+@pytest.mark.parametrize("width", [float("inf"), -3.0])
+def test_a_size_that_is_none_fails_its_row(width: float) -> None:
+    bad, good = entries(
+        parquet([{"path": "a.jpg", "width": width, "height": 2.0}, {"path": "b.jpg", "width": 3.0, "height": 2.0}]),
+        ".parquet",
+    )
+    assert bad.problem == f"row: row 1 width must be a number of pixels, got {str(width)!r}"
+    assert (good.given_wh, good.problem) == ((3, 2), "")
+
+
+def test_text_that_is_not_utf_8_stays_with_its_row() -> None:
+    first, second = entries(b"caf\xe9.jpg\nb.jpg", ".txt")
+    assert first.uri == "caf\udce9.jpg"
+    assert second.uri == "b.jpg"
+
+
+def test_utf_16_as_excel_writes_it() -> None:
+    assert [entry.uri for entry in entries("url\tid\nä.jpg\t1\n".encode("utf-16"), ".tsv")] == ["ä.jpg"]
 
 
 def test_byte_order_mark_and_gzip() -> None:
-    data, kind = unzipped("/lists/list.CSV.gz", gzip.compress("\ufeffurl\na.jpg\n".encode()))
+    data, kind = unzipped("/lists/list.CSV.gz", gzip.compress("\ufeffurl\na.jpg\n".encode()), 1000)
     assert [entry.uri for entry in entries(data, kind)] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("data", [b"url\na.jpg\n", gzip.compress(b"url\na.jpg\n")[:-9], gzip.compress(b"x")[:9]])
+def test_a_gzip_that_is_none_or_not_whole_is_one_line(data: bytes) -> None:
+    with pytest.raises(SourceError, match=r"l\.txt\.gz: not a sound, whole gzip file"):
+        unzipped("l.txt.gz", data, 1000)
+
+
+def test_a_gzip_bomb_ends_at_the_cap() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    with pytest.raises(SourceError, match="more than 1000000 bytes when unpacked"):
+        unzipped("l.txt.gz", bomb, 1_000_000)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a parquet file at all", parquet([{"path": "a"}])[:-20]])
+def test_a_damaged_parquet_is_one_line(data: bytes) -> None:
+    with pytest.raises(SourceError, match=r"list\.parquet: not a sound parquet file: [^\n]*$"):
+        entries(data, ".parquet")
+
+
+def test_a_list_that_lies_elsewhere_cannot_name_files_of_this_machine() -> None:
+    data = b"/etc/x.jpg\nfile:///etc/y.jpg\nb.jpg\nhttp://c.org/c.jpg\n"
+    found = read_list("https://a.org/l/list.txt?sig=a/b", data, ColumnNames(), None, ".txt", LeftOut())
+    assert [entry.location for entry in found] == [
+        "https://a.org/l/etc/x.jpg",
+        "https://a.org/l/etc/y.jpg",
+        "https://a.org/l/b.jpg",
+        "http://c.org/c.jpg",
+    ]

@@ -1,18 +1,19 @@
-from collections import Counter
+import re
 from pathlib import Path
 
 import pytest
 
 from shards.finding import Finding
-from stages.ingest.entry import Entry, SourceError
+from stages.ingest.entry import Entry
+from stages.ingest.left_out import LeftOut
 from stages.ingest.openimages import class_names, is_open_images, read_open_images
 
 HEADER = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf\n"
 NAMES = {"/m/1": "Tree", "/m/2": "Dog"}
 
 
-def read(folder: Path, rows: str, names: dict[str, str] | None) -> tuple[list[Entry], Counter[str]]:
-    skipped: Counter[str] = Counter()
+def read(folder: Path, rows: str, names: dict[str, str] | None) -> tuple[list[Entry], LeftOut]:
+    skipped = LeftOut()
     data = (HEADER + rows).encode()
     return list(read_open_images(str(folder / "boxes.csv"), data, names, None, skipped)), skipped
 
@@ -34,7 +35,7 @@ def test_boxes_are_fractions_grouped_by_image(tmp_path: Path) -> None:
 def test_groups_are_counted_but_their_image_stays(tmp_path: Path) -> None:
     [entry], skipped = read(tmp_path, "aa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,1\n", NAMES)
     assert entry.given == []
-    assert skipped == {"group (IsGroupOf: 1)": 1}
+    assert skipped.counts == {"group (IsGroupOf: 1)": 1}
 
 
 def test_without_descriptions_ids_stay(tmp_path: Path) -> None:
@@ -42,11 +43,26 @@ def test_without_descriptions_ids_stay(tmp_path: Path) -> None:
     assert entry.given[0].text == "/m/9"
 
 
-def test_errors_name_the_row(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="row 1: label /m/9 is not among the class descriptions"):
-        read(tmp_path, "aa,x,/m/9,1,0.1,0.5,0.2,0.6,0,0,0\n", NAMES)
-    with pytest.raises(SourceError, match="row 1: XMin, XMax, YMin, YMax must be numbers"):
-        read(tmp_path, "aa,x,/m/1,1,left,0.5,0.2,0.6,0,0,0\n", NAMES)
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("aa,x,/m/9,1,0.1,0.5,0.2,0.6,0,0,0", "row 1 has label /m/9, which is not among the class descriptions"),
+        ("aa,x,/m/1,1,left,0.5,0.2,0.6,0,0,0", "row 1 must have a number in XMin, got 'left'"),
+        ("aa,x,/m/1,1,nan,0.5,0.2,0.6,0,0,0", "row 1 must have a number in XMin"),
+        ("aa,x,/m/1,1", "row 1 must have a number in XMin, got None"),
+        ("aa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,0,too,many", "row 1 has 13 fields, the header 11"),
+    ],
+)
+def test_a_box_that_cannot_be_read_is_counted_and_named(tmp_path: Path, row: str, problem: str) -> None:
+    [entry], left_out = read(tmp_path, f"{row}\naa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,0\n", NAMES)
+    assert len(entry.given) == 1
+    [line] = left_out.lines()
+    assert re.search(f"1 x box .*{problem}", line)
+
+
+def test_a_row_without_an_image_counts(tmp_path: Path) -> None:
+    [entry], left_out = read(tmp_path, ",x,/m/1,1,0.1,0.5,0.2,0.6,0,0,0\naa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,0\n", NAMES)
+    assert (entry.key, left_out.rows) == ("aa", 1)
 
 
 def test_recognised_by_its_header() -> None:

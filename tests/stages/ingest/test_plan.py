@@ -7,7 +7,7 @@ from shards import commit
 from shards.finding import Finding
 from shards.store import LocalStore, Store
 from stages.ingest.entry import Entry
-from stages.ingest.plan import PLAN, Plan, PlanError, extend_plan, read_plan
+from stages.ingest.plan import PLAN, Plan, PlanError, difference, extend_plan, read_plan, refuse
 
 BOX = Finding(kind="object", text="dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
 
@@ -37,9 +37,10 @@ def test_what_is_read_is_what_was_planned(store: LocalStore) -> None:
     planned = {
         "a": entry("a.jpg", [BOX]),
         "ü/b": Entry("t.tar/b", "/t.tar", "b", offset=512, size=7, given=[BOX], normalised=True),
+        "c": Entry("p.parquet/c", "/p.parquet", "c", offset=3, cell="image.bytes", problem="row: row 4 is odd"),
     }
     extend_plan(store, read_plan(store, 10), planned)
-    found = read_plan(store, 10).entries()
+    found = {key: image.entry for key, image in read_plan(store, 10).images().items()}
     assert found == {key: msgspec.structs.replace(image, key=key, name="") for key, image in planned.items()}
 
 
@@ -63,19 +64,53 @@ def test_another_shard_size_is_refused(store: LocalStore) -> None:
         read_plan(store, 3)
 
 
-def test_a_key_for_another_image_is_refused_with_a_diff(store: LocalStore) -> None:
-    plan = extended(store, *"abcdefgh")
-    moved = {key: entry(f"moved/{key}.jpg") for key in "abcdefgh"}
-    with pytest.raises(
-        PlanError, match=r"8 keys .*\n  a: was /data/a\.jpg, now /data/moved/a\.jpg\n(.*\n)*  and 3 more"
-    ):
-        extend_plan(store, plan, moved)
+def test_amended_rows_replace_the_planned_ones_in_their_place(store: LocalStore) -> None:
+    plan = extended(store, "a", "b", "c")
+    plan = extend_plan(store, plan, wanted("d"), {"b": entry("moved/b.jpg", [BOX])})
+    assert keys(plan) == {"000000": ["a", "b"], "000001": ["c"], "000002": ["d"]}
+    again = read_plan(store, 2)
+    assert again.images()["b"].entry.location == "/data/moved/b.jpg"
+    assert keys(extend_plan(store, again, wanted("e"))) == {**keys(plan), "000003": ["e"]}
 
 
-def test_other_given_annotations_are_refused(store: LocalStore) -> None:
-    plan = extended(store, "a")
-    with pytest.raises(PlanError, match=r"a: had 0 given annotations, now 1"):
-        extend_plan(store, plan, {"a": entry("a.jpg", [BOX])})
+def test_a_part_lost_under_an_amendment_is_planned_again(store: LocalStore) -> None:
+    whole = keys(extend_plan(store, extended(store, "a", "b"), {}, {"b": entry("moved/b.jpg")}))
+    commit.retire(store, PLAN, "000000")
+    again = extended(store, "a", "b")
+    assert keys(again) == whole
+    assert again.images()["b"].entry.location == "/data/moved/b.jpg"
+
+
+def test_differences_are_told_in_words() -> None:
+    assert difference(entry("a"), entry("b")) == "was /data/a, now /data/b"
+    assert difference(entry("a"), entry("a", [BOX])) == "had 0 given annotations, now 1 (or others)"
+    bad = msgspec.structs.replace(entry("a"), problem="row: odd")
+    assert difference(bad, entry("a")) == "was row: odd, now sound"
+    secret = msgspec.structs.replace(entry("a"), location="https://u:p@a.org/x?sig=1")
+    assert difference(secret, msgspec.structs.replace(secret, location="https://a.org/x")) == ""
+
+
+def test_refusals_list_the_first() -> None:
+    refuse([])
+    with pytest.raises(PlanError, match=r"8 keys .*\n  a: was 1\n(.*\n)*  and 3 more\n"):
+        refuse([f"{key}: was 1" for key in "abcdefgh"])
+
+
+def test_a_plan_of_the_release_before_is_read(store: LocalStore) -> None:
+    import pyarrow as pa
+
+    from shards import table
+    from stages.ingest.plan import SCHEMA
+
+    extended(store, "a", "b")
+    plan = read_plan(store, 2)
+    path = f"{PLAN}/000000.parquet"
+    new = table.decode(store.read(path), SCHEMA, path)
+    old = new.drop_columns(["cell", "problem", "amends"])
+    meta = {b"fld_table": b"plan", b"fld_version": b"1"}
+    data = table.encode(pa.table(old.columns, schema=old.schema.with_metadata(meta)))
+    commit.publish(store, PLAN, "000000", {"000000.parquet": data}, commit.Counts(2, 2), "shard_size=2")
+    assert read_plan(store, 2).images() == plan.images()
 
 
 def test_a_lost_part_is_planned_again_in_its_place(store: LocalStore) -> None:

@@ -52,6 +52,11 @@ def test_runs_that_do_not_fill_the_mask_are_refused() -> None:
         rle_to_mask({"size": [4, 5], "counts": [10, 9]})
 
 
+def test_a_mask_of_a_trillion_pixels_is_not_unpacked() -> None:
+    with pytest.raises(ValueError, match="must be at most 64000000 pixels, got 1000000x1000000"):
+        rle_to_mask({"size": [10**6, 10**6], "counts": [0, 10**12]})
+
+
 def test_turned() -> None:
     clockwise = [0.0, 0.0, 2.0, 0.0, 2.0, 2.0]
     assert turned(clockwise, clockwise=True) == clockwise

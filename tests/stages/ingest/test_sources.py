@@ -1,11 +1,11 @@
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.fetch import Fetcher
+from stages.ingest.left_out import LeftOut
 from stages.ingest.settings import FetchSettings, IngestSettings
 from stages.ingest.sources import read_sources
 from tests.stages.ingest.broken import encoded, picture
@@ -18,8 +18,8 @@ def read(*sources: str | Path, **settings: object) -> list[Entry]:
     return read_counted(*sources, **settings)[0]
 
 
-def read_counted(*sources: str | Path, **settings: object) -> tuple[list[Entry], Counter[str]]:
-    skipped: Counter[str] = Counter()
+def read_counted(*sources: str | Path, **settings: object) -> tuple[list[Entry], LeftOut]:
+    skipped = LeftOut()
     wanted = IngestSettings.model_validate(settings)
     found = read_sources([str(source) for source in sources], wanted, Fetcher(FetchSettings()).read_list, skipped)
     return list(found), skipped
@@ -38,7 +38,7 @@ def test_a_folder_at_any_depth_in_sorted_order(tmp_path: Path) -> None:
     found, skipped = read_counted(tmp_path)
     assert [entry.name for entry in found] == ["a/10.png", "a/2.png", "b.JPG", "hash"]
     assert found[0].uri == f"{tmp_path}/a/10.png"
-    assert skipped == {
+    assert skipped.counts == {
         "file that is no image by its name (.txt)": 1,
         "file that is no image by its name (no suffix)": 1,
     }

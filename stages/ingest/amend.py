@@ -1,0 +1,91 @@
+"""A list that was mended, photographs that moved: what of a committed plan may become something else.
+
+Comes in: the plan and what the sources say now. Goes out: the entries that replace planned ones.
+
+    the image failed, or is not written yet    anything may change: place, annotations, a line that was wrong
+    the image is in the corpus                 only its place, and only to where the same bytes are (SHA-256)
+
+All else is refused: an image of the corpus never turns into another one.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import msgspec
+
+from shards import commit
+from shards.images import ImageRow, read_image_rows
+from shards.layout import IMAGES, shard_name
+from shards.store import Store
+from stages.ingest.entry import Entry
+from stages.ingest.http import FetchError
+from stages.ingest.left_out import LeftOut
+from stages.ingest.plan import Plan, Planned, difference, refuse
+
+Read = Callable[[str, Entry], bytes]
+"""The bytes of the entry of a key. Raises FetchError."""
+
+
+@dataclass(eq=False)
+class Amendments:
+    """entries: key -> what replaces the planned one. moved: how many of them are images of the corpus at a new place.
+    retry: shards in which a failed image can be tried again."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    moved: int = 0
+    retry: set[str] = field(default_factory=set)
+
+
+def amendments(
+    store: Store, plan: Plan, wanted: Mapping[str, Entry], read: Read, workers: int, left_out: LeftOut
+) -> Amendments:
+    """What `wanted` (entries without secrets) changes in the plan. What cannot be compared is counted and stays as it
+    was. Raises PlanError with the differences that are refused."""
+    images = plan.images()
+    changed = {key: images[key] for key, entry in wanted.items() if key in images and _differs(images[key], entry)}
+    done = Amendments()
+    refused: list[str] = []
+    moved: dict[str, ImageRow] = {}
+    rows = _rows(store, {shard_name(image.shard) for image in changed.values()})
+    for key, image in changed.items():
+        row = rows.get(key)
+        if row is None or row.status == "failed":
+            done.entries[key] = wanted[key]
+            done.retry |= {shard_name(image.shard)} if row else set()
+        elif wanted[key].problem:
+            left_out.row("row", f"{key}: {wanted[key].problem}; its image stays as it is")
+        elif wanted[key].given != image.entry.given:
+            refused.append(f"{key}: {difference(image.entry, wanted[key])}")
+        else:
+            moved[key] = row
+    with ThreadPoolExecutor(workers) as pool:
+        hashes = pool.map(lambda key: _sha256(key, wanted[key], read, left_out), moved)
+        for (key, row), sha256 in zip(moved.items(), hashes, strict=True):
+            if sha256 == row.sha256:
+                done.entries[key] = wanted[key]
+                done.moved += 1
+            elif sha256:
+                refused.append(f"{key}: {difference(images[key].entry, wanted[key])}, with other bytes")
+    refuse(refused)
+    return done
+
+
+def _differs(image: Planned, entry: Entry) -> bool:
+    return difference(image.entry, msgspec.structs.replace(entry, key=image.entry.key)) != ""
+
+
+def _rows(store: Store, shards: set[str]) -> dict[str, ImageRow]:
+    """Key -> row, of those shards that are written."""
+    written = sorted(shard for shard in shards if commit.find(store, IMAGES, shard) is not None)
+    return {row.key: row for shard in written for row in read_image_rows(store, shard)}
+
+
+def _sha256(key: str, entry: Entry, read: Read, left_out: LeftOut) -> str:
+    """Of the bytes at the new place; "" where they cannot be read, which is no reason to lose the image."""
+    try:
+        return hashlib.sha256(read(key, entry)).hexdigest()
+    except FetchError as error:
+        left_out.row("moved image", f"{key}: {error}; it stays as it is in the corpus")
+        return ""

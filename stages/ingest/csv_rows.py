@@ -1,0 +1,90 @@
+"""Rows of csv and tsv files as people write them, not only as the standard has them.
+
+A quoted field may hold the delimiter, doubled quotes and line ends. But most lists are written by hand or with
+`print`, and a caption that begins with a lone quote would swallow every row up to the next one:
+
+    path,caption                              row 1  {"path": "a.jpg", "caption": '"a sign that says stop'}
+    a.jpg,"a sign that says stop       ->     row 2  {"path": "b.jpg", "caption": "two boxes"}
+    b.jpg,two boxes
+
+So a line is read as the standard says where that works out, and its quotes are taken as plain characters where it
+does not: no end of the quotes, characters behind it, or a row within it. A row with more fields than the header has
+names (a comma in a text without quotes) fails: nobody knows which comma was meant.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import NamedTuple
+
+from stages.ingest.locations import IMAGE_SUFFIXES
+
+MAX_LINES = 200
+"""Lines that one quoted field may span; so much is read again at most for a quote that has no end."""
+
+csv.field_size_limit(sys.maxsize)  # Python's 128 KiB is no protection here, the file is in memory; for the process
+
+
+class Row(NamedTuple):
+    """number: from 1, the header not counted. problem: "" or why the row cannot be used, whatever it has of values."""
+
+    number: int
+    values: dict[str, object]
+    problem: str = ""
+
+
+def csv_rows(lines: list[str], delimiter: str) -> Iterator[Row]:
+    """Rows below the header line; blank lines are none. Columns that a short row lacks are None."""
+    records = (fields for fields in _records(lines, delimiter) if fields != [""])
+    header = next(records, [])
+    for number, fields in enumerate(records, 1):
+        extra = len(fields) - len(header)
+        problem = ""
+        if extra > 0 and any(fields[len(header) :]):
+            problem = f"has {len(fields)} fields, the header {len(header)}: put texts with {delimiter!r} in quotes"
+        yield Row(number, dict(zip_longest(header, fields[: len(header)])), problem)
+
+
+def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+    at = 0
+    while at < len(lines):
+        if '"' not in lines[at]:
+            yield lines[at].split(delimiter)
+            at += 1
+            continue
+        fields, used = _quoted(lines, at, delimiter)
+        yield fields
+        at += used
+
+
+def _quoted(lines: list[str], at: int, delimiter: str) -> tuple[list[str], int]:
+    """The record that begins at line `at`, and how many lines it takes."""
+    text = ""
+    for used, line in enumerate(lines[at : at + MAX_LINES], 1):
+        if used > 1 and _looks_like_a_row(line, delimiter):
+            break
+        text += ("\n" if used > 1 else "") + line
+        try:
+            [fields] = csv.reader([text], delimiter=delimiter, strict=True)
+        except (csv.Error, ValueError) as error:
+            if _is_open(error):
+                continue
+            break
+        return fields, used
+    return lines[at].split(delimiter), 1
+
+
+def _is_open(error: Exception) -> bool:
+    """Whether the quotes have no end yet; csv tells by its words alone."""
+    return "unexpected end of data" in str(error)
+
+
+def _looks_like_a_row(line: str, delimiter: str) -> bool:
+    """Whether a line within quotes is rather a row of its own: fields, one of which is the place of an image."""
+    fields = line.split(delimiter)
+    return len(fields) > 1 and any(_is_place(field.strip(' "')) for field in fields)
+
+
+def _is_place(field: str) -> bool:
+    return " " not in field and ("://" in field or f".{field.rpartition('.')[2].lower()}" in IMAGE_SUFFIXES)

@@ -1,0 +1,120 @@
+"""Bytes of a list to its rows: txt, csv, tsv, jsonl, json (array of objects), parquet; `.gz` of any but parquet.
+
+    read_rows("/data/l.jsonl", b'{"path": "a.jpg"}\\n{oops', ".jsonl")
+    -> Row(1, {"path": "a.jpg"}), Row(2, {}, "is not JSON: ...")
+
+A line that cannot be read is a row with a problem; the file goes on. Lines end with LF, CR LF or CR and with nothing
+else: U+2028 and U+0085 are characters of texts. NaN, which Python and pandas write into JSON, is a missing value.
+"""
+
+import codecs
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator
+
+import msgspec
+
+from stages.ingest.csv_rows import Row, csv_rows
+from stages.ingest.entry import SourceError
+from stages.ingest.parquet import parquet_rows
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BLOCK = 1 << 20
+
+
+def read_rows(location: str, data: bytes, kind: str) -> Iterator[Row]:
+    """Rows of a list, numbered from 1. `kind` is its suffix, like ".csv".
+
+    Text that is not UTF-8 comes with lone surrogates in place of the bytes (PEP 383), so that it is that row's
+    problem. Raises SourceError for a file that is not of its kind at all."""
+    if kind == ".parquet":
+        yield from parquet_rows(location, data)
+    elif kind == ".json":
+        yield from _array(location, data)
+    elif kind in (".csv", ".tsv"):
+        yield from csv_rows(lines_of(data), "," if kind == ".csv" else "\t")
+    elif kind == ".txt":
+        places = (line.strip(" \t") for line in lines_of(data))
+        for number, place in enumerate(places, 1):
+            if place and not place.startswith("#"):
+                yield Row(number, {"uri": place})
+    else:
+        for number, line in enumerate(lines_of(data), 1):
+            if line.strip():
+                yield _json_row(number, line)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """Lines of UTF-8 (or UTF-16 with its mark) without their ends."""
+    text = (
+        data.decode("utf-16", errors="replace")
+        if data.startswith(_UTF16)
+        else data.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
+    )
+    lines = text.replace("\r\n", "\n").split("\n") if "\n" in text else text.split("\r")
+    return lines[:-1] if lines and not lines[-1] else lines
+
+
+def decode_json(text: str | bytes) -> object:
+    """Any JSON; NaN and Infinity too, which msgspec rightly refuses. Raises ValueError."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        pass
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _json_row(number: int, line: str) -> Row:
+    try:
+        found = decode_json(line)
+    except ValueError as error:
+        return Row(number, {}, f"is not JSON: {error}")
+    return _object(number, found)
+
+
+def _object(number: int, found: object) -> Row:
+    if not isinstance(found, dict):
+        return Row(number, {}, f"must be an object with columns, got {type(found).__name__}")
+    return Row(number, found)
+
+
+def _array(location: str, data: bytes) -> Iterator[Row]:
+    try:
+        found = decode_json(data.removeprefix(codecs.BOM_UTF8))
+    except ValueError as error:
+        raise SourceError(f"source {location}: not JSON: {error}") from error
+    rows = found if isinstance(found, list) else [found]
+    for number, row in enumerate(rows, 1):
+        yield _object(number, row)
+
+
+def unzipped(location: str, data: bytes, max_bytes: int) -> tuple[bytes, str]:
+    """Content and suffix of a list, with `.gz` taken off. Raises SourceError for what is no whole gzip file, or
+    becomes longer than `max_bytes`."""
+    name = location.partition("?")[0].lower()
+    if not name.endswith(".gz"):
+        return data, "." + name.rpartition(".")[2]
+    try:
+        return _inflated(location, data, max_bytes), "." + name.removesuffix(".gz").rpartition(".")[2]
+    except (EOFError, OSError, zlib.error) as error:
+        raise SourceError(f"source {location}: not a sound, whole gzip file: {error}") from error
+
+
+def _inflated(location: str, data: bytes, max_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    left = max_bytes
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        while piece := file.read(_BLOCK):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                raise SourceError(
+                    f"source {location}: more than {max_bytes} bytes when unpacked (fetch.max_list_bytes):"
+                    " raise that, or split the list"
+                )
+    return b"".join(pieces)
