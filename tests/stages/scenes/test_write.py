@@ -8,6 +8,7 @@ from PIL import Image
 
 from shards.finding import Finding
 from shards.record import read_records
+from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import read_list
 from stages.ingest.settings import ColumnNames
 from stages.scenes.gold import draw_scene
@@ -46,7 +47,7 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
     write_scenes(tmp_path, 3, 7, noisy=NoiseSettings(drop=0, jitter=0, wrong_class=0, wrong_caption=0.01))
     path = tmp_path / "noisy.jsonl"
 
-    entries = list(read_list(str(path), path.read_bytes(), ColumnNames(), None, ".jsonl"))
+    entries = list(read_list(str(path), path.read_bytes(), ColumnNames(), None, ".jsonl", LeftOut()))
 
     for entry, record in zip(entries, read_records(tmp_path / "gold.jsonl"), strict=True):
         assert (entry.key, entry.location, entry.given_wh) == (
