@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from shards.errors import InputError
 from shards.finding import Box, Finding, Polygons
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
@@ -71,7 +72,7 @@ class _Coco(msgspec.Struct):
 _PARTS = {"images": "image", "annotations": "annotation", "categories": "category"}
 
 
-class _LabelError(ValueError):
+class _LabelError(InputError):
     """An annotation that cannot be read."""
 
 

@@ -109,6 +109,8 @@ def _read_file(path: str, max_bytes: int, offset: int, size: int) -> bytes:
                 raise _too_many(length, max_bytes)
             file.seek(offset)
             data = file.read(size if size >= 0 else max_bytes + 1)
+    except FetchError:
+        raise
     except FileNotFoundError as error:
         windows = ": a Windows path, write it as it is called here" if "\\" in path else ""
         raise FetchError("missing", f"no such file{windows}") from error
@@ -141,6 +143,8 @@ def _read_object(location: str, max_bytes: int, offset: int, size: int) -> bytes
                 return b""
         end = offset + (size if size >= 0 else max_bytes + 1)  # a store that lies about the size is cut off too
         data: bytes = fs.cat_file(path, start=offset, end=end)
+    except FetchError:
+        raise
     except FileNotFoundError as error:
         raise FetchError("missing", "no such object") from error
     except PermissionError as error:

@@ -103,6 +103,8 @@ def _hop(parts: SplitResult, settings: FetchSettings, max_bytes: int, look_up: R
             if time.monotonic() >= deadline:  # a body without a length looks complete when it is cut
                 raise TimeoutError
             return answer
+    except FetchError:
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
             raise FetchError(

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from shards.errors import InputError
 from shards.finding import Finding
 from stages.ingest.csv_rows import Row
 from stages.ingest.entry import Entry, SourceError
@@ -40,7 +41,7 @@ KNOWN = {
 """Names tried in this order when the settings name no column; upper and lower case are the same."""
 
 
-class RowError(ValueError):
+class RowError(InputError):
     """A value of a row that cannot be used; the message names its column."""
 
 
