@@ -12,17 +12,18 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from filters.confidence import Share
 from filters.nms import suppress
 from filters.numbers import check_size, checked_boxes, comparable_score, comparable_scores
-from filters.region import Share
 from filters.verdict import KEPT, Verdict, dropped
 from shards.geometry import box_areas
-from shards.settings import Settings
+from shards.settings import Off, Settings
 
 BLACKLIST = Path(__file__).with_name("blacklist.txt")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -36,21 +37,28 @@ _DECIMALS = 4
 class PhraseSettings(Settings):
     """Rules for phrases and the boxes they are tied to. A missing score is no reason to drop."""
 
-    min_score: Share = Field(0.3, description="Least score of a phrase (Florence-2, section 4.2)")
-    min_box_score: Share = Field(0.3, description="Least score of a phrase's box (Florence-2, section 4.2)")
-    pronouns: bool = Field(True, description='Drop phrases that are a pronoun, "they" (Florence-2, section 4.2)')
-    abstract: bool = Field(
-        True, description='Drop phrases whose last word is an abstract concept, "the background" (section 4.2)'
+    min_score: Annotated[Share, Off(0.0)] = Field(0.3, description="least score of a phrase (Florence-2, section 4.2)")
+    min_box_score: Annotated[Share, Off(0.0)] = Field(
+        0.3, description="least score of a phrase's box (Florence-2, section 4.2)"
     )
-    deny: list[str] = Field([], description="More phrases, or last words of phrases, to drop")
-    allow: list[str] = Field([], description="Phrases, or last words of phrases, to keep although they are listed")
-    max_box_area_share: Share = Field(
-        0.95, description="Largest area of a phrase's box, as share of the image: a larger one says nothing"
+    pronouns: Annotated[bool, Off(False)] = Field(
+        True, description='drop phrases that are a pronoun, "they" (Florence-2, section 4.2)'
     )
-    min_box_side: float = Field(4.0, ge=0, description="Least length of the shorter side of a phrase's box, in px")
-    nms_iou: Share | None = Field(
-        0.7,
-        description="Drop a phrase's box whose IoU with a stronger one of the same phrase is above this; empty: off",
+    abstract: Annotated[bool, Off(False)] = Field(
+        True, description='drop phrases whose last word is an abstract concept, "the background" (section 4.2)'
+    )
+    deny: Annotated[list[str], Off([])] = Field([], description="more phrases, or last words of phrases, to drop")
+    allow: Annotated[list[str], Off([])] = Field(
+        [], description="phrases, or last words of phrases, to keep although they are listed"
+    )
+    max_box_area_share: Annotated[Share, Off(1.0)] = Field(
+        0.95, description="largest area of a phrase's box, as share of the image: a larger one says nothing"
+    )
+    min_box_side: Annotated[float, Off(0.0)] = Field(
+        4.0, ge=0, description="least length of the shorter side of a phrase's box, in px"
+    )
+    nms_iou: Annotated[Share | None, Off(None)] = Field(
+        0.7, description="drop a phrase's box whose IoU with a stronger one of the same phrase is above this; null: off"
     )
 
 

@@ -1,11 +1,10 @@
 """The boxes of one image in, one verdict per box out.
 
-    judge_regions([[10, 10, 60, 90], [11, 10, 60, 91]], [0.9, 0.6], ["dog", "dog"], 640, 480, RegionSettings())
+    judge_regions([[10, 10, 60, 90], [11, 10, 60, 91]], [0.9, 0.6], ["dog", "dog"], 640, 480, ShapeSettings())
     -> [Verdict(True), Verdict(False, "region.nms", 0.95, 0.7)]
 
 The rules in the order in which they are tried; the first that fails is named:
 
-    region.score                        confidence (Florence-2, section 4.2), per annotator and per label
     region.label                        not on the allow list, or on the deny list (ours)
     region.min_side, region.min_area, region.min_area_share, region.max_area_share, region.aspect_ratio    (ours)
     region.nms, region.nms_any_label    overlap with a stronger box that passed all rules above (section 4.2)
@@ -18,76 +17,59 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from filters.confidence import ConfidenceSettings, Share, folded
 from filters.nms import Suppressed, suppress
-from filters.numbers import check_size, checked_boxes, comparable_score, comparable_scores
+from filters.numbers import check_size, checked_boxes, comparable_scores
 from filters.verdict import KEPT, Verdict, dropped
-from shards.settings import Settings
+from shards.settings import Off, Settings
 
-Share = Annotated[float, Field(ge=0, le=1)]
 _DECIMALS = 4
 """Of measured values (shares, IoU, ratios) in a verdict and in its comparison."""
 
 
 _FLAT = 1e-9
 """px; stands for a shorter side of 0, so that the ratio of a flat box is beyond every sensible limit."""
+ANY_RATIO = 10.0**6
+"""Of the longer to the shorter side: only a box without area is beyond it."""
 
 
-class AnnotatorScores(Settings):
-    """Thresholds for one annotator."""
+class ShapeSettings(Settings):
+    """Rules for a box as such and for boxes that overlap."""
 
-    min_score: Share | None = Field(None, description="Least score; empty: as for all annotators")
-    labels: dict[str, Share] = Field({}, description="Least score per label, before all others")
-
-
-_NO_OWN = AnnotatorScores()
-
-
-class RegionSettings(Settings):
-    """Rules for boxes. Labels are compared without regard to case and surrounding blanks."""
-
-    min_score: Share = Field(0.3, description="Least confidence (Florence-2, section 4.2); one equal to it is kept")
-    labels: dict[str, Share] = Field({}, description="Least confidence per label, before that of the annotator")
-    annotators: dict[str, AnnotatorScores] = Field({}, description="Thresholds per annotator")
-    allow_labels: list[str] = Field([], description="Keep only these labels; empty: all")
-    deny_labels: list[str] = Field([], description="Drop these labels")
-    min_side: float = Field(4.0, ge=0, description="Least length of a box's shorter side, in px")
-    min_area: float = Field(64.0, ge=0, description="Least area of a box, in px^2")
-    min_area_share: Share = Field(0.0, description="Least area of a box, as share of the image")
-    max_area_share: Share = Field(1.0, description="Largest area of a box, as share of the image")
-    max_aspect_ratio: float = Field(20.0, ge=1, description="Largest ratio of a box's longer to its shorter side")
-    nms_iou: Share | None = Field(
-        0.7, description="Drop a box whose IoU with a stronger one of the same label is above this; empty: off"
+    allow_labels: Annotated[list[str], Off([])] = Field([], description="keep only these labels; []: all")
+    deny_labels: Annotated[list[str], Off([])] = Field([], description="drop these labels")
+    min_side: Annotated[float, Off(0.0)] = Field(4.0, ge=0, description="least length of a box's shorter side, in px")
+    min_area: Annotated[float, Off(0.0)] = Field(64.0, ge=0, description="least area of a box, in px^2")
+    min_area_share: Annotated[Share, Off(0.0)] = Field(0.0, description="least area of a box, as share of the image")
+    max_area_share: Annotated[Share, Off(1.0)] = Field(1.0, description="largest area of a box, as share of the image")
+    max_aspect_ratio: Annotated[float, Off(ANY_RATIO)] = Field(
+        20.0, ge=1, description="largest ratio of a box's longer to its shorter side"
     )
-    nms_iou_any_label: Share | None = Field(
-        0.9, description="Drop a box whose IoU with a stronger one of whatever label is above this; empty: off"
+    nms_iou: Annotated[Share | None, Off(None)] = Field(
+        0.7, description="drop a box whose IoU with a stronger one of the same label is above this; null: off"
     )
+    nms_iou_any_label: Annotated[Share | None, Off(None)] = Field(
+        0.9, description="drop a box whose IoU with a stronger one of any label is above this; null: off"
+    )
+
+
+class RegionSettings(ShapeSettings, ConfidenceSettings):
+    """All rules for boxes of objects: confidence is judged before fusion, shape and overlap after it."""
 
 
 class OcrSettings(RegionSettings):
     """The rules for text regions. Lines of text are long and flat, and the "label" is what they read: two readings of
     one place are doubles."""
 
-    min_score: Share = Field(0.5, description="Least confidence; one equal to it is kept")
-    min_side: float = Field(3.0, ge=0, description="Least length of a box's shorter side, in px")
-    min_area: float = Field(16.0, ge=0, description="Least area of a box, in px^2")
-    max_aspect_ratio: float = Field(100.0, ge=1, description="Largest ratio of a box's longer to its shorter side")
-    nms_iou_any_label: Share | None = Field(
-        0.7, description="Drop a box whose IoU with a stronger one, whatever it reads, is above this; empty: off"
+    min_score: Annotated[Share, Off(0.0)] = Field(0.5, description="least confidence; keep one equal to it")
+    min_side: Annotated[float, Off(0.0)] = Field(3.0, ge=0, description="least length of a box's shorter side, in px")
+    min_area: Annotated[float, Off(0.0)] = Field(16.0, ge=0, description="least area of a box, in px^2")
+    max_aspect_ratio: Annotated[float, Off(ANY_RATIO)] = Field(
+        100.0, ge=1, description="largest ratio of a box's longer to its shorter side"
     )
-
-
-def judge_score(score: float | None, annotator: str, label: str, settings: RegionSettings) -> Verdict:
-    """Confidence alone, of one annotator's box. None (no score given) is kept. The most specific threshold counts:
-    the annotator's for this label, then the label's, then the annotator's, then `min_score`.
-
-    Raises ValueError on a score that is NaN or outside [0, 1].
-    """
-    if score is None:
-        return KEPT
-    value = comparable_score(score, f"annotator {annotator!r}, label {label!r}")
-    by_label, other = _thresholds(annotator, settings)
-    threshold = by_label.get(_folded(label), other)
-    return KEPT if value >= threshold else dropped("region.score", value, threshold)
+    nms_iou_any_label: Annotated[Share | None, Off(None)] = Field(
+        0.7, description="drop a box whose IoU with a stronger one, whatever it reads, is above this; null: off"
+    )
 
 
 def judge_regions(
@@ -96,12 +78,11 @@ def judge_regions(
     labels: Sequence[str],
     width: int,
     height: int,
-    settings: RegionSettings,
-    annotator: str = "",
+    settings: ShapeSettings,
 ) -> list[Verdict]:
     """One verdict per box, same order. boxes: [n, 4] px, x0 y0 x1 y1, of an image of width x height px; scores [n]
-    in [0, 1], None where there is none; labels [n], "" without one. Which boxes are kept does not depend on the
-    order in which they are given.
+    in [0, 1], None where there is none, rank them and drop none; labels [n], "" without one. Which boxes are kept does
+    not depend on the order in which they are given.
 
     Raises ValueError on unequal lengths, NaN, and scores outside [0, 1].
     """
@@ -113,10 +94,9 @@ def judge_regions(
             f" got {len(corners)} boxes, {len(certain)} scores and {len(labels)} labels"
         )
     check_size(width, height)
-    folded = [_folded(label) for label in labels]
+    names = [folded(label) for label in labels]
     rules = [
-        _score_rule(certain, annotator, folded, settings),
-        _label_rule(folded, settings),
+        _label_rule(names, settings),
         *_shape_rules(corners, width, height, settings),
     ]
     verdicts = [KEPT] * len(corners)
@@ -128,7 +108,7 @@ def judge_regions(
     found = suppress(
         corners[passed],
         certain[passed],
-        [folded[place] for place in passed.tolist()],
+        [names[place] for place in passed.tolist()],
         settings.nms_iou,
         settings.nms_iou_any_label,
     )
@@ -138,7 +118,7 @@ def judge_regions(
     return verdicts
 
 
-def _suppressed(found: Suppressed, settings: RegionSettings) -> Verdict:
+def _suppressed(found: Suppressed, settings: ShapeSettings) -> Verdict:
     iou = round(found.iou, _DECIMALS)
     if found.same_label:
         return dropped("region.nms", iou, settings.nms_iou)
@@ -159,32 +139,13 @@ class _Rule(NamedTuple):
         return dropped(self.name, value, limit)
 
 
-def _score_rule(scores: NDArray[np.float64], annotator: str, labels: Sequence[str], settings: RegionSettings) -> _Rule:
-    by_label, other = _thresholds(annotator, settings)
-    if not by_label:
-        return _Rule("region.score", scores < other, scores, other)
-    limits = np.array([by_label.get(label, other) for label in labels], dtype=np.float64)
-    return _Rule("region.score", scores < limits, scores, limits)
-
-
-def _thresholds(annotator: str, settings: RegionSettings) -> tuple[dict[str, float], float]:
-    """The annotator's thresholds by folded label, and the one for all other labels."""
-    own = settings.annotators.get(annotator, _NO_OWN)
-    by_label = {_folded(label): limit for label, limit in {**settings.labels, **own.labels}.items()}
-    return by_label, settings.min_score if own.min_score is None else own.min_score
-
-
-def _folded(label: str) -> str:
-    return label.strip().casefold()
-
-
-def _label_rule(labels: Sequence[str], settings: RegionSettings) -> _Rule:
-    allowed, denied = set(map(_folded, settings.allow_labels)), set(map(_folded, settings.deny_labels))
+def _label_rule(labels: Sequence[str], settings: ShapeSettings) -> _Rule:
+    allowed, denied = set(map(folded, settings.allow_labels)), set(map(folded, settings.deny_labels))
     failed = [label in denied or (bool(allowed) and label not in allowed) for label in labels]
     return _Rule("region.label", np.array(failed, dtype=bool))
 
 
-def _shape_rules(boxes: NDArray[np.float64], width: int, height: int, settings: RegionSettings) -> list[_Rule]:
+def _shape_rules(boxes: NDArray[np.float64], width: int, height: int, settings: ShapeSettings) -> list[_Rule]:
     """Size and proportions of each box, in px and in shares of the image."""
     widths, heights = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).T
     shorter, longer = np.minimum(widths, heights), np.maximum(widths, heights)

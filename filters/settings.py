@@ -17,8 +17,8 @@ from shards.settings import Settings
 class FilterSettings(Settings):
     """Everything that decides whether an annotation is kept."""
 
-    parser: ParserSettings = Field(ParserSettings(), description="The spaCy pipeline that reads the texts")
-    text: TextSettings = Field(TextSettings(), description="Texts about the whole image")
-    region: RegionSettings = Field(RegionSettings(), description="Boxes of objects")
-    ocr: OcrSettings = Field(OcrSettings(), description="Boxes of text: lines are long and flat")
-    phrase: PhraseSettings = Field(PhraseSettings(), description="Noun phrases tied to boxes")
+    parser: ParserSettings = Field(ParserSettings(), description="the spaCy pipeline that reads the texts")
+    text: TextSettings = Field(TextSettings(), description="texts about the whole image")
+    region: RegionSettings = Field(RegionSettings(), description="boxes of objects")
+    ocr: OcrSettings = Field(OcrSettings(), description="boxes of text: lines are long and flat")
+    phrase: PhraseSettings = Field(PhraseSettings(), description="noun phrases tied to boxes")

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from filters.features import TextFeatures
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import Granularity
-from shards.settings import Settings
+from shards.settings import Off, Settings
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _LONGEST_REPEAT = 4
@@ -39,11 +39,15 @@ _ENGLISH = frozenset(
 """Frequent words of English captions, without those that are frequent in another language too (in, an, was)."""
 
 
+UNLIMITED = 10**6
+"""More words, and more repetitions, than any text has."""
+
+
 class LengthRange(Settings):
     """Words and numbers of a text; punctuation does not count."""
 
-    min_tokens: int = Field(ge=1, description="Shortest text that is kept")
-    max_tokens: int = Field(ge=1, description="Longest text that is kept")
+    min_tokens: Annotated[int, Off(1)] = Field(ge=1, description="fewest words of a text that is kept")
+    max_tokens: Annotated[int, Off(UNLIMITED)] = Field(ge=1, description="most words of a text that is kept")
 
     @model_validator(mode="after")
     def _ordered(self) -> "LengthRange":
@@ -55,34 +59,38 @@ class LengthRange(Settings):
 class TextSettings(Settings):
     """Rules for texts about the whole image."""
 
-    brief: LengthRange = Field(LengthRange(min_tokens=3, max_tokens=40), description="Length of brief texts")
-    detailed: LengthRange = Field(LengthRange(min_tokens=8, max_tokens=150), description="Length of detailed texts")
+    brief: LengthRange = Field(LengthRange(min_tokens=3, max_tokens=40), description="length of brief texts")
+    detailed: LengthRange = Field(LengthRange(min_tokens=8, max_tokens=150), description="length of detailed texts")
     more_detailed: LengthRange = Field(
-        LengthRange(min_tokens=15, max_tokens=400), description="Length of more detailed texts"
+        LengthRange(min_tokens=15, max_tokens=400), description="length of more detailed texts"
     )
-    language: Literal["en"] | None = Field(
-        "en", description="Drop texts that do not look like this language; empty: any language"
+    language: Annotated[Literal["en"] | None, Off(None)] = Field(
+        "en", description="drop texts that do not look like this language; null: off"
     )
-    min_ascii_share: float = Field(0.9, ge=0, le=1, description="language: least share of a-z among the letters")
-    min_function_words: float = Field(
+    min_ascii_share: Annotated[float, Off(0.0)] = Field(
+        0.9, ge=0, le=1, description="language: least share of a-z among the letters"
+    )
+    min_function_words: Annotated[float, Off(0.0)] = Field(
         0.1, ge=0, le=1, description="language: least share of English function words, in texts of 6 words or more"
     )
-    max_repeats: int = Field(3, ge=1, description="Most times that a run of 1 to 4 words may stand in a row")
-    max_objects: dict[Granularity, Annotated[int, Field(ge=1)]] = Field(
-        {"brief": 10, "detailed": 40, "more_detailed": 100},
-        description="Most objects in a text of each granularity; one left out has no limit (Florence-2, section 4.2)",
+    max_repeats: Annotated[int, Off(UNLIMITED)] = Field(
+        3, ge=1, description="most times that a run of 1 to 4 words may stand in a row"
     )
-    min_object_complexity: int = Field(
+    max_objects: Annotated[dict[Granularity, Annotated[int, Field(ge=1)]], Off({})] = Field(
+        {"brief": 10, "detailed": 40, "more_detailed": 100},
+        description="most objects in a text of each granularity; one left out has no limit (Florence-2, section 4.2)",
+    )
+    min_object_complexity: Annotated[int, Off(0)] = Field(
         1,
         ge=0,
-        description="Least degree of the best connected object in the dependency tree (Florence-2, section 4.2);"
-        " 1 or more drops texts without objects, 0 switches the rule off",
+        description="least degree of the best connected object in the dependency tree (Florence-2, section 4.2);"
+        " 1 or more drops texts without objects, 0: off",
     )
-    min_action_complexity: int = Field(
+    min_action_complexity: Annotated[int, Off(0)] = Field(
         0,
         ge=0,
-        description="Least degree of the best connected action (Florence-2, section 4.2); 1 or more drops texts"
-        " without actions, 0 switches the rule off",
+        description="least degree of the best connected action (Florence-2, section 4.2); 1 or more drops texts"
+        " without actions, 0: off",
     )
 
     def length(self, granularity: Granularity) -> LengthRange:

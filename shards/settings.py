@@ -2,13 +2,58 @@
 
 A settings class stands beside the code it configures (`filters/`, `stages/`, `specialists/`);
 `engine/config/config.py` only puts them together. Each field has a description: `fld config` prints it as the comment
-of that line.
+of that line. The setting of a rule also says at which value the rule is off:
+
+    min_score: Annotated[float, Off(0.0)] = Field(0.3, description="least confidence")
+    switched_off(settings).min_score        0.0
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 
 class Settings(BaseModel):
     """Immutable, validated, no unknown keys; equal settings dump to equal JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+@dataclass(frozen=True)
+class Off:
+    """In the annotation of a setting: the value at which its rule drops nothing."""
+
+    value: object
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def switched_off(settings: SettingsT) -> SettingsT:
+    """`settings` with every rule off: each field that has an `Off`, also in the settings within."""
+    changes: dict[str, object] = {}
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if (off := off_of(field)) is not None:
+            changes[name] = off.value
+        elif isinstance(value, Settings):
+            changes[name] = switched_off(value)
+    return settings.model_copy(update=changes)
+
+
+def off_of(field: FieldInfo) -> Off | None:
+    """When the rule of a field is off; None for a field that is no rule."""
+    return next((each for each in field.metadata if isinstance(each, Off)), None)
+
+
+def leaves(kind: type[Settings], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every field of a settings class and of those within, by path, until one that has an `Off`."""
+    for name, field in kind.model_fields.items():
+        below = field.annotation
+        if off_of(field) is None and isinstance(below, type) and issubclass(below, Settings):
+            yield from leaves(below, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", field

@@ -12,42 +12,18 @@ one to the next is what that part pays or costs. All of them run over the raw co
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from filters.phrase import PhraseSettings
-from filters.region import OcrSettings, RegionSettings
-from filters.settings import FilterSettings
-from filters.text import LengthRange, TextSettings
+from filters.confidence import ConfidenceSettings
+from filters.region import RegionSettings
 from shards.finding import Finding
-from stages.fuse.settings import UNION, ConsensusSettings, FuseSettings
+from shards.settings import switched_off
+from stages.fuse.settings import UNION
 from stages.round import RoundPlan
-
-_WHOLE = LengthRange(min_tokens=1, max_tokens=10**6)
-_EVERY_TEXT = TextSettings(
-    brief=_WHOLE,
-    detailed=_WHOLE,
-    more_detailed=_WHOLE,
-    language=None,
-    max_repeats=10**6,
-    max_objects={},
-    min_object_complexity=0,
-    min_action_complexity=0,
-)
-_EVERY_BOX = RegionSettings(
-    min_score=0.0, min_side=0.0, min_area=0.0, max_aspect_ratio=10.0**6, nms_iou=None, nms_iou_any_label=None
-)
-_EVERY_PHRASE = PhraseSettings(
-    min_score=0.0, min_box_score=0.0, pronouns=False, abstract=False, max_box_area_share=1.0, min_box_side=0.0,
-    nms_iou=None,
-)  # fmt: skip
-
-_EVERY_WORD = OcrSettings.model_validate(_EVERY_BOX.model_dump())
 
 
 def unfiltered(plan: RoundPlan) -> RoundPlan:
-    """The same round with every filter, label correction and the consensus rule switched off."""
-    filters = FilterSettings(
-        parser=plan.filters.parser, text=_EVERY_TEXT, region=_EVERY_BOX, ocr=_EVERY_WORD, phrase=_EVERY_PHRASE
-    )
-    return replace(plan, fuse=_everybody(plan.fuse), filters=filters)
+    """The same round with every filter, label correction and the consensus rule switched off: what each setting says
+    of itself (`shards.settings.Off`)."""
+    return replace(plan, fuse=switched_off(plan.fuse), filters=switched_off(plan.filters))
 
 
 def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
@@ -55,7 +31,7 @@ def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
     Label correction is a step only where the settings ask for it."""
     raw, filters = unfiltered(plan), plan.filters
     corrected = replace(raw, fuse=raw.fuse.model_copy(update={"labels": plan.fuse.labels}))
-    confident = raw.filters.model_copy(update={"region": _score(filters.region), "ocr": _score(filters.ocr)})
+    confident = raw.filters.model_copy(update={"region": _confidence(filters.region), "ocr": _confidence(filters.ocr)})
     boxes = raw.filters.model_copy(update={"region": filters.region, "ocr": filters.ocr})
     texts = boxes.model_copy(update={"text": filters.text})
     return {
@@ -102,11 +78,7 @@ _AREA: Mapping[str, str] = {
 }
 
 
-def _score(settings: RegionSettings) -> RegionSettings:
+def _confidence(settings: RegionSettings) -> RegionSettings:
     """Only the confidence thresholds of `settings`, which keep their class."""
-    rules = _EVERY_BOX.model_dump(exclude={"min_score", "labels", "annotators"})
-    return settings.model_copy(update=rules)
-
-
-def _everybody(fuse: FuseSettings) -> FuseSettings:
-    return fuse.model_copy(update={"consensus": ConsensusSettings(), "labels": []})
+    own = {name: getattr(settings, name) for name in ConfidenceSettings.model_fields}
+    return switched_off(settings).model_copy(update=own)

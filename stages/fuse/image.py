@@ -21,8 +21,8 @@ from itertools import chain
 
 from msgspec.structs import replace
 
+from filters.confidence import judge_score
 from filters.parser import ParsedText
-from filters.region import judge_score
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import SCORE_DECIMALS, Finding

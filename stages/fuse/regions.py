@@ -7,22 +7,19 @@ lies on a cluster is a *late vote*: it counts for consensus, and lifts a lone bo
 
 import numpy as np
 
-from filters.region import RegionSettings, judge_regions
+from filters.region import ShapeSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
 from shards.geometry import iou
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import ConsensusRule, FuseSettings
 
-_ANY_SCORE = {"min_score": 0.0, "labels": {}, "annotators": {}}
-"""Raw scores were judged before fusion, each against its annotator's threshold; the fused one only ranks."""
-
 
 def judge_clusters(
     clusters: list[Cluster],
     phrases: list[Statement],
     fuse: FuseSettings,
-    filters: RegionSettings,
+    filters: ShapeSettings,
     size_wh: tuple[int, int],
 ) -> list[Verdict]:
     """One verdict per cluster of objects; `phrases` have a box each."""
@@ -36,7 +33,7 @@ def judge_clusters(
 
 
 def judge_words(
-    clusters: list[Cluster], fuse: FuseSettings, filters: RegionSettings, size_wh: tuple[int, int]
+    clusters: list[Cluster], fuse: FuseSettings, filters: ShapeSettings, size_wh: tuple[int, int]
 ) -> list[Verdict]:
     """One verdict per cluster of text, judged apart from the objects: a sign's words lie in the sign's box."""
     verdicts = [judge_consensus(each, len(each.voters()), fuse.word_consensus, fuse) for each in clusters]
@@ -65,17 +62,18 @@ def _filtered(
     verdicts: list[Verdict],
     labels: list[str],
     fuse: FuseSettings,
-    filters: RegionSettings,
+    filters: ShapeSettings,
     size_wh: tuple[int, int],
 ) -> list[Verdict]:
-    """The verdicts of consensus, and of the region filters for those that it kept."""
+    """The verdicts of consensus, and of the region filters for those that it kept. Raw scores were judged before
+    fusion, each against its annotator's threshold; the fused one only ranks."""
     kept = [index for index, verdict in enumerate(verdicts) if verdict.kept]
     judged = judge_regions(
         np.array([clusters[index].box for index in kept], np.float32).reshape(-1, 4),
         np.array([clusters[index].score for index in kept], np.float32),
         [labels[index] for index in kept],
         *size_wh,
-        filters.model_copy(update=_ANY_SCORE),
+        filters,
     )
     out = list(verdicts)
     for index, verdict in zip(kept, judged, strict=True):

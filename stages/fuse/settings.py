@@ -1,13 +1,13 @@
 """How the findings of several annotators become one record: agreement, trust, consensus."""
 
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from filters.nouns import noun_forms
 from shards.folding import normalised
-from shards.settings import Settings
+from shards.settings import Off, Settings
 
 GIVEN = "given"
 """The reserved annotator name of annotations that came with the images."""
@@ -46,8 +46,10 @@ class MergeSettings(Settings):
 class ConsensusRule(Settings):
     """What a region must bring along to be believed. Regions with a given box always pass."""
 
-    min_votes: int = Field(1, ge=1, description="different annotators that must have seen the region")
-    lone_box_score: float = Field(
+    min_votes: Annotated[int, Off(1)] = Field(
+        1, ge=1, description="different annotators that must have seen the region"
+    )
+    lone_box_score: Annotated[float, Off(0.0)] = Field(
         0.0, ge=0, le=1, description="raw score that a region seen by one annotator only must reach"
     )
 
@@ -55,7 +57,9 @@ class ConsensusRule(Settings):
 class ConsensusSettings(ConsensusRule):
     """The rule for all labels, and other rules for some."""
 
-    labels: dict[str, ConsensusRule] = Field({}, description="rules of single labels, in place of the general one")
+    labels: Annotated[dict[str, ConsensusRule], Off({})] = Field(
+        {}, description="rules of single labels, in place of the general one"
+    )
     late_votes: bool = Field(True, description="a phrase grounded onto a region is one more vote for it")
 
     def rule(self, label: str) -> ConsensusRule:
@@ -84,7 +88,7 @@ class FuseSettings(Settings):
         " labels become candidates and the matcher chooses",
     )
     synonyms: dict[str, str] = Field({}, description="label -> the label it counts as, for agreement and `labels`")
-    labels: list[str] = Field(
+    labels: Annotated[list[str], Off([])] = Field(
         [],
         description="the labels that a region may be renamed to, where the text that the matcher likes best names one;"
         " empty: no region is renamed",
@@ -128,7 +132,7 @@ class FuseSettings(Settings):
         "selected",
         description="selected: a human label is its region's text; candidate: the matcher may choose",
     )
-    empty_images: Literal["keep", "drop"] = Field(
+    empty_images: Annotated[Literal["keep", "drop"], Off("keep")] = Field(
         "keep", description="an image left without any annotation stays as a (negative) record, or is dropped"
     )
 

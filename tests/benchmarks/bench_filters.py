@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.parser import BUNDLED, ParsedText, Parser, ParserSettings
-from filters.region import RegionSettings, judge_regions
+from filters.region import ShapeSettings, judge_regions
 from filters.text import TextSettings, judge_text
 from stages.recipes.parser.captions import captions
 
@@ -86,7 +86,7 @@ def _boxes() -> list[Sequence[str]]:
     from torchvision.ops import nms
 
     rng = np.random.default_rng(0)
-    settings = RegionSettings()
+    settings = ShapeSettings()
     rows: list[Sequence[str]] = []
     for count in (5, 20, 50, 300):
         images = [_detections(rng, count) for _ in range(max(20, 4000 // count))]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.region import AnnotatorScores, RegionSettings, judge_regions, judge_score
+from filters.region import ShapeSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
 
 BOX = [10.0, 10.0, 60.0, 90.0]
@@ -16,66 +16,30 @@ def judge(
     box: list[float] = BOX,
     score: float | None = 0.9,
     label: str = "dog",
-    settings: RegionSettings | None = None,
+    settings: ShapeSettings | None = None,
 ) -> Verdict:
-    return judge_regions([box], [score], [label], 640, 480, settings or RegionSettings())[0]
+    return judge_regions([box], [score], [label], 640, 480, settings or ShapeSettings())[0]
 
 
 def test_no_boxes() -> None:
-    assert judge_regions(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [], 640, 480, RegionSettings()) == []
+    assert judge_regions(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), [], 640, 480, ShapeSettings()) == []
 
 
-@pytest.mark.parametrize("score", [0.3, 0.7, 0.1, 0.45])
-def test_a_score_equal_to_the_threshold_is_kept_also_as_float32(score: float) -> None:
-    settings = RegionSettings(min_score=score)
-    scores = np.array([score, score - 0.001], dtype=np.float32)
-    boxes = np.array([[0, 0, 50, 50], [100, 100, 150, 150]], dtype=np.float32)
-    verdicts = judge_regions(boxes, scores, ["dog", "dog"], 640, 480, settings)
-    assert verdicts == [KEPT, dropped("region.score", round(score - 0.001, 4), score)]
-    assert judge_score(float(np.float32(score)), "detector", "dog", settings) == KEPT
-
-
-def test_no_score_is_no_reason_to_drop() -> None:
-    assert judge(score=None, settings=RegionSettings(min_score=1.0)) == KEPT
-    assert judge_score(None, "given", "dog", RegionSettings(min_score=1.0)) == KEPT
+def test_a_score_ranks_and_drops_nothing() -> None:
+    assert judge(score=0.0) == judge(score=None) == KEPT
 
 
 @pytest.mark.parametrize("score", [math.nan, -0.1, 1.1, math.inf])
 def test_a_broken_score_is_an_error(score: float) -> None:
     with pytest.raises(ValueError, match=r"regions: a score must be a number in \[0, 1\], got"):
         judge(score=score)
-    with pytest.raises(ValueError, match=r"annotator 'yolo', label 'dog': a score must be a number in \[0, 1\], got"):
-        judge_score(score, "yolo", "dog", RegionSettings())
-
-
-@pytest.mark.parametrize(
-    ("annotator", "label", "threshold"),
-    [
-        ("other", "tree", 0.2),
-        ("other", "Dog ", 0.4),
-        ("yolo", "tree", 0.5),
-        ("yolo", "dog", 0.4),
-        ("yolo", "CAT", 0.9),
-        ("silent", "tree", 0.2),
-    ],
-)
-def test_the_most_specific_threshold_counts(annotator: str, label: str, threshold: float) -> None:
-    settings = RegionSettings(
-        min_score=0.2,
-        labels={"dog": 0.4, "cat": 0.6},
-        annotators={"yolo": AnnotatorScores(min_score=0.5, labels={"Cat": 0.9}), "silent": AnnotatorScores()},
-    )
-    below = dropped("region.score", round(threshold - 0.01, 4), threshold)
-    assert judge_score(threshold, annotator, label, settings) == KEPT
-    assert judge_score(threshold - 0.01, annotator, label, settings) == below
-    assert judge_regions([BOX], [threshold - 0.01], [label], 640, 480, settings, annotator) == [below]
 
 
 def test_label_lists() -> None:
-    assert judge(label=" DOG", settings=RegionSettings(allow_labels=["dog"])) == KEPT
-    assert judge(label="cat", settings=RegionSettings(allow_labels=["dog"])) == dropped("region.label")
-    assert judge(label="dog", settings=RegionSettings(deny_labels=["Dog"])) == dropped("region.label")
-    assert judge(label="dog", settings=RegionSettings(allow_labels=["dog"], deny_labels=["dog"])) == dropped(
+    assert judge(label=" DOG", settings=ShapeSettings(allow_labels=["dog"])) == KEPT
+    assert judge(label="cat", settings=ShapeSettings(allow_labels=["dog"])) == dropped("region.label")
+    assert judge(label="dog", settings=ShapeSettings(deny_labels=["Dog"])) == dropped("region.label")
+    assert judge(label="dog", settings=ShapeSettings(allow_labels=["dog"], deny_labels=["dog"])) == dropped(
         "region.label"
     )
 
@@ -98,16 +62,15 @@ def test_label_lists() -> None:
     ],
 )
 def test_size_and_proportions(box: list[float], settings: dict[str, float], expected: Verdict) -> None:
-    assert judge(box, settings=RegionSettings.model_validate(settings)) == expected
+    assert judge(box, settings=ShapeSettings.model_validate(settings)) == expected
 
 
 def test_a_flat_box_is_beyond_every_ratio() -> None:
-    assert judge([0, 0, 100, 0], settings=RegionSettings(min_side=0, min_area=0)).rule == "region.aspect_ratio"
+    assert judge([0, 0, 100, 0], settings=ShapeSettings(min_side=0, min_area=0)).rule == "region.aspect_ratio"
 
 
 def test_the_first_failing_rule_is_named() -> None:
-    dogs = RegionSettings(allow_labels=["dog"])
-    assert judge([0, 0, 1, 1], score=0.1, label="cat", settings=dogs).rule == "region.score"
+    dogs = ShapeSettings(allow_labels=["dog"])
     assert judge([0, 0, 1, 1], label="cat", settings=dogs).rule == "region.label"
     assert judge([0, 0, 1, 1]).rule == "region.min_side"
 
@@ -119,7 +82,7 @@ def test_a_double_is_dropped_with_its_overlap() -> None:
         ["dog", "Dog", "dog"],
         99,
         99,
-        RegionSettings(),
+        ShapeSettings(),
     )
     assert verdicts == [dropped("region.nms", 0.9, 0.7), KEPT, KEPT]
 
@@ -127,9 +90,9 @@ def test_a_double_is_dropped_with_its_overlap() -> None:
 def test_other_labels_may_overlap_more() -> None:
     boxes: list[list[float]] = [[0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 9.5]]
     scores, labels = [0.9, 0.8, 0.7], ["dog", "cat", "fox"]
-    verdicts = judge_regions(boxes, scores, labels, 99, 99, RegionSettings())
+    verdicts = judge_regions(boxes, scores, labels, 99, 99, ShapeSettings())
     assert verdicts == [KEPT, KEPT, dropped("region.nms_any_label", 0.95, 0.9)]
-    assert judge_regions(boxes, scores, labels, 99, 99, RegionSettings(nms_iou_any_label=None)) == [KEPT] * 3
+    assert judge_regions(boxes, scores, labels, 99, 99, ShapeSettings(nms_iou_any_label=None)) == [KEPT] * 3
 
 
 def test_a_box_that_fails_another_rule_suppresses_nothing() -> None:
@@ -139,26 +102,26 @@ def test_a_box_that_fails_another_rule_suppresses_nothing() -> None:
         ["cat", "dog"],
         99,
         99,
-        RegionSettings(deny_labels=["cat"], nms_iou_any_label=0.5),
+        ShapeSettings(deny_labels=["cat"], nms_iou_any_label=0.5),
     )
     assert verdicts == [dropped("region.label"), KEPT]
 
 
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="must have one length, got 1 boxes, 2 scores and 1 labels"):
-        judge_regions([BOX], [0.5, 0.5], ["dog"], 640, 480, RegionSettings())
+        judge_regions([BOX], [0.5, 0.5], ["dog"], 640, 480, ShapeSettings())
 
 
 def test_boxes_must_be_boxes() -> None:
     with pytest.raises(ValueError, match=r"regions: boxes must be \[n, 4\] \(x0, y0, x1, y1\), got \[1, 3\]"):
-        judge_regions([[1, 2, 3]], [0.5], ["dog"], 640, 480, RegionSettings())
+        judge_regions([[1, 2, 3]], [0.5], ["dog"], 640, 480, ShapeSettings())
     with pytest.raises(ValueError, match=r"regions: box coordinates must be finite, got \[ 0\.  0\. nan  1\.\]"):
-        judge_regions([[0, 0, math.nan, 1]], [0.5], ["dog"], 640, 480, RegionSettings())
+        judge_regions([[0, 0, math.nan, 1]], [0.5], ["dog"], 640, 480, ShapeSettings())
 
 
 def test_an_image_has_pixels() -> None:
     with pytest.raises(ValueError, match="image size must be at least 1 x 1 px, got 0 x 480"):
-        judge_regions([BOX], [0.5], ["dog"], 0, 480, RegionSettings())
+        judge_regions([BOX], [0.5], ["dog"], 0, 480, ShapeSettings())
 
 
 coordinates = st.integers(0, 20).map(float)
@@ -173,7 +136,7 @@ rows = st.tuples(
 def test_verdicts_do_not_depend_on_the_order_of_the_input(
     found: list[tuple[tuple[float, float, float, float], float, str]], shuffler: random.Random
 ) -> None:
-    settings = RegionSettings(min_side=1, min_area=1, nms_iou=0.4, nms_iou_any_label=0.6)
+    settings = ShapeSettings(min_side=1, min_area=1, nms_iou=0.4, nms_iou_any_label=0.6)
 
     def judged(order: list[int]) -> list[tuple[object, Verdict]]:
         verdicts = judge_regions(

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.config_text import ConfigError
-from engine.report.quality import comparison, measure, unfiltered
-from engine.session import look
+from engine.report.quality import comparison, measure
 from engine.verbs.demo import scenes
 from shards.record import Record, read_records
 from stages.scenes.gold import draw_scene
@@ -28,14 +27,6 @@ def test_what_nobody_annotated_is_not_measured() -> None:
     assert measure(nothing, gold()) == {}
     texts_only = [Record(g.key, g.uri, g.sha256, g.width, g.height, 0, texts=g.texts) for g in gold()]
     assert set(measure(texts_only, gold())) == {"texts/precision", "texts/recall"}
-
-
-def test_unfiltered_switches_every_rule_off(tmp_path: Path) -> None:
-    plan = look(str(tmp_path)).plan(0)
-    filters = unfiltered(plan).filters
-    assert (filters.region.min_score, filters.region.nms_iou, filters.phrase.min_score) == (0.0, None, 0.0)
-    assert (filters.text.language, filters.text.max_objects) == (None, {})
-    assert filters.parser == plan.filters.parser
 
 
 def test_scenes_are_drawn_with_their_gold_and_a_bad_size_is_refused(tmp_path: Path) -> None:

@@ -5,10 +5,14 @@ import pytest
 
 from filters.settings import FilterSettings
 from shards.finding import Finding
+from shards.images import ImageRow
+from shards.raw import RawRow
+from shards.settings import leaves, off_of, switched_off
 from stages.evaluate.plans import alone, areas_of, filter_steps, unfiltered
 from stages.fuse.ledger import Annotator
 from stages.fuse.settings import ConsensusSettings, FuseSettings
-from stages.round import RoundPlan
+from stages.round import RoundPlan, build_shard
+from tests.stages.fuse.builders import WordCounter
 
 PLAN = RoundPlan(
     0,
@@ -18,10 +22,79 @@ PLAN = RoundPlan(
 )
 
 
-def test_unfiltered_switches_every_rule_off() -> None:
-    plan = unfiltered(PLAN)
-    assert (plan.filters.region.min_score, plan.filters.region.nms_iou, plan.filters.phrase.min_score) == (0.0, None, 0)
-    assert (plan.filters.text.language, plan.fuse.consensus.min_votes) == (None, 1)
+NO_RULES = {
+    "parser.pipeline", "parser.batch_size",
+    "box_iou", "within_annotator", "agreement", "synonyms", "label_similarity", "trust", "score", "missing_score",
+    "consensus.late_votes", "word_iou", "word_similarity", "link_iou",
+    "merge.brief", "merge.detailed", "merge.more_detailed", "merge.regions", "merge.words", "merge.phrases",
+    "merge.masks", "likelihood_ratio", "given_likelihood_ratio", "given", "given_label",
+}  # fmt: skip
+"""Settings that say how findings are read and fused, and drop none of a single annotator."""
+
+
+def test_every_setting_is_a_rule_that_can_be_off_or_known_to_be_none() -> None:
+    fields = [*leaves(FilterSettings), *leaves(FuseSettings)]
+    assert {path for path, field in fields if off_of(field) is None} == NO_RULES
+    assert len(fields) > 60
+
+
+def test_the_off_of_every_rule_is_a_valid_value_of_it() -> None:
+    for settings in (FilterSettings(), FuseSettings()):
+        off = switched_off(settings)
+        assert type(settings).model_validate(off.model_dump()) == off
+
+
+STRICT = FilterSettings.model_validate(
+    {
+        "text": {
+            "brief": {"min_tokens": 30, "max_tokens": 31}, "min_ascii_share": 1.0, "min_function_words": 1.0,
+            "max_repeats": 1, "max_objects": {"brief": 1}, "min_object_complexity": 99, "min_action_complexity": 99,
+        },
+        **{
+            kind: {
+                "min_score": 1.0, "labels": {"dog": 1.0}, "annotators": {"yolo": {"min_score": 1.0}},
+                "allow_labels": ["nothing"], "deny_labels": ["dog", "cat"], "min_side": 900, "min_area": 10**6,
+                "min_area_share": 1.0, "max_area_share": 0.0, "max_aspect_ratio": 1.0, "nms_iou": 0.0,
+                "nms_iou_any_label": 0.0,
+            }
+            for kind in ("region", "ocr")
+        },
+        "phrase": {
+            "min_score": 1.0, "min_box_score": 1.0, "deny": ["dog"], "max_box_area_share": 0.0, "min_box_side": 900,
+            "nms_iou": 0.0,
+        },
+    }
+)  # fmt: skip
+SUSPICIOUS = FuseSettings.model_validate(
+    {
+        **{kind: {"min_votes": 9, "lone_box_score": 1.0} for kind in ("consensus", "word_consensus")},
+        "labels": ["cat"], "empty_images": "drop",
+    }
+)  # fmt: skip
+
+
+def test_the_baseline_drops_nothing_whatever_the_settings() -> None:
+    text = "dog dog dog \u00fc\u00fc dog"
+    box = (10.0, 10.0, 12.0, 90.0)
+    said = {
+        "yolo": [Finding("object", "dog", 0.01, box=box), Finding("object", "cat", 0.01, box=box)],
+        "ocr": [Finding("ocr", "dog", 0.01, box=box, quad=(10, 10, 12, 10, 12, 90, 10, 90))],
+        "cap": [Finding("text", text, 0.01, granularity="brief")],
+        "phr": [
+            Finding("phrase", "dog", 0.01, about="cap/0", box=(0, 0, 640, 480), span=(0, 3), phrase_score=0.01),
+            Finding("phrase", "dog", 0.01, about="cap/0", box=box, span=(0, 3), phrase_score=0.01),
+        ],
+    }  # fmt: skip
+    roles = {"yolo": "detector", "ocr": "reader", "cap": "captioner", "phr": "grounder"}
+    voters = tuple(Annotator(name, role, "f") for name, role in roles.items())
+    plan = RoundPlan(0, voters, SUSPICIOUS, STRICT)
+    row = ImageRow("a", "a.jpg", sha256="00", width=640, height=480, ext="jpg")
+    columns = {name: {"a": RawRow("a", findings=findings)} for name, findings in said.items()}
+    [strict] = build_shard([row], columns, plan, {}, WordCounter())
+    [raw] = build_shard([row], columns, unfiltered(plan), {}, WordCounter())
+    assert (strict.record, raw.status) == (None, "kept")
+    assert not any(each.kept for each in strict.rows)
+    assert [each.rule for each in raw.rows] == [""] * 7
 
 
 def test_each_step_changes_one_part_and_the_last_lacks_only_the_phrases() -> None:

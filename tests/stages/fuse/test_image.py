@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.confidence import AnnotatorScores
 from filters.phrase import PhraseSettings
-from filters.region import AnnotatorScores, RegionSettings
+from filters.region import RegionSettings
 from filters.settings import FilterSettings
 from shards.finding import Box, Finding, reference
 from shards.record import decode, encode
