@@ -8,6 +8,8 @@ FldError                              exit code 2, where nothing else is said
     SettingsError                     what was asked for cannot be done
         ConfigError                   a setting or an option, each with its name
         ColumnError                   annotators that do not go together
+        FactoryError                  a class of your own that is not there or lacks a method
+        CustomError                   a filter of your own that breaks its contract
     InputError                        what was put in cannot be read
         SourceError                   a list, a tar, an annotation file
         PlanError                     sources or settings that contradict the plan of the corpus

@@ -28,6 +28,7 @@ from shards.raw import RawRow, read_raw
 from shards.record import Record
 from shards.rounds import IndexRow, write_round
 from shards.store import Store
+from stages.fuse.custom import Judged, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import Annotator, ConservationError
 from stages.fuse.settings import GENERALIST, GIVEN, FuseSettings
@@ -95,7 +96,7 @@ def build_shard(
     for row in rows:
         failure = _failure(row, columns, plan, row.key in skipped)
         outcomes.append(_outcome(row, said[row.key], rules, parsed, plan, skipped.get(row.key), failure))
-    return outcomes
+    return _custom(rows, outcomes, plan) if plan.filters.custom else outcomes
 
 
 def read_shard(store: Store, shard: str, plan: RoundPlan) -> tuple[list[ImageRow], dict[str, dict[str, RawRow]]]:
@@ -137,7 +138,7 @@ def round_fingerprint(plan: RoundPlan, parser: Reads) -> str:
         "round": plan.number,
         "annotators": [[each.name, each.role, each.fingerprint, each.round] for each in plan.annotators],
         "fuse": plan.fuse.model_dump(mode="json"),
-        "filters": plan.filters.model_dump(mode="json", exclude={"parser"}),
+        "filters": {name: fact for name, fact in plan.filters.facts().items() if name != "parser"},
         "parser": parser.fingerprint(),
     }
     return _hash(facts)
@@ -209,7 +210,28 @@ def _outcome(
         return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure)
     if skip is not None:
         return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip[0])
-    record, index = build_image(row, said, rules, parsed, plan.number)
+    return _finished(row, *build_image(row, said, rules, parsed, plan.number), plan)
+
+
+def _custom(rows: Sequence[ImageRow], outcomes: Sequence[Outcome], plan: RoundPlan) -> list[Outcome]:
+    """The outcomes without what the user's own filters drop."""
+    records = {each.key: Judged(each.record, each.rows[1:]) for each in outcomes if each.record is not None}
+    judged = dict(zip(records, apply_custom(list(records.values()), plan.filters.custom), strict=True))
+    found = []
+    for row, outcome in zip(rows, outcomes, strict=True):
+        now = judged.get(outcome.key)
+        if now is None:
+            found.append(outcome)
+        elif now.verdict.kept:
+            found.append(_finished(row, now.record, now.rows, plan))
+        else:
+            reason = now.verdict.rule
+            found.append(Outcome(row.key, "dropped", reason, None, [_image_row(row, now.verdict, reason), *now.rows]))
+    return found
+
+
+def _finished(row: ImageRow, record: Record, index: list[IndexRow], plan: RoundPlan) -> Outcome:
+    """Kept, unless nothing is left and the settings want no empty images."""
     empty = not (record.texts or record.regions or record.groundings)
     if empty and plan.fuse.empty_images == "drop":
         verdict = Verdict(False, "fuse.empty_image")

@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CORE = {"shards.errors", "shards.finding", "shards.folding", "shards.geometry", "shards.record", "shards.settings"}
+CORE = {
+    "shards.errors",
+    "shards.factory",
+    "shards.finding",
+    "shards.folding",
+    "shards.geometry",
+    "shards.record",
+    "shards.settings",
+}
 """What models and filters may know of the files: the record and the errors, nothing that opens one."""
 
 TOP = {

@@ -209,7 +209,7 @@ def _conditions(
         "images": [each.row.sha256 for each in held_out],
         "gate": config.loop.gate.model_dump(mode="json"),
         "fuse": config.fuse.model_dump(mode="json"),
-        "filters": config.filters.model_dump(mode="json"),
+        "filters": config.filters.facts(),
         "calibration": VERSION,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -28,12 +28,14 @@ def unfiltered(plan: RoundPlan) -> RoundPlan:
 
 def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
     """Name of the step -> its plan, from no rule at all to all but the rules for phrases; with those it is `plan`.
-    Label correction is a step only where the settings ask for it."""
+    Label correction is a step only where the settings ask for it; where they have filters of the user's own, the rules
+    for phrases are a step, too, and `plan` has the own filters beyond it."""
     raw, filters = unfiltered(plan), plan.filters
     corrected = replace(raw, fuse=raw.fuse.model_copy(update={"labels": plan.fuse.labels}))
     confident = raw.filters.model_copy(update={"region": _confidence(filters.region), "ocr": _confidence(filters.ocr)})
     boxes = raw.filters.model_copy(update={"region": filters.region, "ocr": filters.ocr})
     texts = boxes.model_copy(update={"text": filters.text})
+    phrases = filters.model_copy(update={"custom": []})
     return {
         "raw": raw,
         "+ confidence": replace(raw, filters=confident),
@@ -41,6 +43,7 @@ def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
         "+ consensus": replace(plan, filters=confident),
         "+ boxes": replace(plan, filters=boxes),
         "+ texts": replace(plan, filters=texts),
+        **({"+ phrases": replace(plan, filters=phrases)} if filters.custom else {}),
     }
 
 

@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
+from shards.factory import FactoryError
 from specialists.custom import CustomSettings, build_custom
-from specialists.roles import MissingRequirementError
 from tests.specialists.fakes import ColourDetector
 
 FACTORY = "tests.specialists.fakes:ColourDetector"
@@ -15,14 +15,14 @@ def test_the_factory_gets_the_options() -> None:
 
 
 def test_a_factory_that_is_not_there_says_what_to_do() -> None:
-    with pytest.raises(MissingRequirementError, match=r"cannot import no_such_module .*PYTHONPATH"):
+    with pytest.raises(FactoryError, match=r"cannot import no_such_module .*PYTHONPATH"):
         build_custom(CustomSettings(factory="no_such_module:Thing"), "detect")
-    with pytest.raises(MissingRequirementError, match="has no callable 'Nothing'"):
+    with pytest.raises(FactoryError, match="has no callable 'Nothing'"):
         build_custom(CustomSettings(factory="tests.specialists.fakes:Nothing"), "detect")
 
 
 def test_an_object_without_the_verb_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"it lacks \['caption'\]"):
+    with pytest.raises(FactoryError, match=r"it lacks \['caption'\]"):
         build_custom(CustomSettings(factory=FACTORY), "caption")
 
 

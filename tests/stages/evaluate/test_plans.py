@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import pytest
 
+from filters.custom import CustomFilter
 from filters.settings import FilterSettings
 from shards.finding import Finding
 from shards.images import ImageRow
@@ -114,6 +115,15 @@ def test_label_correction_is_a_step_of_its_own_where_it_is_on() -> None:
     assert steps["+ labels"].filters == steps["+ confidence"].filters
     assert steps["+ labels"].fuse.consensus == ConsensusSettings()
     assert "+ labels" not in filter_steps(PLAN)
+
+
+def test_own_filters_are_the_last_step() -> None:
+    own = CustomFilter(factory="filters.examples.small_things:SmallThings", on="region")
+    plan = replace(PLAN, filters=PLAN.filters.model_copy(update={"custom": [own]}))
+    steps = filter_steps(plan)
+    assert list(steps)[-2:] == ["+ texts", "+ phrases"]
+    assert [step.filters.custom for step in steps.values()] == [[]] * len(steps)
+    assert replace(steps["+ phrases"], filters=plan.filters) == plan
 
 
 def test_one_annotator_alone_keeps_its_trust() -> None:

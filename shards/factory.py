@@ -1,0 +1,50 @@
+"""A name in the settings becomes an object of the user's: the only place where a setting brings code along.
+
+    built({"factory": "my_package.counting:CarCounter", "options": {"camera": "north"}})
+        ->  my_package.counting.CarCounter({"camera": "north"})
+
+The module must be importable wherever it runs: an installed package, or a folder on PYTHONPATH.
+"""
+
+import importlib
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field, JsonValue
+
+from shards.errors import SettingsError
+from shards.settings import Settings
+
+
+class FactoryError(SettingsError):
+    """A factory that cannot be called, or an object without the methods of its role."""
+
+
+class FactorySettings(Settings):
+    """An object that the project does not know."""
+
+    factory: str = Field(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:Class, called with the options as one dict"
+    )
+    options: dict[str, JsonValue] = Field({}, description="what the factory is called with")
+
+
+def built(settings: FactorySettings, methods: Sequence[str]) -> object:
+    """The object of the settings, which has `methods`. Raises FactoryError if the module, the name or a method is not
+    there."""
+    module_name, _, name = settings.factory.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise FactoryError(
+            f"custom: cannot import {module_name} of factory {settings.factory!r} ({error}): install the package or"
+            " put its folder on PYTHONPATH"
+        ) from error
+    factory = getattr(module, name, None)
+    if not callable(factory):
+        raise FactoryError(f"custom: {module_name} has no callable {name!r}: check factory")
+    options: Mapping[str, JsonValue] = dict(settings.options)
+    found: object = factory(options)
+    missing = [method for method in methods if not callable(getattr(found, method, None))]
+    if missing:
+        raise FactoryError(f"{settings.factory} must have {', '.join(methods)}; it lacks {missing}")
+    return found

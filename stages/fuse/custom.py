@@ -1,0 +1,121 @@
+"""The user's own filters, applied to what all other rules kept.
+
+Comes in: the records of a shard and their index rows. Goes out: the same, without what `filters.custom` drops. What
+hangs on a dropped annotation goes with it, and its rows say so:
+
+    text t0          its phrases (fuse.text_dropped)
+    region r1        its texts and masks (fuse.target_dropped); phrases on it stay, tied to no region
+    phrase g2        its masks, and its late vote for a region
+    image            everything
+
+Groundings have no id but their place, so those behind a dropped one move up, in the rows too.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from filters.custom import Case, CustomFilter, judge_cases
+from filters.verdict import KEPT, Verdict, dropped
+from shards.record import Grounding, Record, Region, Text
+from shards.rounds import IndexRow
+
+_TEXT_DROPPED = dropped("fuse.text_dropped")
+_TARGET_DROPPED = dropped("fuse.target_dropped")
+Named = tuple[str, Record | Text | Region | Grounding]
+"""The id that index rows have, and the annotation."""
+
+
+class Judged(NamedTuple):
+    """A record and the rows of its findings; verdict: on the image."""
+
+    record: Record
+    rows: list[IndexRow]
+    verdict: Verdict = KEPT
+
+
+def apply_custom(judged: Sequence[Judged], custom: Sequence[CustomFilter]) -> list[Judged]:
+    """One after the other, each on all images at once; same order. Raises CustomError."""
+    found = list(judged)
+    for settings in custom:
+        named = [_named(each.record, settings) if each.verdict.kept else [] for each in found]
+        cases = [Case(each.record, one) for each, some in zip(found, named, strict=True) for _, one in some]
+        verdicts = iter(judge_cases(settings, cases))
+        for place, some in enumerate(named):
+            gone = {id: verdict for (id, _), verdict in zip(some, verdicts, strict=False) if not verdict.kept}
+            if gone:
+                found[place] = _REMOVE[settings.on](found[place], gone)
+    return found
+
+
+def _named(record: Record, settings: CustomFilter) -> list[Named]:
+    """What a filter judges of a record."""
+    match settings.on:
+        case "image":
+            return [("", record)]
+        case "text":
+            return [(text.id, text) for text in record.texts]
+        case "phrase":
+            return [(f"g{place}", grounding) for place, grounding in enumerate(record.groundings)]
+        case "region" | "ocr":
+            kind = "object" if settings.on == "region" else "text"
+            return [(region.id, region) for region in record.regions if region.kind == kind]
+
+
+def _without_image(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+    verdict = gone[""]
+    return Judged(judged.record, [_drop(row, verdict) if row.kept else row for row in judged.rows], verdict)
+
+
+def _without_texts(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+    record = judged.record
+    phrases = {f"g{place}": _TEXT_DROPPED for place, each in enumerate(record.groundings) if each.text_id in gone}
+    left = _without_phrases(judged, phrases)
+    texts = [text for text in record.texts if text.id not in gone]
+    return Judged(replace(left.record, texts=texts), _rows(left.rows, gone, "text"))
+
+
+def _without_regions(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+    record = judged.record
+    groundings = [
+        replace(each, boxes=[replace(box, region_id=None) if box.region_id in gone else box for box in each.boxes])
+        for each in record.groundings
+    ]
+    regions = [region for region in record.regions if region.id not in gone]
+    return Judged(replace(record, regions=regions, groundings=groundings), _rows(judged.rows, gone, "region"))
+
+
+def _without_phrases(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+    record = judged.record
+    voters = {row.ref for row in judged.rows if row.id in gone and row.type == "phrase"}
+    regions = [
+        replace(region, votes=[vote for vote in region.votes if vote.source.ref not in voters])
+        for region in record.regions
+    ]
+    left = [place for place in range(len(record.groundings)) if f"g{place}" not in gone]
+    moved = {f"g{old}": f"g{new}" for new, old in enumerate(left)}
+    rows = [replace(row, id=moved[row.id]) if row.id in moved else row for row in _rows(judged.rows, gone, "phrase")]
+    groundings = [record.groundings[place] for place in left]
+    return Judged(replace(record, regions=regions, groundings=groundings), rows)
+
+
+_REMOVE: Mapping[str, Callable[[Judged, Mapping[str, Verdict]], Judged]] = {
+    "image": _without_image,
+    "text": _without_texts,
+    "region": _without_regions,
+    "ocr": _without_regions,
+    "phrase": _without_phrases,
+}
+
+
+def _rows(rows: Sequence[IndexRow], gone: Mapping[str, Verdict], type_: str) -> list[IndexRow]:
+    """Rows of type `type_` get the verdict on the annotation that they are in, others go with it."""
+    return [
+        _drop(row, gone[row.id] if row.type == type_ else _TARGET_DROPPED) if row.kept and row.id in gone else row
+        for row in rows
+    ]
+
+
+def _drop(row: IndexRow, verdict: Verdict) -> IndexRow:
+    return replace(row, id="", kept=False, rule=verdict.rule, value=verdict.value, threshold=verdict.threshold)
