@@ -134,13 +134,17 @@ def retrain(
     round_: RoundOption = 0,
     revision: Annotated[str | None, typer.Option("--revision", help="Commit of a hub id, 40 hex digits.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Replace a model that was trained otherwise.")] = False,
+    student: Annotated[
+        Literal["ultralytics"] | None,
+        typer.Option(help="Train a small detector by this library's trainer instead; --from takes a .pt file."),
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = [],  # noqa: B006
 ) -> None:
-    """Train a Florence-2 on a round. Run it again to go on where it stopped."""
+    """Train a Florence-2, or a student, on a round. Run it again to go on where it stopped."""
     from engine.verbs import retrain as retrain_module
 
-    retrain_module.retrain(corpus, round_, checkpoint, revision, config, set_, again=again)
+    retrain_module.retrain(corpus, round_, checkpoint, revision, config, set_, again=again, student=student)
 
 
 @app.command()

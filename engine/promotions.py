@@ -4,6 +4,9 @@ rounds/00/model/             trained on round 0
 rounds/00/model/calibration.json   what its scores are worth, found by the gate
 rounds/00/promotion.json     promoted: it writes round 1
 rounds/01/promotion.json     refused: the model of round 0 writes round 2, too
+
+Those of the loop's Florence-2 (`generalist`); other learners' names stand behind theirs: model-student/,
+promotion-student.json.
 """
 
 import msgspec
@@ -14,7 +17,7 @@ from shards.commit import Counts
 from shards.errors import CorpusError
 from shards.layout import round_folder
 from shards.store import LocalStore, Store
-from stages.annotate.generalist import GeneralistSettings
+from stages.fuse.settings import GENERALIST
 from stages.gate.calibration import Calibration
 from stages.gate.decide import Promotion
 from stages.retrain.job import model_path
@@ -24,27 +27,33 @@ CALIBRATION = "calibration"
 _FILE = f"{CALIBRATION}.json"
 
 
-def promotion_path(number: int) -> str:
-    """`promotion_path(3)` is "rounds/03/promotion.json"."""
-    return f"{round_folder(number)}/promotion.json"
+def model_name(learner: str) -> str:
+    """The folder of its models: `model_name("student")` is "model-student"."""
+    return "model" if learner == GENERALIST else f"model-{learner}"
 
 
-def read_promotion(store: Store, number: int) -> Promotion | None:
+def promotion_path(number: int, learner: str = GENERALIST) -> str:
+    """`promotion_path(3)` is "rounds/03/promotion.json", `promotion_path(3, "student")` promotion-student.json."""
+    stem = "promotion" if learner == GENERALIST else f"promotion-{learner}"
+    return f"{round_folder(number)}/{stem}.json"
+
+
+def read_promotion(store: Store, number: int, learner: str = GENERALIST) -> Promotion | None:
     """The verdict on the model of round `number`; None while there is none."""
     try:
-        return msgspec.json.decode(store.read(promotion_path(number)), type=Promotion)
+        return msgspec.json.decode(store.read(promotion_path(number, learner)), type=Promotion)
     except FileNotFoundError:
         return None
 
 
-def save_promotion(store: Store, number: int, promotion: Promotion) -> None:
+def save_promotion(store: Store, number: int, promotion: Promotion, learner: str = GENERALIST) -> None:
     """Publish the verdict."""
-    store.write(promotion_path(number), [msgspec.json.format(msgspec.json.encode(promotion)) + b"\n"])
+    store.write(promotion_path(number, learner), [msgspec.json.format(msgspec.json.encode(promotion)) + b"\n"])
 
 
-def read_calibration(store: Store, number: int) -> Calibration | None:
+def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Calibration | None:
     """What the scores of the model of round `number` are worth; None while nobody knows. Raises CorpusError."""
-    path = f"{model_path(number)}/{_FILE}"
+    path = f"{model_path(number, model_name(learner))}/{_FILE}"
     try:
         return msgspec.json.decode(store.read(path), type=Calibration)
     except FileNotFoundError:
@@ -53,37 +62,34 @@ def read_calibration(store: Store, number: int) -> Calibration | None:
         raise CorpusError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
 
 
-def save_calibration(store: Store, number: int, calibration: Calibration, conditions: str) -> None:
+def save_calibration(
+    store: Store, number: int, calibration: Calibration, conditions: str, learner: str = GENERALIST
+) -> None:
     """Publish it beside the model, as a unit whose fingerprint is `conditions` (those of the `Promotion`)."""
     data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
-    commit.publish(store, model_path(number), CALIBRATION, {_FILE: data}, Counts(0, 0), conditions)
+    commit.publish(store, model_path(number, model_name(learner)), CALIBRATION, {_FILE: data}, Counts(0, 0), conditions)
 
 
-def is_calibrated(store: Store, number: int, conditions: str) -> bool:
+def is_calibrated(store: Store, number: int, conditions: str, learner: str = GENERALIST) -> bool:
     """Whether the calibration of round `number` was fitted under these conditions."""
-    found = commit.find(store, model_path(number), CALIBRATION)
-    return found is not None and found.fingerprint == conditions and _FILE in store.names(model_path(number))
+    folder = model_path(number, model_name(learner))
+    found = commit.find(store, folder, CALIBRATION)
+    return found is not None and found.fingerprint == conditions and _FILE in store.names(folder)
 
 
-def model_below(store: Store, number: int) -> int | None:
-    """The last round below `number` whose model was promoted: it writes round `number`."""
+def model_below(store: Store, number: int, learner: str = GENERALIST) -> int | None:
+    """The last round below `number` whose model of this learner was promoted: it writes round `number`."""
     for below in reversed(range(number)):
-        promotion = read_promotion(store, below)
+        promotion = read_promotion(store, below, learner)
         if promotion is not None and promotion.promoted:
             return below
     return None
 
 
-def weights_of(store: Store, number: int) -> str:
+def weights_of(store: Store, number: int, learner: str = GENERALIST) -> str:
     """The folder of the model of round `number`, as all workers must see it. Raises ConfigError off a disk."""
     if not isinstance(store, LocalStore):
         raise ConfigError(
             f"fld loop needs a corpus in a folder that all workers see, got {store.url}: models are loaded from there"
         )
-    return f"{store.url}/{model_path(number)}"
-
-
-def with_weights(settings: GeneralistSettings, weights: str, revision: str | None = None) -> GeneralistSettings:
-    """The generalist that loads `weights`."""
-    specialist = settings.specialist.model_copy(update={"weights": weights, "revision": revision})
-    return settings.model_copy(update={"specialist": specialist})
+    return f"{store.url}/{model_path(number, model_name(learner))}"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from engine.config.config import Config, load, save
 from engine.config.config_text import ConfigError
-from engine.promotions import model_below, read_calibration, weights_of, with_weights
+from engine.learned import Model, annotator_of, share_boxes
+from engine.promotions import model_below, read_calibration, weights_of
 from engine.runtime.column import GIVEN, Column
 from engine.runtime.lock import corpus_lock
 from engine.runtime.plan import columns, needs
@@ -19,9 +20,8 @@ from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
 from stages.build import Annotator, build_stage, gives
 from stages.fuse.ledger import Annotator as Voter
-from stages.fuse.settings import GENERALIST
+from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.calibrated import CalibratedStage
-from stages.gate.calibration import Worth
 from stages.gate.support import WITNESSES
 from stages.round import RoundPlan, Skipped
 from stages.stage import Stage
@@ -41,46 +41,50 @@ class Session:
     def plan(self, number: int) -> RoundPlan:
         """What round `number` is made of. Raises ConfigError for a round above 0 that no model may write."""
         roles = {name: annotator.role for name, annotator in self.config.annotators.items()}
-        model = self.model(number)
+        roles |= {GENERALIST: self.config.loop.generalist.role, STUDENT: self.config.loop.student_annotator.role}
+        entered = {learner: model + 1 for learner, model in self.models(number).items()}
         voters = [
-            Voter(GENERALIST, GENERALIST, each.fingerprint, model + 1)
-            if model is not None and each.name == GENERALIST
-            else Voter(each.name, roles[each.name], each.fingerprint)
+            Voter(each.name, roles[each.name], each.fingerprint, entered.get(each.name, 0))
             for each in self.columns(number)
         ]
         return RoundPlan(number, tuple(voters), self.config.fuse, self.config.filters)
 
     def columns(self, number: int) -> list[Column]:
-        """The columns of round `number`: the annotators', and from round 1 on that of the last promoted model."""
-        model = self.model(number)
-        if model is None:
-            return columns(self.config.annotators, self.build)
-        found = read_calibration(self.store, model)
-        return self.columns_with(weights_of(self.store, model), None, None if found is None else found.worth)
+        """The columns of round `number`: the annotators', and from round 1 on those of the promoted models."""
+        models, is_boxed = share_boxes(self.store, self.models(number), self.config.loop)
+        return self.columns_with({learner: self._model(learner, below, is_boxed) for learner, below in models.items()})
 
-    def model(self, number: int) -> int | None:
-        """The round whose model writes round `number`; None for round 0. Raises ConfigError if there is none yet."""
+    def models(self, number: int) -> dict[str, int]:
+        """Learner -> the round on which that model of it was trained which may write round `number`; nothing for round
+        0. Raises ConfigError if there is none yet."""
         if number == 0:
-            return None
-        if (model := model_below(self.store, number)) is None:
+            return {}
+        learners = self.config.loop.learners
+        found: dict[str, int] = {
+            each: below for each in learners if (below := model_below(self.store, number, each)) is not None
+        }
+        if not found:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
-        return model
+        return found
 
-    def columns_with(self, weights: str, revision: str | None = None, worth: Worth | None = None) -> list[Column]:
-        """The annotators' columns, and the one that the loop's generalist writes with these weights. worth: what its
-        scores are mapped by, for which it waits for all that find boxes; None leaves them as the model gives them."""
-        if GENERALIST in self.config.annotators:
-            raise ConfigError(f"annotators.{GENERALIST}: the loop's own model has this name: use another")
-        model = with_weights(self.config.loop.generalist, weights, revision)
-        annotators: dict[str, Annotator] = {**self.config.annotators, GENERALIST: model}
-        if worth is None:
-            return columns(annotators, self.build)
-        waits_for = {*needs(GENERALIST, annotators), *self.witnesses()}
-        annotators[GENERALIST] = model.model_copy(update={"needs": sorted(waits_for)})
+    def columns_with(self, models: Mapping[str, Model]) -> list[Column]:
+        """The annotators' columns, and those that these models of learners would write. A model with a worth waits for
+        all that find boxes; nobody waits for a model, so that the annotators' columns are the same in every round."""
+        own = self.config.annotators
+        if taken := sorted(LEARNED & own.keys()):
+            raise ConfigError(f"annotators.{taken[0]}: the loop's own model has this name: use another")
+        annotators: dict[str, Annotator] = {
+            name: each.model_copy(update={"needs": list(needs(name, own))}) for name, each in own.items()
+        }
+        for learner, model in models.items():
+            annotator = annotator_of(learner, self.config.loop, model)
+            waits_for = {*needs(learner, {**own, learner: annotator})}
+            waits_for |= set() if model.worth is None else {*self.witnesses()}
+            annotators[learner] = annotator.model_copy(update={"needs": sorted(waits_for)})
 
         def build(annotator: Annotator, name: str) -> Stage:
-            stage = self.build(annotator, name)
-            return CalibratedStage(stage, worth) if name == GENERALIST else stage
+            stage, model = self.build(annotator, name), models.get(name)
+            return stage if model is None or model.worth is None else CalibratedStage(stage, model.worth)
 
         return columns(annotators, build)
 
@@ -88,9 +92,15 @@ class Session:
         """The annotators that find boxes, and what came with the images: they support a box of the loop's model."""
         return [*(name for name, each in self.config.annotators.items() if gives(each) & {*WITNESSES}), GIVEN]
 
-    def learned(self, weights: str, revision: str | None = None) -> Column:
-        """The column that the loop's generalist would write with these weights, its scores as the model gives them."""
-        return next(each for each in self.columns_with(weights, revision) if each.name == GENERALIST)
+    def learned(self, learner: str, weights: str, revision: str | None = None) -> Column:
+        """The column that a learner would write with these weights, its scores as the model gives them."""
+        models = {learner: Model(weights, revision)}
+        return next(each for each in self.columns_with(models) if each.name == learner)
+
+    def _model(self, learner: str, below: int, is_boxed: bool) -> Model:
+        found = read_calibration(self.store, below, learner)
+        worth = None if found is None else found.worth
+        return Model(weights_of(self.store, below, learner), None, worth, is_boxed or learner != GENERALIST)
 
     def skipped(self) -> dict[str, Skipped]:
         """Shard -> images that the duplicate settings leave out of every round, with rule, distance and threshold."""

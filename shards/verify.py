@@ -30,10 +30,10 @@ _Units = dict[tuple[str, str], Manifest | None]
 
 _ROUND = re.compile(rf"{ROUNDS}/(\d+)")
 _MANIFEST = re.compile(r"(.+)/manifest/([^/]+)\.json")
-_MODEL = re.compile(rf"{ROUNDS}/\d+/model")
+_MODEL = re.compile(rf"{ROUNDS}/\d+/model(?:-[^/]+)?")
 _TRAINED = re.compile(rf"({_MODEL.pattern})/training\.json")
 _MODEL_MANIFEST = re.compile(rf"{_MODEL.pattern}/manifest/[^/]+\.json")
-_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model|training-[^/]+)/|promotion\.json$)")
+_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/|promotion(-[^/]+)?\.json$)")
 _UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/")
 
 

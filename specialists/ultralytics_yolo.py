@@ -62,15 +62,14 @@ class UltralyticsDetector:
         of = self._settings
         require_package(of.backend, "ultralytics", extra="ultralytics")
         file = weight_file(of.backend, locate(of.backend, of.weights, of.revision), (".pt",)).resolve()
-        _prepare_environment()
+        quiet_library()
         import ultralytics
         from ultralytics.utils import LOGGER
 
         library_: Any = ultralytics
-        LOGGER.setLevel(logging.WARNING)
         LOGGER.addHandler(self._watch)
         if not of.trust_pickle:
-            _check_safe(file)
+            read_checkpoint(file)
         model = library_.YOLO(str(file), verbose=False)
         if model.task not in TASKS:
             raise SpecialistError(
@@ -144,28 +143,34 @@ class _TimeLimitWatch(logging.Handler):
         return _TimeLimitWatch, ()  # a handler holds a lock; the specialist must be picklable before load
 
 
-def _prepare_environment() -> None:
-    """Read by the library when it is imported; what the user has set stays."""
+def quiet_library() -> None:
+    """Import the library offline and quiet. The variables are read when it is imported; what the user has set stays."""
     folder = Path(tempfile.gettempdir()) / f"fld-engine-ultralytics-{os.getuid() if hasattr(os, 'getuid') else 0}"
     folder.mkdir(exist_ok=True)
     os.environ.setdefault("YOLO_CONFIG_DIR", str(folder))
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+    from ultralytics.utils import LOGGER
+
+    LOGGER.setLevel(logging.WARNING)
 
 
-def _check_safe(file: Path) -> None:
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """What a .pt file holds, by the library's safe loader. Raises SpecialistError where that refuses."""
+    quiet_library()
     from ultralytics.nn import tasks
 
     reader: Any = tasks
     try:
-        reader.torch_safe_load(str(file), safe_only=True)
+        read: dict[str, Any] = reader.torch_safe_load(str(file), safe_only=True)[0]
     except (TypeError, ModuleNotFoundError) as error:
         reason = str(error).strip().split("\n", 1)[0]
         raise SpecialistError(
             f"ultralytics: {file} is not loaded by the library's safe loader ({reason}): if you trust its author,"
             " set trust_pickle: true"
         ) from error
+    return read
 
 
 def _detections(result: Any) -> Detections:

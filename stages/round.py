@@ -31,7 +31,7 @@ from shards.store import Store
 from stages.fuse.custom import Judged, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import Annotator, ConservationError
-from stages.fuse.settings import GENERALIST, GIVEN, FuseSettings
+from stages.fuse.settings import GIVEN, LEARNED, FuseSettings
 
 FORMAT = 3
 """Part of every fingerprint: raised when this code builds other records from the same input."""
@@ -61,7 +61,7 @@ class RoundPlan:
         names = [annotator.name for annotator in self.annotators]
         if GIVEN in names or len(set(names)) != len(names):
             raise ValueError(f"annotators must have different names, none of them {GIVEN!r}, got {names}")
-        if unknown := sorted(set(self.fuse.trust) - {*names, GIVEN, GENERALIST}):
+        if unknown := sorted(set(self.fuse.trust) - {*names, GIVEN, *LEARNED}):
             raise ValueError(f"fuse.trust names {unknown}, which are no annotators: use {', '.join(names) or 'none'}")
 
     def rules(self) -> Rules:

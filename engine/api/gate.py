@@ -34,11 +34,12 @@ from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.gold import gold_of
 from stages.fuse.ledger import Annotator
-from stages.fuse.settings import GENERALIST
+from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.alone import alone, records
 from stages.gate.calibration import VERSION, Calibration, calibrate, mapped
 from stages.gate.decide import Promotion, Verdict, decide
 from stages.gate.pairs import pairs
+from stages.gate.settings import GateSettings
 from stages.held_out import held_out_order, is_held_out
 
 CONSENSUS = "round 0"
@@ -78,9 +79,12 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     Raises StartError if the previous model cannot be loaded; a candidate that cannot is refused."""
     held_out = held_out_images(session)
     conditions = _conditions(session, candidate, previous, gold, held_out)
-    found = read_promotion(session.store, number)
+    learner = candidate.name
+    found = read_promotion(session.store, number, learner)
     is_same = found is not None and found.conditions == conditions
-    if found is not None and is_same and (not found.promoted or is_calibrated(session.store, number, conditions)):
+    if found is not None and is_same and not found.promoted:
+        return found
+    if found is not None and is_same and is_calibrated(session.store, number, conditions, learner):
         return found
     measured = _Measured(
         session, held_out, _others(session, held_out), _wanted(session, held_out, gold), gold or CONSENSUS
@@ -92,9 +96,9 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     if isinstance(now, Failure):
         verdict = Verdict(False, f"the candidate does not run: {now.error}")
     else:
-        save_calibration(session.store, number, now.calibration, conditions)
+        save_calibration(session.store, number, now.calibration, conditions, learner)
         old = None if before is None else before.records
-        verdict = decide(now.records, old, measured.wanted, session.config.loop.gate)
+        verdict = decide(now.records, old, measured.wanted, _watched(learner, session.config.loop.gate))
     promotion = Promotion(
         verdict.promoted,
         verdict.reason,
@@ -105,8 +109,13 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
         verdict.measures,
         conditions,
     )
-    save_promotion(session.store, number, promotion)
+    save_promotion(session.store, number, promotion, learner)
     return promotion
+
+
+def _watched(learner: str, settings: GateSettings) -> GateSettings:
+    """A student says nothing but boxes."""
+    return settings.model_copy(update={"watched": ["boxes"]}) if learner == STUDENT else settings
 
 
 def held_out_images(session: Session) -> list[HeldOut]:
@@ -160,7 +169,7 @@ def _judged(measured: _Measured, model: Column) -> Said | Failure:
     calibrated = {
         key: msgspec.structs.replace(row, findings=mapped(row.findings, lines)) for key, row in answers.items()
     }
-    plan = alone(session.plan(0), Annotator(GENERALIST, GENERALIST, model.fingerprint))
+    plan = alone(session.plan(0), Annotator(model.name, GENERALIST, model.fingerprint))
     rows = [each.row for each in held_out]
     return Said(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
 

@@ -13,28 +13,27 @@ again if it was not.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.api.gate import gate
+from engine.api.learn import Train, called, learn
 from engine.api.reports import Changes, Place, Tell, untold
 from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
-from engine.promotions import model_below, read_calibration, read_promotion, weights_of
+from engine.promotions import model_below, read_promotion
 from engine.runtime.train import train
 from engine.session import Session, opened
 from shards.commit import committed
 from shards.errors import StoppedError
 from shards.layout import IMAGES
 from shards.store import Store
+from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.decide import Promotion
-from stages.retrain.job import RetrainJob, RetrainResult
+from stages.retrain.job import Job, RetrainResult
 from stages.watch.judge import Report, is_exhausted
-
-Train = Callable[[RetrainJob], RetrainResult]
 
 
 class RefusedError(StoppedError):
@@ -51,11 +50,12 @@ class WatchError(StoppedError):
 
 @dataclass(frozen=True)
 class LoopRound:
-    """A round that is written: what the watch says of it, and the verdict on the model that was trained on it."""
+    """A round that is written: what the watch says of it, and the verdicts on the models that were trained on it, by
+    learner."""
 
     number: int
     watch: Report
-    promotion: Promotion | None
+    promotions: dict[str, Promotion]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def loop(
                 " judge by round 0"
             )
 
-        def run_training(job: RetrainJob) -> RetrainResult:
+        def run_training(job: Job) -> RetrainResult:
             return train(job, session.config.engine, progress=progress)
 
         return Loop(session, kept_gold, run_training, tell, progress=progress).run(rounds)
@@ -102,7 +102,12 @@ def loop(
 def loop_rounds(store: Store, count: int) -> list[LoopRound]:
     """Those of the rounds 0 to `count` that are written."""
     found = ((number, read_report(store, number)) for number in range(count + 1))
-    return [LoopRound(number, report, read_promotion(store, number)) for number, report in found if report is not None]
+    return [LoopRound(number, report, _promotions(store, number)) for number, report in found if report is not None]
+
+
+def _promotions(store: Store, number: int) -> dict[str, Promotion]:
+    found = {learner: read_promotion(store, number, learner) for learner in (GENERALIST, STUDENT)}
+    return {learner: promotion for learner, promotion in found.items() if promotion is not None}
 
 
 def _also(settings: Changes, chosen: dict[str, str]) -> Changes:
@@ -146,41 +151,25 @@ class Loop:
             raise WatchError(f"round {number} is written, but the loop only hears itself: {'; '.join(report.stops)}")
 
     def _learn(self, number: int) -> None:
-        """Train on round `number` and judge the model."""
-        checkpoint, revision = self._checkpoint(number)
-        self._tell(f"train on round {number} from {checkpoint}")
-        job = RetrainJob(self._session.corpus, number, checkpoint, self._settings.retrain, revision, again=True)
-        self._tell(self._train(job))
-        candidate = self._session.learned(weights_of(self._session.store, number))
-        previous = self._session.learned(checkpoint, revision)
-        promotion = gate(self._session, number, candidate, previous, self._gold)
-        self._tell(promotion)
-        if (found := read_calibration(self._session.store, number)) is not None:
-            self._tell(found)
-        if promotion.promoted:
-            return
-        if model_below(self._session.store, number) is None:
-            raise RefusedError(
-                f"the model of round {number} is refused and there is no other to go on with: {promotion.reason}"
-            )
-        self._tell(f"gate: round {number + 1} is written by the last promoted model")
-
-    def _checkpoint(self, number: int) -> tuple[str, str | None]:
-        """What training on a round starts from, and its revision: the last promoted model, at first `loop.start`."""
-        if (model := model_below(self._session.store, number)) is not None:
-            return weights_of(self._session.store, model), None
-        if self._settings.start is None:
-            raise ConfigError(
-                "loop.start: training needs a checkpoint to start from: --from embedded:florence2-nano, a folder,"
-                " or a hub id with loop.start_revision"
-            )
-        return self._settings.start, self._settings.start_revision
+        """Train every learner on round `number` and judge its model."""
+        store = self._session.store
+        verdicts = {
+            learner: learn(self._session, learner, number, self._gold, self._train, self._tell)
+            for learner in self._settings.learners
+        }
+        if all(model_below(store, number + 1, learner) is None for learner in verdicts):
+            reasons = "; ".join(promotion.reason for promotion in verdicts.values())
+            raise RefusedError(f"the model of round {number} is refused and there is no other to go on with: {reasons}")
+        for learner, promotion in verdicts.items():
+            if not promotion.promoted and model_below(store, number, learner) is not None:
+                self._tell(f"gate: round {number + 1} is written by the last promoted {called(learner)}")
 
     def _is_exhausted(self, done: int) -> bool:
-        """Whether the models of the rounds below `done` changed nothing any more."""
-        promotions = [read_promotion(self._session.store, number) for number in range(done)]
+        """Whether no learner's models of the rounds below `done` changed anything any more."""
         patience = self._settings.watch.patience
-        if not is_exhausted([each for each in promotions if each is not None], patience):
-            return False
+        for learner in self._settings.learners:
+            promotions = [read_promotion(self._session.store, number, learner) for number in range(done)]
+            if not is_exhausted([each for each in promotions if each is not None], patience):
+                return False
         self._tell(f"nothing improves: the last {patience} models changed no measure (loop.watch.patience). Done.")
         return True

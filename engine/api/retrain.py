@@ -4,7 +4,8 @@ from engine.api.reports import Changes, Place
 from engine.config.config import Config
 from engine.runtime.train import train
 from engine.session import opened
-from stages.retrain.job import RetrainJob, RetrainResult
+from stages.retrain.job import Job, RetrainJob, RetrainResult, StudentJob
+from stages.retrain.student_settings import Trainer
 
 
 def retrain(
@@ -16,10 +17,16 @@ def retrain(
     round: int = 0,
     revision: str | None = None,
     again: bool = False,
+    student: Trainer | None = None,
     progress: bool = False,
 ) -> RetrainResult:
     """Train on a round, starting from `checkpoint` (a folder, embedded:NAME, or a hub id with its commit as revision).
-    Call it again to go on where it stopped. again: replace a model that was trained otherwise."""
+    Call it again to go on where it stopped. again: replace a model that was trained otherwise. student: train a small
+    detector by this trainer instead, from a .pt file: `rounds/NN/model-student/`."""
     with opened(str(corpus), config, settings) as session:
-        job = RetrainJob(str(corpus), round, str(checkpoint), session.config.loop.retrain, revision, again=again)
+        of = session.config.loop
+        job: Job = RetrainJob(str(corpus), round, str(checkpoint), of.retrain, revision, again=again)
+        if student is not None:
+            how = of.student.model_copy(update={"trainer": student})
+            job = StudentJob(str(corpus), round, str(checkpoint), how, of.retrain.held_out, revision, again=again)
         return train(job, session.config.engine, progress=progress)

@@ -15,7 +15,7 @@ from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from shards.store import Store
-from stages.fuse.settings import GENERALIST
+from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.alone import alone, records
 from stages.held_out import held_out_order
 from stages.watch.judge import Report, judge
@@ -65,9 +65,10 @@ def _kept(session: Session, number: int, keys: set[str]) -> list[Record]:
 
 
 def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[Record]:
-    """What the model that wrote a round says by itself, from its raw column."""
+    """What the model that wrote the boxes of a round says by itself, from its raw column."""
     plan = session.plan(number)
-    [model] = [each for each in plan.annotators if each.name == GENERALIST]
+    written = {each.name: each for each in plan.annotators if each.name in LEARNED}
+    model = written.get(STUDENT) or written[GENERALIST]
     found: list[Record] = []
     for shard in Corpus(session.store).shards():
         said = {row.key: row for row in read_raw(session.store, model.name, model.fingerprint, shard)}

@@ -1,12 +1,19 @@
 """The settings of `fld loop`: the model that learns, how it is trained, and what is demanded of it."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, field_validator
 
 from shards.settings import Settings
+from specialists.ultralytics_yolo import UltralyticsSettings
+from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings
 from stages.gate.settings import GateSettings
 from stages.retrain.settings import RetrainSettings
+from stages.retrain.student_settings import StudentSettings
 from stages.watch.settings import WatchSettings
+
+Learner = Literal["generalist", "student"]
 
 
 class LoopSettings(Settings):
@@ -25,5 +32,32 @@ class LoopSettings(Settings):
         " specialists",
     )
     retrain: RetrainSettings = Field(RetrainSettings(), description="how it is trained on a round")
+    learners: list[Learner] = Field(
+        ["generalist"],
+        min_length=1,
+        description="what is trained on each round: generalist (Florence-2: texts, boxes, phrases), student (a small"
+        " detector); of both, the one with the better boxes on held-out images writes boxes",
+    )
+    student: StudentSettings = Field(StudentSettings(), description="how a student is trained on a round")
+    student_annotator: ObjectsSettings = Field(
+        ObjectsSettings(), description="how the student annotates; the loop sets its weights"
+    )
     gate: GateSettings = Field(GateSettings(), description="when a trained model may write labels")
     watch: WatchSettings = Field(WatchSettings(), description="when the loop only hears itself")
+
+    @field_validator("learners")
+    @classmethod
+    def _different(cls, learners: list[Learner]) -> list[Learner]:
+        if len(set(learners)) < len(learners):
+            raise ValueError(f"learners must differ, got {learners}: name each once")
+        return learners
+
+    @field_validator("student_annotator")
+    @classmethod
+    def _plays_what_is_trained(cls, annotator: ObjectsSettings) -> ObjectsSettings:
+        if not isinstance(annotator.specialist, UltralyticsSettings):
+            raise ValueError(
+                f"student_annotator.specialist.backend must be ultralytics, got {annotator.specialist.backend!r}: that"
+                " is what a student is trained as"
+            )
+        return annotator

@@ -20,7 +20,7 @@ from shards.layout import IMAGES, raw_folder, round_folder
 from shards.rounds import IndexRow
 from shards.store import Store, open_store
 from shards.summaries import read_tally
-from stages.fuse.settings import GENERALIST
+from stages.fuse.settings import LEARNED
 from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
 
 KEPT = "kept"
@@ -100,7 +100,7 @@ def inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[s
         if missing := [shard for shard in images if shard not in done]:
             raise FileNotFoundError(
                 f"annotator {name} has not finished shard {missing[0]} ({len(missing)} of {len(images)} missing):"
-                f" run `fld {'loop' if name == GENERALIST else 'annotate'}` first"
+                f" run `fld {'loop' if name in LEARNED else 'annotate'}` first"
             )
     return {shard: [images[shard], *(done[shard] for done in columns.values())] for shard in images}
 

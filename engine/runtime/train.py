@@ -21,17 +21,23 @@ from shards.store import LocalStore, open_store
 from specialists.roles import SpecialistError
 from specialists.weights import EMBEDDED_PREFIX
 from stages.retrain.data import RetrainError
-from stages.retrain.job import RetrainJob, RetrainResult, read_training
+from stages.retrain.job import Job, RetrainJob, RetrainResult, StudentJob, read_training
 from stages.retrain.metrics import Watch
 from stages.retrain.run import retrain as core
 from stages.retrain.settings import RetrainSettings
+from stages.retrain.student import train_student
 
 KNOWN = (RetrainError, CorpusError, RecordError, SpecialistError, OSError)
 
 
-def train(job: RetrainJob, engine: EngineSettings, *, progress: bool = False) -> RetrainResult:
-    """Train where the settings say. progress: draw a bar on stderr. Ray workers have none: they write
-    `trainer/metrics.jsonl`."""
+def train(job: Job, engine: EngineSettings, *, progress: bool = False) -> RetrainResult:
+    """Train where the settings say, a student in this process. progress: draw a bar on stderr. Ray workers have none:
+    they write `trainer/metrics.jsonl`."""
+    if isinstance(job, StudentJob):
+        if not progress:
+            return train_student(job, unwatched)
+        with training_bar(f"train student on round {job.round}", job.settings.steps) as watch:
+            return train_student(job, watch)
     if engine.backend == "ray" and job.settings.workers > 0:
         return _on_workers(job, engine)
     run = core if engine.backend == "local" else _in_this_process

@@ -9,6 +9,8 @@ from engine.api.loop import loop as run_loop
 from engine.terminal import out
 from engine.verbs.printing import printer, verdict
 from shards.store import open_store
+from stages.fuse.settings import GENERALIST
+from stages.gate.decide import Promotion
 from stages.watch.judge import Report
 
 
@@ -29,9 +31,13 @@ def rounds_table(rounds: Sequence[LoopRound]) -> Table:
     for heading in ("round", "boxes/image", "label bits", "words", "as round 0", "alone", "model trained on it"):
         table.add_column(heading, justify="left" if heading.startswith("model") else "right")
     for each in rounds:
-        judged = "" if each.promotion is None else verdict(each.promotion)
-        table.add_row(str(each.number), *_numbers(each.watch), judged)
+        said = [_named(learner, promotion) for learner, promotion in each.promotions.items()]
+        table.add_row(str(each.number), *_numbers(each.watch), "; ".join(said))
     return table
+
+
+def _named(learner: str, promotion: Promotion) -> str:
+    return verdict(promotion) if learner == GENERALIST else f"{learner} {verdict(promotion)}"
 
 
 def _numbers(report: Report) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from rich.table import Table
 from engine.api import retrain as api
 from engine.terminal import err
 from stages.retrain.job import RetrainResult
+from stages.retrain.student_settings import Trainer
 
 
 def retrain(
@@ -16,12 +17,24 @@ def retrain(
     assignments: list[str],
     *,
     again: bool,
+    student: Trainer | None = None,
 ) -> None:
     """Train and print what came of it."""
     result = api.retrain(
-        corpus, checkpoint, source, assignments, round=number, revision=revision, again=again, progress=True
+        corpus,
+        checkpoint,
+        source,
+        assignments,
+        round=number,
+        revision=revision,
+        again=again,
+        student=student,
+        progress=True,
     )
-    err.print(_losses(result))
+    if result.training.held_out:
+        err.print(_losses(result))
+    for name, value in result.training.measures.items():
+        err.print(f"held-out {name} against round {number}: {value:.3f}")
     if result.training.held_out_f1:
         err.print(_f1(result))
     state = "was trained before" if result.already else f"trained in {result.training.seconds:.0f} s"

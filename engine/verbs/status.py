@@ -15,6 +15,7 @@ from shards.layout import IMAGES, raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.store import Store, open_store
+from stages.fuse.settings import GENERALIST, LEARNED
 
 FAILURES_SHOWN = 20
 KEYS_SHOWN = 3
@@ -47,9 +48,11 @@ def status(corpus: str) -> None:
             f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
         )
         out.print(f"  annotations kept: {kept}")
-        if (promotion := read_promotion(store, number)) is not None:
-            verdict = "promoted" if promotion.promoted else "refused"
-            out.print(f"  the model trained on it is {verdict}: {promotion.reason}")
+        for learner in sorted(LEARNED):
+            if (promotion := read_promotion(store, number, learner)) is not None:
+                verdict = "promoted" if promotion.promoted else "refused"
+                name = "model" if learner == GENERALIST else learner
+                out.print(f"  the {name} trained on it is {verdict}: {promotion.reason}")
     _print_failures(failures, corpus)
 
 
@@ -59,7 +62,7 @@ def _columns(corpus: str, store: Store) -> list[Column]:
     found = {
         (column.name, column.fingerprint): column
         for number in {0, *Corpus(store).rounds()}
-        if number == 0 or model_below(store, number) is not None
+        if number == 0 or any(model_below(store, number, each) is not None for each in session.config.loop.learners)
         for column in session.columns(number)
     }
     return list(found.values())

@@ -37,7 +37,7 @@ from stages.fuse.labels import correct_labels
 from stages.fuse.ledger import Annotator, Ledger, Statement, statements
 from stages.fuse.merge import Merge
 from stages.fuse.regions import judge_clusters, judge_words
-from stages.fuse.settings import GENERALIST, FuseSettings, MergeType
+from stages.fuse.settings import GENERALIST, LEARNED, FuseSettings, MergeType
 from stages.fuse.texts import keep_texts
 from stages.fuse.words import fuse_words
 
@@ -63,8 +63,12 @@ class Rules:
 
     @property
     def generalists(self) -> frozenset[str]:
-        """The loop's own model, if it takes part: a generalist that entered the corpus after round 0."""
-        return frozenset(each.name for each in self.annotators if each.role == GENERALIST and each.round > 0)
+        """The loop's own models that take part: a generalist or a student that entered the corpus after round 0."""
+        return frozenset(
+            each.name
+            for each in self.annotators
+            if each.round > 0 and (each.role == GENERALIST or each.name in LEARNED)
+        )
 
 
 def build_image(

@@ -13,6 +13,10 @@ GIVEN = "given"
 """The reserved annotator name of annotations that came with the images."""
 GENERALIST = "generalist"
 """The reserved name of the loop's own model as an annotator, and the role that makes it one."""
+STUDENT = "student"
+"""The reserved name of the loop's own detector as an annotator."""
+LEARNED = frozenset({GENERALIST, STUDENT})
+"""Annotators that learn from the corpus they write."""
 
 MergePolicy = Literal["keep", "replace", "union", "pick"]
 NoPick = Literal["keep", "replace", "union"]

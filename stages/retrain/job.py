@@ -22,12 +22,18 @@ import msgspec
 
 from shards.layout import round_folder
 from shards.store import LocalStore, Store, open_store
+from stages.retrain.data import RetrainError
 from stages.retrain.settings import RetrainSettings
+from stages.retrain.student_settings import StudentSettings
 
 TRAINING_FILE = "training.json"
 JOB_FILE = "job.json"
 TRAINER = "trainer"
 _CHUNK = 8 << 20
+
+
+STUDENT_MODEL = "model-student"
+"""Name of a student's folder in its round."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,24 @@ class RetrainJob:
     revision: str | None = None
     name: str = "model"
     again: bool = False
+
+
+@dataclass(frozen=True)
+class StudentJob:
+    """As RetrainJob. checkpoint: a .pt file, or a folder that holds one. held_out: share of the images, by hash, that
+    no round trains on (`RetrainSettings.held_out`)."""
+
+    corpus: str
+    round: int
+    checkpoint: str
+    settings: StudentSettings
+    held_out: float
+    revision: str | None = None
+    name: str = STUDENT_MODEL
+    again: bool = False
+
+
+Job = RetrainJob | StudentJob
 
 
 class TaskLoss(msgspec.Struct, frozen=True):
@@ -61,7 +85,8 @@ class MeasureF1(msgspec.Struct, frozen=True):
 
 class Training(msgspec.Struct, frozen=True):
     """How a model was trained. identity: of the checkpoint it started from (`specialists.weights.identity`); data: of
-    the round's shards; job: hash of both with the settings that matter; held_out_f1: by measure."""
+    the round's shards; job: hash of both with the settings that matter; held_out_f1: by measure; measures: a student's,
+    as its library takes them, on held-out images against the round's labels."""
 
     job: str
     round: int
@@ -80,6 +105,7 @@ class Training(msgspec.Struct, frozen=True):
     held_out: dict[str, TaskLoss]
     libraries: dict[str, str]
     held_out_f1: dict[str, MeasureF1] = {}
+    measures: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -107,21 +133,53 @@ def read_training(store: Store, number: int, name: str = "model") -> Training | 
     return msgspec.json.decode(data, type=Training)
 
 
-def job_hash(job: RetrainJob, identity: str, data: str) -> str:
-    """What makes two runs the same run: how often it is saved and looked at, and where it runs, does not count."""
+def job_hash(job: Job, identity: str, data: str) -> str:
+    """What makes two runs the same run: how often it is saved and looked at, and where it runs, does not count; nor
+    where the first of several trainings started, which `identity` says of this one."""
     how = {"eval_every", "eval_images", "generate_every", "generate_images", "save_every"}
-    how |= {"loader_threads", "cpu_threads"}
-    where = {"workers", "gpu", "cpus_per_worker"}
+    how |= {"loader_threads", "cpu_threads", "start", "start_revision"}
+    where = {"workers", "gpu", "cpus_per_worker", "device"}
     facts = {
         "round": job.round,
         "identity": identity,
         "data": data,
         "settings": job.settings.model_dump(mode="json", exclude=how | where),
     }
+    if isinstance(job, StudentJob):
+        facts["held_out"] = job.held_out
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def work_folder(job: RetrainJob) -> Path:
+def finished(job: Job, wanted: str) -> Training | None:
+    """How the model that is already there was trained, if it is the one with this hash, or must stay; None if there is
+    something to train. Raises RetrainError for another one that may not be replaced."""
+    done = read_training(open_store(job.corpus), job.round, job.name)
+    if done is None or done.job == wanted:
+        return done
+    if job.again:
+        return None
+    raise RetrainError(
+        f"{model_path(job.round, job.name)} of {job.corpus} was trained from {done.checkpoint} with other"
+        " settings or another state of the round: use --again to replace it"
+    )
+
+
+def open_work(work: Path, wanted: str) -> None:
+    """The work folder of the job with this hash; what another job left there is deleted."""
+    note = work / JOB_FILE
+    if work.exists() and not (note.exists() and note.read_text() == wanted):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    note.write_text(wanted)
+
+
+def final_place(job: Job) -> str:
+    """Where the model goes: a local path, or a path in the corpus's store."""
+    store, place = open_store(job.corpus), model_path(job.round, job.name)
+    return str(Path(store.url) / place) if isinstance(store, LocalStore) else place
+
+
+def work_folder(job: Job) -> Path:
     """Where it is trained: beside the final place if that is local. All processes must see the same folder."""
     store = open_store(job.corpus)
     if isinstance(store, LocalStore):
@@ -131,7 +189,7 @@ def work_folder(job: RetrainJob) -> Path:
     return cache / "fld-engine" / "training" / name
 
 
-def publish(job: RetrainJob, work: Path) -> str:
+def publish(job: Job, work: Path) -> str:
     """Move the finished folder to its place and return that: one rename, or uploads with training.json last."""
     store, place = open_store(job.corpus), model_path(job.round, job.name)
     if isinstance(store, LocalStore):

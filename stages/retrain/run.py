@@ -12,7 +12,6 @@ process and the same batch spread over several give the same step.
 """
 
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -21,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from shards.store import LocalStore, open_store
+from shards.store import open_store
 from specialists.weights import identity, locate, require_package
 from stages.retrain import model as models
 from stages.retrain.answers import measured
@@ -37,10 +36,11 @@ from stages.retrain.job import (
     RetrainResult,
     TaskLoss,
     Training,
+    final_place,
+    finished,
     job_hash,
-    model_path,
+    open_work,
     publish,
-    read_training,
     work_folder,
 )
 from stages.retrain.lessons import Examiner
@@ -75,14 +75,8 @@ def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
     for package in ("accelerate", "tensorboard", "peft"):
         require_package(NAME, package, "train")
     task = _examined(job)
-    done = read_training(open_store(job.corpus), job.round, job.name)
-    if done is not None and not (job.again and done.job != task.hash):
-        if done.job != task.hash:
-            raise RetrainError(
-                f"{model_path(job.round, job.name)} of {job.corpus} was trained from {done.checkpoint} with other"
-                " settings or another state of the round: use --again to replace it"
-            )
-        return RetrainResult(_final(job), done, already=True)
+    if (done := finished(job, task.hash)) is not None:
+        return RetrainResult(final_place(job), done, already=True)
     return _Run(task, watch).run()
 
 
@@ -110,13 +104,8 @@ class _Run:
         self._build()
 
     def _open_folder(self) -> None:
-        """The work folder of this job; what another job left there is deleted."""
         if self.accelerator.is_main_process:
-            note = self.task.work / JOB_FILE
-            if self.task.work.exists() and not (note.exists() and note.read_text() == self.task.hash):
-                shutil.rmtree(self.task.work)
-            self.task.work.mkdir(parents=True, exist_ok=True)
-            note.write_text(self.task.hash)
+            open_work(self.task.work, self.task.hash)
         self.accelerator.wait_for_everyone()
 
     def _build(self) -> None:
@@ -169,7 +158,7 @@ class _Run:
         if self.accelerator.is_main_process:
             self._finish(training)
         self.accelerator.wait_for_everyone()
-        return RetrainResult(_final(self.task.job), training, resumed_from=start)
+        return RetrainResult(final_place(self.task.job), training, resumed_from=start)
 
     def _learn(self, start: int) -> None:
         began, spent = time.monotonic(), self.course.seconds
@@ -327,8 +316,3 @@ def _step_count(epochs: float | None, recipe: Recipe, images: int, processes: in
     if epochs is None:
         return recipe.steps
     return max(1, round(epochs * images / (recipe.batch * recipe.accumulation * processes)))
-
-
-def _final(job: RetrainJob) -> str:
-    store, place = open_store(job.corpus), model_path(job.round, job.name)
-    return str(Path(store.url) / place) if isinstance(store, LocalStore) else place

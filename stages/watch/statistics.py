@@ -21,7 +21,7 @@ from stages.evaluate.boxes import objects
 from stages.evaluate.captions import text_of, words
 from stages.evaluate.match import label_of
 from stages.evaluate.measures import MeasureName, paired, sums
-from stages.fuse.settings import GENERALIST
+from stages.fuse.settings import LEARNED
 from stages.round import Reads
 
 
@@ -68,10 +68,10 @@ def statistics(
         brief_length=_mean(lengths),
         brief_complexity=_complexity(briefs, parser),
         unsupported_regions=_mean([not is_supported(region) for record in records for region in record.regions]),
-        unsupported_texts=_mean([text.source.annotator == GENERALIST for record in records for text in record.texts]),
+        unsupported_texts=_mean([text.source.annotator in LEARNED for record in records for text in record.texts]),
         unsupported_phrases=_mean(
             [
-                all(box.source.annotator == GENERALIST for box in grounding.boxes)
+                all(box.source.annotator in LEARNED for box in grounding.boxes)
                 for record in records
                 for grounding in record.groundings
             ]
@@ -83,8 +83,8 @@ def statistics(
 
 
 def is_supported(region: Region) -> bool:
-    """Whether somebody other than the loop's model voted for it: a specialist, a human, a grounder."""
-    return any(vote.source.annotator != GENERALIST for vote in region.votes)
+    """Whether somebody other than the loop's models voted for it: a specialist, a human, a grounder."""
+    return any(vote.source.annotator not in LEARNED for vote in region.votes)
 
 
 def agreement(name: MeasureName, said: Sequence[Record], wanted: Sequence[Record]) -> float | None:

@@ -74,9 +74,9 @@ def save_detr_r50(folder: Path) -> Path:
 
 def save_yolo_s(folder: Path) -> Path:
     """YOLO11s as ultralytics defines it."""
-    from specialists.ultralytics_yolo import _prepare_environment
+    from specialists.ultralytics_yolo import quiet_library
 
-    _prepare_environment()
+    quiet_library()
     import ultralytics
 
     library: Any = ultralytics

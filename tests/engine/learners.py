@@ -12,9 +12,11 @@ from engine.session import Session
 from shards.finding import Finding
 from shards.store import LocalStore
 from specialists.roles import Fingerprint
+from specialists.ultralytics_yolo import UltralyticsSettings
+from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
 from stages.build import Annotator, build_stage
-from stages.retrain.job import RetrainJob, RetrainResult, Training, model_path
+from stages.retrain.job import Job, RetrainResult, StudentJob, Training, model_path
 from stages.stage import Item, Stage
 from tests.engine.fake_specialists import colour_of, rectangle
 
@@ -53,9 +55,11 @@ def save(folder: Path, says: Says) -> str:
 class Learner:
     """The stage of a checkpoint."""
 
-    def __init__(self, settings: GeneralistSettings, name: str) -> None:
-        self._weights = Path(settings.specialist.weights)
-        self._real = GeneralistStage(settings, name)
+    def __init__(self, weights: str, real: Stage, *, writes: bool, looks: bool) -> None:
+        self._weights = Path(weights)
+        self._real = real
+        self._writes = writes
+        self._looks = looks
         self._says = Says()
 
     def load(self) -> None:
@@ -73,8 +77,8 @@ class Learner:
     def _of(self, item: Item) -> list[Finding]:
         says, box = self._says, rectangle(item.image)
         text = says.text.format(colour_of(item.image))
-        texts = [Finding("text", text=text, score=says.score, granularity="brief")] if text else []
-        if box is None:
+        texts = [Finding("text", text=text, score=says.score, granularity="brief")] if text and self._writes else []
+        if box is None or not self._looks:
             return texts
         x0, y0, x1, y1 = box
         places = [(x0 / (1 + i), y0, x1 / (1 + i), y1) for i in range(says.boxes)]  # far enough apart for NMS
@@ -84,24 +88,34 @@ class Learner:
 
 
 def build(annotator: Annotator, name: str) -> Stage:
-    """`stages.build.build_stage`, with learners as generalists."""
-    return Learner(annotator, name) if isinstance(annotator, GeneralistSettings) else build_stage(annotator, name)
+    """`stages.build.build_stage`, with learners as generalists and as students, who write no text."""
+    match annotator:
+        case GeneralistSettings():
+            real = GeneralistStage(annotator, name)
+            return Learner(annotator.specialist.weights, real, writes=True, looks="<OD>" in annotator.tasks)
+        case ObjectsSettings(specialist=UltralyticsSettings(weights=weights)):
+            return Learner(weights, build_stage(annotator, name), writes=False, looks=True)
+        case _:
+            return build_stage(annotator, name)
 
 
 class School:
-    """Training that ends in the models it was told to; `jobs` are those that it really did."""
+    """Training that ends in the models it was told to, students in those of `students`; `jobs` are those that it
+    really did."""
 
-    def __init__(self, session: Session, lessons: Sequence[Says]) -> None:
+    def __init__(self, session: Session, lessons: Sequence[Says], students: Sequence[Says] = ()) -> None:
         self._store = session.store
         self._lessons = lessons
-        self.jobs: list[RetrainJob] = []
+        self._students = students
+        self.jobs: list[Job] = []
 
-    def train(self, job: RetrainJob) -> RetrainResult:
+    def train(self, job: Job) -> RetrainResult:
         assert isinstance(self._store, LocalStore)
-        folder = Path(self._store.url) / model_path(job.round)
+        folder = Path(self._store.url) / model_path(job.round, job.name)
         already = folder.exists()
         if not already:
-            save(folder, self._lessons[job.round])
+            lessons = self._students if isinstance(job, StudentJob) else self._lessons
+            save(folder, lessons[job.round])
             self.jobs.append(job)
         return RetrainResult(str(folder), _TRAINING, already=already)
 

@@ -125,9 +125,9 @@ def save_tiny_yolo(folder: Path, seed: int = 0) -> Path:
     """A YOLO11 of a few channels; every anchor is about half sure, so that there is something to suppress."""
     import torch
 
-    from specialists.ultralytics_yolo import _prepare_environment
+    from specialists.ultralytics_yolo import quiet_library
 
-    _prepare_environment()
+    quiet_library()
     import ultralytics
 
     library: Any = ultralytics

@@ -33,13 +33,13 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 def model(session: Session, tmp_path: Path, says: Says, name: str = "model") -> Column:
-    return session.learned(save(tmp_path / name, says))
+    return session.learned("generalist", save(tmp_path / name, says))
 
 
 def test_a_checkpoint_of_random_weights_is_refused(session: Session, tmp_path: Path) -> None:
     weights = str(save_tiny_florence2(tmp_path / "random"))
     short = ["loop.generalist.specialist.max_new_tokens=24", "loop.generalist.tasks=['<CAPTION>', '<OD>']"]
-    candidate = look("corpus", None, short).learned(weights)
+    candidate = look("corpus", None, short).learned("generalist", weights)
     promotion = gate(session, 0, candidate, model(session, tmp_path, GOOD), None)
     assert not promotion.promoted
     assert promotion.reason.startswith("the candidate says nothing about ")

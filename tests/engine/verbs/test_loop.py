@@ -1,5 +1,6 @@
 """The loop from round to round, in this process, with models that say what they are told."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from shards.errors import DamageError
 from shards.layout import raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
+from stages.retrain.job import StudentJob
 from tests.engine.fake_specialists import save_pictures
 from tests.engine.learners import BLIND, CONFIG, GOOD, SILENT, Says, School, build, save
 
@@ -48,8 +50,8 @@ def reopened(*assignments: str) -> Session:
         return replace(session, build=build)
 
 
-def run(session: Session, count: int, *lessons: Says) -> School:
-    school = School(session, lessons)
+def run(session: Session, count: int, *lessons: Says, students: Sequence[Says] = ()) -> School:
+    school = School(session, lessons, students)
     try:
         Loop(session, None, school.train, printer("corpus")).run(count)
     finally:
@@ -210,7 +212,7 @@ def test_the_other_verbs_know_a_round_of_the_loop(
 def test_the_models_column_has_calibrated_scores(session: Session, tmp_path: Path) -> None:
     many = Says(boxes=8, falls=0.1)
     run(session, 1, many)
-    plain = session.learned(str(tmp_path / "corpus/rounds/00/model"))
+    plain = session.learned("generalist", str(tmp_path / "corpus/rounds/00/model"))
     [column] = [each for each in session.columns(1) if each.name == "generalist"]
     assert column.fingerprint != plain.fingerprint
     said = {row.key: row.findings for row in read_raw(session.store, "generalist", column.fingerprint, "000000")}
@@ -266,7 +268,7 @@ def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: 
     with pytest.raises(ConfigError, match=r"loop.start: training needs a checkpoint to start from: --from embedded:"):
         run(reopened("loop.start=null"), 1)
     with pytest.raises(ConfigError, match=r"annotators.generalist: the loop's own model has this name: use another"):
-        reopened("annotators.generalist={role: generalist}").columns_with("start")
+        reopened("annotators.generalist={role: generalist}").columns_with({})
     with pytest.raises(ConfigError, match=r"--gold nowhere.jsonl is no file"):
         loop("corpus", 1, None, "nowhere.jsonl", None, [])
 
@@ -290,6 +292,72 @@ def test_what_only_the_loop_can_annotate_says_so(session: Session) -> None:
         FileNotFoundError, match=r"generalist has not finished shard 000000 \(1 of 2 .*: run `fld loop`"
     ):
         write_round(session, 1)
+
+
+STUDENT = ["loop.learners=[student]", "loop.student.start=embedded:yolo-nano", "loop.student.fresh=first"]
+BOTH = ["loop.learners=[generalist, student]", *STUDENT[1:]]
+HALF = Says(boxes=2)
+"""One of two boxes lies where nothing is."""
+
+
+def annotators(number: int) -> set[str]:
+    record = Corpus("corpus").round(number).record("p001")
+    boxes = {vote.source.annotator for region in record.regions for vote in region.votes}
+    return boxes | {text.source.annotator for text in record.texts}
+
+
+def test_a_student_writes_rounds_by_itself(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    school = run(reopened(*STUDENT), 2, students=[GOOD, BETTER])
+    first, second = school.jobs
+    assert isinstance(first, StudentJob)
+    assert isinstance(second, StudentJob)
+    assert (first.checkpoint, first.settings.fresh, first.held_out) == ("embedded:yolo-nano", "always", 0.5)
+    assert (Path(second.checkpoint).name, second.settings.fresh) == ("model-student", "never")
+    assert annotators(2) == {"boxes", "texts", "student"}
+    promotion = read_promotion(session.store, 0, "student")
+    assert promotion is not None
+    assert (promotion.promoted, list(promotion.measures)) == (True, ["boxes"])
+    assert read_promotion(session.store, 0) is None
+    assert read_calibration(session.store, 0, "student") is not None
+    report = read_report(session.store, 2)
+    assert report is not None
+    assert report.statistics.self_agreement == 1.0
+    assert run(reopened(*STUDENT), 2, students=[GOOD, BETTER]).jobs == []
+    verify("corpus", repair=False)
+    capsys.readouterr()
+    status("corpus")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the student trained on it is promoted: no measure fell" in said
+    assert "student-" in said
+
+
+@pytest.mark.parametrize(("generalist", "student", "box_writer"), [(HALF, GOOD, "student"), (GOOD, HALF, "generalist")])
+@pytest.mark.usefixtures("session")
+def test_of_two_learners_the_better_one_writes_boxes(generalist: Says, student: Says, box_writer: str) -> None:
+    session = reopened(*BOTH, "loop.gate.tolerance=1.0")
+    run(session, 1, generalist, students=[student])
+    record = Corpus("corpus").round(1).record("p001")
+    votes = {vote.source.annotator for region in record.regions for vote in region.votes}
+    assert votes == {"boxes", box_writer}
+    columns = {column.name for column in session.columns(1)}
+    assert ("student" in columns) == (box_writer == "student")
+    assert "generalist" in columns
+
+
+def test_a_student_alone_cannot_go_on_when_it_is_refused(session: Session) -> None:
+    with pytest.raises(RefusedError, match=r"is refused and there is no other to go on with: .*boxes is 0\.000, less"):
+        run(reopened(*STUDENT), 1, students=[BLIND])
+    run(reopened(*BOTH), 1, GOOD, students=[BLIND])
+    assert annotators(1) == {"boxes", "generalist"}
+
+
+def test_a_student_needs_a_start(session: Session) -> None:
+    with pytest.raises(ConfigError, match=r"loop.student.start: a student needs a checkpoint to start from"):
+        run(reopened("loop.learners=[student]"), 1)
+    with pytest.raises(ConfigError, match=r"backend must be ultralytics, got 'detr'"):
+        reopened("loop.student_annotator.specialist={backend: detr, weights: x}")
+    with pytest.raises(ConfigError, match=r"learners must differ"):
+        reopened("loop.learners=[student, student]")
 
 
 def test_the_verb_has_help() -> None:

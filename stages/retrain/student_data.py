@@ -1,0 +1,116 @@
+"""What a student learns from: the pictures and boxes of a round, as files for the time of a training.
+
+Comes in: a pool of images. Goes out: the layout that YOLO trainers read, deleted when the model is there:
+
+    training-model-student/data/train/images/000017.jpg     the original bytes
+    training-model-student/data/train/labels/000017.txt     "2 0.512500 0.440625 0.120000 0.165625"   class x y w h
+    training-model-student/data/held_out/...                what is never trained on
+
+A box's class is what a detector or a human called it (`stages.codec.wording.category`), as Florence-2's <OD> teaches.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from shards.commit import CorpusError
+from shards.record import Record, RecordError
+from specialists.roles import Image
+from stages.codec.wording import category
+from stages.ingest.decode import DecodeError, decode
+from stages.ingest.settings import DecodeLimits
+from stages.retrain.data import RetrainError
+from stages.retrain.pool import Pool
+
+TRAIN, HELD_OUT = "train", "held_out"
+_JPEG = b"\xff\xd8"
+UNREADABLE_BUDGET = 0.01
+"""Share of the images that may be unreadable, as in `RetrainSettings.corrupt_budget`."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """folder: of all files; names: of the classes, by number; images, held_out: how many; unreadable: left out."""
+
+    folder: Path
+    names: tuple[str, ...]
+    images: int
+    held_out: int
+    unreadable: int
+
+
+def class_names(pools: Iterable[Pool], known: Sequence[str] = ()) -> tuple[str, ...]:
+    """The labels of all objects, those that the checkpoint knows first and in its order, the others by alphabet: a
+    model that goes on learning keeps the numbers of its classes."""
+    found = {label for pool in pools for i in range(len(pool)) for label in _labels(pool, i)}
+    kept = [name for name in known if name in found]
+    return (*kept, *sorted(found - set(kept)))
+
+
+def write_lessons(trained: Pool, held: Pool, names: Sequence[str], folder: Path) -> Lessons:
+    """Write both pools. Raises RetrainError if too many images cannot be read, or none is left."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    numbers = {name: number for number, name in enumerate(names)}
+    written, unread = _write(trained, numbers, folder / TRAIN)
+    held_written, held_unread = _write(held, numbers, folder / HELD_OUT)
+    unreadable, images = unread + held_unread, len(trained) + len(held)
+    if unreadable > UNREADABLE_BUDGET * images:
+        raise RetrainError(
+            f"round {trained.number}: {unreadable} of {images} images cannot be read, the budget is"
+            f" {UNREADABLE_BUDGET:.0%}; run `fld verify --repair`"
+        )
+    return Lessons(folder, tuple(names), written, held_written, unreadable)
+
+
+def _labels(pool: Pool, i: int) -> list[str]:
+    try:
+        record, _ = pool.read(i)
+    except (CorpusError, RecordError):
+        return []  # counted where it is written
+    return [label for region in record.regions if region.kind == "object" and (label := category(region))]
+
+
+def _write(pool: Pool, numbers: dict[str, int], folder: Path) -> tuple[int, int]:
+    """(written, unreadable)."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    limits, unreadable = DecodeLimits(), 0
+    for i in range(len(pool)):
+        try:
+            record, original = pool.read(i)
+            picture = decode(original, limits)
+        except (CorpusError, RecordError, DecodeError):
+            unreadable += 1
+            continue
+        _write_picture(folder / "images" / f"{i:06d}", original, picture)
+        lines = "".join(f"{line}\n" for line in label_lines(record, numbers))
+        (folder / "labels" / f"{i:06d}.txt").write_text(lines)
+    return len(pool) - unreadable, unreadable
+
+
+def _write_picture(path: Path, original: bytes, picture: Image) -> None:
+    """A JPEG as it is: the trainers turn it upright as `decode` does. Anything else as PNG of the decoded pixels."""
+    from PIL import Image as Pillow
+
+    if original.startswith(_JPEG):
+        path.with_suffix(".jpg").write_bytes(original)
+    else:
+        Pillow.fromarray(picture).save(path.with_suffix(".png"), compress_level=1)
+
+
+def label_lines(record: Record, numbers: dict[str, int]) -> list[str]:
+    """One line per object of a known class: number, middle and size of its box as shares of the picture."""
+    lines = []
+    for region in record.regions:
+        label = category(region) if region.kind == "object" else None
+        if label is None or label not in numbers:
+            continue
+        x0, y0, x1, y1 = region.box
+        values = (
+            (x0 + x1) / 2 / record.width, (y0 + y1) / 2 / record.height,
+            (x1 - x0) / record.width, (y1 - y0) / record.height,
+        )  # fmt: skip
+        lines.append(" ".join([str(numbers[label]), *(f"{min(max(value, 0.0), 1.0):.6f}" for value in values)]))
+    return lines

@@ -1,0 +1,101 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shards.store import open_store
+from specialists.roles import MissingRequirementError
+from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
+from stages.retrain.data import RetrainError
+from stages.retrain.job import StudentJob, read_training
+from stages.retrain.metrics import Event
+from stages.retrain.student import train_student
+from stages.retrain.student_settings import StudentSettings
+from tests.stages.retrain import corpora
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+
+
+def job(corpus: str, checkpoint: str = "embedded:yolo-nano", *, again: bool = False, **changes: Any) -> StudentJob:
+    quick = {"steps": 6, "batch": 8, "image_size": 64, "warmup": 2}
+    settings = StudentSettings.model_validate(quick | changes)
+    return StudentJob(corpus, 0, checkpoint, settings, held_out=0.2, again=again)
+
+
+def test_a_student_is_trained_and_a_detector_loads_it(corpus: str) -> None:
+    events: list[Event] = []
+    result = train_student(job(corpus), events.append)
+    assert [event["step"] for event in events] == [3, 6]
+    found = sorted(path.relative_to(result.folder).as_posix() for path in Path(result.folder).rglob("*.*"))
+    assert found == ["manifest/model.json", "student.pt", "trainer/results.csv", "training.json"]
+    training = read_training(open_store(corpus), 0, "model-student")
+    assert training == result.training
+    assert training is not None
+    assert (training.steps, training.images + training.held_out_images) == (6, 24)
+    assert training.recipe["labels"] == ["blue square", "green square", "red square", "white square"]
+    assert set(training.measures) == {"precision", "recall", "mAP50", "mAP50-95"}
+    detector = UltralyticsDetector(UltralyticsSettings(weights=result.folder, score_floor=0.0))
+    detector.load()
+    [said] = detector.detect([np.zeros((64, 64, 3), np.uint8)])
+    assert set(said.labels) <= set(training.recipe["labels"])
+    assert detector._loaded.overrides["imgsz"] == 64  # what it was trained with is what it sees
+
+
+def test_what_is_done_is_not_done_again(corpus: str) -> None:
+    first = train_student(job(corpus, steps=1))
+    second = train_student(job(corpus, steps=1))
+    assert (first.already, second.already, second.training) == (False, True, first.training)
+    with pytest.raises(RetrainError, match=r"model-student of .* was trained from .*use --again to replace it"):
+        train_student(job(corpus, steps=1, seed=2))
+    third = train_student(job(corpus, steps=1, seed=2, again=True))
+    assert third.training.settings["seed"] == 2
+
+
+def test_a_killed_run_goes_on_from_the_last_pass(corpus: str, tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from stages.retrain.student import train_student\n"
+        "from tests.stages.retrain.test_student import job\n"
+        "def kill(event):\n"
+        "    if event['step'] == 6: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train_student(job(sys.argv[1], steps=9), kill)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    died = subprocess.run([sys.executable, str(script), corpus], env=environment, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert read_training(open_store(corpus), 0, "model-student") is None
+    events: list[Event] = []
+    result = train_student(job(corpus, steps=9), events.append)
+    assert (result.resumed_from, result.training.steps) == (3, 9)
+    assert [event["step"] for event in events] == [6, 9]
+    assert not (Path(corpus) / "rounds/00/training-model-student").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(corpus: str) -> None:
+    with pytest.raises(RetrainError, match=r"the loss must be a finite number.*lower loop\.student\.learning_rate"):
+        train_student(job(corpus, arguments={"box": 1e38}))
+    assert read_training(open_store(corpus), 0, "model-student") is None
+
+
+def test_what_a_student_cannot_be_made_of(corpus: str, tmp_path: Path) -> None:
+    with pytest.raises(MissingRequirementError, match=r"nowhere\.pt"):
+        train_student(job(corpus, str(tmp_path / "nowhere.pt")))
+    with pytest.raises(ValueError, match=r"arguments must not name epochs, lr0: settings beside it"):
+        StudentSettings(arguments={"lr0": 1.0, "epochs": 3})
+    with pytest.raises(RetrainError, match=r"see loop\.student\.arguments: .*'flplr' is not a valid YOLO argument"):
+        train_student(job(corpus, arguments={"flplr": 0.5}))
+    with pytest.raises(RetrainError, match=r"no image to train on: held_out 1"):
+        train_student(StudentJob(corpus, 0, "embedded:yolo-nano", StudentSettings(), held_out=1.0))
+
+
+def test_damaged_pictures_are_left_out_up_to_a_budget(tmp_path: Path) -> None:
+    corpus = corpora.build(tmp_path / "corpus")
+    corpora.damage(corpus)
+    with pytest.raises(RetrainError, match=r"round 0: \d+ of 24 images cannot be read, the budget is 1%"):
+        train_student(job(corpus))

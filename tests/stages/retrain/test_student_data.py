@@ -1,0 +1,49 @@
+from pathlib import Path
+
+from PIL import Image
+
+from shards.record import Candidate, Record, Region, Source
+from shards.store import open_store
+from stages.retrain.pool import load_pool
+from stages.retrain.student_data import class_names, label_lines, write_lessons
+from tests.stages.retrain import corpora
+
+SOURCE = Source("given", "given", 0, None, "given/0")
+
+
+def record(*regions: Region) -> Record:
+    return Record("k", "k", "", 200, 100, 0, [], list(regions))
+
+
+def region(label: str, kind: str = "object") -> Region:
+    candidate = Candidate("phrase" if kind == "object" else "ocr", label, None, SOURCE)
+    return Region("r0", kind, (20.0, 10.0, 60.0, 110.0), 1.0, [candidate], 0, [])  # type: ignore[arg-type]
+
+
+def test_a_line_is_the_class_and_shares_of_the_picture() -> None:
+    found = label_lines(record(region("dog"), region("STOP", "text"), region("cat")), {"cat": 0, "dog": 4})
+    assert found == ["4 0.200000 0.600000 0.200000 1.000000", "0 0.200000 0.600000 0.200000 1.000000"]
+
+
+def test_classes_that_are_known_keep_their_numbers(tmp_path: Path) -> None:
+    pool = load_pool(open_store(corpora.build(tmp_path / "corpus")), 0)
+    assert class_names([pool]) == ("blue square", "green square", "red square", "white square")
+    known = ("white square", "dog", "green square")
+    assert class_names([pool], known) == ("white square", "green square", "blue square", "red square")
+
+
+def test_pictures_and_lines_of_both_parts(tmp_path: Path) -> None:
+    trained, held = load_pool(open_store(corpora.build(tmp_path / "corpus")), 0).split(0.2)
+    names = class_names([trained, held])
+    lessons = write_lessons(trained, held, names, tmp_path / "data")
+    assert (lessons.images, lessons.held_out, lessons.unreadable) == (len(trained), len(held), 0)
+    images = sorted((tmp_path / "data/train/images").iterdir())
+    labels = sorted((tmp_path / "data/train/labels").iterdir())
+    assert [each.stem for each in images] == [each.stem for each in labels]
+    read, _ = trained.read(3)
+    with Image.open(images[3]) as picture:
+        assert picture.size == (corpora.SIDE, corpora.SIDE)
+    number, x, _, w, _ = labels[3].read_text().split()
+    assert names[int(number)] == read.regions[0].text
+    x0, _, x1, _ = read.regions[0].box
+    assert (float(x), float(w)) == ((x0 + x1) / 2 / 64, (x1 - x0) / 64)
