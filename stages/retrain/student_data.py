@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shards.commit import CorpusError
+from shards.errors import CorpusError
 from shards.record import Record, RecordError
 from specialists.roles import Image
 from stages.codec.wording import category
