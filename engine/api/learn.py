@@ -1,7 +1,7 @@
 """One learner on one round: trained from where it stands, judged, its verdict and calibration published.
 
-    generalist   RetrainJob from loop.start, later from its last promoted model            rounds/NN/model/
-    student      StudentJob from loop.student.start, later from its last promoted model    rounds/NN/model-student/
+generalist   RetrainJob from loop.start, later from its last promoted model            rounds/NN/model/
+student      StudentJob from loop.student.start, later from its last promoted model    rounds/NN/model-student/
 """
 
 from collections.abc import Callable
