@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from specialists.class_names import class_labels
 from specialists.devices import loaded, pick_device, pick_dtype, writable
-from specialists.loading import first_line, load_model
+from specialists.loading import first_line, load_model, model_config
 from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
-from specialists.weights import ModelSettings, identity, library, locate
+from specialists.weights import ModelSettings, identity, library, locate, require_package
 
 if TYPE_CHECKING:
     import torch
@@ -46,6 +47,8 @@ class DetrDetector:
 
         of, auto = self._settings, _untyped(transformers)
         folder = locate(of.backend, of.weights, of.revision)
+        if _needs_timm(model_config(of.backend, folder)):
+            require_package(of.backend, "timm", "detr")
         self._device = pick_device(of.backend, of.device)
         dtype = pick_dtype(of.dtype, self._device)
         model = load_model(of.backend, auto.AutoModelForObjectDetection, folder, dtype)
@@ -56,7 +59,7 @@ class DetrDetector:
         self._loaded = model.to(self._device)
 
     def detect(self, images: list[Image]) -> list[Detections]:
-        """Boxes above score_floor, clipped to the image."""
+        """Boxes above score_floor, clipped to the image. Raises ItemError for an image with a class without name."""
         import torch
 
         check_images(images)
@@ -66,7 +69,7 @@ class DetrDetector:
             inputs = [self._inputs(image) for image in images]
             for indices in self._batches(inputs):
                 results = self._detect([inputs[i] for i in indices], [images[i] for i in indices])
-                found.update(zip(indices, results, strict=True))
+                found |= {i: self._detections(i, *each) for i, each in zip(indices, results, strict=True)}
         return [found[i] for i in range(len(images))]
 
     def fingerprint(self) -> Fingerprint:
@@ -98,7 +101,9 @@ class DetrDetector:
         size = self._settings.batch_size
         return [some[start : start + size] for some in by_shape.values() for start in range(0, len(some), size)]
 
-    def _detect(self, inputs: "list[dict[str, torch.Tensor]]", images: list[Image]) -> list[Detections]:
+    def _detect(
+        self, inputs: "list[dict[str, torch.Tensor]]", images: list[Image]
+    ) -> "list[tuple[dict[str, torch.Tensor], Image]]":
         import torch
 
         batch = {name: torch.cat([one[name] for one in inputs]).to(self._device) for name in inputs[0]}
@@ -109,15 +114,19 @@ class DetrDetector:
         results = self._processor.post_process_object_detection(
             outputs, threshold=self._settings.score_floor, target_sizes=sizes
         )
-        names = self._loaded.config.id2label
-        return [_detections(result, image, names) for result, image in zip(results, images, strict=True)]
+        return list(zip(results, images, strict=True))
+
+    def _detections(self, index: int, result: "dict[str, torch.Tensor]", image: Image) -> Detections:
+        height, width = image.shape[:2]
+        boxes = np.clip(result["boxes"].cpu().float().numpy(), 0, np.array([width, height] * 2, dtype=np.float32))
+        labels = class_labels("detr", result["labels"].tolist(), self._loaded.config.id2label, index)
+        return Detections(boxes.reshape(-1, 4), result["scores"].cpu().float().numpy(), labels)
 
 
-def _detections(result: "dict[str, torch.Tensor]", image: Image, names: dict[int, str]) -> Detections:
-    height, width = image.shape[:2]
-    boxes = np.clip(result["boxes"].cpu().float().numpy(), 0, np.array([width, height] * 2, dtype=np.float32))
-    labels = [names[int(label)] for label in result["labels"].tolist()]
-    return Detections(boxes.reshape(-1, 4), result["scores"].cpu().float().numpy(), labels)
+def _needs_timm(config: dict[str, Any]) -> bool:
+    """Whether the image encoder is one of timm's, as that of facebook/detr-resnet-50 is."""
+    kind = str((config.get("backbone_config") or {}).get("model_type", ""))
+    return bool(config.get("use_timm_backbone")) or kind.startswith("timm")
 
 
 def _untyped(module: Any) -> Any:

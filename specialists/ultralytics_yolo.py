@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from specialists.class_names import class_labels
 from specialists.devices import loaded, pick_device
 from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, locate, require_package, weight_file
@@ -81,12 +82,13 @@ class UltralyticsDetector:
         self._loaded = model
 
     def detect(self, images: list[Image]) -> list[Detections]:
-        """Boxes above score_floor after the library's NMS."""
+        """Boxes above score_floor after the library's NMS. Raises ItemError for an image with a class without name."""
         check_images(images)
         loaded(self._settings.backend, self._loaded)
         size = self._settings.batch_size
         parts = [images[start : start + size] for start in range(0, len(images), size)]
-        return [_detections(result) for part in parts for result in self._predict(part)]
+        results = [result for part in parts for result in self._predict(part)]
+        return [_detections(index, result) for index, result in enumerate(results)]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""
@@ -173,10 +175,10 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     return read
 
 
-def _detections(result: Any) -> Detections:
+def _detections(index: int, result: Any) -> Detections:
     boxes = result.boxes
     return Detections(
         boxes.xyxy.cpu().float().numpy().reshape(-1, 4),
         boxes.conf.cpu().float().numpy().reshape(-1),
-        [result.names[int(label)] for label in boxes.cls.tolist()],
+        class_labels("ultralytics", map(int, boxes.cls.tolist()), result.names, index),
     )

@@ -2,7 +2,8 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
 
 from rich.table import Table
 
@@ -12,24 +13,9 @@ from engine.terminal import out
 from specialists.roles import SpecialistError
 from stages.build import Annotator, build_stage
 
-PACKAGES = (
-    "fld-engine",
-    "torch",
-    "torchvision",
-    "transformers",
-    "ray",
-    "spacy",
-    "pyarrow",
-    "webdataset",
-    "rapidocr",
-    "easyocr",
-    "ultralytics",
-    "segment-anything",
-    "groundingdino-py",
-    "openai",
-    "s3fs",
-    "gcsfs",
-)
+_DECLARED = re.compile(r"(?P<name>[\w.-]+).*?(?:;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
+NOT_SHOWN = ("all", "dev")
+"""Extras: one is the sum of the others, one is for working on the project."""
 
 
 def doctor(source: str | None, assignments: list[str]) -> None:
@@ -50,14 +36,24 @@ def doctor(source: str | None, assignments: list[str]) -> None:
         raise ConfigError(f"{len(failures)} of {len(config.annotators)} annotators cannot load: {', '.join(failures)}")
 
 
+def packages() -> dict[str, str]:
+    """Every package that fld-engine declares -> the extra that brings it, "" if it is always installed."""
+    found: dict[str, str] = {}
+    for line in requires("fld-engine") or ():
+        declared = _DECLARED.fullmatch(line)
+        if declared is not None and declared["extra"] not in NOT_SHOWN:
+            found.setdefault(declared["name"], declared["extra"] or "")
+    return found
+
+
 def _packages() -> Table:
-    table = Table("package", "version", box=None, pad_edge=False)
-    table.add_row("python", platform.python_version())
-    for name in PACKAGES:
+    table = Table("package", "version", "extra", box=None, pad_edge=False)
+    table.add_row("python", platform.python_version(), "")
+    for name, extra in {"fld-engine": "", **packages()}.items():
         try:
-            table.add_row(name, version(name))
+            table.add_row(name, version(name), extra)
         except PackageNotFoundError:
-            table.add_row(name, "[yellow]not installed[/]")
+            table.add_row(name, "[yellow]not installed[/]", f"pip install 'fld-engine\\[{extra}]'" if extra else "")
     return table
 
 

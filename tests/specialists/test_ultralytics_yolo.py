@@ -109,5 +109,5 @@ def test_a_name_is_never_downloaded() -> None:
 
 
 def test_settings_that_the_library_has_not() -> None:
-    with pytest.raises(ValidationError, match="dtype must be float32 or float16 for ultralytics"):
+    with pytest.raises(ValidationError, match="dtype must be auto, float32 or float16 for ultralytics"):
         UltralyticsSettings(weights="x.pt", dtype="bfloat16")
