@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from shards.finding import Granularity
+from specialists.decoding import Decoding, own_decoding
 from specialists.devices import loaded, pick_device, pick_dtype, writable
 from specialists.loading import load_model, model_config
 from specialists.roles import Caption, Fingerprint, Image, SpecialistError, check_images
-from specialists.weights import ModelSettings, identity, library, locate
+from specialists.weights import ModelSettings, identity, library, local_path, locate
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +37,7 @@ class BlipCaptioner:
 
     def __init__(self, settings: BlipSettings) -> None:
         self._settings = settings
+        self._decoding = Decoding(settings.num_beams, settings.max_new_tokens)
         self._loaded: Any = None
 
     def load(self) -> None:
@@ -54,6 +56,7 @@ class BlipCaptioner:
         if isinstance(getattr(self._processor, "image_token", None), str):
             # transformers 5.23 reads `.content` of it, but loads a saved BLIP-2 processor with a plain string
             self._processor.image_token = auto.AddedToken(self._processor.image_token, normalized=False, special=True)
+        own_decoding(model)
         self._decoder = model.text_decoder if kind == "blip" else model.language_model
         self._loaded = model.to(self._device)
 
@@ -76,8 +79,7 @@ class BlipCaptioner:
             "weights": identity(of.backend, of.weights, of.revision),
             "dtype": of.stated_dtype,
             "prompt": of.prompt,
-            "num_beams": of.num_beams,
-            "max_new_tokens": of.max_new_tokens,
+            **self._decoding.facts(local_path(of.backend, of.weights, of.revision)),
         }
 
     def close(self) -> None:
@@ -96,9 +98,7 @@ class BlipCaptioner:
         with torch.inference_mode():
             found = self._loaded.generate(
                 **inputs,
-                do_sample=False,
-                num_beams=of.num_beams,
-                max_new_tokens=of.max_new_tokens,
+                **self._decoding.arguments,
                 output_scores=True,
                 return_dict_in_generate=True,
             )

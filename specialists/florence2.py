@@ -10,12 +10,13 @@ from typing import Literal
 from pydantic import Field
 
 from shards.finding import Granularity, Span
+from specialists.decoding import Decoding
 from specialists.devices import loaded
 from specialists.florence2_answers import read_boxes, read_caption, read_phrases
 from specialists.florence2_format import CAPTION_TASKS, PROMPTS, clean_text, prompt
 from specialists.florence2_model import NEAR_BINS, Florence2Model, Search, shared_model
 from specialists.roles import Caption, Detections, Fingerprint, Image, Phrase, check_images
-from specialists.weights import ModelSettings, identity, library, locate
+from specialists.weights import ModelSettings, identity, library, local_path, locate
 
 SPARE_TOKENS = 8
 """A text can take a few more tokens inside its prompt than alone: other spaces at its ends are other tokens."""
@@ -30,13 +31,22 @@ class Florence2Settings(ModelSettings):
     weights: str = Field(
         "embedded:florence2-nano", min_length=1, description="checkpoint folder, embedded:NAME, or hub id with revision"
     )
-    num_beams: int = Field(1, ge=1, description="beams; the model card of the released checkpoints uses 3")
+    num_beams: int = Field(1, ge=1, description="beams; the released checkpoints come with 3")
     max_new_tokens: int = Field(1024, ge=1, description="answers are cut here; a box takes 4 tokens and its label's")
     batch_size: int = Field(16, ge=1, description="images encoded and answers generated at a time")
 
 
 class Florence2CaptionerSettings(Florence2Settings):
-    """Florence-2 answering <CAPTION>, <DETAILED_CAPTION> and <MORE_DETAILED_CAPTION>."""
+    """Florence-2 answering <CAPTION>, <DETAILED_CAPTION> and <MORE_DETAILED_CAPTION>.
+
+    The released checkpoints come with 3 beams, no_repeat_ngram_size 3, early_stopping true; here they are a choice."""
+
+    no_repeat_ngram_size: int = Field(
+        0, ge=0, description="a run of so many tokens is written once at most; 0: may be repeated; released models: 3"
+    )
+    early_stopping: bool = Field(
+        False, description="beams end with the first num_beams texts, not the best; released models: true"
+    )
 
 
 class Florence2DetectorSettings(Florence2Settings):
@@ -52,11 +62,12 @@ class Florence2GrounderSettings(Florence2Settings):
 
 
 class _Florence2:
-    """Loading, closing and the facts of a fingerprint."""
+    """Loading, closing and the facts of a fingerprint. decoding: where it is more than beams and a limit."""
 
-    def __init__(self, settings: Florence2Settings) -> None:
+    def __init__(self, settings: Florence2Settings, decoding: Decoding | None = None) -> None:
         self._settings = settings
-        self._search = Search(settings.num_beams, settings.max_new_tokens, settings.batch_size)
+        self._decoding = decoding or Decoding(settings.num_beams, settings.max_new_tokens)
+        self._search = Search(self._decoding, settings.batch_size)
         self._loaded: Florence2Model | None = None
 
     def load(self) -> None:
@@ -79,8 +90,7 @@ class _Florence2:
             "library": library(of.backend, "transformers"),
             "weights": identity(of.backend, of.weights, of.revision),
             "dtype": of.stated_dtype,
-            "num_beams": of.num_beams,
-            "max_new_tokens": of.max_new_tokens,
+            **self._decoding.facts(local_path(of.backend, of.weights, of.revision)),
             "prompts": prompts,
             "near_bins": NEAR_BINS,
         }
@@ -88,6 +98,10 @@ class _Florence2:
 
 class Florence2Captioner(_Florence2):
     """Texts of three granularities. Score: geometric mean probability of the text's tokens and its end."""
+
+    def __init__(self, settings: Florence2CaptionerSettings) -> None:
+        of = settings
+        super().__init__(of, Decoding(of.num_beams, of.max_new_tokens, of.no_repeat_ngram_size, of.early_stopping))
 
     def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
         """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off."""

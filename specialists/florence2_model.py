@@ -24,11 +24,12 @@ import math
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shards.finding import Span
+from specialists.decoding import Decoding, own_decoding
 from specialists.devices import pick_device, pick_dtype, writable
 from specialists.florence2_checkpoint import load_florence2
 from specialists.florence2_format import BINS
@@ -52,8 +53,7 @@ NEAR_BINS: Final = 10
 class Search:
     """How to generate. batch_size: images encoded, and answers generated, at a time."""
 
-    num_beams: int
-    max_new_tokens: int
+    decoding: Decoding
     batch_size: int
 
 
@@ -96,6 +96,7 @@ class Florence2Model:
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
         self._device = pick_device("florence2", device)
         model, self.processor = load_florence2(folder, pick_dtype(dtype, self._device))
+        own_decoding(model)
         self._model: Any = model.to(self._device)
         self._tokenizer: Any = self.processor.tokenizer
         self._positions: int = self._model.config.text_config.max_position_embeddings
@@ -178,12 +179,12 @@ class Florence2Model:
         """features: `[n, tokens, width]`, row i belongs to questions[i]."""
         encoded, mask = self._read(features, questions)
         memory = encoded.last_hidden_state  # taken now: beam search repeats the rows of `encoded`
+        fitting = replace(search.decoding, max_new_tokens=min(search.decoding.max_new_tokens, self._positions - 1))
         sequences = self._model.generate(
             encoder_outputs=encoded,
             attention_mask=mask,
-            do_sample=False,
-            num_beams=search.num_beams,
-            max_new_tokens=min(search.max_new_tokens, self._positions - 1),
+            forced_eos_token_id=self._tokenizer.eos_token_id,  # of an answer that is cut off
+            **fitting.arguments,
         )
         return self._answers(sequences, memory, mask)
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shards.finding import Granularity
+from specialists.decoding import Decoding, own_decoding
 from specialists.description import Answer, PromptSettings, fill, judge, read_template
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.loading import load_model
 from specialists.roles import Caption, Context, Fingerprint, Image, ItemError, check_images
-from specialists.weights import ModelSettings, identity, library, locate
+from specialists.weights import ModelSettings, identity, library, local_path, locate
 
 
 class LmmSettings(ModelSettings):
@@ -29,6 +30,11 @@ class LmmSettings(ModelSettings):
     max_new_tokens: int = Field(512, ge=1, description="an answer that reaches this is cut off, and refused")
     image_side: int = Field(1024, ge=32, description="longer side of the picture that the model gets, px at most")
     batch_size: int = Field(4, ge=1, description="images written about at a time")
+
+    @property
+    def decoding(self) -> Decoding:
+        """Greedy search."""
+        return Decoding(1, self.max_new_tokens)
 
 
 class LmmDescriber:
@@ -71,13 +77,19 @@ class LmmDescriber:
             "prompts": self._templates(),
             "max_regions": of.prompts.max_regions,
             "refusals": of.prompts.refusals,
-            "max_new_tokens": of.max_new_tokens,
+            **self._decoding_facts(),
             "image_side": of.image_side,
         }
 
     def close(self) -> None:
         """Lets go of the model."""
         self._loaded = None
+
+    def _decoding_facts(self) -> Fingerprint:
+        """Without num_beams, which is always 1."""
+        of = self._settings
+        facts = of.decoding.facts(local_path(of.backend, of.weights, of.revision))
+        return {name: value for name, value in facts.items() if name != "num_beams"}
 
     def _templates(self) -> list[str]:
         return [read_template(self._settings.prompts, level) for level in ("detailed", "more_detailed")]
@@ -95,6 +107,7 @@ class _Model:
         self._dtype = pick_dtype(settings.dtype, self._device)
         model = load_model(settings.backend, AutoModelForImageTextToText, folder, self._dtype)
         auto: Any = AutoProcessor
+        own_decoding(model)
         self._model = model.to(self._device)
         self._processor = auto.from_pretrained(folder)
         self._processor.tokenizer.padding_side = "left"  # answers begin where prompts end
@@ -119,8 +132,7 @@ class _Model:
         with torch.inference_mode():
             out = self._model.generate(
                 **inputs,
-                do_sample=False,
-                max_new_tokens=self._settings.max_new_tokens,
+                **self._settings.decoding.arguments,
                 pad_token_id=self._processor.tokenizer.pad_token_id,
                 return_dict_in_generate=True,
                 output_scores=True,

@@ -75,6 +75,11 @@ def locate(backend: str, weights: str, revision: str | None) -> Path:
     return _hub_folder(backend, weights, revision) if revision is not None else _local(backend, weights)
 
 
+def local_path(backend: str, weights: str, revision: str | None) -> Path | None:
+    """The file or folder of a checkpoint; None for one of a hub, whose files the driver may not have."""
+    return None if revision is not None else _local(backend, weights)
+
+
 def identity(backend: str, weights: str, revision: str | None) -> str:
     """What stands for the checkpoint in a fingerprint: content hash or hub commit. Needs no network.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from specialists.decoding import Decoding
 from specialists.florence2_format import Task
 from specialists.florence2_model import Search
 from stages.retrain.answers import answer_sums, f1_scores, measured
@@ -46,7 +47,7 @@ def answer_f1(accelerator: Any, folder: Path, feeder: Feeder, settings: RetrainS
     import torch
 
     tasks = measured(settings.recipe.weights)
-    search = Search(num_beams=1, max_new_tokens=settings.max_target_tokens + 2, batch_size=settings.recipe.batch)
+    search = Search(Decoding(1, settings.max_target_tokens + 2), settings.recipe.batch)
     with torch.random.fork_rng(devices=[]):
         pictures = feeder.pictures(settings.generate_images)
         mine = answer_sums(folder, str(accelerator.device), pictures, tasks, search)

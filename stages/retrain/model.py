@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from specialists.decoding import own_decoding
 from specialists.florence2_checkpoint import load_florence2
 from specialists.roles import SpecialistError
 from specialists.weights import require_package
@@ -88,6 +89,7 @@ def export(checkpoint: Path, recipe: Recipe, state: Mapping[str, Any], out: Path
             model = adapted.merge_and_unload()
         else:
             model.load_state_dict(state)
+    own_decoding(model)  # what the checkpoint asked of answers was not obeyed, and must not be handed on
     model.save_pretrained(out)
     backend = processor.tokenizer.backend_tokenizer
     backend.no_truncation()  # a tokenizer that once cut or padded would save that, and cut image tokens when reloaded

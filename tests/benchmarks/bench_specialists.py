@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from specialists.blip import BlipCaptioner, BlipSettings
+from specialists.decoding import Decoding
 from specialists.detr import DetrDetector, DetrSettings
 from specialists.florence2_format import prompt
 from specialists.florence2_model import Florence2Model, Search
@@ -92,7 +93,7 @@ def _florence2(asked: argparse.Namespace, folder: Path, images: list[Image]) -> 
     """One pass over the vision tower for four tasks, against `generate` per task as one would write it first."""
     save = save_tiny_florence2 if asked.size == "tiny" else save_florence2_base
     model = Florence2Model(save(folder), asked.device, asked.dtype)
-    search = Search(num_beams=1, max_new_tokens=NEW_TOKENS, batch_size=len(images))
+    search = Search(Decoding(1, NEW_TOKENS), len(images))
 
     def shared() -> None:
         model.answer([image.copy() for image in images], [TASKS] * len(images), search)

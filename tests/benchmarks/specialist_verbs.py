@@ -95,7 +95,7 @@ def _matcher(save: Callable[[Path], Path]) -> Build:
 
 
 def _lmm(folder: Path, device: str, dtype: Any) -> Verb:
-    weights = str(save_tiny_llava(folder, ends=90))
+    weights = str(save_tiny_llava(folder, ends=15))
     settings = LmmSettings(
         weights=weights,
         prompts=PromptSettings(refusals=[]),

@@ -229,7 +229,7 @@ def _of(role: str, backend: str, weights: Path | None, of: dict[str, Any] | None
 def _writers(weights: Path, url: str) -> Annotators:
     florence = save_tiny_florence2(made(weights / "florence2"))
     hears = {"needs": ["texts", "detr"], "boxes": FEW}
-    llava = save_tiny_llava(made(weights / "llava"), ends=90)
+    llava = save_tiny_llava(made(weights / "llava"), ends=15)
     lengths = {"granularities": ["brief", "detailed", "more_detailed"]}
     return {
         "texts": _of("captioner", "custom", None, factory=f"{__name__}:Sentence"),

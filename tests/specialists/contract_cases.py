@@ -103,7 +103,7 @@ def _siglip(folder: Path) -> Any:
 
 def _llava(folder: Path) -> Any:
     prompts = PromptSettings(refusals=[])
-    weights = str(save_tiny_llava(folder, ends=90))
+    weights = str(save_tiny_llava(folder, ends=15))
     return LmmDescriber(LmmSettings(weights=weights, prompts=prompts, max_new_tokens=100, batch_size=3))
 
 

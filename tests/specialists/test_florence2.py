@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from specialists.decoding import Decoding
 from specialists.florence2 import (
     DetectorTask,
     Florence2Captioner,
@@ -21,7 +22,7 @@ from specialists.florence2_model import NEAR_BINS, Florence2Model, Search
 from specialists.roles import Image
 from tests.specialists.tiny_florence2 import save_tiny_florence2
 
-SEARCH = Search(num_beams=1, max_new_tokens=40, batch_size=4)
+SEARCH = Search(Decoding(1, 40), 4)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_answers_are_those_of_generate(
 ) -> None:
     name, _, text = task.partition(">")
     images = pictures(3)
-    ours = model.answer(images, [[prompt(f"{name}>", text)]] * 3, Search(beams, 40, 4))  # type: ignore[arg-type]
+    ours = model.answer(images, [[prompt(f"{name}>", text)]] * 3, Search(Decoding(beams, 40), 4))  # type: ignore[arg-type]
     sequences = generate(reference, images, task, num_beams=beams)
     assert [answer.text for [answer] in ours] == [plain(reference, sequence) for sequence in sequences]
 
@@ -228,8 +229,8 @@ def test_a_prompt_that_is_too_long_is_refused(model: Florence2Model) -> None:
 def test_half_precision_answers_nearly_the_same(folder: Path, model: Florence2Model, dtype: str) -> None:
     images, half = pictures(2), Florence2Model(folder, "cpu", dtype)
     for [rough], [exact] in zip(
-        half.answer(images, [[prompt("<OD>")]] * 2, Search(1, 4, 4)),
-        model.answer(images, [[prompt("<OD>")]] * 2, Search(1, 4, 4)),
+        half.answer(images, [[prompt("<OD>")]] * 2, Search(Decoding(1, 4), 4)),
+        model.answer(images, [[prompt("<OD>")]] * 2, Search(Decoding(1, 4), 4)),
         strict=True,
     ):
         assert rough.logprobs[0] == pytest.approx(exact.logprobs[0], abs=0.1)

@@ -16,7 +16,7 @@ CONTEXTS = [Context("a dog", [("a brown dog", (1, 2, 30, 40))]), Context("a bird
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_llava(tmp_path_factory.mktemp("llava"), ends=90)
+    return save_tiny_llava(tmp_path_factory.mktemp("llava"), ends=15)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,6 @@ def save_tiny_llava(folder: Path, ends: int = 1, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     model = library.LlavaForConditionalGeneration(config).eval()
     model.generation_config.eos_token_id = [tokenizer.eos_token_id, *range(5, 4 + ends)]
-    model.generation_config.min_new_tokens = 4 if ends > 1 else None
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
     side = {"height": IMAGE_SIZE, "width": IMAGE_SIZE}
