@@ -5,7 +5,8 @@
 
 Greedy non-maximum suppression, class-wise and class-agnostic in one pass over one matrix of overlaps. Plain numpy:
 at the 5 to 50 boxes of an image it is as fast as `torchvision.ops.nms`, which needs torch, one call per kind of
-suppression, and does not say which box suppressed which (docs/benchmarks: `bench_filters`).
+suppression, and does not say which box suppressed which (docs/benchmarks: `bench_filters`). More than a thousand boxes
+meet only those around them (`shards.grid`): 20,000 take seconds where the whole matrix took minutes.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.finding import Box
 from shards.geometry import iou_matrix
+from shards.grid import BoxGrid
 
+_MANY = 1000
+"""Boxes from which on a grid is faster than the matrix."""
 _ROWS_AT_ONCE = 256
 """Rows of the overlap matrix held at a time: 1,000 boxes need 2 MB, not 8."""
 
@@ -47,6 +52,11 @@ def suppress(
     ids = [names[label] for label in labels]
     by_rank = np.lexsort((*boxes.T[::-1], ids, -scores))
     boxes, order = boxes[by_rank], by_rank.tolist()
+    if len(boxes) > _MANY:
+        ranked = _suppress_many(boxes, [ids[place] for place in order], _limit(same_label_iou), _limit(any_label_iou))
+        for place, found in zip(order, ranked, strict=True):
+            result[place] = None if found is None else found._replace(by=order[found.by])
+        return result
     same_limit, any_limit = _limit(same_label_iou), _limit(any_label_iou)
     for start in range(0, len(boxes), _ROWS_AT_ONCE):
         overlaps = iou_matrix(boxes[start : start + _ROWS_AT_ONCE], boxes)
@@ -59,6 +69,43 @@ def suppress(
             if same_label or iou > any_limit:
                 result[weak] = Suppressed(strong, iou, same_label)
     return result
+
+
+def _suppress_many(
+    boxes: NDArray[np.float64], ids: Sequence[int], same_limit: float, any_limit: float
+) -> list[Suppressed | None]:
+    """The same for boxes in falling order: each meets the kept ones around it."""
+    result: list[Suppressed | None] = []
+    by_label: dict[int, BoxGrid] = {}
+    of_all = BoxGrid(any_limit)
+    for place, (label, coordinates) in enumerate(zip(ids, boxes.tolist(), strict=True)):
+        box: Box = tuple(coordinates)
+        same = by_label.setdefault(label, BoxGrid(same_limit))
+        rivals = sorted({*same.near(box), *of_all.near(box)})
+        found = _strongest(boxes, ids, place, rivals, same_limit, any_limit) if rivals else None
+        result.append(found)
+        if found is None:
+            if same_limit < 1:
+                same.add(place, box)
+            if any_limit < 1:
+                of_all.add(place, box)
+    return result
+
+
+def _strongest(
+    boxes: NDArray[np.float64],
+    ids: Sequence[int],
+    place: int,
+    rivals: list[int],
+    same_limit: float,
+    any_limit: float,
+) -> Suppressed | None:
+    """The first of the kept `rivals` that suppresses the box at `place`."""
+    for rival, iou in zip(rivals, iou_matrix(boxes[rivals], boxes[place])[:, 0].tolist(), strict=True):
+        same_label = ids[rival] == ids[place] and iou > same_limit
+        if same_label or iou > any_limit:
+            return Suppressed(rival, iou, same_label)
+    return None
 
 
 def _limit(iou: float | None) -> float:

@@ -33,6 +33,11 @@ _UNUSED = ("ner", "entity_linker", "entity_ruler", "lemmatizer", "textcat", "tex
 """Components whose output no filter reads; leaving them out makes `en_core_web_sm` about twice as fast."""
 
 
+MAX_CHARS = 100_000
+"""Of a text that a parser is given; a caption of the longest kind has 2,000. spaCy refuses more than a million, for the
+memory that it would take."""
+
+
 class ParserError(ModelError):
     """A pipeline that is not installed, or that does not give parts of speech and dependencies."""
 
@@ -84,13 +89,19 @@ class Parser:
         self._nlp = nlp
 
     def parse(self, texts: list[str]) -> list[ParsedText]:
-        """One ParsedText per text, same order; texts of any length, the empty one too. Raises ParserError before
-        `load()`."""
-        return [ParsedText(text_features(doc), noun_chunks(doc)) for doc in self._docs(texts)]
+        """One ParsedText per text, same order; texts of any length, the empty one too. Of one longer than MAX_CHARS
+        only the words are counted. Raises ParserError before `load()`."""
+        docs = self._docs([text for text in texts if len(text) <= MAX_CHARS])
+        return [
+            ParsedText(text_features(doc := next(docs)), noun_chunks(doc)) if len(text) <= MAX_CHARS else _counted(text)
+            for text in texts
+        ]
 
     def elements(self, texts: list[str]) -> list[ElementWords]:
-        """The objects, attributes and actions of each text as words. Raises ParserError before `load()`."""
-        return [element_words(doc) for doc in self._docs(texts)]
+        """The objects, attributes and actions of each text as words; of one longer than MAX_CHARS none. Raises
+        ParserError before `load()`."""
+        docs = self._docs([text for text in texts if len(text) <= MAX_CHARS])
+        return [element_words(next(docs)) if len(text) <= MAX_CHARS else ElementWords((), (), ()) for text in texts]
 
     def _docs(self, texts: list[str]) -> "Iterator[Doc]":
         if self._nlp is None:
@@ -112,6 +123,11 @@ class Parser:
                 " setting empty to use the bundled one"
             )
         return {"pipeline": name, "version": metadata.version(name), "spacy": spacy_version}
+
+
+def _counted(text: str) -> ParsedText:
+    """A text that is too long to be parsed: its words, and nothing about them."""
+    return ParsedText(TextFeatures(len(text.split()), 0, 0, 0, 0), [])
 
 
 def _hash_of(folder: Path) -> str:

@@ -102,7 +102,9 @@ def signed_area(points: ArrayLike) -> float:
     """Area of the polygon [n, 2] in px², positive when it runs clockwise on screen."""
     corners = np.asarray(points, np.float64)
     x, y = corners[:, 0], corners[:, 1]
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
+    # np.roll would take ten times as long as the rest for the four corners of a quad
+    next_x, next_y = np.concatenate((x[1:], x[:1])), np.concatenate((y[1:], y[:1]))
+    return float(np.dot(x, next_y) - np.dot(y, next_x)) / 2
 
 
 def clockwise(points: FloatArray) -> FloatArray:

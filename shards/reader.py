@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from shards import commit, images, record, rounds, summaries
 from shards.commit import Manifest
-from shards.errors import CorpusError
+from shards.errors import CorpusError, DamageError
 from shards.images import ImageRow
 from shards.layout import IMAGES, round_folder, round_tar
 from shards.lookup import find_key
@@ -94,7 +94,7 @@ class Round:
 
     def records(self, shard: str) -> Iterator[Record]:
         """The records of a shard, in its order."""
-        return (sample for sample, _, _ in self.samples(shard))
+        return rounds.read_records(self.store, self.number, shard)
 
     def keys(self) -> list[str]:
         """Keys of all kept images, in the order of the corpus."""
@@ -144,12 +144,15 @@ class Round:
         data = self._read(row["shard"], row["record_offset"], row["record_size"], row["key"])
         if zlib.crc32(data) != row["record_crc32"]:
             tar = round_tar(self.number, row["shard"])
-            raise CorpusError(f"{tar}: the record of {row['key']!r} is damaged: run `fld verify`")
+            raise DamageError(f"{tar}: the record of {row['key']!r} is damaged: run `fld verify`")
         return record.decode(data)
 
     def image_of(self, row: Row) -> bytes:
-        """The original bytes of an image that `find` found and that the round kept."""
-        return self._read(row["shard"], row["offset"], row["size"], row["key"])
+        """The original bytes of an image that `find` found and that the round kept. Raises DamageError if they are not
+        those that were ingested; their checksum is in the record."""
+        data = self._read(row["shard"], row["offset"], row["size"], row["key"])
+        rounds.check_original(data, self.record_of(row), round_tar(self.number, row["shard"]))
+        return data
 
     def rows_of(self, row: Row) -> list[Row]:
         """The rows of the index about an image that `find` found."""
@@ -176,5 +179,5 @@ class Round:
     def _read(self, shard: str, offset: int, size: int, key: str) -> bytes:
         data = self.store.read(round_tar(self.number, shard), offset, offset + size)
         if len(data) != size:
-            raise CorpusError(f"{round_tar(self.number, shard)} is cut off before {key!r} ends: run `fld verify`")
+            raise DamageError(f"{round_tar(self.number, shard)} is cut off before {key!r} ends: run `fld verify`")
         return data

@@ -19,6 +19,7 @@
 So a threshold sweep, a count or a look-up by key needs the index alone, and one sample is two ranged reads of the tar.
 """
 
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -29,6 +30,7 @@ import pyarrow.compute as pc
 
 from shards import commit, record, summary, table, tar
 from shards.commit import Counts, Manifest
+from shards.errors import DamageError
 from shards.finding import Box
 from shards.layout import index_file, round_folder, round_tar, summary_file
 from shards.record import Record
@@ -146,7 +148,27 @@ def read_rows(store: Store, number: int, shard: str, first: int, last: int) -> p
 def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record, str, bytes]]:
     """All samples of a committed shard: (record, extension, original bytes).
 
-    Strict: raises TarError at the first byte that is not as written, or if a sample of the index is not there."""
+    Strict: raises TarError at the first byte that is not as written, or if a sample of the index is not there;
+    DamageError for original bytes that are not those of the record."""
+    for found, place, archive in _walk(store, number, shard):
+        original = archive[place.offset : place.offset + place.size]
+        check_original(original, found, round_tar(number, shard))
+        yield found, place.ext, original
+
+
+def read_records(store: Store, number: int, shard: str) -> Iterator[Record]:
+    """The records alone; original bytes are not looked at. Otherwise as strict as `read_samples`."""
+    return (found for found, _, _ in _walk(store, number, shard))
+
+
+def check_original(data: bytes, of: Record, path: str) -> None:
+    """Raise DamageError if these are not the bytes that were ingested. path: of the tar that they are in."""
+    if of.sha256 and hashlib.sha256(data).hexdigest() != of.sha256:
+        raise DamageError(f"{path}: the bytes of image {of.key!r} are damaged: run `fld verify`")
+
+
+def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, Place, bytes]]:
+    """Each record with its place in the tar, and the tar."""
     path = round_tar(number, shard)
     expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *Place._fields]))
     archive = store.read(path)
@@ -162,7 +184,7 @@ def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record
         data = archive[place.record_offset : place.record_offset + place.record_size]
         if zlib.crc32(data) != place.record_crc32:
             raise tar.TarError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
-        yield record.decode(data), place.ext, archive[place.offset : place.offset + place.size]
+        yield record.decode(data), place, archive
 
 
 def kept_samples(index: pa.Table) -> list[tuple[str, Place]]:

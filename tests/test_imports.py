@@ -19,6 +19,7 @@ CORE = {
     "shards.finding",
     "shards.folding",
     "shards.geometry",
+    "shards.grid",
     "shards.record",
     "shards.settings",
 }

@@ -89,7 +89,7 @@ class Worker:
         found = self._stages[call.column].run(items)
         if len(found) != len(items):
             raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(found)}")
-        return Answer("ok", findings=[pack_findings([_checked(finding) for finding in one]) for one in found])
+        return Answer("ok", findings=[_packed(one) for one in found])
 
     def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
         """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
@@ -160,6 +160,14 @@ def _findings(call: Call, index: int, row: ImageRow) -> dict[str, list[Finding]]
     if row.given:
         found[GIVEN] = list(row.given)
     return found
+
+
+def _packed(found: list[Finding]) -> bytes:
+    """The findings of one image as they travel. Read back here, so that one of a wrong type (a text that is a number, a
+    box of three) fails this image and not the run that would store it."""
+    packed = pack_findings([_checked(finding) for finding in found])
+    unpack_findings(packed)
+    return packed
 
 
 def _checked(finding: Finding) -> Finding:

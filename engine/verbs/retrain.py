@@ -37,6 +37,10 @@ def retrain(
         err.print(f"held-out {name} against round {number}: {value:.3f}")
     if result.training.held_out_f1:
         err.print(_f1(result))
+    if result.training.unreadable_images:
+        err.print(f"{result.training.unreadable_images} images could not be read: `fld verify` says why")
+    for reason, count in result.training.refused_labels.items():
+        err.print(f"not taught: {count:,} labels, {reason}", markup=False)
     state = "was trained before" if result.already else f"trained in {result.training.seconds:.0f} s"
     err.print(f"{result.folder}: {state}, {result.training.steps} steps on {result.training.images} images")
 

@@ -13,6 +13,7 @@ settings say otherwise), and a given (human) box is a region of its own that not
 boxes may only vote for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from shards.finding import Box, Quad
 from shards.folding import normalised
 from shards.geometry import FloatArray, iou_with_each
+from shards.grid import BoxGrid
 from shards.record import Candidate
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings
@@ -77,7 +79,7 @@ def fuse_boxes(stated: list[Statement], settings: FuseSettings, detectors: list[
     """Clusters in the order of their first member: human first, then by falling score x trust. A statement without
     box is in none. `detectors`: the names of all detectors of the round, whether they found anything here or not."""
     boxed = [(each, each.box, mass(each, settings)) for each in stated if each.box is not None]
-    clusters = _Clusters(settings, len(boxed))
+    clusters = _Clusters(settings, len(boxed), sorted({each.source.annotator for each, _, _ in boxed}))
     for each, box, _ in boxed:
         if each.given:
             clusters.start(each, box, 1.0, human=True)
@@ -112,9 +114,10 @@ def region_score(cluster: Cluster, settings: FuseSettings, detectors: list[str])
 
 
 class _Clusters:
-    """The clusters of one image, with their boxes also as one array, so that a box meets all of them at once."""
+    """The clusters of one image, their boxes also as one array, so that a box meets many of them at once; and for each
+    annotator a grid of those that its boxes may still join, so that it meets only those around it."""
 
-    def __init__(self, settings: FuseSettings, capacity: int) -> None:
+    def __init__(self, settings: FuseSettings, capacity: int, annotators: Sequence[str]) -> None:
         self.found: list[Cluster] = []
         self._settings = settings
         self._boxes: FloatArray = np.zeros((capacity, 4))
@@ -122,6 +125,7 @@ class _Clusters:
         self._labels = np.zeros(capacity, np.int64)
         self._human: FloatArray = np.zeros(capacity)  # 1 for a human's, which comes before any other that fits
         self._numbers = {"": 0}  # label as compared -> number; 0 agrees with every other
+        self._open = {name: BoxGrid(settings.box_iou) for name in annotators}
 
     def start(self, statement: Statement, box: Box, mass: float, human: bool) -> None:
         """Open a cluster with its first member."""
@@ -129,6 +133,8 @@ class _Clusters:
         self.found.append(Cluster(box, human, [statement], [mass]))
         self._boxes[index], self._sums[index] = box, np.multiply(box, mass)
         self._labels[index], self._human[index] = self._number(statement), float(human)
+        for grid in self._open_to(self.found[index]):
+            grid.add(index, box)
 
     def add(self, statement: Statement, box: Box, mass: float) -> None:
         """Put a synthetic box into the cluster it overlaps most, a human's first, or open one for it."""
@@ -137,6 +143,9 @@ class _Clusters:
             self.start(statement, box, mass, human=False)
             return
         cluster = self.found[index]
+        if not cluster.human:
+            for grid in self._open_to(cluster):
+                grid.remove(index, cluster.box)
         cluster.members.append(statement)
         cluster.masses.append(mass)
         if cluster.human:
@@ -145,29 +154,32 @@ class _Clusters:
         self._boxes[index] = self._sums[index] / sum(cluster.masses)
         x0, y0, x1, y1 = self._boxes[index].tolist()
         cluster.box = (x0, y0, x1, y1)
+        for grid in self._open_to(cluster):
+            grid.add(index, cluster.box)
         if self._labels[index] == 0:
             self._labels[index] = self._number(statement)
 
     def _best(self, statement: Statement, box: Box) -> int | None:
-        count, label = len(self.found), self._number(statement)
-        if not count:
+        near = np.array(self._open[statement.source.annotator].near(box), np.intp)
+        if not len(near):
             return None
-        overlaps = iou_with_each(box, self._boxes[:count])
+        label = self._number(statement)
+        overlaps = iou_with_each(box, self._boxes[near])
         fits = overlaps > self._settings.box_iou
+        if self._settings.agreement == "label" and label:
+            labels = self._labels[near]
+            fits &= (labels == label) | (labels == 0)
         if not fits.any():
             return None
-        if self._settings.agreement == "label" and label:
-            labels = self._labels[:count]
-            fits &= (labels == label) | (labels == 0)
-        ranks = overlaps + self._human[:count]
-        places = np.flatnonzero(fits).tolist()
-        free = [place for place in places if self._may_join(statement, self.found[place])]
-        return max(free, key=lambda place: float(ranks[place]), default=None)
+        ranks = np.where(fits, overlaps + self._human[near], -1.0)
+        return int(near[ranks.argmax()])  # the first of equal ones
 
-    def _may_join(self, statement: Statement, cluster: Cluster) -> bool:
+    def _open_to(self, cluster: Cluster) -> list[BoxGrid]:
+        """The grids of the annotators whose boxes may join a cluster."""
         if self._settings.within_annotator or cluster.human:
-            return True
-        return all(member.source.annotator != statement.source.annotator for member in cluster.members)
+            return list(self._open.values())
+        voters = cluster.voters()
+        return [grid for name, grid in self._open.items() if name not in voters]
 
     def _number(self, statement: Statement) -> int:
         label = compared(statement.finding.text, self._settings)

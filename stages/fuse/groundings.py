@@ -15,6 +15,7 @@ from filters.phrase import PhraseSettings, judge_phrase, judge_phrase_boxes
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import Box, Span
 from shards.geometry import iou
+from shards.grid import BoxGrid
 from shards.record import GroundedBox, Grounding, Region, Text
 from stages.fuse.candidates import choose_mask
 from stages.fuse.ledger import Ledger, Statement
@@ -69,11 +70,12 @@ def build_groundings(
 ) -> tuple[list[Grounding], dict[str, list[Statement]]]:
     """Groundings g0, g1, ... in the order of texts and spans, and the late votes: region id -> statements on it."""
     order = {ref: index for index, ref in enumerate(texts)}
+    places_of = _Regions(regions, fuse)
     groundings: list[Grounding] = []
     votes: dict[str, list[Statement]] = {}
     places = sorted(_by_phrase(phrases).items(), key=lambda entry: (order[entry[0][0]], entry[0][1]))
     for (ref, span), stated in places:
-        boxes = [_grounded(each, regions, about, fuse, ledger, f"g{len(groundings)}") for each in _ranked(stated)]
+        boxes = [_grounded(each, places_of, about, ledger, f"g{len(groundings)}") for each in _ranked(stated)]
         for each, box in zip(_ranked(stated), boxes, strict=True):
             if box.region_id is not None:
                 votes.setdefault(box.region_id, []).append(each)
@@ -124,13 +126,12 @@ def _ranked(stated: list[Statement]) -> list[Statement]:
 
 def _grounded(
     each: Statement,
-    regions: list[Region],
+    regions: "_Regions",
     about: dict[str, list[Statement]],
-    fuse: FuseSettings,
     ledger: Ledger,
     id: str,
 ) -> GroundedBox:
-    region = _region_of(each, regions, fuse)
+    region = regions.below(_box(each))
     unused: list[tuple[Statement, Verdict]] = []
     mask = choose_mask([other for other in about.get(each.source.ref, []) if other.finding.kind == "mask"], unused)
     for other, verdict in unused:
@@ -144,11 +145,21 @@ def _grounded(
     return GroundedBox(_box(each), each.finding.score, each.source, None if region is None else region.id, polygons)
 
 
-def _region_of(each: Statement, regions: list[Region], fuse: FuseSettings) -> Region | None:
-    """The object region on which its box lies; of several the one it overlaps most."""
-    overlaps = [(iou(_box(each), region.box), region) for region in regions if region.kind == "object"]
-    best, region = max(overlaps, key=lambda entry: entry[0], default=(0.0, None))
-    return region if best >= fuse.link_iou else None
+class _Regions:
+    """The object regions of an image, by place."""
+
+    def __init__(self, regions: list[Region], fuse: FuseSettings) -> None:
+        self._regions = [region for region in regions if region.kind == "object"]
+        self._least = fuse.link_iou
+        self._grid = BoxGrid(self._least)
+        for number, region in enumerate(self._regions):
+            self._grid.add(number, region.box)
+
+    def below(self, box: Box) -> Region | None:
+        """The region on which a box lies; of several the one it overlaps most."""
+        near = [self._regions[number] for number in self._grid.near(box)]
+        best, region = max(((iou(box, each.box), each) for each in near), key=lambda entry: entry[0], default=(0, None))
+        return region if best >= self._least else None
 
 
 def _box(statement: Statement) -> Box:

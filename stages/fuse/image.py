@@ -25,7 +25,7 @@ from filters.confidence import judge_score
 from filters.parser import ParsedText
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
-from shards.finding import SCORE_DECIMALS, Finding
+from shards.finding import SCORE_DECIMALS, Finding, Polygons
 from shards.geometry import rounded_box
 from shards.images import ImageRow
 from shards.record import Grounding, Record, Region, Text, Vote
@@ -125,7 +125,8 @@ class _Image:
         regions = [self._region(each, f"r{index}") for index, each in enumerate(drafts)]
         groundings, votes = build_groundings(phrases, texts, regions, self.about, fuse, self.merge, self.ledger)
         late = votes if fuse.consensus.late_votes else {}
-        regions = [_completed(region, late.get(region.id, []), groundings) for region in regions]
+        masks = _masks_on(groundings)
+        regions = [_completed(region, late.get(region.id, []), masks.get(region.id)) for region in regions]
         self._drop_the_rest()
         return Record(
             key=self.row.key,
@@ -244,10 +245,18 @@ def _vote(each: Statement, share: float) -> Vote:
     return Vote(box, each.finding.text, each.finding.score, round(share, SCORE_DECIMALS), each.source)
 
 
-def _completed(region: Region, phrases: list[Statement], groundings: list[Grounding]) -> Region:
+def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:
+    """Id of a region -> the first mask of a phrase's box on it."""
+    found: dict[str, Polygons] = {}
+    for grounding in groundings:
+        for box in grounding.boxes:
+            if box.region_id is not None and box.polygons:
+                found.setdefault(box.region_id, box.polygons)
+    return found
+
+
+def _completed(region: Region, phrases: list[Statement], mask: Polygons | None) -> Region:
     """The region with its late votes; and with the mask of a phrase's box on it if it has none of its own, because
     the segmenter draws only one of two boxes that are nearly equal."""
-    places = (box for grounding in groundings for box in grounding.boxes)
-    masks = [box.polygons for box in places if box.region_id == region.id and box.polygons]
-    polygons = region.polygons or next(iter(masks), None)
-    return replace(region, votes=[*region.votes, *(_vote(each, 0.0) for each in phrases)], polygons=polygons)
+    votes = [*region.votes, *(_vote(each, 0.0) for each in phrases)]
+    return replace(region, votes=votes, polygons=region.polygons or mask)

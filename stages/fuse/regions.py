@@ -10,6 +10,7 @@ import numpy as np
 from filters.region import ShapeSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
 from shards.geometry import iou
+from shards.grid import BoxGrid
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import ConsensusRule, FuseSettings
@@ -25,9 +26,10 @@ def judge_clusters(
     """One verdict per cluster of objects; `phrases` have a box each."""
     late = phrases if fuse.consensus.late_votes else []
     verdicts = []
-    for cluster in clusters:
+    late_voters = _late_voters(clusters, late, fuse)
+    for cluster, joining in zip(clusters, late_voters, strict=True):
         rule = fuse.consensus.rule(compared(cluster.label, fuse))
-        voters = cluster.voters() | {each.source.annotator for each in late if coincides(each, cluster, fuse)}
+        voters = cluster.voters() | joining
         verdicts.append(judge_consensus(cluster, len(voters), rule, fuse))
     return _filtered(clusters, verdicts, [cluster.label for cluster in clusters], fuse, filters, size_wh)
 
@@ -52,9 +54,17 @@ def judge_consensus(cluster: Cluster, voters: int, rule: ConsensusRule, fuse: Fu
     return KEPT
 
 
-def coincides(phrase: Statement, cluster: Cluster, fuse: FuseSettings) -> bool:
-    """The phrase's box lies on the cluster's."""
-    return phrase.box is not None and iou(phrase.box, cluster.box) >= fuse.link_iou
+def _late_voters(clusters: list[Cluster], phrases: list[Statement], fuse: FuseSettings) -> list[set[str]]:
+    """Per cluster the annotators of the phrases whose box lies on it."""
+    found: list[set[str]] = [set() for _ in clusters]
+    grid = BoxGrid(fuse.link_iou)
+    for number, cluster in enumerate(clusters):
+        grid.add(number, cluster.box)
+    for each in phrases:
+        for number in grid.near(each.box) if each.box is not None else ():
+            if each.box is not None and iou(each.box, clusters[number].box) >= fuse.link_iou:
+                found[number].add(each.source.annotator)
+    return found
 
 
 def _filtered(

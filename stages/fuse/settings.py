@@ -100,7 +100,9 @@ class FuseSettings(Settings):
     label_similarity: float = Field(
         0.0, ge=0, le=1, description="what the matcher must say of the text at least, for its label to count"
     )
-    trust: dict[str, float] = Field({}, description="annotator -> weight of its scores; 1.0 where not named")
+    trust: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {}, description="annotator -> weight of its scores, above 0; 1.0 where not named"
+    )
     score: Literal["max", "mean", "wbf"] = Field(
         "max",
         description="confidence of a region: the best trusted score, the trust-weighted mean of its votes, or that"

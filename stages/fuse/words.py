@@ -9,9 +9,10 @@ trust) gives both, the others stay as votes. Two quads of one reader are never t
 
 from rapidfuzz.distance import Levenshtein
 
-from shards.finding import Quad
+from shards.finding import Box, Quad
 from shards.folding import normalised
-from shards.geometry import box_quad, quad_iou
+from shards.geometry import box_quad, quad_box, quad_iou
+from shards.grid import BoxGrid
 from stages.fuse.boxes import Cluster, mass, region_score
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings
@@ -21,21 +22,14 @@ def fuse_words(stated: list[Statement], settings: FuseSettings, readers: list[st
     """Clusters in the order in which the first reader that saw each came upon it (its reading order). A statement
     without box is in none. `readers`: the names of all readers of the round."""
     places = {each.source.ref: index for index, each in enumerate(stated)}
-    clusters: list[Cluster] = []
+    clusters = _Words(settings, {each.source.annotator for each in stated})
     ranked = [(each, 1.0 if each.given else mass(each, settings)) for each in stated]
     for each, weighed in sorted(ranked, key=lambda entry: (not entry[0].given, -entry[1])):
-        if each.box is None:
-            continue
-        quad = each.finding.quad or box_quad(each.box)
-        same = _best(clusters, each, quad, settings)
-        if same is None:
-            clusters.append(Cluster(each.box, each.given, [each], [weighed], quad=quad))
-        else:
-            same.members.append(each)
-            same.masses.append(weighed)
-    for cluster in clusters:
+        if each.box is not None:
+            clusters.add(each, each.box, weighed)
+    for cluster in clusters.found:
         cluster.score = region_score(cluster, settings, readers)
-    return sorted(clusters, key=lambda cluster: min(places[each.source.ref] for each in cluster.members))
+    return sorted(clusters.found, key=lambda cluster: min(places[each.source.ref] for each in cluster.members))
 
 
 def text_similarity(first: str, second: str) -> float:
@@ -45,14 +39,39 @@ def text_similarity(first: str, second: str) -> float:
     return 1.0 - Levenshtein.distance(first, second) / longest if longest else 1.0
 
 
-def _best(clusters: list[Cluster], statement: Statement, quad: Quad, settings: FuseSettings) -> Cluster | None:
-    """The cluster of other readers that it overlaps most, among those that say nearly the same."""
-    best, most = None, settings.word_iou
-    for cluster in clusters:
-        if statement.source.annotator in cluster.voters() or cluster.quad is None:
-            continue
-        overlap = quad_iou(cluster.quad, quad)
-        similar = overlap >= most and text_similarity(cluster.members[0].finding.text, statement.finding.text)
-        if similar and similar >= settings.word_similarity:
-            best, most = cluster, overlap
-    return best
+class _Words:
+    """The clusters of one image, and for each reader a grid of those that its texts may still join."""
+
+    def __init__(self, settings: FuseSettings, readers: set[str]) -> None:
+        self.found: list[Cluster] = []
+        self._settings = settings
+        # half: of a convex quad, a part with a share t of its area is at least t/2 as wide as it
+        self._open = {reader: BoxGrid(settings.word_iou / 2) for reader in readers}
+
+    def add(self, statement: Statement, box: Box, mass: float) -> None:
+        """Put a text into the cluster of other readers that it is, or open one for it."""
+        quad = statement.finding.quad or box_quad(box)
+        index = self._best(statement, quad)
+        if index is None:
+            index = len(self.found)
+            self.found.append(Cluster(box, statement.given, [statement], [mass], quad=quad))
+            for reader, grid in self._open.items():
+                if reader != statement.source.annotator:
+                    grid.add(index, quad_box(quad))
+            return
+        cluster = self.found[index]
+        cluster.members.append(statement)
+        cluster.masses.append(mass)
+        if cluster.quad is not None:
+            self._open[statement.source.annotator].remove(index, quad_box(cluster.quad))
+
+    def _best(self, statement: Statement, quad: Quad) -> int | None:
+        """The cluster of other readers that it overlaps most, among those that say nearly the same."""
+        best, most = None, self._settings.word_iou
+        for index in self._open[statement.source.annotator].near(quad_box(quad)):
+            cluster = self.found[index]
+            overlap = 0.0 if cluster.quad is None else quad_iou(cluster.quad, quad)
+            similar = overlap >= most and text_similarity(cluster.members[0].finding.text, statement.finding.text)
+            if similar and similar >= self._settings.word_similarity:
+                best, most = index, overlap
+        return best

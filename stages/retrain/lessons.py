@@ -1,8 +1,9 @@
 """What is asked about one image: the record's lessons as token ids, and a choice among them.
 
-Comes in: a record. Goes out: `Asked` per lesson; what does not fit into the model is left out by the codec.
+Comes in: a record. Goes out: `Asked` per lesson; what does not fit into the model is left out by the codec and counted.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
 from stages.retrain.settings import RetrainSettings
 
+_LENGTH = re.compile(r"of \d+ tokens ")
+"""In a reason: of this one question, where reasons are counted."""
 _ENDS = 2
 """`<s>` and `</s>` around every question and answer."""
 
@@ -34,6 +37,7 @@ class Examiner:
 
     def __init__(self, tokenizer: Any, settings: RetrainSettings, prompt_room: int, target_room: int) -> None:
         self._tokenizer = tokenizer
+        self._refused: dict[str, Counter[str]] = {}
         self._weights = settings.recipe.weights
         self._codec = CodecSettings(
             tasks=list(self._weights),
@@ -43,7 +47,9 @@ class Examiner:
 
     def asked(self, record: Record) -> list[Asked]:
         """All lessons of a record, in the codec's order."""
-        found = lessons(record, self._codec, self._count).lessons
+        encoded = lessons(record, self._codec, self._count)
+        self._refused[record.key] = Counter(f"{each.task}: {_LENGTH.sub('', each.reason)}" for each in encoded.refused)
+        found = encoded.lessons
         if not found:
             return []
         ids = self._ids([item.prompt for item in found] + [item.target for item in found])
@@ -51,6 +57,11 @@ class Examiner:
             Asked(item.task, prompt, target)
             for item, prompt, target in zip(found, ids[: len(found)], ids[len(found) :], strict=True)
         ]
+
+    def refused(self) -> dict[str, int]:
+        """Task and reason -> how many labels of the records seen so far are not taught, the most frequent first. Each
+        record counts once, however often it was asked about."""
+        return dict(sum(self._refused.values(), Counter[str]()).most_common())
 
     def _count(self, text: str) -> int:
         return len(self._ids([text])[0]) - _ENDS

@@ -116,7 +116,7 @@ class _Run:
         recipe, settings, accelerator = self.recipe, self.settings, self.accelerator
         self.model, processor = models.load(self.task.checkpoint, recipe)
         models.prepare(self.model, recipe)
-        examiner = Examiner(processor.tokenizer, settings, *models.room(self.model, processor))
+        self.examiner = examiner = Examiner(processor.tokenizer, settings, *models.room(self.model, processor))
         trained, held = self.task.pool.split(settings.held_out)
         if not len(trained):
             raise RetrainError(f"round {self.task.job.round} has no image to train on: held_out {settings.held_out}")
@@ -276,6 +276,7 @@ class _Run:
             images=self.trained,
             held_out_images=self.held_count,
             unreadable_images=len(self.feeder.corrupt),
+            refused_labels=self.examiner.refused(),
             seconds=round(self.course.seconds, 1),
             last_loss=self.course.smooth,
             held_out=held,

@@ -60,3 +60,34 @@ def test_equal_scores_are_ordered_by_coordinates() -> None:
 
 def test_empty_boxes_overlap_nothing() -> None:
     assert iou_matrix(np.zeros((2, 4)), np.array([[0.0, 0, 4, 4]])).tolist() == [[0.0], [0.0]]
+
+
+@pytest.mark.parametrize(("same", "other"), [(0.5, 0.8), (0.7, None), (None, 0.6), (0.2, 0.9)])
+def test_many_boxes_are_suppressed_by_the_same_rivals_as_few(same: float | None, other: float | None) -> None:
+    """1,200 boxes take the way through the grid; judged in one matrix, the answer is the same."""
+    rng = np.random.default_rng(5)
+    corners = rng.uniform(0, 300, (1200, 2))
+    boxes = np.concatenate((corners, corners + rng.uniform(5, 60, (1200, 2))), axis=1)
+    scores, labels = rng.uniform(size=1200).round(2), rng.choice(["dog", "cat", "bird"], 1200).tolist()
+    found = suppress(boxes, scores, labels, same, other)
+    assert sum(each is not None for each in found) > 10
+    assert found == greedy(boxes, scores, labels, same, other)
+
+
+def greedy(
+    boxes: NDArray[np.float64], scores: NDArray[np.float64], labels: list[str], same: float | None, other: float | None
+) -> list[Suppressed | None]:
+    """As the docstring says it, box by box."""
+    order = sorted(range(len(boxes)), key=lambda at: (-scores[at], labels[at], *boxes[at]))
+    found: list[Suppressed | None] = [None] * len(boxes)
+    kept: list[int] = []
+    for at in order:
+        overlaps = iou_matrix(boxes[kept], boxes[at])[:, 0].tolist() if kept else []
+        for strong, iou in zip(kept, overlaps, strict=True):
+            same_label = labels[strong] == labels[at] and same is not None and iou > same
+            if same_label or (other is not None and iou > other):
+                found[at] = Suppressed(strong, iou, same_label)
+                break
+        else:
+            kept.append(at)
+    return found

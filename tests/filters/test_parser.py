@@ -115,3 +115,12 @@ def test_fingerprint_follows_the_files_and_needs_no_load(tmp_path: Path) -> None
     after = parser.fingerprint()
     assert before["version"] != after["version"]
     assert Parser(ParserSettings()).fingerprint() == Parser(ParserSettings(batch_size=7)).fingerprint()
+
+
+def test_a_text_longer_than_spacy_takes_is_counted_and_the_others_are_read(parser: Parser) -> None:
+    long = "a dog sits. " * 100_000
+    first, counted, last = parser.parse(["A brown dog chases two balls.", long, "a bowl of fruit"])
+    assert counted.features.tokens == 300_000
+    assert (counted.features.objects, counted.noun_chunks) == (0, [])
+    assert [first, last] == parser.parse(["A brown dog chases two balls.", "a bowl of fruit"])
+    assert parser.elements([long])[0] == ((), (), ())

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 import pyarrow.compute as pc
 import pytest
 
-from shards.errors import CorpusError
+from shards.errors import CorpusError, DamageError
 from shards.lookup import complete_lookup
 from shards.reader import Corpus
 from shards.store import LocalStore
@@ -94,7 +94,8 @@ def test_a_look_up_reads_only_its_sample(store: LocalStore) -> None:
     round_ = Corpus(counting).round(0)
     assert counting.bytes_read == 0
     data = round_.image_of(row)
-    assert counting.bytes_read == len(data) == 3000
+    assert len(data) == 3000
+    assert counting.bytes_read == 3000 + row["record_size"]  # its checksum is in the record
     counting.bytes_read = 0
     round_.record_of(row)
     assert 0 < counting.bytes_read < 1000
@@ -154,3 +155,17 @@ def test_damage_is_noticed_when_a_record_is_read(store: LocalStore, start: str, 
     store.write(path, [bad])
     with pytest.raises(CorpusError, match=message):
         round_.record("s0/image2")
+
+
+def test_damaged_original_bytes_are_never_served(store: LocalStore) -> None:
+    path = "rounds/00/shards/000000.tar"
+    data = store.read(path)
+    at = data.index(image_bytes("s0/image1"))
+    store.write(path, [data[: at + 7] + bytes([data[at + 7] ^ 1]) + data[at + 8 :]])
+    round_ = Corpus(store).round(0)
+    with pytest.raises(DamageError, match="bytes of image 's0/image1' are damaged"):
+        round_.image("s0/image1")
+    with pytest.raises(DamageError, match="bytes of image 's0/image1' are damaged"):
+        list(round_.samples("000000"))
+    assert round_.image("s0/image0") == image_bytes("s0/image0")
+    assert len(list(round_.records("000000"))) == 3

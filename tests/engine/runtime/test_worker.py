@@ -1,15 +1,20 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from engine.config.settings import EngineSettings
+from engine.runtime.annotate import annotate
 from engine.runtime.call import Call, pack_findings, pack_rows, unpack_findings
 from engine.runtime.column import Pool
+from engine.runtime.progress import Silent
 from engine.runtime.worker import ImageCache, Worker
 from shards.finding import Finding
 from shards.images import read_image_rows
 from shards.layout import tar_path
 from shards.store import LocalStore
 from stages.resources import Resources
+from stages.stage import Item
 from tests.engine.fakes import FakeStage, column, fill
 
 
@@ -112,3 +117,19 @@ def test_a_stage_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path) -> N
         "load",
         "annotator a: detector needs weights nobody.pt: run `fld doctor`",
     )
+
+
+class OneWrong(FakeStage):
+    """Says of one image what no column can hold."""
+
+    def run(self, items: list[Item]) -> list[list[Finding]]:
+        wrong: Any = [Finding("object", text=7, box=(0.0, 0.0, 9.0))]  # type: ignore[arg-type]
+        return [wrong if item.key == "k0001" else [] for item in items]
+
+
+def test_a_finding_of_a_wrong_type_fails_its_image_and_not_the_run(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 3)
+    report = annotate(store, [column("a", OneWrong())], {}, EngineSettings(backend="local"), Silent())
+    [failed] = report.quarantined
+    assert (failed.key, "Expected `str`, got `int`" in failed.error) == ("k0001", True)

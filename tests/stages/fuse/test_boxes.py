@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ensemble_boxes import weighted_boxes_fusion
+from pydantic import ValidationError
 
 from shards.finding import Box, Finding
 from stages.fuse.boxes import Cluster, fuse_boxes
@@ -140,3 +141,9 @@ def test_numbers_equal_ensemble_boxes(seed: int, trust: tuple[float, float, floa
     got = sorted((round(each.score, 3), *np.round(each.box, 1)) for each in ours)
     assert len(ours) < 45, "nothing was fused"
     np.testing.assert_allclose(got, [(min(s, 1.0), *box) for s, *box in expected], atol=0.11)
+
+
+@pytest.mark.parametrize("trust", [0.0, -1.0, float("nan"), float("inf")])
+def test_trust_is_a_number_above_0(trust: float) -> None:
+    with pytest.raises(ValidationError, match=r"trust\.yolo"):
+        FuseSettings(trust={"yolo": trust})

@@ -74,3 +74,15 @@ def test_a_round_without_lessons_for_the_tasks_is_refused(corpus: str, processor
 def test_a_round_that_is_not_there_is_named(corpus: str) -> None:
     with pytest.raises(CorpusError, match="has no round 3: it has"):
         load_pool(open_store(corpus), 3)
+
+
+def test_labels_that_are_not_taught_are_counted_once_per_record(corpus: str, processor: Any) -> None:
+    settings, pool = corpora.settings(), load_pool(open_store(corpus), 0)
+    examiner = Examiner(processor.tokenizer, settings, 200, 4)  # no answer fits
+    records = [pool.read(i)[0] for i in range(3)]
+    assert [examiner.asked(record) for record in records] == [[], [], []]
+    once = examiner.refused()
+    assert sum(once.values()) >= 3
+    assert all("longer than max_target_tokens = 2" in reason for reason in once)
+    examiner.asked(records[0])
+    assert examiner.refused() == once

@@ -1,0 +1,74 @@
+"""Which boxes may overlap a box this much? Asked of 20,000 boxes, it must not look at 20,000.
+
+    grid = BoxGrid(min_iou=0.5)
+    grid.add(0, (10, 10, 90, 90)); grid.add(1, (500, 500, 520, 530))
+    grid.near((12, 8, 88, 92))          [0]
+
+Two boxes with an IoU of t have widths, and heights, whose ratio is in [t, 1/t], and centres that are no further apart
+than half their widths together. So boxes are kept by the powers of two of their sides, and by centre in cells as large
+as these; what `near` leaves out overlaps less than `min_iou` for certain. Of boxes that overlap each other less than
+that, only so many fit around one place: what looks at the kept ones of `suppress` is near linear.
+"""
+
+import math
+
+from shards.finding import Box
+
+_Cell = tuple[int, int, int, int]
+_SLACK = 1e-9  # of an IoU, for rounding
+
+
+class BoxGrid:
+    """Numbered boxes, in pixels of one image."""
+
+    def __init__(self, min_iou: float) -> None:
+        self._steps = math.ceil(math.log2(1 / max(min_iou - _SLACK, _SLACK)))
+        self._cells: dict[_Cell, dict[int, None]] = {}
+
+    def add(self, number: int, box: Box) -> None:
+        """Put a box in."""
+        self._cells.setdefault(_cell(box), {})[number] = None
+
+    def remove(self, number: int, box: Box) -> None:
+        """Take out a box that was put in as `box`; one that is not there is fine."""
+        cell = _cell(box)
+        numbers = self._cells.get(cell, {})
+        numbers.pop(number, None)
+        if not numbers:
+            self._cells.pop(cell, None)
+
+    def near(self, box: Box) -> list[int]:
+        """Ascending numbers of all boxes that overlap `box` by `min_iou`, and of some that do not."""
+        x0, y0, x1, y1 = box
+        columns = self._around(x0, x1)
+        rows = self._around(y0, y1)
+        found: list[int] = []
+        if sum(len(c) for _, c in columns) * sum(len(r) for _, r in rows) > len(self._cells):
+            for (wide, high, column, row), numbers in self._cells.items():
+                if any(wide == w and column in c for w, c in columns) and any(high == h and row in r for h, r in rows):
+                    found += numbers
+            return sorted(found)
+        for wide, places in columns:
+            for column in places:
+                for high, lines in rows:
+                    for row in lines:
+                        found += self._cells.get((wide, high, column, row), ())
+        return sorted(found)
+
+    def _around(self, low: float, high: float) -> list[tuple[int, range]]:
+        """(power of two of a side, the cells of that size) in which the other box can be, in one direction."""
+        side, centre = high - low, (low + high) / 2
+        own = math.frexp(side)[1]
+        found = []
+        for power in range(own - self._steps, own + self._steps + 1):
+            size = math.ldexp(1.0, power)
+            reach = (side + size) / 2
+            found.append((power, range(math.floor((centre - reach) / size), math.floor((centre + reach) / size) + 1)))
+        return found
+
+
+def _cell(box: Box) -> _Cell:
+    x0, y0, x1, y1 = box
+    wide, high = math.frexp(x1 - x0)[1], math.frexp(y1 - y0)[1]
+    column = math.floor((x0 + x1) / 2 / math.ldexp(1.0, wide))
+    return wide, high, column, math.floor((y0 + y1) / 2 / math.ldexp(1.0, high))
