@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.config.config import Config, load, save
 from engine.config.config_text import ConfigError
+from engine.costs import with_account
 from engine.learned import Model, annotator_of, share_boxes
 from engine.promotions import model_below, read_calibration, weights_of
 from engine.runtime.column import GIVEN, Column
@@ -44,7 +45,7 @@ class Session:
         roles |= {GENERALIST: self.config.loop.generalist.role, STUDENT: self.config.loop.student_annotator.role}
         entered = {learner: model + 1 for learner, model in self.models(number).items()}
         voters = [
-            Voter(each.name, roles[each.name], each.fingerprint, entered.get(each.name, 0))
+            Voter(each.name, roles[each.name], each.fingerprint, entered.get(each.name, 0), each.subset is not None)
             for each in self.columns(number)
         ]
         return RoundPlan(number, tuple(voters), self.config.fuse, self.config.filters)
@@ -74,7 +75,8 @@ class Session:
         if taken := sorted(LEARNED & own.keys()):
             raise ConfigError(f"annotators.{taken[0]}: the loop's own model has this name: use another")
         annotators: dict[str, Annotator] = {
-            name: each.model_copy(update={"needs": list(needs(name, own))}) for name, each in own.items()
+            name: with_account(each.model_copy(update={"needs": list(needs(name, own))}), name, self.store)
+            for name, each in own.items()
         }
         for learner, model in models.items():
             annotator = annotator_of(learner, self.config.loop, model)

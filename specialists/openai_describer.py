@@ -17,6 +17,7 @@ import os
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -36,6 +37,7 @@ from specialists.roles import (
     SpecialistError,
     check_images,
 )
+from specialists.spending import Account, Limits
 from specialists.weights import library, require_package
 
 _REMEMBERED = 4096
@@ -63,9 +65,18 @@ class OpenAiSettings(Settings):
     concurrency: int = Field(8, ge=1, description="requests at a time, per actor")
     timeout_s: float = Field(120.0, gt=0, description="one request may take this long")
     max_retries: int = Field(5, ge=0, description="times that a failed request is repeated, with growing pauses")
-    max_requests: int | None = Field(None, ge=1, description="requests per actor at most; null: no limit")
+    max_requests: int | None = Field(
+        None, ge=1, description="requests at most, of all actors and runs together; null: no limit"
+    )
     max_total_tokens: int | None = Field(
-        None, ge=1, description="no new request after this many tokens, prompts and answers, per actor; null: no limit"
+        None,
+        ge=1,
+        description="no new request after so many tokens, prompts and answers, of all actors and runs; null: no limit",
+    )
+    prompt_price: float = Field(0.0, ge=0, description="of a million tokens of prompts, for the account in fld status")
+    answer_price: float = Field(0.0, ge=0, description="of a million tokens of answers")
+    account: str | None = Field(
+        None, description="file in which all actors note what was spent; null: costs/NAME.json of the corpus"
     )
 
 
@@ -152,8 +163,8 @@ class _Session:
         )
         self._settings = settings
         self._lock = threading.Lock()
-        self._requests = 0
-        self._tokens = 0
+        limits = Limits(settings.max_requests, settings.max_total_tokens)
+        self._account = Account(Path(settings.account) if settings.account else None, limits)
         self._answers: OrderedDict[bytes, Answer] = OrderedDict()
 
     def ask(self, request: dict[str, Any]) -> Answer:
@@ -168,7 +179,7 @@ class _Session:
 
         attempts = self._settings.max_retries + 1
         for _ in range(attempts):
-            self._spend_request()
+            self._account.book()
             try:
                 completion = self.client.chat.completions.create(**request)
             except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
@@ -184,7 +195,9 @@ class _Session:
             choices = getattr(completion, "choices", None)  # a body of another shape is a string, or lacks fields
             if isinstance(choices, list) and choices and choices[0].message is not None:
                 answer = self._judge(choices[0])
-                self._remember(key, answer, completion.usage.total_tokens if completion.usage else 0)
+                if completion.usage:
+                    self._account.pay(completion.usage.prompt_tokens or 0, completion.usage.completion_tokens or 0)
+                self._remember(key, answer)
                 return answer
         return Answer("", f"malformed answer, {attempts} times")
 
@@ -197,18 +210,8 @@ class _Session:
             return Answer("", f"refused: {choice.message.refusal[:100]}")
         return judge(choice.message.content or "", self._settings.prompts.refusals)
 
-    def _spend_request(self) -> None:
-        of = self._settings
+    def _remember(self, key: bytes, answer: Answer) -> None:
         with self._lock:
-            for name, spent in (("max_requests", self._requests), ("max_total_tokens", self._tokens)):
-                limit: int | None = getattr(of, name)
-                if limit is not None and spent >= limit:
-                    raise SpecialistError(f"openai: budget spent, {name} is {limit}: raise it to go on")
-            self._requests += 1
-
-    def _remember(self, key: bytes, answer: Answer, tokens: int) -> None:
-        with self._lock:
-            self._tokens += tokens
             self._answers[key] = answer
             while len(self._answers) > _REMEMBERED:
                 self._answers.popitem(last=False)

@@ -21,6 +21,7 @@ from stages.annotate.matcher import MatchesSettings, MatchesStage
 from stages.annotate.reader import WordsSettings, WordsStage
 from stages.annotate.segmenter import MasksSettings, MasksStage
 from stages.stage import Stage
+from stages.subset import SubsetSettings
 
 Annotator = Annotated[
     CaptionsSettings
@@ -55,6 +56,15 @@ def build_stage(annotator: Annotator, name: str) -> Stage:
             return DescriptionsStage(annotator)
         case GeneralistSettings():
             return GeneralistStage(annotator, name)
+
+
+def subset_of(annotator: Annotator) -> SubsetSettings | None:
+    """The images that it sees; None: all."""
+    match annotator:
+        case CaptionsSettings() | DescriptionsSettings():
+            return annotator.subset
+        case _:
+            return None
 
 
 def gives(annotator: Annotator) -> set[Given]:

@@ -187,7 +187,7 @@ def _failure(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: R
     """Where and why the image failed first, "" if nowhere. Blocked annotators only follow from a failed one."""
     if row.status == "failed":
         return f"{row.stage}: {row.error}"
-    said = {each.name: columns[each.name].get(row.key) for each in plan.annotators}
+    said = {each.name: columns[each.name].get(row.key) for each in plan.annotators if not each.is_partial}
     for status in ("failed", "blocked"):
         for name, raw in said.items():
             if raw is not None and raw.status == status:

@@ -17,6 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from shards.errors import SettingsError
 from stages.resources import Resources
 from stages.stage import Stage
+from stages.subset import Subset
 
 GIVEN = "given"
 """Reserved name of a need: what came with the image (`ImageRow.given`). It has no raw column and is always ready."""
@@ -28,13 +29,16 @@ class ColumnError(SettingsError):
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """fingerprint: of the stage *and of all that it needs*, so that it names the raw column; needs: column names."""
+    """fingerprint: of the stage *and of all that it needs*, so that it names the raw column; needs: column names.
+    subset: the only images that it has rows of, None for all. It is no part of the fingerprint: a larger one adds rows
+    to those that are there."""
 
     name: str
     fingerprint: str
     needs: tuple[str, ...]
     stage: Stage
     resources: Resources
+    subset: Subset | None = None
 
 
 @dataclass(frozen=True, eq=False)

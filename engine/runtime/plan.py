@@ -20,8 +20,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.runtime.column import GIVEN, Column, ordered
-from stages.build import Annotator, build_stage, gives, wants
+from stages.build import Annotator, build_stage, gives, subset_of, wants
 from stages.stage import Stage
+from stages.subset import read_subset
 
 FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree by chance once in 10**9 corpora
 
@@ -30,16 +31,28 @@ def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
     """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle.
     build: makes the stage of an annotator and its name; tests pass another."""
     unfinished = [
-        Column(name, "", needs(name, annotators), build(annotator, name), annotator.resources)
+        Column(
+            name,
+            "",
+            needs(name, annotators),
+            build(annotator, name),
+            annotator.resources,
+            read_subset(subset_of(annotator)),
+        )
         for name, annotator in annotators.items()
     ]
     finished: dict[str, Column] = {}
     for column in ordered(unfinished):
-        upstream = {need: GIVEN if need == GIVEN else finished[need].fingerprint for need in sorted(column.needs)}
+        upstream = {need: GIVEN if need == GIVEN else _content(finished[need]) for need in sorted(column.needs)}
         facts = {"stage": column.stage.fingerprint(), "needs": upstream}
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         finished[column.name] = replace(column, fingerprint=digest[:FINGERPRINT_DIGITS])
     return list(finished.values())
+
+
+def _content(column: Column) -> str:
+    """What stands for all that a column says, to those that look at it."""
+    return column.fingerprint if column.subset is None else f"{column.fingerprint} {column.subset.identity}"
 
 
 def needs(name: str, annotators: dict[str, Annotator]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ class Scheduler:
             progress = self._progress[column.name]
             unit = opened.units.get(column.name)
             progress.shards_done += unit is None
-            known = len(opened.rows) if unit is None else len(unit.kept)
+            known = len(opened.rows) if unit is None else len(unit.kept) + len(unit.left_out)
             progress.images_done += known
             progress.already += known
 

@@ -42,13 +42,14 @@ class Task:
 @dataclass(eq=False)
 class Unit:
     """rows: the annotatable images of the shard; todo: positions (into `rows`) to run; kept: rows of an older version
-    of this unit that stay as they are."""
+    of this unit that stay as they are; left_out: positions that get no row."""
 
     column: Column
     shard: str
     rows: list[ImageRow]
     todo: list[int]
     kept: dict[int, RawRow] = field(default_factory=dict)
+    left_out: frozenset[int] = frozenset()
     needs: dict[str, Said] = field(default_factory=dict)
     found: Said = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class Unit:
                 yield RawRow(row.key, "failed", self.failed[position])
             elif position in self.blocked:
                 yield RawRow(row.key, "blocked", self.blocked[position])
-            else:
+            elif position not in self.left_out:
                 yield self.kept[position]
 
     def said(self) -> Said:

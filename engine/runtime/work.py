@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engine.config.settings import EngineSettings
+from engine.runtime.call import pack_findings
 from engine.runtime.column import GIVEN, Column
 from engine.runtime.faults import Budget
 from engine.runtime.progress import ColumnProgress
@@ -39,9 +40,10 @@ class Work:
         opened = OpenShard(self.store, shard, rows, {column.name: column for column in self.columns})
         for column in self.todo[shard]:
             kept = self._kept(column, shard, rows)
-            missing = [position for position in range(len(rows)) if position not in kept]
+            others = _left_out(column, rows) - kept.keys()
+            missing = [position for position in range(len(rows)) if position not in kept and position not in others]
             if missing or shard not in self.done[column.name]:
-                opened.units[column.name] = Unit(column, shard, rows, missing, kept)
+                opened.units[column.name] = Unit(column, shard, rows, missing, kept, others)
         return opened
 
     def _kept(self, column: Column, shard: str, rows: list[ImageRow]) -> dict[int, RawRow]:
@@ -75,7 +77,14 @@ class OpenShard:
         for name in names:
             if name not in self.said:
                 self.said[name] = self._read(self.columns[name])
-        return {name: self.said[name] for name in names}
+        return {name: self._heard(name) for name in names}
+
+    def _heard(self, name: str) -> Said:
+        """Of an annotator that sees some images only, nothing about the others, and nothing where it failed: nobody
+        fails for want of what most images do without."""
+        if self.columns[name].subset is None:
+            return self.said[name]
+        return dict.fromkeys(range(len(self.rows)), pack_findings([])) | self.said[name]
 
     def finish(self, unit: Unit) -> None:
         """The unit is committed: keep what it said while somebody still waits for it."""
@@ -105,6 +114,13 @@ def find_work(
         if unfinished:
             work.todo[shard] = unfinished
     return work
+
+
+def _left_out(column: Column, rows: list[ImageRow]) -> frozenset[int]:
+    """Positions of the images that the column does not see."""
+    if (subset := column.subset) is None:
+        return frozenset()
+    return frozenset(position for position, row in enumerate(rows) if not subset.has(row))
 
 
 def _unfinished(done: Manifest | None, images: Manifest, retry: bool) -> bool:

@@ -3,6 +3,7 @@
 from rich.table import Table
 
 from engine.config.config_text import ConfigError
+from engine.costs import accounts, cost_line
 from engine.promotions import model_below, read_promotion
 from engine.runtime.column import Column
 from engine.runtime.refilter import KEPT, tally_round
@@ -53,6 +54,8 @@ def status(corpus: str) -> None:
                 verdict = "promoted" if promotion.promoted else "refused"
                 name = "model" if learner == GENERALIST else learner
                 out.print(f"  the {name} trained on it is {verdict}: {promotion.reason}")
+    for name, (spent, settings) in accounts(look(corpus).config.annotators, store).items():
+        out.print(f"cost of {cost_line(name, spent, settings)}")
     _print_failures(failures, corpus)
 
 

@@ -20,6 +20,7 @@ from specialists.roles import Caption, Captioner, Fingerprint, Image
 from stages.annotate.boxes import BoxInputs, choose_boxes, crop
 from stages.resources import Resources
 from stages.stage import Item
+from stages.subset import SubsetSettings
 
 CaptionerSettings = Annotated[
     Florence2CaptionerSettings | BlipSettings | CustomSettings, Field(discriminator="backend")
@@ -34,6 +35,7 @@ class CaptionsSettings(Settings):
     of: Literal["image", "boxes"] = Field("image", description="image: the whole image, boxes: crops of upstream boxes")
     granularities: list[Granularity] = Field(["brief"], min_length=1, description="brief, detailed, more_detailed")
     boxes: BoxInputs = Field(BoxInputs(), description="which boxes are captioned, where of: boxes")
+    subset: SubsetSettings | None = Field(None, description="the only images that it sees; null: all")
     needs: list[str] | None = Field(None, description="annotators whose boxes are used; null: all that find boxes")
     resources: Resources = Field(Resources(), description="what one actor needs")
 

@@ -21,6 +21,7 @@ from specialists.roles import Context, Describer, Fingerprint
 from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes
 from stages.resources import Resources
 from stages.stage import Item
+from stages.subset import SubsetSettings
 
 GIVEN = "given"
 LongText = Literal["detailed", "more_detailed"]
@@ -37,6 +38,7 @@ class DescriptionsSettings(Settings):
         BoxInputs(kinds=["object", "ocr"], min_score=0.3, max_boxes=30),
         description="which boxes it hears of",
     )
+    subset: SubsetSettings | None = Field(None, description="the only images that it sees; null: all")
     needs: list[str] | None = Field(
         None, description="annotators whose findings it hears of; null: captioners, detectors and readers"
     )

@@ -28,12 +28,14 @@ class ConservationError(RuntimeError):
 
 @dataclass(frozen=True)
 class Annotator:
-    """One column of a round. `round` is the one in which it entered the corpus."""
+    """One column of a round. `round` is the one in which it entered the corpus; is_partial: whether it sees some images
+    only, so that an image is whole without it."""
 
     name: str
     role: str
     fingerprint: str
     round: int = 0
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
