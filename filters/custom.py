@@ -55,6 +55,20 @@ class CustomFilter(FactorySettings):
     on: On = Field(description="what it judges: image, text, region (objects), ocr (text regions) or phrase")
 
 
+def judged_in(record: Record, on: On) -> list[tuple[str, Record | Text | Region | Grounding]]:
+    """What filters on `on` judge of a record, each with the id that its rows in the index have."""
+    match on:
+        case "image":
+            return [("", record)]
+        case "text":
+            return [(text.id, text) for text in record.texts]
+        case "phrase":
+            return [(f"g{place}", grounding) for place, grounding in enumerate(record.groundings)]
+        case "region" | "ocr":
+            kind = "object" if on == "region" else "text"
+            return [(region.id, region) for region in record.regions if region.kind == kind]
+
+
 def build_filter(settings: CustomFilter) -> Filter:
     """The filter of these settings, a new one. Raises FactoryError."""
     return cast(Filter, built(settings, ("judge", "fingerprint")))

@@ -25,10 +25,20 @@ class ConfigError(SettingsError):
     """A configuration that cannot be used; one line per mistake, each naming the key."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Of YAML 1.2: only `true` and `false` are booleans, so that `on:` is a name and `no` a label. Settings that are
+    booleans still take yes, no, on and off."""
+
+    yaml_implicit_resolvers: typing.ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def parse(text: str, origin: str) -> dict[str, Any]:
     """The mapping that YAML `text` holds. Raises ConfigError naming `origin` and the line."""
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{origin} is not valid YAML: {error}") from error
     if data is None:
@@ -51,7 +61,7 @@ def override(data: dict[str, Any], assignments: Sequence[str] | Mapping[str, obj
         if not equals or not path.strip():
             raise ConfigError(f"--set wants KEY=VALUE such as filters.region.min_score=0.4, got {assignment!r}")
         try:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {assignment}: the value is not valid YAML: {_one_line(error)}") from error
         _assign(changed, path, value, f"--set {assignment}")

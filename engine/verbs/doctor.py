@@ -1,12 +1,17 @@
-"""`fld doctor`: versions, devices, and which of the configured annotators can load on this machine."""
+"""`fld doctor`: versions, devices, and which of the configured annotators can load on this machine.
+
+Classes of the user's own are tried on two pictures, filters on two records (`engine/api/check.py`).
+"""
 
 import os
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
 
+from rich.markup import escape
 from rich.table import Table
 
+from engine.api.check import check_annotator, check_filter
 from engine.config.config import load
 from engine.config.config_text import ConfigError
 from engine.terminal import out
@@ -26,14 +31,20 @@ def doctor(source: str | None, assignments: list[str]) -> None:
     table = Table("annotator", "role", "backend", "loads", box=None, pad_edge=False)
     failures = {}
     for name, annotator in config.annotators.items():
-        reason = _why_not(name, annotator)
+        own = getattr(annotator.specialist, "backend", "") == "custom"
+        reason = check_annotator(name, annotator) if own else _why_not(name, annotator)
         if reason:
             failures[name] = reason
-        outcome = f"[red]no:[/] {reason}" if reason else "[green]yes[/]"
+        outcome = f"[red]no:[/] {escape(reason)}" if reason else "[green]yes[/]"
         table.add_row(name, annotator.role, getattr(annotator.specialist, "backend", ""), outcome)
     out.print(table)
+    for each in config.filters.custom:
+        reason = check_filter(each)
+        out.print(f"filter on {each.on}: {each.factory}: " + (f"[red]no:[/] {escape(reason)}" if reason else "works"))
+        if reason:
+            failures[each.factory] = reason
     if failures:
-        raise ConfigError(f"{len(failures)} of {len(config.annotators)} annotators cannot load: {', '.join(failures)}")
+        raise ConfigError(f"{len(failures)} annotators or filters cannot work here: {', '.join(failures)}")
 
 
 def packages() -> dict[str, str]:
@@ -71,8 +82,8 @@ def _devices() -> str:
 
 def _why_not(name: str, annotator: Annotator) -> str:
     """The reason why it cannot load, "" if it can."""
-    stage = build_stage(annotator, name)
     try:
+        stage = build_stage(annotator, name)
         stage.load()
     except (SpecialistError, OSError, ValueError, ImportError) as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__

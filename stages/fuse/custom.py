@@ -16,15 +16,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from filters.custom import Case, CustomFilter, judge_cases
+from filters.custom import Case, CustomFilter, judge_cases, judged_in
 from filters.verdict import KEPT, Verdict, dropped
-from shards.record import Grounding, Record, Region, Text
+from shards.record import Record
 from shards.rounds import IndexRow
 
 _TEXT_DROPPED = dropped("fuse.text_dropped")
 _TARGET_DROPPED = dropped("fuse.target_dropped")
-Named = tuple[str, Record | Text | Region | Grounding]
-"""The id that index rows have, and the annotation."""
 
 
 class Judged(NamedTuple):
@@ -39,7 +37,7 @@ def apply_custom(judged: Sequence[Judged], custom: Sequence[CustomFilter]) -> li
     """One after the other, each on all images at once; same order. Raises CustomError."""
     found = list(judged)
     for settings in custom:
-        named = [_named(each.record, settings) if each.verdict.kept else [] for each in found]
+        named = [judged_in(each.record, settings.on) if each.verdict.kept else [] for each in found]
         cases = [Case(each.record, one) for each, some in zip(found, named, strict=True) for _, one in some]
         verdicts = iter(judge_cases(settings, cases))
         for place, some in enumerate(named):
@@ -47,20 +45,6 @@ def apply_custom(judged: Sequence[Judged], custom: Sequence[CustomFilter]) -> li
             if gone:
                 found[place] = _REMOVE[settings.on](found[place], gone)
     return found
-
-
-def _named(record: Record, settings: CustomFilter) -> list[Named]:
-    """What a filter judges of a record."""
-    match settings.on:
-        case "image":
-            return [("", record)]
-        case "text":
-            return [(text.id, text) for text in record.texts]
-        case "phrase":
-            return [(f"g{place}", grounding) for place, grounding in enumerate(record.groundings)]
-        case "region" | "ocr":
-            kind = "object" if settings.on == "region" else "text"
-            return [(region.id, region) for region in record.regions if region.kind == kind]
 
 
 def _without_image(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:

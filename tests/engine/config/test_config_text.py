@@ -80,3 +80,12 @@ def test_yaml_that_is_not_a_mapping_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"c\.yaml is not valid YAML"):
         parse("a: [", "c.yaml")
     assert parse("", "c.yaml") == {}
+
+
+def test_on_is_a_name_and_no_a_label_as_in_yaml_1_2() -> None:
+    assert parse("on: region\nlabels: [no, yes]\nflag: true", "x") == {
+        "on": "region",
+        "labels": ["no", "yes"],
+        "flag": True,
+    }
+    assert override({}, ["a={on: image}", "b=off", "c=false"]) == {"a": {"on": "image"}, "b": "off", "c": False}
