@@ -242,12 +242,16 @@ def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: 
 
 
 @app.command("config")
-def config_(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
-    """Print all settings with comments. Save them to a file, change it, pass it with --config."""
+def config_(
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+    all_: Annotated[bool, typer.Option("--all", help="Print the defaults, too: every setting there is.")] = False,
+) -> None:
+    """Print the settings that differ from their defaults. Save them to a file, change it, pass it with --config."""
     from engine.config.config import load
     from engine.config.config_text import render
 
-    sys.stdout.write(render(load(config, set_)))
+    sys.stdout.write(render(load(config, set_), changed=not all_))
 
 
 @app.command()

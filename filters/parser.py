@@ -47,10 +47,10 @@ class ParserSettings(Settings):
 
     pipeline: str | None = Field(
         None,
-        description="Name or folder of an installed spaCy pipeline with a tagger and a dependency parser, such as"
-        " en_core_web_sm; empty: the small one that ships with the project, the same on every machine",
+        description="name or folder of an installed spaCy pipeline with a tagger and a dependency parser, such as"
+        " en_core_web_sm; null: the small one that ships with the project, the same on every machine",
     )
-    batch_size: int = Field(256, ge=1, description="Texts that spaCy reads at once")
+    batch_size: int = Field(256, ge=1, description="texts that spaCy reads at once")
 
 
 class ParsedText(NamedTuple):

@@ -36,7 +36,7 @@ FldError                              exit code 2, where nothing else is said
         FailureBudgetError            3: more images failed than may
         IngestBudgetError             3: likewise, while ingesting
         RefusedError                  6: the gate refused a model, and there is no other
-        WatchError                    7: the loop only hears itself
+        WatchError                    7: the loop feeds on its own labels
 """
 
 from typing import ClassVar

@@ -30,7 +30,7 @@ class DetrSettings(ModelSettings):
     """A transformers object detector."""
 
     backend: Literal["detr"] = Field("detr", description="any transformers AutoModelForObjectDetection")
-    score_floor: float = Field(0.01, ge=0, lt=1, description="boxes below are not returned; filters decide later")
+    score_floor: float = Field(0.01, ge=0, lt=1, description="return no boxes below; filters decide later")
     batch_size: int = Field(8, ge=1, description="images per call of the model")
 
 

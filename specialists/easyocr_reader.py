@@ -76,7 +76,7 @@ class EasyOcrSettings(Settings):
     low_text: float = Field(0.4, ge=0, le=1, description="CRAFT's low_text: how far a text area reaches")
     link: float = Field(0.4, ge=0, le=1, description="CRAFT's link_threshold: what joins characters to words")
     min_size: int = Field(10, ge=0, description="boxes with no side longer than this, px, are not read")
-    max_side: int = Field(2560, ge=32, description="larger images are shrunk to this long side, px")
+    max_side: int = Field(2560, ge=32, description="shrink larger images to this long side, px")
     enlarge: float = Field(1.0, gt=0, description="images are scaled by this before text is looked for")
     score_floor: float = Field(0.0, ge=0, le=1, description="words of a lower score are not returned")
     device: str = Field("auto", description="auto (a GPU if there is one), cpu, cuda, cuda:1")

@@ -32,7 +32,7 @@ class Florence2Settings(ModelSettings):
         "embedded:florence2-nano", min_length=1, description="checkpoint folder, embedded:NAME, or hub id with revision"
     )
     num_beams: int = Field(1, ge=1, description="beams; the released checkpoints come with 3")
-    max_new_tokens: int = Field(1024, ge=1, description="answers are cut here; a box takes 4 tokens and its label's")
+    max_new_tokens: int = Field(1024, ge=1, description="cut answers here; a box takes 4 tokens and its label's")
     batch_size: int = Field(16, ge=1, description="images encoded and answers generated at a time")
 
 

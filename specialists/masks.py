@@ -26,9 +26,9 @@ Points = NDArray[np.float32]
 class PolygonSettings(Settings):
     """How a mask becomes polygons."""
 
-    tolerance: float = Field(0.75, ge=0, description="rings are simplified; no point moves further than this, px")
+    tolerance: float = Field(0.75, ge=0, description="simplify rings; move no point further than this, px")
     min_part: float = Field(
-        16.0, ge=0, description="parts and holes of a smaller area, px², are left out; the largest part always stays"
+        16.0, ge=0, description="leave out parts and holes of a smaller area, px²; keep the largest part always"
     )
 
 

@@ -44,11 +44,11 @@ class RapidOcrSettings(Settings):
     recognizer_keys: str | None = Field(
         None, description="characters of recognizer_model, one per line; null: they are in its metadata"
     )
-    upside_down: bool = Field(True, description="a classifier finds lines that are upside down, and turns them")
-    min_side: int = Field(736, ge=32, description="smaller images are enlarged to this short side, px")
-    max_side: int = Field(2000, ge=64, description="larger images are shrunk to this long side, px")
-    box_floor: float = Field(0.3, ge=0, le=1, description="text areas of a lower detector score are not read")
-    score_floor: float = Field(0.0, ge=0, le=1, description="lines of a lower recognition score are not returned")
+    upside_down: bool = Field(True, description="find lines that are upside down, and turn them")
+    min_side: int = Field(736, ge=32, description="enlarge smaller images to this short side, px")
+    max_side: int = Field(2000, ge=64, description="shrink larger images to this long side, px")
+    box_floor: float = Field(0.3, ge=0, le=1, description="do not read text areas of a lower detector score")
+    score_floor: float = Field(0.0, ge=0, le=1, description="return no lines of a lower recognition score")
     device: Literal["cpu", "cuda"] = Field("cpu", description="cuda needs the package onnxruntime-gpu")
     threads: int = Field(1, ge=1, description="threads of ONNX Runtime in one actor")
 

@@ -38,9 +38,9 @@ class UltralyticsSettings(ModelSettings):
         False, description="true: load checkpoints that the library's safe loader refuses; runs code of the file"
     )
     image_size: int | None = Field(None, ge=32, description="long side in pixels; null: what it was trained with")
-    score_floor: float = Field(0.01, ge=0, lt=1, description="boxes below are not returned; filters decide later")
-    nms_iou: float = Field(0.7, gt=0, le=1, description="of two boxes of one class above this IoU the better stays")
-    max_detections: int = Field(300, ge=1, description="boxes per image at most, best first")
+    score_floor: float = Field(0.01, ge=0, lt=1, description="return no boxes below; filters decide later")
+    nms_iou: float = Field(0.7, gt=0, le=1, description="of two boxes of one class above this IoU keep the better")
+    max_detections: int = Field(300, ge=1, description="most boxes per image, best first")
     batch_size: int = Field(16, ge=1, description="images per call of the model")
 
     @model_validator(mode="after")

@@ -17,10 +17,10 @@ class Resources(Settings):
     )
     memory_mb: int | None = Field(None, gt=0, description="RAM that one actor reserves; null reserves none")
     min_actors: int = Field(1, ge=1, description="actors started at once")
-    max_actors: int = Field(1, ge=1, description="actors at most, while batches wait")
+    max_actors: int = Field(1, ge=1, description="most actors, while batches wait")
     batch_size: int = Field(16, ge=1, description="images per call; halved for good when memory runs out")
     in_flight: int = Field(2, ge=1, description="calls queued per actor, so that it never waits for the driver")
-    timeout_s: float = Field(300.0, gt=0, description="one call may take this long; then its actor is replaced")
+    timeout_s: float = Field(300.0, gt=0, description="longest call; replace the actor after it")
     group: str | None = Field(None, description="annotators of one group share actors and decoded images")
     runtime_env: dict[str, object] = Field({}, description="Ray runtime_env of the actor (pip, env_vars, ...)")
 

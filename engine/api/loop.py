@@ -43,7 +43,7 @@ class RefusedError(StoppedError):
 
 
 class WatchError(StoppedError):
-    """The watch found a sign beyond its limit: the loop hears itself."""
+    """The watch found a sign beyond its limit: the loop feeds on its own labels."""
 
     exit_code = 7
 
@@ -148,7 +148,9 @@ class Loop:
         report = watch(self._session, number)
         self._tell(report)
         if report.stops:
-            raise WatchError(f"round {number} is written, but the loop only hears itself: {'; '.join(report.stops)}")
+            raise WatchError(
+                f"round {number} is written, but the loop feeds on its own labels: {'; '.join(report.stops)}"
+            )
 
     def _learn(self, number: int) -> None:
         """Train every learner on round `number` and judge its model."""

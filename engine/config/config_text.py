@@ -18,6 +18,8 @@ from shards.errors import SettingsError
 from shards.settings import Settings
 
 END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one plain value
+_SHORT = 3
+"""Settings that differ in a section, up to which they share its line."""
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
@@ -29,10 +31,11 @@ class _Loader(yaml.SafeLoader):
     """Of YAML 1.2: only `true` and `false` are booleans, so that `on:` is a name and `no` a label. Settings that are
     booleans still take yes, no, on and off."""
 
-    yaml_implicit_resolvers: typing.ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def parse(text: str, origin: str) -> dict[str, Any]:
@@ -95,9 +98,10 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], origin: str) -> Set
         raise ConfigError(f"{origin}:\n" + "\n".join(f"  {line}" for line in lines)) from error
 
 
-def render(settings: Settings) -> str:
-    """YAML of every value, defaults included, each line with its description as comment."""
-    return "\n".join(_lines(settings, 0)) + "\n"
+def render(settings: Settings, *, changed: bool = False) -> str:
+    """YAML of every value, each line with its description as comment; changed: only of what differs from its default.
+    Either way reading it gives equal settings."""
+    return "\n".join(_lines(settings, 0, changed)) + "\n"
 
 
 def _copy(value: Any) -> Any:
@@ -165,25 +169,54 @@ def _is_settings(option: Any) -> bool:
     return isinstance(option, type) and issubclass(option, Settings)
 
 
-def _lines(settings: Settings, depth: int) -> Iterator[str]:
+def _lines(settings: Settings, depth: int, changed: bool) -> Iterator[str]:
     indent = "  " * depth
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
+    for name, field in _fields(settings, changed):
         comment = f"  # {field.description}" if field.description else ""
-        yield from _entry(f"{indent}{name}:", value, comment, depth)
+        yield from _entry(f"{indent}{name}:", getattr(settings, name), comment, depth, changed)
 
 
-def _entry(head: str, value: Any, comment: str, depth: int) -> Iterator[str]:
-    if isinstance(value, Settings):
+def _fields(settings: Settings, changed: bool) -> list[tuple[str, Any]]:
+    """All fields; changed: those that differ from their default, and what says which settings these are, the `role`
+    and the `backend` of a specialist."""
+    fields = type(settings).model_fields
+    if not changed:
+        return list(fields.items())
+    shown = [
+        (name, field)
+        for name, field in fields.items()
+        if _is_tag(field) or getattr(settings, name) != field.default or _has_tag(getattr(settings, name))
+    ]
+    return sorted(shown, key=lambda entry: not _is_tag(entry[1]))
+
+
+def _is_tag(field: Any) -> bool:
+    return typing.get_origin(field.annotation) is typing.Literal and len(typing.get_args(field.annotation)) == 1
+
+
+def _has_tag(value: Any) -> bool:
+    return isinstance(value, Settings) and any(map(_is_tag, type(value).model_fields.values()))
+
+
+def _entry(head: str, value: Any, comment: str, depth: int, changed: bool) -> Iterator[str]:
+    if isinstance(value, Settings) and not (changed and _is_short(value)):
         yield f"{head}{comment}"
-        yield from _lines(value, depth + 1)
+        yield from _lines(value, depth + 1, changed)
     elif isinstance(value, dict) and any(isinstance(below, Settings) for below in value.values()):
         yield f"{head}{comment}"
         for key, below in value.items():
-            yield from _entry(f"{'  ' * (depth + 1)}{key}:", below, "", depth + 1)
+            yield from _entry(f"{'  ' * (depth + 1)}{key}:", below, "", depth + 1, changed)
     else:
-        text = yaml.safe_dump(_plain(value), default_flow_style=True, width=10**6)
+        is_section = isinstance(value, Settings)
+        plain = {name: getattr(value, name) for name, _ in _fields(value, changed)} if is_section else value
+        text = yaml.safe_dump(_plain(plain), default_flow_style=True, width=10**6, sort_keys=not is_section)
         yield f"{head} {text.removesuffix(END).removesuffix(SCALAR_END).strip()}{comment}"
+
+
+def _is_short(settings: Settings) -> bool:
+    """Whether what differs in it fits into the line of its name."""
+    values = [getattr(settings, name) for name, _ in _fields(settings, changed=True)]
+    return len(values) <= _SHORT and not any(isinstance(value, Settings | dict) for value in values)
 
 
 def _plain(value: Any) -> Any:

@@ -43,7 +43,7 @@ class LoopSettings(Settings):
         ObjectsSettings(), description="how the student annotates; the loop sets its weights"
     )
     gate: GateSettings = Field(GateSettings(), description="when a trained model may write labels")
-    watch: WatchSettings = Field(WatchSettings(), description="when the loop only hears itself")
+    watch: WatchSettings = Field(WatchSettings(), description="when the loop feeds on its own labels")
 
     @field_validator("learners")
     @classmethod

@@ -29,12 +29,12 @@ class EngineSettings(Settings):
         5, ge=0, description="failures per annotator that are tolerated whatever the share, as long as one succeeds"
     )
     shards_in_flight: int = Field(
-        8, ge=1, description="image shards worked on at once; more keep larger clusters busy and take driver memory"
+        8, ge=1, description="image shards in work at once; more keep larger clusters busy and take driver memory"
     )
     decode_threads: int = Field(2, ge=1, description="threads per actor that read and decode images")
     decode_cache_mb: int = Field(
         256, ge=0, description="decoded images that an actor keeps for the other annotators of its group"
     )
     start_timeout_s: float = Field(
-        900.0, gt=0, description="an annotator none of whose actors is ready after this long ends the run"
+        900.0, gt=0, description="end the run when no actor of an annotator is ready after this long"
     )

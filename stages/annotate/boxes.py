@@ -32,13 +32,18 @@ class BoxInputs(Settings):
     kinds: list[BoxKind] = Field(
         ["object"], min_length=1, description="object: detections, ocr: text regions, phrase: places of phrases"
     )
-    min_score: float = Field(0.1, ge=0, le=1, description="boxes with a lower raw score are left out; none counts 1")
-    max_boxes: int = Field(50, ge=1, description="boxes per image at most, best scores first")
-    same_box_iou: float = Field(
-        0.9, gt=0, le=1, description="a box with at least this IoU with a better one is left out; 1: only exact repeats"
+    min_score: float = Field(
+        0.1, ge=0, le=1, description="leave out boxes with a lower raw score; no score counts as 1"
     )
-    min_side: float = Field(4.0, ge=0, description="boxes narrower or lower than this, in pixels, are left out")
-    padding: float = Field(0.0, ge=0, le=1, description="crops are enlarged by this share of the box on every side")
+    max_boxes: int = Field(50, ge=1, description="most boxes per image, best scores first")
+    same_box_iou: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="leave out a box that overlaps a better one by this IoU or more; 1: only exact repeats",
+    )
+    min_side: float = Field(4.0, ge=0, description="leave out boxes narrower or lower than this, in pixels")
+    padding: float = Field(0.0, ge=0, le=1, description="enlarge crops by this share of the box on every side")
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class PhrasesSettings(Settings):
     role: Literal["grounder"] = Field("grounder", description="finds the phrases of texts in the picture")
     specialist: GrounderSettings = Field(Florence2GrounderSettings(), description="the model")
     granularities: list[Granularity] = Field(
-        ["brief", "detailed", "more_detailed"], min_length=1, description="texts of these granularities are grounded"
+        ["brief", "detailed", "more_detailed"], min_length=1, description="ground texts of these granularities"
     )
     parser: ParserSettings = Field(
         ParserSettings(), description="finds the noun chunks, where the specialist says phrases: chunks"

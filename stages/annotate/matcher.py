@@ -36,7 +36,7 @@ class MatchesSettings(Settings):
     specialist: MatcherSettings = Field(ClipSettings(), description="the model")
     boxes: BoxInputs = Field(BoxInputs(), description="which upstream boxes are matched")
     parser: ParserSettings = Field(ParserSettings(), description="the spaCy pipeline that finds noun chunks")
-    max_chunks: int = Field(8, ge=0, description="noun chunks per crop text at most, in order of appearance; 0: none")
+    max_chunks: int = Field(8, ge=0, description="most noun chunks per crop text, in order of appearance; 0: none")
     needs: list[str] | None = Field(
         None, description="annotators whose boxes and crop texts are compared; null: all that find or caption boxes"
     )

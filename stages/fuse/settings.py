@@ -51,10 +51,10 @@ class ConsensusRule(Settings):
     """What a region must bring along to be believed. Regions with a given box always pass."""
 
     min_votes: Annotated[int, Off(1)] = Field(
-        1, ge=1, description="different annotators that must have seen the region"
+        1, ge=1, description="least number of different annotators that saw the region"
     )
     lone_box_score: Annotated[float, Off(0.0)] = Field(
-        0.0, ge=0, le=1, description="raw score that a region seen by one annotator only must reach"
+        0.0, ge=0, le=1, description="least raw score of a region that only one annotator saw"
     )
 
 
@@ -83,8 +83,8 @@ class FuseSettings(Settings):
     )
     within_annotator: bool = Field(
         False,
-        description="also fuse boxes of one annotator with each other, as ensemble-boxes does; false: what it says are"
-        " two things stays two, and NMS (filters.region) removes doubles",
+        description="also fuse boxes of one annotator with each other, as ensemble-boxes does; false: its two boxes"
+        " stay two, and NMS (filters.region) removes doubles",
     )
     agreement: Literal["label", "geometry"] = Field(
         "label",
@@ -95,10 +95,10 @@ class FuseSettings(Settings):
     labels: Annotated[list[str], Off([])] = Field(
         [],
         description="the labels that a region may be renamed to, where the text that the matcher likes best names one;"
-        " empty: no region is renamed",
+        " []: rename none",
     )
     label_similarity: float = Field(
-        0.0, ge=0, le=1, description="what the matcher must say of the text at least, for its label to count"
+        0.0, ge=0, le=1, description="least similarity, in the matcher's eyes, of the text whose label counts"
     )
     trust: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         {}, description="annotator -> weight of its scores, above 0; 1.0 where not named"
@@ -111,11 +111,11 @@ class FuseSettings(Settings):
     missing_score: float = Field(0.5, gt=0, le=1, description="score of a box whose model gives none")
     consensus: ConsensusSettings = Field(ConsensusSettings(), description="which object regions are believed")
     word_consensus: ConsensusRule = Field(ConsensusRule(), description="which text regions are believed")
-    word_iou: float = Field(0.5, gt=0, lt=1, description="quads of two readers that overlap at least this may be one")
+    word_iou: float = Field(0.5, gt=0, lt=1, description="least overlap of two readers' quads of one text")
     word_similarity: float = Field(
-        0.6, ge=0, le=1, description="and are one if 1 - edit distance / length of the longer text is at least this"
+        0.6, ge=0, le=1, description="least similarity of their texts: 1 - edit distance / length of the longer"
     )
-    link_iou: float = Field(0.7, gt=0, lt=1, description="a phrase's box that overlaps a region this much is it")
+    link_iou: float = Field(0.7, gt=0, lt=1, description="least overlap of a phrase's box with the region that it is")
     merge: MergeSettings = Field(
         MergeSettings(), description="from round 1 on: the labels of the loop's own model beside all others"
     )
@@ -131,15 +131,15 @@ class FuseSettings(Settings):
     )
     given: Literal["keep", "filter"] = Field(
         "keep",
-        description="keep: human boxes pass the region and phrase filters, and human labels every merge; filter: they"
-        " are judged like others",
+        description="keep: human boxes pass the region and phrase filters, and human labels every merge; filter: judge"
+        " them like others",
     )
     given_label: Literal["selected", "candidate"] = Field(
         "selected",
         description="selected: a human label is its region's text; candidate: the matcher may choose",
     )
     empty_images: Annotated[Literal["keep", "drop"], Off("keep")] = Field(
-        "keep", description="an image left without any annotation stays as a (negative) record, or is dropped"
+        "keep", description="keep an image without any annotation as a (negative) record, or drop it"
     )
 
     @field_validator("labels")

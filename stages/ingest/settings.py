@@ -20,15 +20,15 @@ ObjectStore = Literal["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "o
 class DecodeLimits(Settings):
     """What a file may be before it is decoded: everything here is read from the header, not from the pixels."""
 
-    max_pixels: int = Field(64_000_000, ge=1, description="width x height at most; a larger picture is refused unread")
-    min_side: int = Field(1, ge=1, description="the shorter side at least, in pixels")
-    max_bytes: int = Field(100_000_000, ge=1, description="size of the file at most; a longer download is cut off")
+    max_pixels: int = Field(64_000_000, ge=1, description="largest width x height; refuse a larger picture unread")
+    min_side: int = Field(1, ge=1, description="least shorter side, in pixels")
+    max_bytes: int = Field(100_000_000, ge=1, description="largest file; cut off a longer download")
 
 
 class FetchSettings(Settings):
     """How files and URLs are read."""
 
-    timeout_s: float = Field(20.0, gt=0, description="one attempt, from the connection to the last byte, may take this")
+    timeout_s: float = Field(20.0, gt=0, description="longest attempt, from the connection to the last byte")
     retries: int = Field(3, ge=0, description="further attempts after a time-out, a broken connection, 429 or 5xx")
     backoff_s: float = Field(0.5, ge=0, description="wait before the first retry; doubles each time, 30 s at most")
     max_redirects: int = Field(5, ge=0, description="redirects followed per URL")
@@ -41,9 +41,7 @@ class FetchSettings(Settings):
     keep_query: tuple[str, ...] = Field(
         (), description="parameters of a URL's query that are written down; the others may be secrets, and are not"
     )
-    max_list_bytes: int = Field(
-        4_000_000_000, ge=1, description="size of a list or annotation file at most, also when it is unpacked"
-    )
+    max_list_bytes: int = Field(4_000_000_000, ge=1, description="largest list or annotation file, also when unpacked")
     user_agent: str = Field("fld-engine", min_length=1, description="User-Agent header of http(s) requests")
 
 
@@ -93,11 +91,13 @@ class IngestSettings(Settings):
     )
     shard_size: int = Field(256, ge=1, description="images per shard; fixed for a corpus by its first ingest")
     workers: int = Field(4, ge=1, description="images fetched and checked at a time; does not change the output")
-    limits: DecodeLimits = Field(DecodeLimits(), description="what is refused before decoding")
+    limits: DecodeLimits = Field(
+        DecodeLimits(), description="limits beyond which a file is refused before it is decoded"
+    )
     fetch: FetchSettings = Field(FetchSettings(), description="reading of files and URLs")
     duplicates: DuplicateSettings = Field(DuplicateSettings(), description="same and nearly same images")
     failure_budget: float = Field(
-        0.1, ge=0, le=1, description="share of images that may fail; above it the command ends with an error"
+        0.1, ge=0, le=1, description="share of images that may fail; above it, end with an error"
     )
 
     @field_validator("root", "class_descriptions")

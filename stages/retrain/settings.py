@@ -116,11 +116,11 @@ class RetrainSettings(Settings):
     lora: int | None = Field(None, ge=0, description="rank of low-rank adapters (peft) in the language part; 0: none")
     gradient_checkpointing: bool | None = Field(None, description="less memory, a third more time (language part)")
     location_spread: float | None = Field(
-        None, ge=0, description="a wrong place costs less when near: width in bins of the wanted bell; 0: one bin only"
+        None, ge=0, description="make a near miss of a place cost less: width of the bell in bins; 0: one bin only"
     )
-    ema: float | None = Field(None, ge=0, lt=1, description="averaged weights are saved: share kept per step; 0: off")
+    ema: float | None = Field(None, ge=0, lt=1, description="save averaged weights: share kept per step; 0: off")
     compile: bool = Field(False, description="torch.compile of the vision tower: worth it on a GPU and in long runs")
-    max_target_tokens: int = Field(512, ge=8, description="an answer may be this long; the lowest scores are left out")
+    max_target_tokens: int = Field(512, ge=8, description="longest answer; leave out the lowest scores")
     held_out: float = Field(
         0.1, ge=0, lt=1, description="share of the images, by hash, that no round ever trains on; losses are of these"
     )
@@ -136,7 +136,7 @@ class RetrainSettings(Settings):
     save_every: int = Field(100, ge=1, description="steps between checkpoints to go on from")
     corrupt_budget: float = Field(0.01, ge=0, le=1, description="share of the images that may be unreadable")
     divergence: float = Field(
-        2.0, gt=0, description="the run stops when the smoothed loss is this much above its lowest (nats per token)"
+        2.0, gt=0, description="stop when the smoothed loss is this much above its lowest (nats per token)"
     )
     loader_threads: int = Field(2, ge=1, description="threads per process that read and prepare batches")
     cpu_threads: int = Field(1, ge=1, description="torch threads without a GPU; more made small models slower")

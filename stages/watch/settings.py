@@ -10,14 +10,14 @@ from shards.settings import Settings
 class Limit(Settings):
     """Where a sign is worth a word, and where it ends the loop. null: never."""
 
-    warn: float | None = Field(None, ge=0, description="a warning from here on")
-    stop: float | None = Field(None, ge=0, description="the loop stops from here on")
+    warn: float | None = Field(None, ge=0, description="warn from here on")
+    stop: float | None = Field(None, ge=0, description="stop the loop from here on")
 
 
 class WatchSettings(Settings):
     """Limits of what may change from round 0. A *loss* is 1 - now / round 0, a *change* |now / round 0 - 1|."""
 
-    images: int = Field(2000, ge=1, description="images that are looked at, at most; the same in every round")
+    images: int = Field(2000, ge=1, description="most images that are looked at; the same in every round")
     label_entropy_loss: Limit = Field(
         Limit(warn=0.15, stop=0.4), description="loss of the entropy of object labels: few labels take over"
     )
@@ -36,7 +36,7 @@ class WatchSettings(Settings):
         Limit(warn=0.98), description="F1 of the model's objects against the previous round's model: nothing new"
     )
     patience: int = Field(
-        2, ge=1, description="the loop ends after this many models in a row of which no measure of the gate rose"
+        2, ge=1, description="end the loop after this many models in a row that raised no measure of the gate"
     )
 
     @model_validator(mode="after")

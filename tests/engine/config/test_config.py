@@ -1,5 +1,6 @@
 """Profiles, files, the corpus's own settings, and the columns that follow from them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,41 @@ def test_a_mistyped_key_deep_in_an_annotator_is_found() -> None:
         load("open", ["annotators.detector.specialist.wieghts=x"])
     with pytest.raises(ConfigError, match=r"filters\.region\.min_scor: unknown key, did you mean 'min_score'\?"):
         load("open", ["filters.region.min_scor=0.4"])
+
+
+@pytest.mark.parametrize("profile", ["embedded", "open"])
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_is_printed_reads_back_as_the_same_settings(profile: str, changed: bool) -> None:
+    config = load(profile, [])
+    assert validate(Config, parse(render(config, changed=changed), profile), profile) == config
+
+
+def test_what_differs_from_the_defaults_fits_on_a_screen() -> None:
+    said = render(load("embedded", ["filters.text.brief={min_tokens: 2, max_tokens: 40}"]), changed=True)
+    assert 30 < said.count("\n") < 55
+    assert "    specialist: {backend: ultralytics}  # the model" in said
+    assert "brief: {min_tokens: 2, max_tokens: 40}  # length of brief texts" in said
+    assert "detailed:" not in said.replace("more_detailed", "").split("filters:")[1]
+
+
+def test_descriptions_speak_one_dialect() -> None:
+    lines = [line for line in render(load("embedded", [])).splitlines() if "  # " in line]
+    said = {line.split("  # ")[0].strip(): line.split("  # ", 1)[1] for line in lines}
+    assert len(said) > 150
+    names = (
+        "AdamW",
+        "BLIP",
+        "CLIP",
+        "CPUs",
+        "F1",
+        "Florence",
+        "GPU",
+        "Open Images",
+        "PP-OCR",
+        "RAM",
+        "Ray",
+        "SAM",
+        "User-",
+    )
+    assert {each for each in said.values() if each[0].isupper() and not each.startswith(names)} == set()
+    assert {each for each in said.values() if re.search(r"\bempty: |switches", each)} == set()
