@@ -7,7 +7,7 @@
     uri string        where it came from             ext string        of the detected format: jpg png webp ...
     status string     "ok" | "failed"                offset int64      of its bytes in the tar; null if failed
     stage string      "" | what failed: fetch ...    size int64        number of its bytes; null if failed
-    error string      why                            given list<...>   findings that came with it (shards/table.py)
+    error string      why                            given list<...>   that came with it (shards/finding_column.py)
     sha256 string     of the original bytes          phash string      perceptual hash, hex
     width int32       px of the oriented image
 
@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from shards import commit, table, tar
+from shards import commit, finding_column, table, tar
 from shards.commit import Counts, Manifest
 from shards.errors import CorpusError
 from shards.finding import Finding
@@ -43,7 +43,7 @@ SCHEMA = table.versioned(
         ("ext", pa.string()),
         ("offset", pa.int64()),
         ("size", pa.int64()),
-        ("given", table.FINDINGS),
+        ("given", finding_column.TYPE),
     ],
 )
 _PLAIN = [name for name in SCHEMA.names if name != "given"]
@@ -85,7 +85,7 @@ def read_image_rows(store: Store, shard: str) -> list[ImageRow]:
     path = f"{IMAGES}/{shard}.parquet"
     found = table.decode(store.read(path), SCHEMA, path)
     columns = [found.column(name).to_pylist() for name in _PLAIN]
-    given = table.findings(found.column("given"))
+    given = finding_column.decode(found.column("given"))
     return [ImageRow(*fields) for fields in zip(*columns, given, strict=True)]
 
 
@@ -122,7 +122,7 @@ def _archive(samples: Iterable[tuple[ImageRow, bytes | None]], rows: list[ImageR
 def _rows_file(rows: list[ImageRow]) -> Iterator[bytes]:
     """The parquet; a generator, because the rows are known only when the tar is written."""
     columns = {name: pa.array([getattr(row, name) for row in rows], SCHEMA.field(name).type) for name in _PLAIN}
-    columns["given"] = table.findings_column(row.given for row in rows)
+    columns["given"] = finding_column.encode(row.given for row in rows)
     yield table.encode(pa.table(columns, SCHEMA))
 
 

@@ -5,7 +5,7 @@ raw/detector-3fa9c1/000000.parquet   one row per annotated image, in the shard's
 key string             the image
 status string          "ok" | "failed" | "blocked" (an annotator that this one needs failed on the image)
 error string           why, "" if ok
-findings list<...>     shards/table.py; `detector/4` is the fifth of them
+findings list<...>     shards/finding_column.py; `detector/4` is the fifth of them
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from shards import commit, table
+from shards import commit, finding_column, table
 from shards.commit import Counts, Manifest
 from shards.finding import Finding
 from shards.layout import raw_folder
@@ -23,7 +23,7 @@ from shards.store import Store
 SCHEMA = table.versioned(
     "raw",
     1,
-    [("key", pa.string()), ("status", pa.string()), ("error", pa.string()), ("findings", table.FINDINGS)],
+    [("key", pa.string()), ("status", pa.string()), ("error", pa.string()), ("findings", finding_column.TYPE)],
 )
 
 
@@ -46,7 +46,7 @@ def write_raw(store: Store, annotator: str, fingerprint: str, shard: str, rows: 
         pa.array([row.key for row in rows], pa.string()),
         pa.array([row.status for row in rows], pa.string()),
         pa.array([row.error for row in rows], pa.string()),
-        table.findings_column(row.findings for row in rows),
+        finding_column.encode(row.findings for row in rows),
     ]
     files = {f"{shard}.parquet": table.encode(pa.Table.from_arrays(columns, schema=SCHEMA))}
     return commit.publish(store, raw_folder(annotator, fingerprint), shard, files, counts, fingerprint)
@@ -57,7 +57,7 @@ def read_raw(store: Store, annotator: str, fingerprint: str, shard: str) -> list
     path = f"{raw_folder(annotator, fingerprint)}/{shard}.parquet"
     found = table.decode(store.read(path), SCHEMA, path)
     plain = [found.column(name).to_pylist() for name in ("key", "status", "error")]
-    return [RawRow(*row) for row in zip(*plain, table.findings(found.column("findings")), strict=True)]
+    return [RawRow(*row) for row in zip(*plain, finding_column.decode(found.column("findings")), strict=True)]
 
 
 def _check(rows: list[RawRow]) -> None:

@@ -1,28 +1,17 @@
-"""Arrow tables as parquet bytes, and findings as one nested column.
+"""Arrow tables as parquet bytes.
 
 Equal tables give equal bytes: no clock, no random part; only a new pyarrow release may encode differently. The name and
 version of each table stand in its schema metadata (`fld_table`, `fld_version`); another version is refused.
-
-A list of findings is a column `list<struct<...>>`, one field per field of `shards.finding.Finding`, null where a
-finding has none:
-
-    kind string | text string | score double | about string | granularity string | box struct<x0 y0 x1 y1 double> |
-    quad list<double> | polygons list<list<double>> | span struct<start end int32> | phrase_score double | slot string
-
-Numbers are doubles, so that what is read is exactly what was written.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate, chain, pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards.errors import CorpusError
-from shards.finding import Finding
 from shards.quiet_arrow import forget_pandas
 
 forget_pandas()
@@ -31,23 +20,6 @@ _ZSTD_LEVEL = 3
 
 BOX = pa.struct([(side, pa.float64()) for side in ("x0", "y0", "x1", "y1")])
 BOX_SMALL = pa.struct([(side, pa.float32()) for side in ("x0", "y0", "x1", "y1")])
-SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32())])
-FINDING = pa.struct(
-    [
-        ("kind", pa.string()),
-        ("text", pa.string()),
-        ("score", pa.float64()),
-        ("about", pa.string()),
-        ("granularity", pa.string()),
-        ("box", BOX),
-        ("quad", pa.list_(pa.float64())),
-        ("polygons", pa.list_(pa.list_(pa.float64()))),
-        ("span", SPAN),
-        ("phrase_score", pa.float64()),
-        ("slot", pa.string()),
-    ]
-)
-FINDINGS = pa.list_(FINDING)
 
 
 def versioned(name: str, version: int, fields: list[tuple[str, pa.DataType]]) -> pa.Schema:
@@ -112,67 +84,16 @@ def _damage_named(path: str) -> Iterator[None]:
         raise CorpusError(f"{path} is damaged: {error}; `fld verify --repair` writes it again") from error
 
 
-def findings_column(rows: Iterable[Sequence[Finding]]) -> pa.Array:
-    """One list of findings per row. Built column by column: a dict per finding would be five times slower."""
-    lists = list(rows)
-    flat = list(chain.from_iterable(lists))
-    fields = [
-        pa.array([f.kind for f in flat], pa.string()),
-        pa.array([f.text for f in flat], pa.string()),
-        pa.array([f.score for f in flat], pa.float64()),
-        pa.array([f.about for f in flat], pa.string()),
-        pa.array([f.granularity for f in flat], pa.string()),
-        tuples([f.box for f in flat], BOX),
-        _lists([f.quad for f in flat], _doubles),
-        _lists([f.polygons for f in flat], _rings),
-        tuples([f.span for f in flat], SPAN),
-        pa.array([f.phrase_score for f in flat], pa.float64()),
-        pa.array([f.slot for f in flat], pa.string()),
-    ]
-    return _lists(lists, lambda _: pa.StructArray.from_arrays(fields, fields=list(FINDING)))
-
-
-def findings(column: pa.ChunkedArray) -> list[list[Finding]]:
-    """What `findings_column` was given."""
-    lists = column.combine_chunks()
-    values = {field.name: array for field, array in zip(FINDING, lists.flatten().flatten(), strict=True)}
-    fields = {name: array.to_pylist() for name, array in values.items() if name not in ("box", "span", "quad")}
-    fields["box"], fields["span"] = _untuple(values["box"]), _untuple(values["span"])
-    fields["quad"] = [None if quad is None else tuple(quad) for quad in values["quad"].to_pylist()]
-    flat = [Finding(*row) for row in zip(*(fields[field.name] for field in FINDING), strict=True)]
-    ends = lists.offsets.to_pylist()
-    return [flat[start:end] for start, end in pairwise([end - ends[0] for end in ends])]
-
-
-def _lists(rows: Sequence[Sequence[Any] | None], build: Callable[[list[Any]], pa.Array]) -> pa.Array:
-    """A list column: `build` makes the array of all elements together. None is null."""
-    present = [row or () for row in rows]
-    offsets = pa.array(list(accumulate(map(len, present), initial=0)), pa.int32())
-    return pa.ListArray.from_arrays(offsets, build(list(chain.from_iterable(present))), mask=_null_mask(rows))
-
-
-def _rings(polygons: list[Any]) -> pa.Array:
-    return _lists(polygons, _doubles)
-
-
-def _doubles(values: list[Any]) -> pa.Array:
-    return pa.array(values, pa.float64())
-
-
 def tuples(rows: Sequence[tuple[float, ...] | None], kind: pa.StructType) -> pa.Array:
     """A struct column of numbers, one field per position. None is null."""
     nothing = (0,) * kind.num_fields
     numbers = np.array([nothing if row is None else row for row in rows], np.float64).reshape(-1, kind.num_fields)
     fields = [pa.array(numbers[:, index].astype(field.type.to_pandas_dtype())) for index, field in enumerate(kind)]
-    return pa.StructArray.from_arrays(fields, fields=list(kind), mask=_null_mask(rows))
+    return pa.StructArray.from_arrays(fields, fields=list(kind), mask=null_mask(rows))
 
 
-def _untuple(array: pa.StructArray) -> list[tuple[float, ...] | None]:
-    rows = zip(*(field.to_pylist() for field in array.flatten()), strict=True)
-    return [None if row[0] is None else row for row in rows]
-
-
-def _null_mask(rows: Sequence[object]) -> pa.Array:
+def null_mask(rows: Sequence[object]) -> pa.Array:
+    """True where there is nothing."""
     return pa.array([row is None for row in rows], pa.bool_())
 
 

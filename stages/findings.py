@@ -2,30 +2,30 @@
 
 Comes in: `Detections`, `Words`, `Phrase`s of one image. Goes out: findings, nothing filtered, in the same order:
 
-    object_findings(detections)   Finding("object", "dog", 0.91, box=(12, 30.5, 200, 180.25))
+    object_findings(detections)   Detection("dog", 0.91, box=(12, 30.5, 200, 180.25))
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.finding import Box, Finding, Granularity, Quad, reference
+from shards.finding import Box, Caption, Detection, Finding, Granularity, OcrLine, PhraseGrounding, Quad, reference
 from specialists.roles import Detections, Phrase, Words
 
 
 def object_findings(found: Detections) -> list[Finding]:
-    """One `object` finding per box."""
+    """One detection per box."""
     boxes, scores = found.boxes.tolist(), found.scores.tolist()
     return [
-        Finding(kind="object", text=label, score=score, box=cast(Box, tuple(box)))
+        Detection(label, score, box=cast(Box, tuple(box)))
         for box, score, label in zip(boxes, scores, found.labels, strict=True)
     ]
 
 
 def word_findings(found: Words) -> list[Finding]:
-    """One `ocr` finding per quad."""
+    """One line per quad."""
     return [
         _word(quad, float(score), text)
         for quad, score, text in zip(found.quads, found.scores, found.texts, strict=True)
@@ -33,12 +33,12 @@ def word_findings(found: Words) -> list[Finding]:
 
 
 def phrase_findings(ref: str, text: str, phrases: list[Phrase]) -> list[Finding]:
-    """One `phrase` finding per place of a phrase of `text`, which `ref` names; one without box for a phrase that was
+    """One grounding per place of a phrase of `text`, which `ref` names; one without box for a phrase that was
     looked for and found nowhere."""
-    found = []
+    found: list[Finding] = []
     for phrase in phrases:
         span = (phrase.start, phrase.end)
-        said = Finding("phrase", text=text[phrase.start : phrase.end], about=ref, span=span, phrase_score=phrase.score)
+        said = PhraseGrounding(text[phrase.start : phrase.end], about=ref, span=span, phrase_score=phrase.score)
         places = [
             _placed(said, cast(Box, tuple(box)), score)
             for box, score in zip(phrase.boxes.tolist(), phrase.box_scores.tolist(), strict=True)
@@ -48,19 +48,19 @@ def phrase_findings(ref: str, text: str, phrases: list[Phrase]) -> list[Finding]
 
 
 def texts_about_images(
-    findings: dict[str, list[Finding]], granularities: Collection[Granularity | None]
+    findings: Mapping[str, Sequence[Finding]], granularities: Collection[Granularity | None]
 ) -> list[tuple[str, str]]:
     """References and texts about the whole image, by annotator name, then position."""
     return [
         (reference(name, index), finding.text)
         for name in sorted(findings)
         for index, finding in enumerate(findings[name])
-        if finding.kind == "text" and not finding.about and finding.granularity in granularities
+        if isinstance(finding, Caption) and not finding.about and finding.granularity in granularities
     ]
 
 
-def _placed(said: Finding, box: Box, score: float) -> Finding:
-    return Finding("phrase", said.text, score, said.about, box=box, span=said.span, phrase_score=said.phrase_score)
+def _placed(said: PhraseGrounding, box: Box, score: float) -> PhraseGrounding:
+    return PhraseGrounding(said.text, score, about=said.about, box=box, span=said.span, phrase_score=said.phrase_score)
 
 
 def _word(quad: NDArray[np.float32], score: float, text: str) -> Finding:
@@ -68,4 +68,4 @@ def _word(quad: NDArray[np.float32], score: float, text: str) -> Finding:
     x, y = quad[0::2], quad[1::2]
     box = tuple(float(value) for value in (x.min(), y.min(), x.max(), y.max()))
     corners = tuple(float(value) for value in quad)
-    return Finding("ocr", text=text, score=score, quad=cast(Quad, corners), box=cast(Box, box))
+    return OcrLine(text, score, box=cast(Box, box), quad=cast(Quad, corners))

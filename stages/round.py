@@ -21,7 +21,7 @@ from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict
 from shards import commit
 from shards.commit import Counts, Manifest
-from shards.finding import Finding
+from shards.finding import Caption, Finding
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES, raw_folder
 from shards.raw import RawRow, read_raw
@@ -178,7 +178,7 @@ def _parsed(said: list[dict[str, list[Finding]]], parser: Reads) -> dict[str, Pa
         for findings in said
         for each in findings.values()
         for finding in each
-        if finding.kind == "text" and not finding.about
+        if isinstance(finding, Caption) and not finding.about
     }
     return dict(zip(texts, parser.parse(list(texts)), strict=True)) if texts else {}
 

@@ -4,6 +4,7 @@ Comes in: items (an image and what other annotators already said about it). Goes
 same order. `stages/` holds one stage per role; the engine moves batches and knows neither images nor models.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,7 +19,7 @@ class Item:
 
     key: str
     image: Image
-    findings: dict[str, list[Finding]] = field(default_factory=dict)
+    findings: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
 
 class Stage(Protocol):

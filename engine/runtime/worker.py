@@ -10,16 +10,16 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain
 
 from PIL import Image as Pillow
 
 from engine.runtime.call import Answer, Call, pack_findings, unpack_findings, unpack_rows
 from engine.runtime.column import GIVEN, Pool
 from engine.runtime.faults import Failure, attempt
-from shards.finding import Finding, rounded
+from shards.finding import Finding, coordinates_of, kind_of, rounded, scores_of
 from shards.images import ImageRow, read_image
 from shards.store import Store
 from specialists.roles import Image
@@ -172,13 +172,6 @@ def _packed(found: list[Finding]) -> bytes:
 
 def _checked(finding: Finding) -> Finding:
     """Rounded, as it is stored. A value that is not finite cannot be stored, nor compared by a filter."""
-    numbers: Mapping[str, Iterable[float]] = {
-        "score": (finding.score or 0.0, finding.phrase_score or 0.0),
-        "box": finding.box or (),
-        "quad": finding.quad or (),
-        "polygons": (value for ring in finding.polygons or () for value in ring),
-    }
-    for name, values in numbers.items():
-        if not math.isfinite(math.fsum(values)):
-            raise ValueError(f"{finding.kind} finding must have finite numbers, got {name} = {getattr(finding, name)}")
+    if not all(map(math.isfinite, chain(scores_of(finding), coordinates_of(finding)))):
+        raise ValueError(f"{kind_of(finding)} finding must have finite numbers, got {finding}")
     return rounded(finding)

@@ -10,6 +10,7 @@ in the fused region it is represented by the near-equal box that was chosen.
     detector/7 "cat" 0.02 (0, 0, 640, 480)      -> left out: below min_score
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
@@ -18,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from shards.finding import Box, Finding, reference
+from shards.finding import Box, Detection, Finding, OcrLine, PhraseGrounding, box_of, reference, text_of
 from shards.geometry import clipped
 from shards.settings import Settings
 from specialists.roles import Image
 
 BoxKind = Literal["object", "ocr", "phrase"]
+_TYPES: Mapping[BoxKind, type[Finding]] = {"object": Detection, "ocr": OcrLine, "phrase": PhraseGrounding}
 
 
 class BoxInputs(Settings):
@@ -56,15 +58,18 @@ class BoxInput:
     score: float
 
 
-def choose_boxes(findings: dict[str, list[Finding]], width: int, height: int, settings: BoxInputs) -> list[BoxInput]:
+def choose_boxes(
+    findings: Mapping[str, Sequence[Finding]], width: int, height: int, settings: BoxInputs
+) -> list[BoxInput]:
     """Boxes of one image by falling score; equal scores by annotator name, then position: the same on every run."""
+    types = tuple(_TYPES[kind] for kind in settings.kinds)
     found = [
-        BoxInput(reference(name, index), box, finding.text, 1.0 if finding.score is None else finding.score)
+        BoxInput(reference(name, index), box, text_of(finding), 1.0 if finding.score is None else finding.score)
         for name in sorted(findings)
         for index, finding in enumerate(findings[name])
-        if finding.kind in settings.kinds
-        and finding.box is not None
-        and (box := clipped(finding.box, width, height)) is not None
+        if isinstance(finding, types)
+        and (place := box_of(finding)) is not None
+        and (box := clipped(place, width, height)) is not None
     ]
     found = [one for one in found if one.score >= settings.min_score and _side(one.box) >= settings.min_side]
     found.sort(key=lambda one: -one.score)

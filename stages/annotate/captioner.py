@@ -1,22 +1,23 @@
 """The captioner's stage: texts of whole images, or of the boxes that others found.
 
-Comes in: images, with upstream boxes where `of: boxes`. Goes out: `text` findings, for an image in the order of the
+Comes in: images, with upstream boxes where `of: boxes`. Goes out: `Caption`s, for an image in the order of the
 granularities, for boxes in the order of `choose_boxes` (best first), all granularities of a box together:
 
-    captioner/0  kind=text  text="a dog with a ball"  score=0.71  granularity="brief"
-    crops/0      kind=text  text="a brown dog"        score=0.80  granularity="brief"  about="detector/0"
+    captioner/0  Caption("a dog with a ball", 0.71, granularity="brief")
+    crops/0      Caption("a brown dog", 0.80, "detector/0", "brief")
 """
 
 from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
-from shards.finding import Finding, Granularity
+from shards.finding import Caption, Finding, Granularity
 from shards.settings import Settings
+from specialists import roles
 from specialists.blip import BlipCaptioner, BlipSettings
 from specialists.custom import CustomSettings, build_custom
 from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
-from specialists.roles import Caption, Captioner, Fingerprint, Image
+from specialists.roles import Captioner, Fingerprint, Image
 from stages.annotate.boxes import BoxInputs, choose_boxes, crop
 from stages.resources import Resources
 from stages.stage import Item
@@ -85,7 +86,7 @@ class CaptionsStage:
         return facts
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        """Text findings per item. All pictures of the batch go to the captioner together."""
+        """Captions per item. All pictures of the batch go to the captioner together."""
         pictures, abouts = [], []
         for item in items:
             chosen = self._pictures(item)
@@ -106,8 +107,8 @@ class CaptionsStage:
         chosen = choose_boxes(item.findings, width, height, of)
         return [(crop(item.image, one.box, of.padding), one.ref) for one in chosen]
 
-    def _findings(self, about: str, captions: tuple[Caption, ...]) -> list[Finding]:
+    def _findings(self, about: str, captions: tuple[roles.Caption, ...]) -> list[Finding]:
         return [
-            Finding(kind="text", text=caption.text, score=caption.score, about=about, granularity=granularity)
+            Caption(caption.text, caption.score, about=about, granularity=granularity)
             for granularity, caption in zip(self._settings.granularities, captions, strict=True)
         ]

@@ -1,8 +1,8 @@
-"""Describer -> `text` findings: long texts of whole images, from the picture and what others found in it.
+"""Describer -> `Caption`s: long texts of whole images, from the picture and what others found in it.
 
 Comes in: items with upstream texts, boxes and words. Goes out, per granularity:
 
-    Finding(kind="text", text="A brown dog runs after a red ball on the grass. ...", granularity="detailed")
+    Caption("A brown dog runs after a red ball on the grass. ...", granularity="detailed")
 
 What the describer is told: the first brief text (a human's before a model's), and for each of the best boxes what is
 known of it: the text of its crop, else its label; for words in the picture `the text "EXIT"`.
@@ -12,7 +12,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field, field_validator
 
-from shards.finding import Finding
+from shards.finding import Caption, Finding, Kind, kind_of
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.lmm_describer import LmmDescriber, LmmSettings
@@ -81,7 +81,7 @@ class DescriptionsStage:
         texts = [self._describer.describe(images, contexts, level) for level in self._settings.granularities]
         return [
             [
-                Finding(kind="text", text=caption.text, score=caption.score, granularity=level)
+                Caption(caption.text, caption.score, granularity=level)
                 for level, caption in zip(self._settings.granularities, captions, strict=True)
             ]
             for captions in zip(*texts, strict=True)
@@ -101,7 +101,7 @@ class DescriptionsStage:
 
     def _context(self, item: Item) -> Context:
         names = sorted(item.findings, key=lambda name: (name != GIVEN, name))
-        said = [finding for name in names for finding in item.findings[name] if finding.kind == "text"]
+        said = [finding for name in names for finding in item.findings[name] if isinstance(finding, Caption)]
         briefs = [each.text for each in said if not each.about and each.granularity in ("brief", None)]
         crops = {each.about: each.text for each in reversed(said) if each.about and each.text.strip()}
         height, width = item.image.shape[:2]
@@ -111,12 +111,12 @@ class DescriptionsStage:
         return Context(next(iter(briefs), ""), [(text, box) for text, box in regions if text])
 
 
-def _kind(item: Item, box: BoxInput) -> str:
+def _kind(item: Item, box: BoxInput) -> Kind:
     name, _, index = box.ref.rpartition("/")
-    return item.findings[name][int(index)].kind
+    return kind_of(item.findings[name][int(index)])
 
 
-def _name(box: BoxInput, kind: str, crops: dict[str, str]) -> str:
+def _name(box: BoxInput, kind: Kind, crops: dict[str, str]) -> str:
     """What is known of a box, "" if nothing is."""
     if kind == "ocr":
         return f'the text "{box.label}"' if box.label.strip() else ""

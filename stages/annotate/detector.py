@@ -1,8 +1,8 @@
 """The detector's stage: labelled boxes of whole images.
 
-Comes in: images. Goes out: `object` findings in the detector's order, nothing filtered:
+Comes in: images. Goes out: `Detection`s in the detector's order, nothing filtered:
 
-    detector/0  kind=object  text="dog"  score=0.91  box=(12.0, 30.5, 200.0, 180.25)
+    detector/0  Detection("dog", 0.91, box=(12.0, 30.5, 200.0, 180.25))
 """
 
 from typing import Annotated, Literal, cast
@@ -66,6 +66,6 @@ class ObjectsStage:
         return self._detector.fingerprint()
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        """Object findings per item."""
+        """Detections per item."""
         found = self._detector.detect([item.image for item in items])
         return [object_findings(detections) for detections in found]

@@ -26,7 +26,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 from pydantic import Field, field_validator
 
-from shards.finding import Finding, Granularity, reference
+from shards.finding import Caption, Detection, Finding, Granularity, Match, reference
 from shards.geometry import iou
 from shards.settings import Settings
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, clean_text
@@ -142,14 +142,14 @@ class GeneralistStage:
     def _combined(self, said: dict[Task, list[Finding]]) -> list[Finding]:
         dense = said.pop("<DENSE_REGION_CAPTION>", [])
         found = [one for each in said.values() for one in each]
-        objects = {index: one for index, one in enumerate(found) if one.kind == "object"}
-        for one in dense:
+        objects = {index: one for index, one in enumerate(found) if isinstance(one, Detection)}
+        for one in (each for each in dense if isinstance(each, Detection)):
             index, overlap = _nearest(one, objects)
             if overlap < SAME_BOX_IOU or not one.text:
                 index = len(found)
-                found.append(Finding("object", score=one.score, box=one.box))
+                found.append(Detection(score=one.score, box=one.box))
             if one.text:
-                found.append(Finding("text", one.text, one.score, reference(self._name, index), "brief"))
+                found.append(Caption(one.text, one.score, reference(self._name, index), "brief"))
         return found
 
     def _add_phrases(self, items: list[Item], said: list[list[Finding]]) -> None:
@@ -184,7 +184,7 @@ class GeneralistStage:
             return
         judged = [
             [
-                (Question(CAPTION_TASKS[level], answer=clean), Finding("match", text, about=ref, granularity=level))
+                (Question(CAPTION_TASKS[level], answer=clean), Match(text, about=ref, granularity=level))
                 for level in self._settings.judged
                 for ref, text in self._texts(item, own, (level, None) if level == "brief" else (level,))
                 if (clean := clean_text(text))
@@ -217,10 +217,8 @@ def _asked(task: Task, item: Item, text: str = "", about: str = "") -> Asked:
     return Asked(task, width, height, text, about=about)
 
 
-def _nearest(finding: Finding, objects: dict[int, Finding]) -> tuple[int, float]:
+def _nearest(finding: Detection, objects: dict[int, Detection]) -> tuple[int, float]:
     """Index of the object that its box overlaps most, and the IoU; (-1, 0) without any."""
-    overlaps = [
-        (iou(finding.box, one.box), -index) for index, one in objects.items() if finding.box is not None and one.box
-    ]
+    overlaps = [(iou(finding.box, one.box), -index) for index, one in objects.items()]
     best, index = max(overlaps, default=(0.0, 1))
     return -index, best

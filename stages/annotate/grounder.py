@@ -1,9 +1,9 @@
-"""Grounder -> `phrase` findings: where the things are that upstream texts speak of.
+"""Grounder -> `PhraseGrounding`s: where the things are that upstream texts speak of.
 
 Comes in: items with the texts of other annotators about the whole image (texts of crops are left alone). Goes out, per
 phrase and place:
 
-    Finding(kind="phrase", about="captions/0", span=(0, 5), text="a dog", phrase_score=0.81, box=(...), score=0.77)
+    PhraseGrounding("a dog", 0.77, about="captions/0", box=(...), span=(0, 5), phrase_score=0.81)
 
 A phrase that was looked for and found nowhere is one finding without box.
 """

@@ -1,4 +1,4 @@
-"""Matcher -> `match` findings: how close is each box's picture to each text it could have.
+"""Matcher -> `Match`es: how close is each box's picture to each text it could have.
 
 Comes in: items whose upstream annotators found boxes and captioned them. Goes out, per box that is worth the work
 (`boxes.py`), one finding per candidate text: the detector's label, the text of its crop, and the noun chunks of that
@@ -15,7 +15,7 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 
 from filters.parser import Parser, ParserSettings
-from shards.finding import Finding
+from shards.finding import Caption, Finding, Match
 from shards.settings import Settings
 from specialists.clip_matcher import ClipMatcher, ClipSettings
 from specialists.custom import CustomSettings, build_custom
@@ -67,7 +67,7 @@ class MatchesStage:
         self._matcher.load()
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        """Match findings per item. All crops of the batch go to the matcher together."""
+        """Matches per item. All crops of the batch go to the matcher together."""
         chunks = self._chunks([text for item in items for texts in _texts_of_boxes(item).values() for text in texts])
         crops: list[Image] = []
         candidates: list[Candidates] = []
@@ -114,7 +114,7 @@ def _texts_of_boxes(item: Item) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in sorted(item.findings):
         for finding in item.findings[name]:
-            if finding.kind == "text" and finding.about and finding.text.strip():
+            if isinstance(finding, Caption) and finding.about and finding.text.strip():
                 found.setdefault(finding.about, []).append(finding.text)
     return found
 
@@ -129,6 +129,5 @@ def _candidates(box: BoxInput, texts: list[str], chunks: dict[str, list[str]]) -
 
 def _matches(ref: str, candidates: Candidates, scores: Scores) -> list[Finding]:
     return [
-        Finding(kind="match", text=text, score=float(score), about=ref, slot=slot)
-        for (slot, text), score in zip(candidates, scores, strict=True)
+        Match(text, float(score), about=ref, slot=slot) for (slot, text), score in zip(candidates, scores, strict=True)
     ]

@@ -1,8 +1,8 @@
-"""Reader -> `ocr` findings: the text in the picture, one finding per quad.
+"""Reader -> `OcrLine`s: the text in the picture, one per quad.
 
 Comes in: items with an image; no upstream annotator. Goes out, per word or line:
 
-    Finding(kind="ocr", text="SPEED LIMIT", score=0.993, quad=(31, 279, 133, 278, ...), box=(31, 278, 133, 294))
+    OcrLine("SPEED LIMIT", 0.993, box=(31, 278, 133, 294), quad=(31, 279, 133, 278, ...))
 """
 
 from typing import Annotated, Literal, cast

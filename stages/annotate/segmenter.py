@@ -1,8 +1,8 @@
-"""Segmenter -> `mask` findings: the outline of what each upstream box holds.
+"""Segmenter -> `Mask`s: the outline of what each upstream box holds.
 
 Comes in: items with the boxes of other annotators (which of them: `boxes.BoxInputs`). Goes out, per chosen box:
 
-    Finding(kind="mask", about="detector/0", score=0.94, polygons=[[12, 30, 200, 31, ...]])
+    Mask(score=0.94, about="detector/0", polygons=[[12, 30, 200, 31, ...]])
 
 A box whose mask came out empty has a finding too, with no polygons: it was tried.
 """
@@ -12,7 +12,7 @@ from typing import Annotated, Literal, cast
 import numpy as np
 from pydantic import Field
 
-from shards.finding import Finding
+from shards.finding import Finding, Mask
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.roles import Boxes, Fingerprint, Masks, Segmenter
@@ -74,6 +74,6 @@ def _array(inputs: list[BoxInput]) -> Boxes:
 
 def _findings(inputs: list[BoxInput], masks: Masks) -> list[Finding]:
     return [
-        Finding("mask", about=one.ref, score=float(score), polygons=polygons)
+        Mask(score=float(score), about=one.ref, polygons=polygons)
         for one, polygons, score in zip(inputs, masks.polygons, masks.scores, strict=True)
     ]

@@ -1,27 +1,27 @@
 """An answer of Florence-2 becomes findings: what `encode` writes, and what a model says, read back.
 
     findings(Asked("<OD>", 640, 480), answer)
-      Finding("object", "dog", 0.91, box=(11.84, 30.48, 200.0, 180.24)), ...
+      Detection("dog", 0.91, box=(11.84, 30.48, 200.0, 180.24)), ...
 
 Which finding a task gives:
 
-    <CAPTION>, ...                                            text, with its granularity
-    <OD>, <DENSE_REGION_CAPTION>, <REGION_PROPOSAL>           object; text = what stands before the box
-    <OPEN_VOCABULARY_DETECTION>                               object; with polygons if answered by outlines
-    <REFERRING_EXPRESSION_SEGMENTATION>                       object with polygons; text = the expression
-    <CAPTION_TO_PHRASE_GROUNDING>                             phrase, about the text that was asked for
-    <OCR_WITH_REGION>                                         ocr
-    <OCR>                                                     ocr without a place; fusion keeps none of these
-    <REGION_TO_CATEGORY>, <REGION_TO_DESCRIPTION>             text, brief, about the box that was asked for
-    <REGION_TO_OCR>                                           ocr, at the box that was asked for
-    <REGION_TO_SEGMENTATION>                                  mask of the box that was asked for; empty if none came
+    <CAPTION>, ...                                   Caption, with its granularity
+    <OD>, <DENSE_REGION_CAPTION>, <REGION_PROPOSAL>  Detection; text = what stands before the box
+    <OPEN_VOCABULARY_DETECTION>                      Detection; with polygons if answered by outlines
+    <REFERRING_EXPRESSION_SEGMENTATION>              Detection with polygons; text = the expression
+    <CAPTION_TO_PHRASE_GROUNDING>                    PhraseGrounding, about the text that was asked for
+    <OCR_WITH_REGION>                                OcrLine
+    <OCR>                                            OcrLine; all that is known of its place is the image
+    <REGION_TO_CATEGORY>, <REGION_TO_DESCRIPTION>    Caption, brief, about the box that was asked for
+    <REGION_TO_OCR>                                  OcrLine, at the box that was asked for
+    <REGION_TO_SEGMENTATION>                         Mask of the box that was asked for; empty if none came
 """
 
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from shards.finding import Box, Finding, Granularity
+from shards.finding import Box, Caption, Detection, Finding, Granularity, Mask, OcrLine, PhraseGrounding
 from shards.geometry import box_quad, polygons_box
 from specialists.florence2_answers import read_boxes, read_caption, read_outlines, read_phrases, read_words
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, locations, quantize
@@ -63,8 +63,14 @@ class Asked:
 def findings(asked: Asked, answer: Answer | str) -> list[Finding]:
     """Everything that the answer says, in its order, nothing filtered. An answer that is only a text has no scores."""
     if isinstance(answer, str):
-        return [replace(one, score=None, phrase_score=None) for one in _said(asked, Answer(answer, [], []))]
+        return [_unscored(finding) for finding in _said(asked, Answer(answer, [], []))]
     return _said(asked, answer)
+
+
+def _unscored(finding: Finding) -> Finding:
+    if isinstance(finding, PhraseGrounding):
+        return replace(finding, score=None, phrase_score=None)
+    return replace(finding, score=None)
 
 
 def _said(asked: Asked, answer: Answer) -> list[Finding]:
@@ -92,23 +98,23 @@ def _said(asked: Asked, answer: Answer) -> list[Finding]:
 
 def _text(asked: Asked, answer: Answer, granularity: Granularity) -> Finding:
     caption = read_caption(answer)
-    return Finding("text", caption.text, caption.score, asked.about, granularity)
+    return Caption(caption.text, caption.score, asked.about, granularity)
 
 
 def _read(asked: Asked, answer: Answer) -> Finding:
     caption = read_caption(answer)
-    quad = None if asked.region is None else box_quad(asked.region)
-    return Finding("ocr", caption.text, caption.score, box=asked.region, quad=quad)
+    box = asked.region or (0.0, 0.0, float(asked.width), float(asked.height))
+    return OcrLine(caption.text, caption.score, box=box, quad=box_quad(box))
 
 
 def _mask(asked: Asked, answer: Answer) -> Finding:
     """All rings of all instances: the answer is about one region."""
     rings = [ring for _, polygons in read_outlines(answer, asked.width, asked.height) for ring in polygons]
-    return Finding("mask", about=asked.about, score=answer.score(), polygons=rings)
+    return Mask(score=answer.score(), about=asked.about, polygons=rings)
 
 
 def _outlined(asked: Asked, answer: Answer) -> list[Finding]:
     return [
-        Finding("object", label or asked.text, answer.score(), box=polygons_box(polygons), polygons=polygons)
+        Detection(label or asked.text, answer.score(), box=polygons_box(polygons), polygons=polygons)
         for label, polygons in read_outlines(answer, asked.width, asked.height)
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection
 from shards.images import ImageRow
 from shards.record import Candidate, Record, Region, Source, Text, read_records
 from stages.held_out import is_held_out
@@ -89,15 +89,16 @@ def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
         )
     findings, _ = place_given(entry.given, size_wh, False, size_wh, 1, "auto")
     texts = [
-        Text(f"t{i}", "brief", each.text, SOURCE) for i, each in enumerate(f for f in findings if f.kind == "text")
+        Text(f"t{i}", "brief", caption.text, SOURCE)
+        for i, caption in enumerate(each for each in findings if isinstance(each, Caption))
     ]
-    regions = [_region(f"r{i}", each) for i, each in enumerate(f for f in findings if f.kind == "object")]
+    regions = [
+        _region(f"r{i}", each) for i, each in enumerate(each for each in findings if isinstance(each, Detection))
+    ]
     return Record(key, entry.uri, row.sha256 if row else "", *size_wh, 0, texts, regions)
 
 
-def _region(id: str, finding: Finding) -> Region:
-    if finding.box is None:
-        raise SourceError(f"gold object {finding.text!r} must have a box")
+def _region(id: str, finding: Detection) -> Region:
     candidate = Candidate("phrase", finding.text, None, SOURCE)
     return msgspec.structs.replace(
         Region(id, "object", finding.box, 1.0, [candidate], 0, []), polygons=finding.polygons

@@ -9,12 +9,12 @@ A step's plan differs from the one before it in one part of the settings only, s
 one to the next is what that part pays or costs. All of them run over the raw columns: no model is called.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from filters.confidence import ConfidenceSettings
 from filters.region import RegionSettings
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, PhraseGrounding
 from shards.settings import switched_off
 from stages.fuse.settings import UNION
 from stages.round import RoundPlan
@@ -61,24 +61,26 @@ def areas_of(findings: Iterable[Finding]) -> set[str]:
     """What findings say anything about: areas of `stages.evaluate.report`, captions with their granularity
     ("captions/brief"). A box without a label says nothing of the text of its region."""
     found: set[str] = set()
-    for each in findings:
-        if each.kind == "object":
-            found |= {"boxes", "regions"} if each.text else {"boxes"}
-            found |= {"masks"} if each.polygons else set()
-        elif each.kind == "text" and not each.about:
-            found.add(f"captions/{each.granularity}")
-        elif each.kind != "match" or not each.granularity:  # a judgement of a text about the image is no new label
-            found.add(_AREA[each.kind])
+    for finding in findings:
+        found |= _areas(finding)
     return found
 
 
-_AREA: Mapping[str, str] = {
-    "text": "regions",
-    "match": "regions",
-    "phrase": "phrases",
-    "mask": "masks",
-    "ocr": "words",
-}
+def _areas(finding: Finding) -> set[str]:
+    match finding:
+        case Detection():
+            named, outlined = {"regions"} if finding.text else set(), {"masks"} if finding.polygons else set()
+            return {"boxes"} | named | outlined
+        case Caption():
+            return {"regions" if finding.about else f"captions/{finding.granularity}"}
+        case Match():  # a judgement of a text about the image is no new label
+            return set() if finding.granularity else {"regions"}
+        case PhraseGrounding():
+            return {"phrases"}
+        case Mask():
+            return {"masks"}
+        case OcrLine():
+            return {"words"}
 
 
 def _confidence(settings: RegionSettings) -> RegionSettings:

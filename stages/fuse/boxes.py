@@ -1,6 +1,6 @@
 """Weighted box fusion with a vote record: the object boxes of several annotators become regions.
 
-Comes in: statements of kind `object` about one image, already above their annotator's confidence. Goes out: clusters,
+Comes in: statements of detections about one image, already above their annotator's confidence. Goes out: clusters,
 each with a fused box, a score, a label, and every statement in it with its share in the box:
 
     detector/0  "dog"  0.90  (10, 10, 90, 90)         region "dog" 0.90  (11.0, 10, 91.0, 90)
@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shards.finding import Box, Quad
+from shards.finding import Box, Detection, Quad
 from shards.folding import normalised
 from shards.geometry import FloatArray, iou_with_each
 from shards.grid import BoxGrid
 from shards.record import Candidate
-from stages.fuse.ledger import Statement
+from stages.fuse.ledger import Boxed, Statement
 from stages.fuse.settings import FuseSettings
 
 
@@ -35,7 +35,7 @@ class Cluster:
 
     box: Box
     human: bool
-    members: list[Statement] = field(default_factory=list)
+    members: list[Boxed] = field(default_factory=list)
     masses: list[float] = field(default_factory=list)
     score: float = 0.0
     quad: Quad | None = None
@@ -61,12 +61,12 @@ class Cluster:
         named = self.named()
         return named[0].finding.text if named else ""
 
-    def named(self) -> list[Statement]:
+    def named(self) -> list[Boxed]:
         """One statement per different label, the heaviest first. A human's label stands alone: no vote renames it."""
         if self.human and normalised(self.members[0].finding.text):
             return [self.members[0]]
         masses: dict[str, float] = {}
-        first: dict[str, Statement] = {}
+        first: dict[str, Boxed] = {}
         for member, mass in zip(self.members, self.masses, strict=True):
             label = normalised(member.finding.text)
             masses[label] = masses.get(label, 0.0) + mass
@@ -75,7 +75,7 @@ class Cluster:
         return [first[label] for label in order if label]
 
 
-def fuse_boxes(stated: list[Statement], settings: FuseSettings, detectors: list[str]) -> list[Cluster]:
+def fuse_boxes(stated: list[Statement[Detection]], settings: FuseSettings, detectors: list[str]) -> list[Cluster]:
     """Clusters in the order of their first member: human first, then by falling score x trust. A statement without
     box is in none. `detectors`: the names of all detectors of the round, whether they found anything here or not."""
     boxed = [(each, each.box, mass(each, settings)) for each in stated if each.box is not None]
@@ -91,7 +91,7 @@ def fuse_boxes(stated: list[Statement], settings: FuseSettings, detectors: list[
     return clusters.found
 
 
-def mass(statement: Statement, settings: FuseSettings) -> float:
+def mass(statement: Boxed, settings: FuseSettings) -> float:
     """Score x trust: how much a box weighs."""
     score = statement.finding.score
     # A score of 0 would leave the weighted mean undefined; the least that a column stores is 0.0001.
@@ -127,7 +127,7 @@ class _Clusters:
         self._numbers = {"": 0}  # label as compared -> number; 0 agrees with every other
         self._open = {name: BoxGrid(settings.box_iou) for name in annotators}
 
-    def start(self, statement: Statement, box: Box, mass: float, human: bool) -> None:
+    def start(self, statement: Boxed, box: Box, mass: float, human: bool) -> None:
         """Open a cluster with its first member."""
         index = len(self.found)
         self.found.append(Cluster(box, human, [statement], [mass]))
@@ -136,7 +136,7 @@ class _Clusters:
         for grid in self._open_to(self.found[index]):
             grid.add(index, box)
 
-    def add(self, statement: Statement, box: Box, mass: float) -> None:
+    def add(self, statement: Boxed, box: Box, mass: float) -> None:
         """Put a synthetic box into the cluster it overlaps most, a human's first, or open one for it."""
         index = self._best(statement, box)
         if index is None:
@@ -159,7 +159,7 @@ class _Clusters:
         if self._labels[index] == 0:
             self._labels[index] = self._number(statement)
 
-    def _best(self, statement: Statement, box: Box) -> int | None:
+    def _best(self, statement: Boxed, box: Box) -> int | None:
         near = np.array(self._open[statement.source.annotator].near(box), np.intp)
         if not len(near):
             return None
@@ -181,7 +181,7 @@ class _Clusters:
         voters = cluster.voters()
         return [grid for name, grid in self._open.items() if name not in voters]
 
-    def _number(self, statement: Statement) -> int:
+    def _number(self, statement: Boxed) -> int:
         label = compared(statement.finding.text, self._settings)
         return self._numbers.setdefault(label, len(self._numbers))
 

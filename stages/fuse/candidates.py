@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from filters.verdict import Verdict, dropped
-from shards.finding import Polygons
+from shards.finding import Caption, Detection, Mask, Match, Polygons
 from shards.folding import normalised
 from shards.geometry import iou
 from shards.record import Candidate
 from stages.fuse.boxes import Cluster
-from stages.fuse.ledger import Statement
+from stages.fuse.ledger import Boxed, Remark, Statement, of_type
 from stages.fuse.settings import FuseSettings
 
 _DUPLICATE = dropped("fuse.duplicate_candidate")
@@ -34,6 +34,7 @@ _EMPTY_MASK = dropped("fuse.empty_mask")
 CandidateKind = Literal["phrase", "brief", "chunk", "ocr"]
 Slot = tuple[CandidateKind, str]
 """Kind of candidate and normalised text."""
+_Named = Boxed | Statement[Caption] | Statement[Match]
 
 
 @dataclass(eq=False)
@@ -44,20 +45,20 @@ class Draft:
     candidates: list[Candidate] = field(default_factory=list)
     selected: int = 0
     polygons: Polygons | None = None
-    used: list[Statement] = field(default_factory=list)
-    unused: list[tuple[Statement, Verdict]] = field(default_factory=list)
+    used: list[Remark] = field(default_factory=list)
+    unused: list[tuple[Remark, Verdict]] = field(default_factory=list)
 
 
-def draft(cluster: Cluster, about: dict[str, list[Statement]], settings: FuseSettings) -> Draft:
+def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettings) -> Draft:
     """The region of a cluster; without candidates if nothing names it. `about`: what was said of each reference."""
     out = Draft(cluster)
     said = [each for member in cluster.members for each in about.get(member.source.ref, [])]
-    similarities = _similarities([each for each in said if each.finding.kind == "match"], out)
-    named: dict[Slot, Statement] = {}
+    similarities = _similarities(of_type(said, Match), out)
+    named: dict[Slot, _Named] = {}
     kind: CandidateKind = "phrase" if cluster.quad is None else "ocr"
     for member in cluster.named():
         named[(kind, normalised(member.finding.text))] = member
-    _add_crop_texts([each for each in said if each.finding.kind == "text"], named, out)
+    _add_crop_texts(of_type(said, Caption), named, out)
     _add_chunks(similarities, named)
     for slot, statement in named.items():
         similarity = similarities[slot][0].finding.score if slot in similarities else None
@@ -67,20 +68,20 @@ def draft(cluster: Cluster, about: dict[str, list[Statement]], settings: FuseSet
     out.selected = _selected(out, settings)
     if cluster.renamed is not None:
         _lead(out, cluster.renamed)
-    _add_mask([each for each in said if each.finding.kind == "mask"], out)
+    _add_mask(of_type(said, Mask), out)
     return out
 
 
-def choose_mask(masks: list[Statement], out: list[tuple[Statement, Verdict]]) -> Statement | None:
+def choose_mask(masks: list[Statement[Mask]], out: list[tuple[Remark, Verdict]]) -> Statement[Mask] | None:
     """The first mask that is not empty; the verdicts on all others go to `out`."""
     chosen = next((each for each in masks if each.finding.polygons), None)
     out += [(each, _OTHER_MASK if each.finding.polygons else _EMPTY_MASK) for each in masks if each is not chosen]
     return chosen
 
 
-def _similarities(matches: list[Statement], out: Draft) -> dict[Slot, list[Statement]]:
+def _similarities(matches: list[Statement[Match]], out: Draft) -> dict[Slot, list[Statement[Match]]]:
     """Per slot the matches of the first matcher, the most similar first."""
-    found: dict[Slot, list[Statement]] = {}
+    found: dict[Slot, list[Statement[Match]]] = {}
     matcher = matches[0].source.annotator if matches else ""
     for each in matches:
         if each.source.annotator != matcher:
@@ -90,7 +91,7 @@ def _similarities(matches: list[Statement], out: Draft) -> dict[Slot, list[State
     return {slot: sorted(each, key=lambda match: -(match.finding.score or 0.0)) for slot, each in found.items()}
 
 
-def _add_crop_texts(texts: list[Statement], named: dict[Slot, Statement], out: Draft) -> None:
+def _add_crop_texts(texts: list[Statement[Caption]], named: dict[Slot, _Named], out: Draft) -> None:
     for each in texts:
         slot: Slot = ("brief", normalised(each.finding.text))
         if not slot[1] or slot in named:
@@ -100,14 +101,14 @@ def _add_crop_texts(texts: list[Statement], named: dict[Slot, Statement], out: D
         out.used.append(each)
 
 
-def _add_chunks(similarities: dict[Slot, list[Statement]], named: dict[Slot, Statement]) -> None:
+def _add_chunks(similarities: dict[Slot, list[Statement[Match]]], named: dict[Slot, _Named]) -> None:
     """A chunk's candidate comes from the matcher, which took it out of the crop's text."""
     for slot, matches in similarities.items():
         if slot[0] == "chunk" and slot[1]:
             named[slot] = matches[0]
 
 
-def _settle(matches: list[Statement], out: Draft, verdict: Verdict | None) -> None:
+def _settle(matches: list[Statement[Match]], out: Draft, verdict: Verdict | None) -> None:
     for each in matches:
         if verdict is None:
             out.used.append(each)
@@ -131,16 +132,16 @@ def _lead(out: Draft, label: Candidate) -> None:
     out.selected = out.candidates.index(chosen)
 
 
-def _add_mask(masks: list[Statement], out: Draft) -> None:
+def _add_mask(masks: list[Statement[Mask]], out: Draft) -> None:
     """The mask of the best vote; if it has none, the one whose prompt lies best on the region."""
     members = {each.source.ref: each for each in out.cluster.members}
     best = out.cluster.members[0].source.ref
 
-    def rank(mask: Statement) -> tuple[bool, float]:
+    def rank(mask: Statement[Mask]) -> tuple[bool, float]:
         prompt = members[mask.finding.about].box
         return mask.finding.about != best, -iou(prompt, out.cluster.box) if prompt else 0.0
 
-    own = next((each for each in out.cluster.members if each.finding.polygons), None)
+    own = next((each for each in of_type(out.cluster.members, Detection) if each.finding.polygons), None)
     if own is not None and (own.given or not masks):
         out.polygons = own.finding.polygons  # drawn by the one who drew the box; the segmenters' are not needed
         out.unused += [(each, _OTHER_MASK if each.finding.polygons else _EMPTY_MASK) for each in masks]

@@ -1,8 +1,8 @@
 """Grounded phrases of the kept texts.
 
-Comes in: `phrase` statements. First `keep_phrases` judges them (is the text kept, do span and box hold, the phrase
-filters), so that the survivors can vote for regions. Then `build_groundings` gathers those of one span and ties their
-boxes to regions:
+Comes in: statements of phrase groundings. First `keep_phrases` judges them (is the text kept, do span and box hold,
+the phrase filters), so that the survivors can vote for regions. Then `build_groundings` gathers those of one span and
+ties their boxes to regions:
 
     grounder/0  "a dog" (0, 5)  box on region r0   ->  Grounding t0 (0, 5) "a dog", boxes: r0
     grounder/1  "it"                               ->  dropped by the black-list
@@ -13,15 +13,16 @@ better one (rule phrase.box_nms).
 
 from filters.phrase import PhraseSettings, judge_phrase, judge_phrase_boxes
 from filters.verdict import KEPT, Verdict, dropped
-from shards.finding import Box, Span
+from shards.finding import Box, Mask, PhraseGrounding, Span
 from shards.geometry import iou
 from shards.grid import BoxGrid
 from shards.record import GroundedBox, Grounding, Region, Text
 from stages.fuse.candidates import choose_mask
-from stages.fuse.ledger import Ledger, Statement
+from stages.fuse.ledger import Ledger, Remark, Statement, of_type
 from stages.fuse.merge import Merge
 from stages.fuse.settings import FuseSettings
 
+_Phrase = Statement[PhraseGrounding]
 _NO_TEXT = dropped("fuse.no_target")
 _TEXT_DROPPED = dropped("fuse.text_dropped")
 _SPAN = dropped("fuse.span_mismatch")
@@ -30,14 +31,14 @@ _NO_AREA = dropped("fuse.no_area")
 
 
 def keep_phrases(
-    stated: list[Statement],
+    stated: list[_Phrase],
     texts: dict[str, Text],
     size_wh: tuple[int, int],
     fuse: FuseSettings,
     filters: PhraseSettings,
     merge: Merge,
     ledger: Ledger,
-) -> list[Statement]:
+) -> list[_Phrase]:
     """The statements that hold and pass the filters, merged; the ledger hears of the others. `texts`: kept, by
     reference."""
     sound = []
@@ -60,19 +61,19 @@ def keep_phrases(
 
 
 def build_groundings(
-    phrases: list[Statement],
+    phrases: list[_Phrase],
     texts: dict[str, Text],
     regions: list[Region],
-    about: dict[str, list[Statement]],
+    about: dict[str, list[Remark]],
     fuse: FuseSettings,
     merge: Merge,
     ledger: Ledger,
-) -> tuple[list[Grounding], dict[str, list[Statement]]]:
+) -> tuple[list[Grounding], dict[str, list[_Phrase]]]:
     """Groundings g0, g1, ... in the order of texts and spans, and the late votes: region id -> statements on it."""
     order = {ref: index for index, ref in enumerate(texts)}
     places_of = _Regions(regions, fuse)
     groundings: list[Grounding] = []
-    votes: dict[str, list[Statement]] = {}
+    votes: dict[str, list[_Phrase]] = {}
     places = sorted(_by_phrase(phrases).items(), key=lambda entry: (order[entry[0][0]], entry[0][1]))
     for (ref, span), stated in places:
         boxes = [_grounded(each, places_of, about, ledger, f"g{len(groundings)}") for each in _ranked(stated)]
@@ -87,13 +88,13 @@ def build_groundings(
 
 
 def _judged(
-    each: Statement, texts: dict[str, Text], fuse: FuseSettings, filters: PhraseSettings, ledger: Ledger
+    each: _Phrase, texts: dict[str, Text], fuse: FuseSettings, filters: PhraseSettings, ledger: Ledger
 ) -> Verdict:
     finding = each.finding
     text = texts.get(finding.about)
     if text is None:
         return _TEXT_DROPPED if ledger.knows(finding.about) else _NO_TEXT
-    start, end = _span(each)
+    start, end = each.finding.span
     if not finding.text or text.text[start:end] != finding.text:
         return _SPAN
     if each.box is None:
@@ -101,45 +102,45 @@ def _judged(
     return KEPT if _is_safe(each, fuse) else judge_phrase(finding.text, finding.phrase_score, filters)
 
 
-def _judge_places(places: list[Statement], size_wh: tuple[int, int], filters: PhraseSettings) -> list[Verdict]:
+def _judge_places(places: list[_Phrase], size_wh: tuple[int, int], filters: PhraseSettings) -> list[Verdict]:
     return judge_phrase_boxes(
         [_box(each) for each in places], [each.finding.score for each in places], *size_wh, filters
     )
 
 
-def _is_safe(each: Statement, fuse: FuseSettings) -> bool:
+def _is_safe(each: _Phrase, fuse: FuseSettings) -> bool:
     """A human's, which the settings let pass."""
     return each.given and fuse.given == "keep"
 
 
-def _by_phrase(stated: list[Statement]) -> dict[tuple[str, Span], list[Statement]]:
-    found: dict[tuple[str, Span], list[Statement]] = {}
+def _by_phrase(stated: list[_Phrase]) -> dict[tuple[str, Span], list[_Phrase]]:
+    found: dict[tuple[str, Span], list[_Phrase]] = {}
     for each in stated:
-        found.setdefault((each.finding.about, _span(each)), []).append(each)
+        found.setdefault((each.finding.about, each.finding.span), []).append(each)
     return found
 
 
-def _ranked(stated: list[Statement]) -> list[Statement]:
+def _ranked(stated: list[_Phrase]) -> list[_Phrase]:
     """A human's first, then by falling box score."""
     return sorted(stated, key=lambda each: (not each.given, -(each.finding.score or 0.0)))
 
 
 def _grounded(
-    each: Statement,
+    each: _Phrase,
     regions: "_Regions",
-    about: dict[str, list[Statement]],
+    about: dict[str, list[Remark]],
     ledger: Ledger,
     id: str,
 ) -> GroundedBox:
     region = regions.below(_box(each))
-    unused: list[tuple[Statement, Verdict]] = []
-    mask = choose_mask([other for other in about.get(each.source.ref, []) if other.finding.kind == "mask"], unused)
+    unused: list[tuple[Remark, Verdict]] = []
+    mask = choose_mask(of_type(about.get(each.source.ref, []), Mask), unused)
     for other, verdict in unused:
         ledger.drop(other, verdict)
     if mask is not None:
         ledger.keep(mask, id)
     ledger.keep(each, id)
-    polygons = each.finding.polygons if mask is None else mask.finding.polygons
+    polygons = None if mask is None else mask.finding.polygons
     if polygons is None and region is not None:
         polygons = region.polygons  # the segmenter draws only one of two boxes that are nearly equal
     return GroundedBox(_box(each), each.finding.score, each.source, None if region is None else region.id, polygons)
@@ -162,11 +163,7 @@ class _Regions:
         return region if best >= self._least else None
 
 
-def _box(statement: Statement) -> Box:
+def _box(statement: _Phrase) -> Box:
     if statement.box is None:
         raise ValueError(f"{statement.source.ref} has no box: keep_phrases lets none without pass")
     return statement.box
-
-
-def _span(statement: Statement) -> Span:
-    return statement.finding.span or (0, 0)

@@ -15,17 +15,31 @@ order of the steps, each in a file of its own:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from typing import TypeVar
 
 from msgspec.structs import replace
 
-from filters.confidence import judge_score
+from filters.confidence import ConfidenceSettings, judge_score
 from filters.parser import ParsedText
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
-from shards.finding import SCORE_DECIMALS, Finding, Polygons
+from shards.finding import (
+    SCORE_DECIMALS,
+    Box,
+    Caption,
+    Detection,
+    Finding,
+    Mask,
+    Match,
+    OcrLine,
+    PhraseGrounding,
+    Polygons,
+    about_of,
+    coordinates_of,
+    scores_of,
+)
 from shards.geometry import rounded_box
 from shards.images import ImageRow
 from shards.record import Grounding, Record, Region, Text, Vote
@@ -34,12 +48,14 @@ from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.groundings import build_groundings, keep_phrases
 from stages.fuse.labels import correct_labels
-from stages.fuse.ledger import Annotator, Ledger, Statement, statements
+from stages.fuse.ledger import Annotator, Boxed, Ledger, Remark, Statement, of_type, statements
 from stages.fuse.merge import Merge
 from stages.fuse.regions import judge_clusters, judge_words
 from stages.fuse.settings import GENERALIST, LEARNED, FuseSettings, MergeType
 from stages.fuse.texts import keep_texts
 from stages.fuse.words import fuse_words
+
+B = TypeVar("B", Detection, OcrLine)
 
 _NO_AREA = dropped("fuse.no_area")
 _NO_TEXT = dropped("fuse.no_text")
@@ -72,7 +88,7 @@ class Rules:
 
 
 def build_image(
-    row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules, parsed: Mapping[str, ParsedText], round: int
+    row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules, parsed: Mapping[str, ParsedText], round: int
 ) -> tuple[Record, list[IndexRow]]:
     """The record of one image and an index row per finding, in the order of `rules.annotators`.
 
@@ -84,7 +100,9 @@ def build_image(
     return _Image(row, stated, ledger, rules).build(parsed, round), ledger.close()
 
 
-def drop_all(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules, verdict: Verdict) -> list[IndexRow]:
+def drop_all(
+    row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules, verdict: Verdict
+) -> list[IndexRow]:
     """Index rows of an image that has no record: every finding goes with it."""
     stated = _stated(row, findings, rules)
     ledger = Ledger(row.key, stated)
@@ -93,7 +111,7 @@ def drop_all(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules,
     return ledger.close()
 
 
-def _stated(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules) -> list[Statement]:
+def _stated(row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules) -> list[Statement[Finding]]:
     size_wh = (row.width, row.height)
     return [each for one in rules.annotators for each in statements(one, findings.get(one.name, []), size_wh)]
 
@@ -101,25 +119,26 @@ def _stated(row: ImageRow, findings: Mapping[str, list[Finding]], rules: Rules) 
 class _Image:
     """The working state of one image."""
 
-    def __init__(self, row: ImageRow, stated: list[Statement], ledger: Ledger, rules: Rules) -> None:
+    def __init__(self, row: ImageRow, stated: list[Statement[Finding]], ledger: Ledger, rules: Rules) -> None:
         self.row = row
         self.rules = rules
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
         self.stated = [each for each in stated if self._is_sound(each)]
         self.merge = Merge(rules.fuse, rules.generalists, self._likelihoods(), ledger)
-        self.about: dict[str, list[Statement]] = {}
-        masks = self.merge.merged(self._of("mask"), "masks")
-        for each in (*(each for each in self.stated if each.finding.kind != "mask"), *masks):
-            if each.finding.about and each.finding.kind != "phrase":
-                self.about.setdefault(each.finding.about, []).append(each)
+        self.about: dict[str, list[Remark]] = {}
+        masks = self.merge.merged(of_type(self.stated, Mask), "masks")
+        remarks: list[Remark] = [*of_type(self.stated, Caption), *of_type(self.stated, Match), *masks]
+        for remark in remarks:
+            if remark.finding.about:
+                self.about.setdefault(remark.finding.about, []).append(remark)
 
     def build(self, parsed: Mapping[str, ParsedText], round: int) -> Record:
         fuse, filters = self.rules.fuse, self.rules.filters
-        whole = [each for each in self._of("text") if not each.finding.about]
+        whole = [each for each in of_type(self.stated, Caption) if not each.finding.about]
         texts = keep_texts(whole, parsed, filters.text, self.merge, self.ledger)
         self._keep_judgements(texts)
-        said = self._of("phrase")
+        said = of_type(self.stated, PhraseGrounding)
         phrases = keep_phrases(said, texts, self.size_wh, fuse, filters.phrase, self.merge, self.ledger)
         drafts = [*self._objects(phrases), *self._words()]
         regions = [self._region(each, f"r{index}") for index, each in enumerate(drafts)]
@@ -144,47 +163,53 @@ class _Image:
         """Reference of a text -> how likely the loop's model finds it."""
         return {
             each.finding.about: each.finding.score
-            for each in self._of("match")
+            for each in of_type(self.stated, Match)
             if each.source.annotator in self.rules.generalists and each.finding.score is not None
         }
 
     def _keep_judgements(self, texts: Mapping[str, Text]) -> None:
         """What a generalist said of a kept text goes with it."""
-        for each in self._of("match"):
+        for each in of_type(self.stated, Match):
             if each.finding.about in texts:
                 self.ledger.keep(each, texts[each.finding.about].id)
 
-    def _objects(self, phrases: list[Statement]) -> list[Draft]:
-        fuse = self.rules.fuse
-        clusters = fuse_boxes(self._confident("object", "regions"), fuse, self.rules.named("detector"))
+    def _objects(self, phrases: list[Statement[PhraseGrounding]]) -> list[Draft]:
+        fuse, filters = self.rules.fuse, self.rules.filters
+        clusters = fuse_boxes(
+            self._confident(of_type(self.stated, Detection), filters.region, "regions"),
+            fuse,
+            self.rules.named("detector"),
+        )
         for cluster in clusters:
             cluster.best_label = self.merge.picks_labels()
         correct_labels(clusters, self.about, fuse)
-        verdicts = judge_clusters(clusters, phrases, fuse, self.rules.filters.region, self.size_wh)
+        verdicts = judge_clusters(clusters, phrases, fuse, filters.region, self.size_wh)
         return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
 
     def _words(self) -> list[Draft]:
-        fuse = self.rules.fuse
-        clusters = fuse_words(self._confident("ocr", "words"), fuse, self.rules.named("reader"))
-        return self._drafts(clusters, judge_words(clusters, fuse, self.rules.filters.ocr, self.size_wh))
+        fuse, filters = self.rules.fuse, self.rules.filters
+        clusters = fuse_words(
+            self._confident(of_type(self.stated, OcrLine), filters.ocr, "words"), fuse, self.rules.named("reader")
+        )
+        return self._drafts(clusters, judge_words(clusters, fuse, filters.ocr, self.size_wh))
 
-    def _confident(self, kind: str, type_: MergeType) -> list[Statement]:
-        """The statements of a kind that have an area, reach their annotator's confidence and are merged."""
+    def _confident(
+        self, stated: list[Statement[B]], filters: ConfidenceSettings, type_: MergeType
+    ) -> list[Statement[B]]:
+        """Those that have an area and reach their annotator's confidence, merged."""
         kept = []
-        for each in self._of(kind):
-            verdict = _NO_AREA if each.box is None else self._confidence(each)
+        for each in stated:
+            verdict = _NO_AREA if each.box is None else self._confidence(each, filters)
             if verdict.kept:
                 kept.append(each)
             else:
                 self.ledger.drop(each, verdict)
         return self.merge.merged(kept, type_)
 
-    def _confidence(self, each: Statement) -> Verdict:
-        fuse, finding = self.rules.fuse, each.finding
-        if each.given and fuse.given == "keep":
+    def _confidence(self, each: Statement[B], filters: ConfidenceSettings) -> Verdict:
+        if each.given and self.rules.fuse.given == "keep":
             return KEPT
-        filters = self.rules.filters.region if finding.kind == "object" else self.rules.filters.ocr
-        return judge_score(finding.score, each.source.annotator, finding.text, filters)
+        return judge_score(each.finding.score, each.source.annotator, each.finding.text, filters)
 
     def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
         drafts = []
@@ -210,7 +235,10 @@ class _Image:
             score=round(cluster.score, SCORE_DECIMALS),
             candidates=found.candidates,
             selected=found.selected,
-            votes=[_vote(each, share) for each, share in zip(cluster.members, cluster.shares(), strict=True)],
+            votes=[
+                _vote(each, each.finding.box, share)
+                for each, share in zip(cluster.members, cluster.shares(), strict=True)
+            ],
             quad=cluster.quad,
             polygons=found.polygons,
             merge=self.merge.recorded("regions" if cluster.quad is None else "words"),
@@ -220,28 +248,21 @@ class _Image:
         """What was said about something that is not in the record."""
         for each in self.stated:
             if self.ledger.open(each):
-                self.ledger.drop(each, _TARGET_DROPPED if self.ledger.knows(each.finding.about) else _NO_TARGET)
+                known = self.ledger.knows(about_of(each.finding))
+                self.ledger.drop(each, _TARGET_DROPPED if known else _NO_TARGET)
 
-    def _of(self, kind: str) -> list[Statement]:
-        return [each for each in self.stated if each.finding.kind == kind]
-
-    def _is_sound(self, each: Statement) -> bool:
+    def _is_sound(self, each: Statement[Finding]) -> bool:
         """Scores are in [0, 1] and coordinates are numbers: a column that says otherwise cannot be corrected here."""
-        finding = each.finding
-        scores = (finding.score, finding.phrase_score)
-        if not all(score is None or 0.0 <= score <= 1.0 for score in scores):  # NaN is in no range
+        if not all(0.0 <= score <= 1.0 for score in scores_of(each.finding)):  # NaN is in no range
             self.ledger.drop(each, _NOT_A_SCORE)
             return False
-        if not all(map(math.isfinite, chain(finding.box or (), finding.quad or (), *(finding.polygons or ())))):
+        if not all(map(math.isfinite, coordinates_of(each.finding))):
             self.ledger.drop(each, _NOT_FINITE)
             return False
         return True
 
 
-def _vote(each: Statement, share: float) -> Vote:
-    box = each.finding.box or each.box
-    if box is None:
-        raise ValueError(f"{each.source.ref} has no box: it cannot vote for a region")
+def _vote(each: Boxed | Statement[PhraseGrounding], box: Box, share: float) -> Vote:
     return Vote(box, each.finding.text, each.finding.score, round(share, SCORE_DECIMALS), each.source)
 
 
@@ -255,8 +276,8 @@ def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:
     return found
 
 
-def _completed(region: Region, phrases: list[Statement], mask: Polygons | None) -> Region:
+def _completed(region: Region, phrases: list[Statement[PhraseGrounding]], mask: Polygons | None) -> Region:
     """The region with its late votes; and with the mask of a phrase's box on it if it has none of its own, because
     the segmenter draws only one of two boxes that are nearly equal."""
-    votes = [*region.votes, *(_vote(each, 0.0) for each in phrases)]
-    return replace(region, votes=votes, polygons=region.polygons or mask)
+    late = [_vote(each, each.finding.box, 0.0) for each in phrases if each.finding.box]
+    return replace(region, votes=[*region.votes, *late], polygons=region.polygons or mask)

@@ -19,11 +19,11 @@ from shards.folding import normalised
 from shards.record import Candidate
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.candidates import draft
-from stages.fuse.ledger import Statement
+from stages.fuse.ledger import Remark
 from stages.fuse.settings import FuseSettings
 
 
-def correct_labels(clusters: list[Cluster], about: dict[str, list[Statement]], settings: FuseSettings) -> None:
+def correct_labels(clusters: list[Cluster], about: dict[str, list[Remark]], settings: FuseSettings) -> None:
     """Rename the clusters that the text about them names otherwise. `about`: what was said of each reference."""
     if not settings.labels:
         return

@@ -9,17 +9,32 @@ is lost silently.
     crops/0     candidate  kept     id=r0
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeGuard, TypeVar
 
 from filters.verdict import KEPT, Verdict
-from shards.finding import Box, Finding, reference
-from shards.geometry import clipped, quad_box
+from shards.finding import (
+    Box,
+    Caption,
+    Detection,
+    Finding,
+    Mask,
+    Match,
+    OcrLine,
+    PhraseGrounding,
+    box_of,
+    reference,
+    text_of,
+)
+from shards.geometry import clipped
 from shards.record import Source
 from shards.rounds import IndexRow
 from stages.fuse.settings import GIVEN
 
 RowType = Literal["text", "region", "phrase", "candidate", "mask"]
+F = TypeVar("F", bound=Finding)
+F_co = TypeVar("F_co", bound=Finding, covariant=True)
 
 
 class ConservationError(RuntimeError):
@@ -39,10 +54,10 @@ class Annotator:
 
 
 @dataclass(frozen=True, eq=False)
-class Statement:
-    """A finding, who said it, and its box (or the bounds of its quad) inside the image: None without box or area."""
+class Statement(Generic[F_co]):
+    """A finding, who said it, and its box inside the image: None without box or area."""
 
-    finding: Finding
+    finding: F_co
     source: Source
     box: Box | None = None
 
@@ -54,20 +69,37 @@ class Statement:
     @property
     def type(self) -> RowType:
         """What the index calls it."""
-        match self.finding.kind:
-            case "object" | "ocr":
+        finding: Finding = self.finding
+        match finding:
+            case Detection() | OcrLine():
                 return "region"
-            case "phrase":
+            case PhraseGrounding():
                 return "phrase"
-            case "mask":
+            case Mask():
                 return "mask"
-            case "match":
+            case Match():
                 return "candidate"
-            case "text":
-                return "candidate" if self.finding.about else "text"
+            case Caption():
+                return "candidate" if finding.about else "text"
 
 
-def statements(annotator: Annotator, findings: list[Finding], size_wh: tuple[int, int]) -> list[Statement]:
+Boxed = Statement[Detection] | Statement[OcrLine]
+"""What a region is made of."""
+Remark = Statement[Caption] | Statement[Mask] | Statement[Match]
+"""What is said about another statement."""
+
+
+def holds(statement: Statement[Finding], of: type[F]) -> TypeGuard[Statement[F]]:
+    """Whether it is a statement of this type."""
+    return isinstance(statement.finding, of)
+
+
+def of_type(stated: Iterable[Statement[Finding]], of: type[F]) -> list[Statement[F]]:
+    """The statements of one type, in their order."""
+    return [statement for statement in stated if holds(statement, of)]
+
+
+def statements(annotator: Annotator, findings: Sequence[Finding], size_wh: tuple[int, int]) -> list[Statement[Finding]]:
     """The findings of one annotator about one image of `size_wh` px, with their sources."""
     name, fingerprint, round_ = annotator.name, annotator.fingerprint, annotator.round
     return [
@@ -79,28 +111,28 @@ def statements(annotator: Annotator, findings: list[Finding], size_wh: tuple[int
 
 
 def _place(finding: Finding, size_wh: tuple[int, int]) -> Box | None:
-    box = finding.box or (quad_box(finding.quad) if finding.quad else None)
+    box = box_of(finding)
     return clipped(box, *size_wh) if box else None
 
 
 class Ledger:
     """The verdict on every statement about one image."""
 
-    def __init__(self, key: str, stated: list[Statement]) -> None:
+    def __init__(self, key: str, stated: Sequence[Statement[Finding]]) -> None:
         self._key = key
         self._stated = stated
         self._refs = {each.source.ref for each in stated}
         self._entries: dict[str, tuple[str, Verdict]] = {}
 
-    def keep(self, statement: Statement, id: str) -> None:
+    def keep(self, statement: Statement[Finding], id: str) -> None:
         """It is part of the annotation `id` of the record."""
         self._enter(statement, id, KEPT)
 
-    def drop(self, statement: Statement, verdict: Verdict) -> None:
+    def drop(self, statement: Statement[Finding], verdict: Verdict) -> None:
         """It is not in the record, because of `verdict`."""
         self._enter(statement, "", verdict)
 
-    def open(self, statement: Statement) -> bool:
+    def open(self, statement: Statement[Finding]) -> bool:
         """True while nothing has been decided about it."""
         return statement.source.ref not in self._entries
 
@@ -118,13 +150,14 @@ class Ledger:
             )
         return [self._row(each, *self._entries[each.source.ref]) for each in self._stated]
 
-    def _enter(self, statement: Statement, id: str, verdict: Verdict) -> None:
+    def _enter(self, statement: Statement[Finding], id: str, verdict: Verdict) -> None:
         if not self.open(statement):
             raise ConservationError(f"image {self._key!r}: finding {statement.source.ref} was given two verdicts")
         self._entries[statement.source.ref] = (id, verdict)
 
-    def _row(self, statement: Statement, id: str, verdict: Verdict) -> IndexRow:
+    def _row(self, statement: Statement[Finding], id: str, verdict: Verdict) -> IndexRow:
         finding, source = statement.finding, statement.source
+        granularity = finding.granularity if isinstance(finding, Caption | Match) else None
         return IndexRow(
             key=self._key,
             id=id,
@@ -132,10 +165,10 @@ class Ledger:
             source=source.annotator,
             fingerprint=source.fingerprint,
             ref=source.ref,
-            granularity=finding.granularity or "",
-            text=finding.text,
+            granularity=granularity or "",
+            text=text_of(finding),
             score=finding.score,
-            box=finding.box,
+            box=box_of(finding),
             kept=verdict.kept,
             rule=verdict.rule,
             value=verdict.value,

@@ -21,10 +21,11 @@ The model displaces only where it said something that its filters kept, so an un
 human said stays in every case (unless `fuse.given` is `filter`). A round without the loop's model is not touched.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from filters.verdict import KEPT, Verdict, dropped
-from stages.fuse.ledger import Ledger, Statement
+from shards.finding import Finding
+from stages.fuse.ledger import F, Ledger, Statement
 from stages.fuse.settings import FuseSettings, MergePolicy, MergeType
 
 _KEPT_OUT = dropped("fuse.merge.keep")
@@ -51,7 +52,7 @@ class Merge:
         """What a kept annotation of this type says about its merge."""
         return self.policy(type_) or ""
 
-    def merged(self, stated: list[Statement], type_: MergeType) -> list[Statement]:
+    def merged(self, stated: list[Statement[F]], type_: MergeType) -> list[Statement[F]]:
         """Those of `stated` (one type, one image) that go on, in order, under keep and replace."""
         match self.policy(type_):
             case "keep":
@@ -61,7 +62,7 @@ class Merge:
             case _:
                 return stated
 
-    def picked(self, rivals: list[Statement], type_: MergeType) -> list[Statement]:
+    def picked(self, rivals: list[Statement[F]], type_: MergeType) -> list[Statement[F]]:
         """Under pick: of `rivals` for one place (texts of one granularity, boxes of one phrase) those of the source
         whose best is worth most, the originals' where worths are equal; without originals that the model finds
         unlikely. Humans stay and are no rivals; where the settings let them be rivals, a human text that the model does
@@ -74,14 +75,14 @@ class Merge:
         worth = {each.source.ref: self._likelihood(each) if judged else self._score(each) for each in free}
         least = {each.source.ref: self._least(each, free) if judged else 0.0 for each in free}
 
-        def rank(each: Statement) -> tuple[bool, float, bool]:
+        def rank(each: Statement[F]) -> tuple[bool, float, bool]:
             value = worth[each.source.ref]
             likely_human = judged and each.given and value >= least[each.source.ref]
             return likely_human, value, not self._is_learned(each)
 
         best = max(free, key=rank)
 
-        def verdict(each: Statement) -> Verdict:
+        def verdict(each: Statement[F]) -> Verdict:
             value = worth[each.source.ref]
             if value < least[each.source.ref]:
                 return Verdict(False, "fuse.merge.unlikely", value, least[each.source.ref])
@@ -95,7 +96,7 @@ class Merge:
         """Whether a region takes the label of its best vote rather than the heaviest label."""
         return self.policy("regions") == "pick"
 
-    def _passed(self, stated: list[Statement], judge: Callable[[Statement], Verdict]) -> list[Statement]:
+    def _passed(self, stated: list[Statement[F]], judge: Callable[[Statement[F]], Verdict]) -> list[Statement[F]]:
         kept = []
         for each in stated:
             verdict = KEPT if self._stays(each) else judge(each)
@@ -105,24 +106,24 @@ class Merge:
                 self._ledger.drop(each, verdict)
         return kept
 
-    def _stays(self, each: Statement) -> bool:
+    def _stays(self, each: Statement[Finding]) -> bool:
         """A human's, which the settings protect."""
         return each.given and self._settings.given == "keep"
 
-    def _is_learned(self, each: Statement) -> bool:
+    def _is_learned(self, each: Statement[Finding]) -> bool:
         return each.source.annotator in self._generalists
 
-    def _likelihood(self, each: Statement) -> float:
+    def _likelihood(self, each: Statement[Finding]) -> float:
         ratio = self._settings.likelihood_ratio if self._is_learned(each) else 1.0
         return ratio * self._likelihoods[each.source.ref]
 
-    def _least(self, each: Statement, rivals: list[Statement]) -> float:
+    def _least(self, each: Statement[Finding], rivals: Sequence[Statement[Finding]]) -> float:
         """The likelihood that a text needs; the model's own need none."""
         if self._is_learned(each):
             return 0.0
         ratio = self._settings.given_likelihood_ratio if each.given else self._settings.likelihood_ratio
         return ratio * max(self._likelihoods[one.source.ref] for one in rivals if self._is_learned(one))
 
-    def _score(self, each: Statement) -> float:
+    def _score(self, each: Statement[Finding]) -> float:
         score = each.finding.score
         return self._settings.missing_score if score is None else score

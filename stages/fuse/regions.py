@@ -9,6 +9,7 @@ import numpy as np
 
 from filters.region import ShapeSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
+from shards.finding import PhraseGrounding
 from shards.geometry import iou
 from shards.grid import BoxGrid
 from stages.fuse.boxes import Cluster, compared
@@ -18,7 +19,7 @@ from stages.fuse.settings import ConsensusRule, FuseSettings
 
 def judge_clusters(
     clusters: list[Cluster],
-    phrases: list[Statement],
+    phrases: list[Statement[PhraseGrounding]],
     fuse: FuseSettings,
     filters: ShapeSettings,
     size_wh: tuple[int, int],
@@ -54,7 +55,9 @@ def judge_consensus(cluster: Cluster, voters: int, rule: ConsensusRule, fuse: Fu
     return KEPT
 
 
-def _late_voters(clusters: list[Cluster], phrases: list[Statement], fuse: FuseSettings) -> list[set[str]]:
+def _late_voters(
+    clusters: list[Cluster], phrases: list[Statement[PhraseGrounding]], fuse: FuseSettings
+) -> list[set[str]]:
     """Per cluster the annotators of the phrases whose box lies on it."""
     found: list[set[str]] = [set() for _ in clusters]
     grid = BoxGrid(fuse.link_iou)

@@ -1,6 +1,6 @@
 """Statements about the whole image become the record's texts, or are dropped by a text filter.
 
-Comes in: `text` statements with `about == ""` and what the parser read in them. Goes out: `Text`s ordered by
+Comes in: statements of captions with `about == ""` and what the parser read in them. Goes out: `Text`s ordered by
 granularity, then annotator, with ids t0, t1, ... Several captioners give several texts of one granularity; the same
 words twice are one text.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from filters.parser import ParsedText
 from filters.text import TextSettings, judge_text
 from filters.verdict import Verdict, dropped
-from shards.finding import Granularity
+from shards.finding import Caption, Granularity
 from shards.record import Text
 from stages.fuse.ledger import Ledger, Statement
 from stages.fuse.merge import Merge
@@ -19,7 +19,7 @@ ORDER: tuple[Granularity, ...] = ("brief", "detailed", "more_detailed")
 
 
 def keep_texts(
-    stated: list[Statement],
+    stated: list[Statement[Caption]],
     parsed: Mapping[str, ParsedText],
     settings: TextSettings,
     merge: Merge,
@@ -42,12 +42,12 @@ def keep_texts(
 
 
 def _judged(
-    stated: list[Statement],
+    stated: list[Statement[Caption]],
     parsed: Mapping[str, ParsedText],
     level: Granularity,
     settings: TextSettings,
     ledger: Ledger,
-) -> list[Statement]:
+) -> list[Statement[Caption]]:
     good = []
     for each in stated:
         verdict = judge_text(each.finding.text, parsed[each.finding.text].features, level, settings)
@@ -61,7 +61,7 @@ def _judged(
 DUPLICATE: Verdict = dropped("fuse.duplicate_text")
 
 
-def granularity(statement: Statement) -> Granularity:
+def granularity(statement: Statement[Caption]) -> Granularity:
     """Its granularity; a text that came without one (alt text, say) is brief."""
     return statement.finding.granularity or "brief"
 

@@ -9,7 +9,7 @@ trust) gives both, the others stay as votes. Two quads of one reader are never t
 
 from rapidfuzz.distance import Levenshtein
 
-from shards.finding import Box, Quad
+from shards.finding import Box, OcrLine, Quad
 from shards.folding import normalised
 from shards.geometry import box_quad, quad_box, quad_iou
 from shards.grid import BoxGrid
@@ -18,7 +18,7 @@ from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings
 
 
-def fuse_words(stated: list[Statement], settings: FuseSettings, readers: list[str]) -> list[Cluster]:
+def fuse_words(stated: list[Statement[OcrLine]], settings: FuseSettings, readers: list[str]) -> list[Cluster]:
     """Clusters in the order in which the first reader that saw each came upon it (its reading order). A statement
     without box is in none. `readers`: the names of all readers of the round."""
     places = {each.source.ref: index for index, each in enumerate(stated)}
@@ -48,7 +48,7 @@ class _Words:
         # half: of a convex quad, a part with a share t of its area is at least t/2 as wide as it
         self._open = {reader: BoxGrid(settings.word_iou / 2) for reader in readers}
 
-    def add(self, statement: Statement, box: Box, mass: float) -> None:
+    def add(self, statement: Statement[OcrLine], box: Box, mass: float) -> None:
         """Put a text into the cluster of other readers that it is, or open one for it."""
         quad = statement.finding.quad or box_quad(box)
         index = self._best(statement, quad)
@@ -65,7 +65,7 @@ class _Words:
         if cluster.quad is not None:
             self._open[statement.source.annotator].remove(index, quad_box(cluster.quad))
 
-    def _best(self, statement: Statement, quad: Quad) -> int | None:
+    def _best(self, statement: Statement[OcrLine], quad: Quad) -> int | None:
         """The cluster of other readers that it overlaps most, among those that say nearly the same."""
         best, most = None, self._settings.word_iou
         for index in self._open[statement.source.annotator].near(quad_box(quad)):

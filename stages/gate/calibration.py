@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from shards.finding import Finding, rounded
+from shards.finding import Finding, box_of, kind_of, rounded
 from stages.gate.pairs import Pairs
 from stages.gate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
 from stages.gate.support import SUPPORTS, Support, supports
@@ -102,7 +102,7 @@ class Worth(NamedTuple):
     def mapped(self, findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
         """The findings with the scores of their boxes mapped. others: what all others said of the image."""
         return [
-            _mapped(rounded(finding), self.lines.get(support, {}).get(finding.kind))
+            _mapped(rounded(finding), self.lines.get(support, {}).get(kind_of(finding)))
             for finding, support in zip(findings, supports(findings, others), strict=True)
         ]
 
@@ -124,11 +124,11 @@ def calibrate(found: Mapping[str, Pairs], reference: str, images: int) -> Calibr
 
 def mapped(findings: Iterable[Finding], lines: Lines) -> list[Finding]:
     """The findings with the scores of their boxes mapped, stored scores to stored scores."""
-    return [_mapped(rounded(finding), lines.get(finding.kind)) for finding in findings]
+    return [_mapped(rounded(finding), lines.get(kind_of(finding))) for finding in findings]
 
 
 def _mapped(finding: Finding, line: Line | None) -> Finding:
-    if line is None or finding.box is None or finding.score is None:
+    if line is None or box_of(finding) is None or finding.score is None:
         return finding
     [probability] = probabilities(np.array([finding.score]), line)
     return rounded(msgspec.structs.replace(finding, score=float(probability)))

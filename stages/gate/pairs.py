@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.finding import Box, Finding
+from shards.finding import Box, Detection, Finding, OcrLine, PhraseGrounding, kind_of
 from shards.folding import normalised, plain
 from shards.geometry import iou_matrix
 from shards.record import Record, Region
@@ -27,6 +27,7 @@ from stages.gate.support import SUPPORTS, Support, strong_boxes, supports
 
 KINDS = ("object", "phrase", "ocr")
 """Of findings whose score belongs to a box."""
+_Boxed = Detection | OcrLine | PhraseGrounding
 _Row = tuple[float, bool, bool, int, int]
 
 
@@ -62,18 +63,20 @@ def pairs(
         mine, theirs = said.get(record.key, ()), others.get(record.key, ())
         fold = int(hashes[record.key][-1:] or "0", 16) % 2  # its first digits chose what is held out
         for finding, support in zip(mine, supports(mine, theirs), strict=True):
-            if finding.kind in rows and finding.box is not None and finding.score is not None:
+            if isinstance(finding, _Boxed) and finding.box and finding.score is not None:
                 places = _places(finding, record)
-                taken = strong_boxes(finding.kind, theirs) if finding.kind != "phrase" else []
+                taken = [] if isinstance(finding, PhraseGrounding) else strong_boxes(kind_of(finding), theirs)
                 right = _is_right(finding, places, synonyms)
                 adds = right and _is_right(finding, _free(places, taken), synonyms)
-                rows[finding.kind].append((finding.score, right, adds, SUPPORTS.index(support), fold))
+                rows[kind_of(finding)].append((finding.score, right, adds, SUPPORTS.index(support), fold))
     return {kind: _arrays(each) for kind, each in rows.items()}
 
 
-def _places(finding: Finding, record: Record) -> list[Region]:
+def _places(finding: _Boxed, record: Record) -> list[Region]:
     """The regions that it can mean."""
-    return [region for region in record.regions if region.kind == ("text" if finding.kind == "ocr" else "object")]
+    return [
+        region for region in record.regions if region.kind == ("text" if isinstance(finding, OcrLine) else "object")
+    ]
 
 
 def _free(places: Sequence[Region], taken: Sequence[Box]) -> list[Region]:
@@ -84,17 +87,17 @@ def _free(places: Sequence[Region], taken: Sequence[Box]) -> list[Region]:
     return [region for region, is_covered in zip(places, covered.tolist(), strict=True) if not is_covered]
 
 
-def _is_right(finding: Finding, places: Sequence[Region], synonyms: Mapping[str, str]) -> bool:
+def _is_right(finding: _Boxed, places: Sequence[Region], synonyms: Mapping[str, str]) -> bool:
     if finding.box is None:
         return False
     there = iou_matrix([finding.box], [region.box for region in places])[0] >= MATCH_IOU
     return any(_agrees(finding, label_of(places[i]), synonyms) for i in np.flatnonzero(there).tolist())
 
 
-def _agrees(finding: Finding, label: str, synonyms: Mapping[str, str]) -> bool:
-    if finding.kind == "phrase":
+def _agrees(finding: _Boxed, label: str, synonyms: Mapping[str, str]) -> bool:
+    if isinstance(finding, PhraseGrounding):
         return names(finding.text, label)
-    if finding.kind == "ocr":
+    if isinstance(finding, OcrLine):
         return plain(finding.text) == label
     said = normalised(finding.text)
     return not said or synonyms.get(said, said) == normalised(label)

@@ -16,7 +16,7 @@ moving one must not call for the model again.
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, get_args
 
-from shards.finding import Box, Finding, Kind
+from shards.finding import Box, Finding, Kind, box_of, kind_of
 from shards.geometry import iou_matrix
 from stages.evaluate.match import MATCH_IOU
 
@@ -42,7 +42,7 @@ def supports(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Sup
     """One answer per finding; "lone" for what has no box. others: what all others said of the same image."""
     found: list[Support] = ["lone"] * len(findings)
     for kind in WITNESSES:
-        boxed = [(place, each.box) for place, each in enumerate(findings) if each.kind == kind and each.box is not None]
+        boxed = [(place, box) for place, each in enumerate(findings) if kind_of(each) == kind and (box := box_of(each))]
         boxes = [box for _, box in boxed]
         near_strong = _nearest(boxes, strong_boxes(kind, others))
         near_hint = _nearest(boxes, _boxes(others, WITNESSES[kind], WEAK_SCORE))
@@ -61,8 +61,8 @@ def strong_boxes(kind: str, others: Sequence[Finding]) -> list[Box]:
 
 def _boxes(others: Sequence[Finding], kinds: Sequence[Kind], least: float) -> list[Box]:
     """One without a score is a human's."""
-    found = (each for each in others if each.kind in kinds and (each.score is None or each.score >= least))
-    return [each.box for each in found if each.box is not None]
+    found = (each for each in others if kind_of(each) in kinds and (each.score is None or each.score >= least))
+    return [box for each in found if (box := box_of(each))]
 
 
 def _nearest(boxes: Sequence[Box], others: Sequence[Box]) -> list[float]:

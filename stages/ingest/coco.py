@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from shards.errors import InputError
-from shards.finding import Box, Finding, Polygons
+from shards.finding import Box, Caption, Detection, Finding, Polygons
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import absolute, exists, is_url, join, parent
@@ -185,12 +185,12 @@ def _entry(image: _Image, folder: str | None, given: list[Finding]) -> Entry:
 def _findings(annotation: _Annotation, names: dict[int, str]) -> list[Finding]:
     if annotation.caption is not None:
         text = annotation.caption.strip()
-        return [Finding(kind="text", text=text, granularity="brief")] if text else []
+        return [Caption(text, granularity="brief")] if text else []
     if annotation.category_id is not None and annotation.category_id not in names:
         raise _LabelError(f"category_id {annotation.category_id} is not among the file's categories")
     label = "" if annotation.category_id is None else names[annotation.category_id]
     polygons = _polygons(annotation.segmentation)
-    return [Finding(kind="object", text=label, box=_box(annotation.bbox, polygons), polygons=polygons)]
+    return [Detection(label, box=_box(annotation.bbox, polygons), polygons=polygons)]
 
 
 def _box(bbox: list[float] | None, polygons: Polygons | None) -> Box:

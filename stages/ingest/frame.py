@@ -17,7 +17,7 @@ from typing import cast
 import msgspec
 
 from shards.errors import InputError
-from shards.finding import Box, Finding, Quad, Ring
+from shards.finding import Box, Caption, Detection, Finding, Mask, Match, OcrLine, Quad, Ring, box_of
 
 Point = Callable[[float, float], tuple[float, float]]
 
@@ -41,7 +41,7 @@ def place_given(
     NaN or infinity for a side. Texts about the whole image need no frame.
 
     frame: IngestSettings.given_frame. Raises FrameError when `given_wh` is the size of another picture."""
-    if all(finding.box is None for finding in given):
+    if all(isinstance(finding, Caption | Match) for finding in given):
         return given, 0
     stored = _is_stored(given_wh, stored_wh, orientation, frame)
     oriented_wh = (stored_wh[1], stored_wh[0]) if orientation > 4 else stored_wh
@@ -88,16 +88,25 @@ def _turn(orientation: int, stored_wh: tuple[int, int], scale_wh: tuple[int, int
 
 def _placed(finding: Finding, turn: Point, mirrored: bool, size_wh: tuple[int, int]) -> Finding | None:
     """None for a box without area inside the image."""
-    if finding.box is None:
+    if isinstance(finding, Mask):
+        polygons = [_turned_ring(ring, turn, mirrored, size_wh) for ring in finding.polygons]
+        return msgspec.structs.replace(finding, polygons=polygons)
+    place = box_of(finding)
+    if place is None:
         return finding
-    if not all(map(math.isfinite, finding.box)):
+    if not all(map(math.isfinite, place)):
         return None
-    box = _clipped(_turned_box(finding.box, turn), size_wh)
+    box = _clipped(_turned_box(place, turn), size_wh)
     if box[2] - box[0] <= 0 or box[3] - box[1] <= 0:
         return None
-    quad = None if finding.quad is None else _turned_quad(finding.quad, turn, mirrored)
-    polygons = finding.polygons and [_turned_ring(ring, turn, mirrored, size_wh) for ring in finding.polygons]
-    return msgspec.structs.replace(finding, box=box, quad=quad, polygons=polygons)
+    match finding:
+        case Detection(polygons=list(rings)):
+            polygons = [_turned_ring(ring, turn, mirrored, size_wh) for ring in rings]
+            return msgspec.structs.replace(finding, box=box, polygons=polygons)
+        case OcrLine(quad=tuple(quad)):
+            return msgspec.structs.replace(finding, box=box, quad=_turned_quad(quad, turn, mirrored))
+        case _:
+            return msgspec.structs.replace(finding, box=box)
 
 
 def _turned_box(box: Box, turn: Point) -> Box:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from shards.errors import InputError
+from shards.finding import text_of
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.locations import IMAGE_SUFFIXES
 from stages.ingest.secrets import public
@@ -122,7 +123,7 @@ def writable(entry: Entry, settings: IngestSettings) -> Entry:
     uri = public(entry.uri, keep)
     if key != entry.key or uri != entry.uri:
         entry = msgspec.structs.replace(entry, key=key, uri=uri)
-    texts = [finding.text for finding in entry.given]
+    texts = [text_of(finding) for finding in entry.given]
     if all(map(_is_text, (entry.uri, entry.location, entry.name, entry.key, entry.problem, *texts))):
         return entry
     return msgspec.structs.replace(
@@ -131,7 +132,7 @@ def writable(entry: Entry, settings: IngestSettings) -> Entry:
         location=_escaped(entry.location),
         name=_escaped(entry.name),
         key=_escaped(entry.key),
-        given=[finding for finding in entry.given if _is_text(finding.text)],
+        given=[finding for finding in entry.given if _is_text(text_of(finding))],
         problem=_escaped(entry.problem) or "encoding: its name or text must be valid UTF-8: rename the file or convert",
     )
 

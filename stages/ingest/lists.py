@@ -15,13 +15,12 @@ A row that cannot be used as it is becomes an entry with a problem, one without 
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
 
 from shards.errors import InputError
-from shards.finding import Finding
+from shards.finding import Caption, Finding, coordinates_of, scores_of
 from stages.ingest.csv_rows import Row
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
@@ -109,7 +108,7 @@ def _entry(location: str, row: Row, names: _Columns, base: str) -> Entry | None:
     try:
         key = "" if names.key is None else _key(names.key, row.values.get(names.key))
         texts = [] if names.text is None else texts_of(names.text, row.values.get(names.text))
-        given = [Finding(kind="text", text=text, granularity="brief") for text in texts]
+        given = [Caption(text, granularity="brief") for text in texts]
         size = _size(row.values)
         entry = msgspec.structs.replace(entry, key=key, given=given + _given(row.values), given_wh=size)
     except RowError as error:
@@ -171,15 +170,9 @@ def _given(values: Mapping[str, object]) -> list[Finding]:
             found = msgspec.convert(value, list[Finding])
     except (ValueError, RecursionError) as error:
         raise RowError(f"given must be a list of findings: {error}") from error
-    if not all(map(_is_finite, found)):
+    if not all(math.isfinite(value) for finding in found for value in (*scores_of(finding), *coordinates_of(finding))):
         raise RowError("given must have finite numbers, got NaN or infinity")
     return found
-
-
-def _is_finite(finding: Finding) -> bool:
-    numbers = [*(finding.box or ()), *(finding.quad or ()), *chain.from_iterable(finding.polygons or ())]
-    scores = [score for score in (finding.score, finding.phrase_score) if score is not None]
-    return all(map(math.isfinite, numbers + scores))
 
 
 def _size(values: Mapping[str, object]) -> tuple[int, int] | None:

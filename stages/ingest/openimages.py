@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from shards.finding import Finding
+from shards.finding import Detection, Finding
 from stages.ingest.csv_rows import Row
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
@@ -81,7 +81,7 @@ def _finding(row: Row, names: dict[str, str] | None) -> Finding:
     if names is not None and label not in names:
         raise ValueError(f"has label {label}, which is not among the class descriptions")
     left, top, right, bottom = (_side(name, row.values[name]) for name in ("XMin", "YMin", "XMax", "YMax"))
-    return Finding(kind="object", text=label if names is None else names[label], box=(left, top, right, bottom))
+    return Detection(label if names is None else names[label], box=(left, top, right, bottom))
 
 
 def _side(name: str, value: object) -> float:

@@ -21,7 +21,7 @@ from itertools import groupby, repeat
 import msgspec
 import pyarrow as pa
 
-from shards import commit, table
+from shards import commit, finding_column, table
 from shards.commit import Counts
 from shards.errors import InputError
 from shards.layout import IMAGES, shard_name
@@ -38,7 +38,7 @@ _FIELDS = [
     ("location", pa.string()),
     ("offset", pa.int64()),
     ("size", pa.int64()),
-    ("given", table.FINDINGS),
+    ("given", finding_column.TYPE),
     ("given_width", pa.int32()),
     ("given_height", pa.int32()),
     ("normalised", pa.bool_()),
@@ -177,7 +177,7 @@ def _encode(part: Sequence[Planned]) -> bytes:
             [
                 column("shard", (image.shard for image in part)),
                 *(column(name, (getattr(entry, name) for entry in entries)) for name in _PLAIN),
-                table.findings_column(entry.given for entry in entries),
+                finding_column.encode(entry.given for entry in entries),
                 column("given_width", (entry.given_wh[0] if entry.given_wh else 0 for entry in entries)),
                 column("given_height", (entry.given_wh[1] if entry.given_wh else 0 for entry in entries)),
                 column("normalised", (entry.normalised for entry in entries)),
@@ -206,7 +206,7 @@ def _decode(data: bytes, name: str) -> list[Planned]:
     rows = zip(
         found.column("shard").to_pylist(),
         plain,
-        table.findings(found.column("given")),
+        finding_column.decode(found.column("given")),
         sizes,
         found.column("normalised").to_pylist(),
         added,

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
-from shards.finding import Finding
+from shards.finding import Caption
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import RowError, texts_of
@@ -111,7 +111,7 @@ def _entries(uri: str, location: str, file: IO[bytes], members: list[_Member], l
             key=sample if alike[sample] == 1 else f"{sample}{image.name[len(sample) :]}",
             offset=image.offset,
             size=image.size,
-            given=[Finding(kind="text", text=text, granularity="brief") for text in texts],
+            given=[Caption(text, granularity="brief") for text in texts],
             problem=problem and f"text: {problem}",
         )
     for member in (member for group in beside.values() for member in group):

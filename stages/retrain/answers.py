@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, PhraseGrounding
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text
 from specialists.florence2_format import Task, clean_text
 from specialists.florence2_model import Florence2Model, Search
@@ -71,17 +71,17 @@ def said_record(record: Record, found: Sequence[Finding]) -> Record:
         texts=[
             Text(f"t{i}", one.granularity, one.text, _MODEL)
             for i, one in enumerate(found)
-            if one.kind == "text" and one.granularity is not None
+            if isinstance(one, Caption) and one.granularity is not None
         ],
         regions=[
             Region(f"r{i}", "object", one.box, one.score or 0.0, [Candidate("phrase", one.text, None, _MODEL)], 0, [])
             for i, one in enumerate(found)
-            if one.kind == "object" and one.box is not None
+            if isinstance(one, Detection)
         ],
         groundings=[
             Grounding(one.about, one.span, one.text, one.phrase_score, [GroundedBox(one.box, one.score, _MODEL)])
             for one in found
-            if one.kind == "phrase" and one.span is not None and one.box is not None
+            if isinstance(one, PhraseGrounding) and one.box is not None
         ],
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shards.finding import Box, Finding, rounded
+from shards.finding import Box, Caption, Detection, Finding, rounded
 from shards.record import Record
 from stages.scenes.kinds import NAMES
 from stages.scenes.settings import VERSION, NoiseSettings
@@ -49,12 +49,12 @@ def noisy_given(
         if chances[2] < settings.wrong_class:
             tally.wrong_class += 1
             label = NAMES[(NAMES.index(label) + swap) % len(NAMES)]
-        findings.append(rounded(Finding(kind="object", text=label, box=box)))
+        findings.append(rounded(Detection(label, box=box)))
     wrong = bool(rng.random() < settings.wrong_caption)
     tally.captions += 1
     tally.wrong_caption += wrong
     brief = (other if wrong else record).texts[0].text
-    return [Finding(kind="text", text=brief, granularity="brief"), *findings]
+    return [Caption(brief, granularity="brief"), *findings]
 
 
 def _moved(box: Box, shift: np.ndarray, width: int, height: int) -> Box:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from shards.finding import Finding
+from shards.finding import Caption, Match
 from specialists.florence2_generalist import Florence2GeneralistSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
 from stages.scenes.gold import draw_scene
@@ -57,9 +57,9 @@ def _ratios(weights: str, seed: int, count: int) -> dict[str, list[float]]:
     for index, scene in enumerate(scenes):
         other = next((text for text in texts[index + 1 :] + texts[:index] if text != texts[index]), "")
         said = [texts[index], other, _with_another_noun(texts[index], index)]
-        given = [Finding("text", text, granularity="brief") for text in said]
+        given = [Caption(text, granularity="brief") for text in said]
         [findings] = stage.run([Item(str(index), scene.image, {"given": given})])
-        scores = {each.about: each.score for each in findings if each.kind == "match"}
+        scores = {each.about: each.score for each in findings if isinstance(each, Match)}
         own = scores["generalist/0"]
         for name, text, position in zip(found, said, range(3), strict=True):
             score = scores.get(f"given/{position}")

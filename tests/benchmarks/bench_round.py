@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from filters.settings import FilterSettings
-from shards.finding import Finding, Polygons, reference
+from shards.finding import Finding, Mask, Polygons, reference
 from shards.images import ImageRow
 from shards.raw import RawRow
 from stages.fuse.ledger import Annotator
@@ -63,7 +63,7 @@ def image(seed: int, boxes: int = 30) -> dict[str, list[Finding]]:
         "reader": [word(f"WORD {index}", 0.9, (10.0, 20.0 * index, 90.0, 20.0 * index + 15)) for index in range(10)],
         "caption": [caption(TEXT)],
         "grounder": [phrase("a brown dog", (0, 11), (*low[index].tolist(), 600.0, 470.0)) for index in range(6)],
-        "sam": [Finding("mask", about=ref, polygons=RING, score=0.9) for ref in refs],
+        "sam": [Mask(score=0.9, about=ref, polygons=RING) for ref in refs],
     }
 
 

@@ -22,7 +22,7 @@ import webdataset
 
 from shards import commit, table, tar
 from shards.commit import Counts
-from shards.finding import Finding
+from shards.finding import Detection, Finding
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.raw import RawRow, write_raw
@@ -102,7 +102,7 @@ def writer_path(folder: Path, samples: Samples) -> list[str]:
     store = LocalStore(folder)
     source = Source("detector", "f", 0, 0.91, "detector/0")
     box = (12.0, 30.5, 200.0, 180.25)
-    found = [Finding("object", text="dog", score=0.91, box=box)] * 10
+    found: list[Finding] = [Detection("dog", 0.91, box=box)] * 10
     region = Region(
         "r0", "object", box, 0.9, [Candidate("phrase", "dog", 0.2, source)], 0, [Vote(box, "dog", 0.9, 1.0, source)]
     )

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from engine.runtime.column import Column
-from shards.finding import Finding
+from shards.finding import Caption, Finding, text_of
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.store import Store
@@ -77,11 +77,11 @@ class FakeStage:
     def _say(self, item: Item) -> list[Finding]:
         score = float("nan") if self.faults.get(item.key) == "nan" else float(np.mean(item.image)) / 255
         about = [
-            Finding("text", text=finding.text, about=f"{name}/{index}")
+            Caption(text_of(finding), about=f"{name}/{index}")
             for name, findings in sorted(item.findings.items())
             for index, finding in enumerate(findings)
         ]
-        return [Finding("text", text=item.key, score=score, granularity="brief"), *about]
+        return [Caption(item.key, score, granularity="brief"), *about]
 
     def _fail(self, index: int, key: str) -> None:
         fault = self.faults.get(key)
@@ -126,7 +126,7 @@ def fill(store: Store, shards: int, images: int, given: bool = False) -> list[st
             number = shard * images + index
             key = f"k{number:04d}"
             keys.append(key)
-            said = [Finding("text", text=f"given {key}", granularity="brief")] if given else []
+            said: list[Finding] = [Caption(f"given {key}", granularity="brief")] if given else []
             row = ImageRow(key, f"list/{key}.png", sha256=f"{number:064x}", width=8, height=6, ext="png", given=said)
             samples.append((row, png(number)))
         write_images(store, shard_name(shard), samples)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from engine.session import Session
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding
 from shards.store import LocalStore
 from specialists.roles import Fingerprint
 from specialists.ultralytics_yolo import UltralyticsSettings
@@ -77,14 +77,14 @@ class Learner:
     def _of(self, item: Item) -> list[Finding]:
         says, box = self._says, rectangle(item.image)
         text = says.text.format(colour_of(item.image))
-        texts = [Finding("text", text=text, score=says.score, granularity="brief")] if text and self._writes else []
+        texts: list[Finding] = [Caption(text, says.score, granularity="brief")] if text and self._writes else []
         if box is None or not self._looks:
             return texts
         x0, y0, x1, y1 = box
         places = [(x0 / (1 + i), y0, x1 / (1 + i), y1) for i in range(says.boxes)]  # far enough apart for NMS
         scores = [says.score - says.falls * i for i in range(says.boxes)]
         found = zip(places, scores, strict=True)
-        return [*texts, *(Finding("object", text=says.label, score=score, box=place) for place, score in found)]
+        return [*texts, *(Detection(says.label, score, box=place) for place, score in found)]
 
 
 def build(annotator: Annotator, name: str) -> Stage:

@@ -16,6 +16,7 @@ import yaml
 
 from engine.verbs import rounds
 from engine.verbs.show import show
+from shards.finding import coordinates_of
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record, Region
@@ -124,9 +125,7 @@ def check_raw(corpus: Corpus, annotator: str) -> None:
     assert sizes["turned"] == sizes["upright"] == sizes["wide"][::-1]
     for row in said:
         for finding in row.findings:
-            rings = [finding.box or (), finding.quad or (), *(finding.polygons or [])]
-            for ring in rings:
-                inside(ring, sizes[row.key])
+            inside(list(coordinates_of(finding)), sizes[row.key])
     assert said[0].findings == said[1].findings
 
 

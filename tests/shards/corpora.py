@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from shards.commit import Counts
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, PhraseGrounding
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import shard_name
 from shards.raw import RawRow, write_raw
@@ -23,18 +23,14 @@ def image_bytes(key: str, size: int = 3000) -> bytes:
 def findings() -> list[Finding]:
     """One of every kind, with every optional field set somewhere and numbers that no float32 holds."""
     return [
-        Finding("object", text="dog", score=0.9123, box=(12.01, 30.5, 200.33, 180.25)),
-        Finding("object"),
-        Finding(
-            "ocr", text="EXIT €", score=1.0, quad=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), box=(0.1, 0.2, 0.5, 0.8)
-        ),
-        Finding("text", text="a dog", granularity="brief", about="detector/0"),
-        Finding("phrase", text="a dog", about="captions/0", span=(0, 5), phrase_score=0.3333),
-        Finding(
-            "mask", about="detector/0", polygons=[[1.0, 2.0, 3.5, 4.0, 5.0, 6.01], [0.5, 0.25, 1.0, 1.0, 2.0, 0.0]]
-        ),
-        Finding("mask", about="detector/1", polygons=[]),
-        Finding("match", about="detector/0", slot="phrase", text="dog", score=0.0),
+        Detection("dog", 0.9123, box=(12.01, 30.5, 200.33, 180.25)),
+        Detection(box=(0.0, 0.0, 1.0, 1.0)),
+        OcrLine("EXIT €", 1.0, box=(0.1, 0.2, 0.5, 0.8), quad=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)),
+        Caption("a dog", about="detector/0", granularity="brief"),
+        PhraseGrounding("a dog", about="captions/0", span=(0, 5), phrase_score=0.3333),
+        Mask(about="detector/0", polygons=[[1.0, 2.0, 3.5, 4.0, 5.0, 6.01], [0.5, 0.25, 1.0, 1.0, 2.0, 0.0]]),
+        Mask(about="detector/1", polygons=[]),
+        Match("dog", 0.0, about="detector/0", slot="phrase"),
     ]
 
 

@@ -1,39 +1,43 @@
+from typing import get_args
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shards import table
+from shards import finding_column, table
 from shards.errors import CorpusError
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, PhraseGrounding
 from tests.shards.corpora import findings
 
-SCHEMA = table.versioned("test", 1, [("findings", table.FINDINGS)])
+SCHEMA = table.versioned("test", 1, [("findings", finding_column.TYPE)])
 
 numbers = st.floats(allow_nan=False)
 coordinates = st.floats(-1e6, 1e6).map(lambda value: round(value, 2))
-any_finding = st.builds(
-    Finding,
-    kind=st.sampled_from(["text", "object", "ocr", "phrase", "mask", "match"]),
-    text=st.text(st.characters(codec="utf-8"), max_size=20),
-    score=st.none() | numbers,
-    about=st.sampled_from(["", "detector/0"]),
-    granularity=st.sampled_from([None, "brief", "detailed", "more_detailed"]),
-    box=st.none() | st.tuples(*[coordinates] * 4),
-    quad=st.none() | st.tuples(*[coordinates] * 8),
-    polygons=st.none() | st.lists(st.lists(coordinates, max_size=6), max_size=3),
-    span=st.none() | st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
-    phrase_score=st.none() | numbers,
-    slot=st.sampled_from([None, "phrase", "brief", "chunk", "ocr"]),
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+scores = st.none() | numbers
+references = st.sampled_from(["", "detector/0"])
+granularities = st.sampled_from([None, "brief", "detailed", "more_detailed"])
+boxes = st.tuples(*[coordinates] * 4)
+rings = st.lists(st.lists(coordinates, max_size=6), max_size=3)
+spans = st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1))
+slots = st.sampled_from([None, "phrase", "brief", "chunk", "ocr"])
+any_finding = st.one_of(
+    st.builds(Caption, texts, scores, references, granularities),
+    st.builds(Detection, texts, scores, box=boxes, polygons=st.none() | rings),
+    st.builds(OcrLine, texts, scores, box=boxes, quad=st.none() | st.tuples(*[coordinates] * 8)),
+    st.builds(PhraseGrounding, texts, scores, about=references, box=st.none() | boxes, span=spans, phrase_score=scores),
+    st.builds(Mask, score=scores, about=references, polygons=rings),
+    st.builds(Match, texts, scores, about=references, granularity=granularities, slot=slots),
 )
 
 
 def encode(rows: list[list[Finding]]) -> bytes:
-    return table.encode(pa.table([table.findings_column(rows)], SCHEMA))
+    return table.encode(pa.table([finding_column.encode(rows)], SCHEMA))
 
 
 def decode(data: bytes) -> list[list[Finding]]:
-    return table.findings(table.decode(data, SCHEMA, "test.parquet")["findings"])
+    return finding_column.decode(table.decode(data, SCHEMA, "test.parquet")["findings"])
 
 
 @pytest.mark.parametrize(
@@ -56,13 +60,13 @@ def test_equal_rows_give_equal_bytes() -> None:
 
 
 def test_more_rows_than_a_row_group_are_read_as_written() -> None:
-    rows = [[Finding("object", text=str(number))] for number in range(table.ROW_GROUP + 3)]
+    rows: list[list[Finding]] = [[Caption(str(number))] for number in range(table.ROW_GROUP + 3)]
     assert decode(encode(rows)) == rows
 
 
 def test_findings_of_a_slice_are_those_of_its_rows() -> None:
     rows = [findings(), [], findings()[:2]]
-    assert table.findings(pa.chunked_array([table.findings_column(rows)])[1:]) == rows[1:]
+    assert finding_column.decode(pa.chunked_array([finding_column.encode(rows)])[1:]) == rows[1:]
 
 
 def test_a_flipped_bit_never_gives_other_findings() -> None:
@@ -102,7 +106,9 @@ def test_another_version_or_table_is_refused(name: str | None, version: int | No
 
 
 def test_the_schema_covers_every_field_of_a_finding() -> None:
-    assert [field.name for field in table.FINDING] == list(Finding.__struct_fields__)
+    assert {field.name for field in finding_column.FINDING} == {"kind"}.union(
+        *(of.__struct_fields__ for of in get_args(Finding))
+    )
 
 
 def test_plain_pyarrow_and_duckdb_read_the_findings() -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from engine.runtime.call import Call, Kind, Outcome, pack_findings
 from engine.runtime.unit import Task, Unit
-from shards.finding import Finding
+from shards.finding import Caption
 from shards.images import ImageRow
 from shards.raw import RawRow
 from tests.engine.fakes import column
 
-SAID = pack_findings([Finding("text", text="x")])
+SAID = pack_findings([Caption("x")])
 
 
 def unit(images: int, kept: dict[int, RawRow] | None = None) -> Unit:
@@ -105,7 +105,7 @@ def test_rows_are_in_shard_order_whatever_came_back_first() -> None:
 
 
 def test_given_findings_travel_only_to_those_who_need_them() -> None:
-    row = ImageRow("k", "", given=[Finding("text", text="a dog")])
+    row = ImageRow("k", "", given=[Caption("a dog")])
     plain = Unit(column("a"), "000000", [row], [0])
     asking = Unit(column("a", needs=["given"]), "000000", [row], [0])
     assert b"a dog" not in plain.packed((0,))[0]

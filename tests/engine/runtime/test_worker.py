@@ -9,7 +9,7 @@ from engine.runtime.call import Call, pack_findings, pack_rows, unpack_findings
 from engine.runtime.column import Pool
 from engine.runtime.progress import Silent
 from engine.runtime.worker import ImageCache, Worker
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, text_of
 from shards.images import read_image_rows
 from shards.layout import tar_path
 from shards.store import LocalStore
@@ -43,11 +43,11 @@ def worker(store: LocalStore, *stages: FakeStage, cache_bytes: int = 1 << 20) ->
 def test_a_stage_sees_images_and_what_others_said(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 2, given=True)
-    said = [pack_findings([Finding("text", text="upstream")]), pack_findings([])]
+    said = [pack_findings([Caption("upstream")]), pack_findings([])]
     answer = worker(store, FakeStage()).run(call(store, needs={"boxes": said}))
     first, second = (unpack_findings(one) for one in answer.findings)
-    assert [finding.text for finding in first] == ["k0000", "upstream", "given k0000"]
-    assert [finding.text for finding in second] == ["k0001", "given k0001"]
+    assert [text_of(finding) for finding in first] == ["k0000", "upstream", "given k0000"]
+    assert [text_of(finding) for finding in second] == ["k0001", "given k0001"]
     assert first[0].score == 0.1673  # mean of (0, 0, 128) / 255, rounded
 
 
@@ -123,7 +123,7 @@ class OneWrong(FakeStage):
     """Says of one image what no column can hold."""
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        wrong: Any = [Finding("object", text=7, box=(0.0, 0.0, 9.0))]  # type: ignore[arg-type]
+        wrong: Any = [Detection(7, box=(0.0, 0.0, 9.0))]  # type: ignore[arg-type]
         return [wrong if item.key == "k0001" else [] for item in items]
 
 

@@ -24,6 +24,7 @@ from engine.verbs.status import status
 from engine.verbs.verify import verify
 from shards import commit
 from shards.errors import DamageError
+from shards.finding import kind_of
 from shards.layout import raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
@@ -216,7 +217,7 @@ def test_the_models_column_has_calibrated_scores(session: Session, tmp_path: Pat
     [column] = [each for each in session.columns(1) if each.name == "generalist"]
     assert column.fingerprint != plain.fingerprint
     said = {row.key: row.findings for row in read_raw(session.store, "generalist", column.fingerprint, "000000")}
-    scores = [finding.score or 0.0 for finding in said["p001"] if finding.kind == "object"]
+    scores = [finding.score or 0.0 for finding in said["p001"] if kind_of(finding) == "object"]
     assert len(scores) == 8
     assert scores[0] > 0.5 > 0.3 > scores[2]
     assert scores == sorted(scores, reverse=True)

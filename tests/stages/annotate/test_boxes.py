@@ -1,18 +1,20 @@
+from collections.abc import Mapping, Sequence
+
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shards.finding import Box, Finding
+from shards.finding import Box, Detection, Finding, OcrLine, PhraseGrounding
 from stages.annotate.boxes import BoxInputs, choose_boxes, crop
 
 
-def found(box: Box | None, score: float | None = 0.9, text: str = "dog", kind: str = "object") -> Finding:
-    return Finding(kind=kind, text=text, score=score, box=box)  # type: ignore[arg-type]
+def found(box: Box, score: float | None = 0.9) -> Finding:
+    return Detection("dog", score, box=box)
 
 
-def refs(findings: dict[str, list[Finding]], **settings: object) -> list[str]:
+def refs(findings: Mapping[str, Sequence[Finding]], **settings: object) -> list[str]:
     return [one.ref for one in choose_boxes(findings, 100, 80, BoxInputs.model_validate(settings))]
 
 
@@ -44,7 +46,8 @@ def test_a_score_at_the_floor_is_handed_on_and_no_score_counts_as_certain() -> N
 
 
 def test_only_the_named_kinds_are_handed_on() -> None:
-    findings = {"a": [found((0, 0, 10, 10)), found((20, 0, 30, 10), kind="ocr"), found(None, kind="phrase")]}
+    nowhere = PhraseGrounding("a dog", about="b/0", span=(0, 5))
+    findings = {"a": [found((0, 0, 10, 10)), OcrLine("dog", box=(20, 0, 30, 10)), nowhere]}
     assert refs(findings) == ["a/0"]
     assert refs(findings, kinds=["ocr", "phrase"]) == ["a/1"]
 

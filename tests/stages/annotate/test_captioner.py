@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from shards.finding import Finding, Granularity
-from specialists.roles import Caption, Fingerprint, Image
+from shards.finding import Caption, Detection, Finding, Granularity, about_of, kind_of, text_of
+from specialists import roles
+from specialists.roles import Fingerprint, Image
 from stages.annotate.boxes import BoxInputs
 from stages.annotate.captioner import CaptionsSettings, CaptionsStage
 from stages.stage import Item
@@ -17,9 +18,9 @@ class SizeCaptioner:
 
     def load(self) -> None: ...
 
-    def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
+    def caption(self, images: list[Image], granularity: Granularity) -> list[roles.Caption]:
         self.calls.append(len(images))
-        return [Caption(f"{granularity} {image.shape[1]}x{image.shape[0]}", 0.5) for image in images]
+        return [roles.Caption(f"{granularity} {image.shape[1]}x{image.shape[0]}", 0.5) for image in images]
 
     def fingerprint(self) -> Fingerprint:
         return {"backend": "size"}
@@ -32,18 +33,18 @@ def item(key: str, width: int, height: int, **findings: list[Finding]) -> Item:
 
 
 def detected(box: tuple[float, float, float, float], score: float) -> Finding:
-    return Finding(kind="object", text="dog", score=score, box=box)
+    return Detection("dog", score, box=box)
 
 
 def test_an_image_has_one_text_per_granularity() -> None:
     captioner = SizeCaptioner()
     stage = CaptionsStage(CaptionsSettings(granularities=["detailed", "brief"]), captioner)
     first, second = stage.run([item("a", 30, 20), item("b", 8, 9)])
-    assert [(f.text, f.granularity, f.about, f.score) for f in first] == [
-        ("detailed 30x20", "detailed", "", 0.5),
-        ("brief 30x20", "brief", "", 0.5),
+    assert first == [
+        Caption("detailed 30x20", 0.5, granularity="detailed"),
+        Caption("brief 30x20", 0.5, granularity="brief"),
     ]
-    assert [f.text for f in second] == ["detailed 8x9", "brief 8x9"]
+    assert [text_of(f) for f in second] == ["detailed 8x9", "brief 8x9"]
     assert captioner.calls == [2, 2]
 
 
@@ -54,9 +55,9 @@ def test_boxes_are_captioned_as_crops_in_one_call_and_name_their_finding() -> No
     first, none, last = CaptionsStage(settings, captioner).run(
         [item("a", 100, 80, det=boxes), item("b", 9, 9), item("c", 50, 50, det=[detected((0, 0, 50, 50), 0.3)])]
     )
-    assert [(f.text, f.about) for f in first] == [("brief 40x20", "det/1"), ("brief 15x15", "det/0")]
+    assert [(text_of(f), about_of(f)) for f in first] == [("brief 40x20", "det/1"), ("brief 15x15", "det/0")]
     assert none == []
-    assert [(f.kind, f.text, f.about) for f in last] == [("text", "brief 50x50", "det/0")]
+    assert [(kind_of(f), text_of(f), about_of(f)) for f in last] == [("text", "brief 50x50", "det/0")]
     assert captioner.calls == [3]
 
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from shards.finding import Finding, Granularity
+from shards.finding import Caption, Detection, Finding, Granularity, OcrLine, text_of
+from specialists import roles
 from specialists.openai_describer import OpenAiSettings
-from specialists.roles import Caption, Context, Fingerprint, Image, ItemError
+from specialists.roles import Context, Fingerprint, Image, ItemError
 from stages.annotate.boxes import BoxInputs
 from stages.annotate.describer import DescriptionsSettings, DescriptionsStage
 from stages.stage import Item
@@ -20,12 +21,12 @@ class Parrot:
 
     def load(self) -> None: ...
 
-    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[Caption]:
+    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[roles.Caption]:
         self.contexts += contexts
         for index, context in enumerate(contexts):
             if "parrot" in context.brief:
                 raise ItemError(index, "refused")
-        return [Caption(f"{granularity}: {context.brief}", 0.5) for context in contexts]
+        return [roles.Caption(f"{granularity}: {context.brief}", 0.5) for context in contexts]
 
     def fingerprint(self) -> Fingerprint:
         return {"backend": "parrot"}
@@ -42,13 +43,13 @@ def item(**findings: list[Finding]) -> Item:
 
 
 def text(words: str, about: str = "", granularity: Granularity | None = "brief") -> Finding:
-    return Finding("text", text=words, about=about, granularity=granularity)
+    return Caption(words, about=about, granularity=granularity)
 
 
-DOG = Finding("object", text="dog", score=0.9, box=(0.0, 0.0, 50.0, 60.0))
-CAT = Finding("object", text="cat", score=0.8, box=(60.0, 0.0, 90.0, 60.0))
-UNNAMED = Finding("object", score=0.7, box=(100.0, 0.0, 120.0, 60.0))
-SIGN = Finding("ocr", text="EXIT", score=0.95, box=(0.0, 70.0, 40.0, 80.0))
+DOG = Detection("dog", 0.9, box=(0.0, 0.0, 50.0, 60.0))
+CAT = Detection("cat", 0.8, box=(60.0, 0.0, 90.0, 60.0))
+UNNAMED = Detection(score=0.7, box=(100.0, 0.0, 120.0, 60.0))
+SIGN = OcrLine("EXIT", 0.95, box=(0.0, 70.0, 40.0, 80.0))
 
 
 def context(found: Item, **values: object) -> Context:
@@ -91,11 +92,11 @@ def test_the_choice_of_boxes_is_the_settings() -> None:
 def test_each_granularity_is_a_finding_about_the_whole_image() -> None:
     stage = DescriptionsStage(settings(granularities=["more_detailed", "detailed"]), Parrot())
     first, second = stage.run([item(captioner=[text("a dog")]), item()])
-    assert [(each.kind, each.text, each.granularity, each.about, each.score) for each in first] == [
-        ("text", "more_detailed: a dog", "more_detailed", "", 0.5),
-        ("text", "detailed: a dog", "detailed", "", 0.5),
+    assert first == [
+        Caption("more_detailed: a dog", 0.5, granularity="more_detailed"),
+        Caption("detailed: a dog", 0.5, granularity="detailed"),
     ]
-    assert [each.text for each in second] == ["more_detailed: ", "detailed: "]
+    assert [text_of(each) for each in second] == ["more_detailed: ", "detailed: "]
 
 
 def test_a_refusal_names_its_item() -> None:

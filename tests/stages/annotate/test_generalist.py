@@ -3,12 +3,13 @@
 import math
 import pickle
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Finding, Match, PhraseGrounding, about_of, box_of, kind_of, text_of
 from specialists.florence2_format import Question
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings
 from specialists.florence2_model import Answer
@@ -17,6 +18,7 @@ from stages.annotate.generalist import GeneralistSettings, GeneralistStage, Gene
 from stages.build import build_stage, gives, wants
 from stages.stage import Item
 from tests.specialists.tiny_florence2 import save_tiny_florence2
+from tests.typed import typed
 
 PICTURE = np.zeros((1000, 1000, 3), np.uint8)
 BOX = "<loc_0><loc_0><loc_99><loc_99>"
@@ -54,7 +56,7 @@ class Scripted:
         return answer_of(self._answers[question.task.strip("<>")])
 
 
-def run(script: Scripted, *tasks: GeneralistTask, judges: bool = False, **upstream: list[Finding]) -> list[Finding]:
+def run(script: Scripted, *tasks: GeneralistTask, judges: bool = False, **upstream: Sequence[Finding]) -> list[Finding]:
     stage = GeneralistStage(GeneralistSettings(tasks=list(tasks), judges=judges), "self", script)
     [found] = stage.run([Item("a", PICTURE, upstream)])
     return found
@@ -65,40 +67,42 @@ def test_a_dense_caption_is_about_the_object_it_overlaps_or_an_object_of_its_own
         OD=f"cat{FAR}dog{BOX}", DENSE_REGION_CAPTION=f"a brown dog{BOX}a tree<loc_1><loc_500><loc_9><loc_900>"
     )
     found = run(script, "<OD>", "<DENSE_REGION_CAPTION>")
-    assert [(one.kind, one.text, one.about) for one in found] == [
+    assert [(kind_of(one), text_of(one), about_of(one)) for one in found] == [
         ("object", "cat", ""),
         ("object", "dog", ""),
         ("text", "a brown dog", "self/1"),
         ("object", "", ""),
         ("text", "a tree", "self/3"),
     ]
-    assert found[3].box == (1.5, 500.5, 9.5, 900.5)
+    assert box_of(found[3]) == (1.5, 500.5, 9.5, 900.5)
     assert {one.score for one in found} == {0.5}
-    assert {one.granularity for one in found if one.kind == "text"} == {"brief"}
+    assert {one.granularity for one in found if isinstance(one, Caption)} == {"brief"}
 
 
 def test_a_dense_box_without_words_is_an_object() -> None:
     [found] = run(Scripted(DENSE_REGION_CAPTION=BOX), "<DENSE_REGION_CAPTION>")
-    assert (found.kind, found.text, found.about) == ("object", "", "")
+    assert (kind_of(found), text_of(found), about_of(found)) == ("object", "", "")
 
 
 def test_phrases_of_its_own_texts_come_before_those_of_others() -> None:
     phrases = f"a dog{BOX}"
     script = Scripted(CAPTION="see a dog", DETAILED_CAPTION="nothing", OD="", CAPTION_TO_PHRASE_GROUNDING=phrases)
     upstream = [
-        Finding("text", "a dog", granularity="brief"),
-        Finding("text", "a dog", about="yolo/0", granularity="brief"),
+        Caption("a dog", granularity="brief"),
+        Caption("a dog", about="yolo/0", granularity="brief"),
     ]
     found = run(script, "<CAPTION>", "<DETAILED_CAPTION>", "<OD>", "<CAPTION_TO_PHRASE_GROUNDING>", captioner=upstream)
-    assert [(one.about, one.span) for one in found[2:]] == [("self/0", (4, 9)), ("captioner/0", (0, 5))]
-    assert all(one.kind == "phrase" and one.text == "a dog" for one in found[2:])
+    assert [(one.about, one.span, one.text) for one in typed(found[2:], PhraseGrounding)] == [
+        ("self/0", (4, 9), "a dog"),
+        ("captioner/0", (0, 5), "a dog"),
+    ]
 
 
 def test_regions_are_asked_about_by_their_place() -> None:
     ring = "<loc_0><loc_0><loc_9><loc_0><loc_9><loc_9>"
     script = Scripted(OD=f"dog{BOX}cat{FAR}", REGION_TO_SEGMENTATION=ring, REGION_TO_DESCRIPTION="a thing")
     found = run(script, "<OD>", "<REGION_TO_SEGMENTATION>", "<REGION_TO_DESCRIPTION>")
-    assert [(one.kind, one.about) for one in found[2:]] == [
+    assert [(kind_of(one), about_of(one)) for one in found[2:]] == [
         ("mask", "self/0"),
         ("mask", "self/1"),
         ("text", "self/0"),
@@ -110,20 +114,20 @@ def test_regions_are_asked_about_by_their_place() -> None:
 def test_texts_of_all_are_judged_by_the_task_of_their_granularity() -> None:
     script = Scripted(CAPTION="a dog", DETAILED_CAPTION="a brown dog", OD="")
     upstream = [
-        Finding("text", "dogs</s>", granularity="brief"),
-        Finding("text", "ab"),
-        Finding("text", " <loc_5> ", granularity="brief"),
-        Finding("text", "a dog in the grass and a ball", granularity="more_detailed"),
-        Finding("text", "a dog", about="yolo/0", granularity="brief"),
-        Finding("text", "a big dog", granularity="detailed"),
+        Caption("dogs</s>", granularity="brief"),
+        Caption("ab"),
+        Caption(" <loc_5> ", granularity="brief"),
+        Caption("a dog in the grass and a ball", granularity="more_detailed"),
+        Caption("a dog", about="yolo/0", granularity="brief"),
+        Caption("a big dog", granularity="detailed"),
     ]
     found = run(script, "<CAPTION>", "<DETAILED_CAPTION>", "<OD>", judges=True, given=upstream)
     assert found[2:] == [
-        Finding("match", "a dog", 1 / 5, "self/0", "brief"),
-        Finding("match", "dogs</s>", 1 / 4, "given/0", "brief"),
-        Finding("match", "ab", 1 / 2, "given/1", "brief"),
-        Finding("match", "a brown dog", pytest.approx(1 / 11), "self/1", "detailed"),  # type: ignore[arg-type]
-        Finding("match", "a big dog", pytest.approx(1 / 9), "given/5", "detailed"),  # type: ignore[arg-type]
+        Match("a dog", 1 / 5, about="self/0", granularity="brief"),
+        Match("dogs</s>", 1 / 4, about="given/0", granularity="brief"),
+        Match("ab", 1 / 2, about="given/1", granularity="brief"),
+        Match("a brown dog", pytest.approx(1 / 11), about="self/1", granularity="detailed"),  # type: ignore[arg-type]
+        Match("a big dog", pytest.approx(1 / 9), about="given/5", granularity="detailed"),  # type: ignore[arg-type]
     ]
     assert script.asked[1][1] == Question("<CAPTION>", answer="dogs")
 
@@ -131,7 +135,7 @@ def test_texts_of_all_are_judged_by_the_task_of_their_granularity() -> None:
 def test_words_have_quads() -> None:
     quad = "<loc_0><loc_0><loc_9><loc_0><loc_9><loc_9><loc_0><loc_9>"
     [found] = run(Scripted(OCR_WITH_REGION=f"STOP{quad}"), "<OCR_WITH_REGION>")
-    assert (found.kind, found.text, found.box) == ("ocr", "STOP", (0.5, 0.5, 9.5, 9.5))
+    assert (kind_of(found), text_of(found), box_of(found)) == ("ocr", "STOP", (0.5, 0.5, 9.5, 9.5))
 
 
 def test_a_task_named_twice_is_an_error() -> None:
@@ -183,8 +187,8 @@ def test_an_image_is_encoded_once_for_all_tasks_and_passes(folder: Path) -> None
     assert sum(seen) == 3
     assert [len(one) > 1 for one in found] == [True] * 3
     alone = [stage.run([Item(item.key, item.image.copy())])[0] for item in items]
-    assert [[(f.kind, f.text, f.box, f.about) for f in one] for one in found] == [
-        [(f.kind, f.text, f.box, f.about) for f in one] for one in alone
+    assert [[(kind_of(f), text_of(f), box_of(f), about_of(f)) for f in one] for one in found] == [
+        [(kind_of(f), text_of(f), box_of(f), about_of(f)) for f in one] for one in alone
     ]
     stage.close()
 

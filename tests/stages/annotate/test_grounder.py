@@ -3,7 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from filters.parser import Parser, ParserSettings
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, PhraseGrounding, about_of
 from specialists.roles import Fingerprint, Image, Phrase
 from stages.annotate.grounder import NounChunks, PhrasesSettings, PhrasesStage, build_grounder
 from stages.stage import Item
@@ -33,7 +33,7 @@ class FirstWord:
 
 
 def a_text(text: str, **fields: str) -> Finding:
-    return Finding("text", text=text, granularity="brief", about=fields.get("about", ""))
+    return Caption(text, about=fields.get("about", ""), granularity="brief")
 
 
 def an_item(**findings: list[Finding]) -> Item:
@@ -42,24 +42,24 @@ def an_item(**findings: list[Finding]) -> Item:
 
 def test_a_phrase_in_two_places_is_two_findings_about_its_text() -> None:
     [found] = PhrasesStage(PhrasesSettings(), FirstWord()).run([an_item(captions=[a_text("dogs run")])])
-    place = Finding("phrase", "dogs", 0.25, "captions/0", box=(1, 2, 3, 4), span=(0, 4), phrase_score=0.5)
+    place = PhraseGrounding("dogs", 0.25, about="captions/0", box=(1, 2, 3, 4), span=(0, 4), phrase_score=0.5)
     assert found == [place, place]
 
 
 def test_a_phrase_found_nowhere_is_a_finding_without_box() -> None:
     [found] = PhrasesStage(PhrasesSettings(), FirstWord()).run([an_item(captions=[a_text("ghost here")])])
-    assert found == [Finding("phrase", "ghost", about="captions/0", span=(0, 5), phrase_score=0.5)]
+    assert found == [PhraseGrounding("ghost", about="captions/0", span=(0, 5), phrase_score=0.5)]
 
 
 def test_texts_of_whole_images_are_asked_about_with_the_same_image_object() -> None:
     grounder = FirstWord()
     item = an_item(
         zebra=[a_text("late")],
-        captions=[a_text("early"), a_text("of a crop", about="detector/0"), Finding("object", "dog", 0.5)],
+        captions=[a_text("early"), a_text("of a crop", about="detector/0"), Detection("dog", 0.5, box=(0, 0, 1, 1))],
     )
     [found, nothing] = PhrasesStage(PhrasesSettings(), grounder).run([item, an_item()])
     assert grounder.asked == [(id(item.image), "early"), (id(item.image), "late")]
-    assert [one.about for one in found] == ["captions/0", "captions/0", "zebra/0", "zebra/0"]
+    assert [about_of(one) for one in found] == ["captions/0", "captions/0", "zebra/0", "zebra/0"]
     assert nothing == []
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from filters.parser import ParserSettings
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, Match
 from specialists.roles import Fingerprint, Image, Scores
 from stages.annotate.boxes import BoxInputs
 from stages.annotate.matcher import MatchesSettings, MatchesStage
 from stages.stage import Item
+from tests.typed import typed
 
 
 class LengthMatcher:
@@ -34,15 +35,15 @@ def item(**findings: list[Finding]) -> Item:
 
 
 def box(label: str, score: float, x: float = 0.0) -> Finding:
-    return Finding("object", text=label, score=score, box=(x, 0.0, x + 20.0, 30.0))
+    return Detection(label, score, box=(x, 0.0, x + 20.0, 30.0))
 
 
 def caption(text: str, about: str) -> Finding:
-    return Finding("text", text=text, about=about, granularity="brief")
+    return Caption(text, about=about, granularity="brief")
 
 
 def said(findings: list[Finding]) -> list[tuple[str, str | None, str]]:
-    return [(each.about, each.slot, each.text) for each in findings]
+    return [(each.about, each.slot, each.text) for each in typed(findings, Match)]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,6 @@ def test_a_box_is_compared_with_label_crop_text_and_its_noun_chunks(stage: Match
         ("detector/0", "chunk", "a ball"),
     ]
     assert [round(each.score or 0, 2) for each in found] == [0.03, 0.23, 0.11, 0.06]
-    assert {each.kind for each in found} == {"match"}
 
 
 def test_items_keep_their_own_boxes_and_texts_in_one_call(stage: MatchesStage) -> None:
@@ -83,7 +83,7 @@ def test_a_chunk_that_repeats_is_asked_once_and_the_number_is_limited() -> None:
     stage.load()
     texts = [caption("a dog near a ball", "detector/0"), caption("a dog on the grass", "detector/0")]
     [found] = stage.run([item(detector=[box("dog", 0.9)], crops=texts)])
-    assert [each.text for each in found if each.slot == "chunk"] == ["a dog"]
+    assert [each.text for each in typed(found, Match) if each.slot == "chunk"] == ["a dog"]
 
 
 def test_without_chunks_no_parser_is_loaded() -> None:
@@ -91,7 +91,7 @@ def test_without_chunks_no_parser_is_loaded() -> None:
     stage = MatchesStage(settings, LengthMatcher())
     stage.load()
     [found] = stage.run([item(detector=[box("dog", 0.9)], crops=[caption("a dog", "detector/0")])])
-    assert [each.slot for each in found] == ["phrase", "brief"]
+    assert [each.slot for each in typed(found, Match)] == ["phrase", "brief"]
     assert "parser" not in stage.fingerprint()
 
 

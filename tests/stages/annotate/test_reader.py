@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from shards.finding import Finding
+from shards.finding import OcrLine
 from specialists.roles import Fingerprint, Image, Words
 from stages.annotate.reader import WordsSettings, WordsStage
 from stages.stage import Item
@@ -36,7 +36,7 @@ def test_a_line_becomes_a_finding_with_its_quad_and_its_bounds() -> None:
     quad = np.array([[10, 12, 30, 8, 31, 14, 11, 18]], np.float32)
     stage = WordsStage(WordsSettings(), ScriptedReader([Words(quad, np.array([0.75], np.float32), ["EXIT"])]))
     assert stage.run([an_item()]) == [
-        [Finding("ocr", text="EXIT", score=0.75, quad=(10, 12, 30, 8, 31, 14, 11, 18), box=(10, 8, 31, 18))]
+        [OcrLine("EXIT", 0.75, box=(10, 8, 31, 18), quad=(10, 12, 30, 8, 31, 14, 11, 18))]
     ]
 
 

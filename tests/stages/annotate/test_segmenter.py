@@ -1,6 +1,6 @@
 import numpy as np
 
-from shards.finding import Finding
+from shards.finding import Detection, Finding, Mask, OcrLine
 from specialists.roles import Boxes, Fingerprint, Image, Masks
 from stages.annotate.boxes import BoxInputs
 from stages.annotate.segmenter import MasksSettings, MasksStage
@@ -36,21 +36,19 @@ def an_item(**findings: list[Finding]) -> Item:
 
 
 def test_a_mask_names_the_finding_whose_box_it_fills() -> None:
-    small = Finding("object", text="cup", score=0.4, box=(20, 20, 40, 40))
-    large = Finding("object", text="dog", score=0.9, box=(50, 10, 250, 90))
-    words = Finding("ocr", text="EXIT", box=(20, 70, 40, 80))
+    small = Detection("cup", 0.4, box=(20, 20, 40, 40))
+    large = Detection("dog", 0.9, box=(50, 10, 250, 90))
+    words = OcrLine("EXIT", box=(20, 70, 40, 80))
     [masks] = stage(BoxInputs()).run([an_item(detector=[small, large], reader=[words])])
     assert masks == [
-        Finding("mask", about="detector/1", score=0.5, polygons=[[50, 10, 200, 10, 200, 90, 50, 90]]),
-        Finding("mask", about="detector/0", score=0.5, polygons=[[20, 20, 40, 20, 40, 40, 20, 40]]),
+        Mask(score=0.5, about="detector/1", polygons=[[50, 10, 200, 10, 200, 90, 50, 90]]),
+        Mask(score=0.5, about="detector/0", polygons=[[20, 20, 40, 20, 40, 40, 20, 40]]),
     ]
 
 
 def test_a_box_with_an_empty_mask_was_tried() -> None:
-    edge = Finding("object", text="cup", score=0.4, box=(0, 20, 40, 40))
-    assert stage(BoxInputs()).run([an_item(detector=[edge])]) == [
-        [Finding("mask", about="detector/0", score=0.5, polygons=[])]
-    ]
+    edge = Detection("cup", 0.4, box=(0, 20, 40, 40))
+    assert stage(BoxInputs()).run([an_item(detector=[edge])]) == [[Mask(score=0.5, about="detector/0", polygons=[])]]
 
 
 def test_images_without_boxes_have_no_masks() -> None:

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shards.finding import Box, Finding
+from shards.finding import (
+    Box,
+    Caption,
+    Detection,
+    Finding,
+    Mask,
+    OcrLine,
+    PhraseGrounding,
+    Polygons,
+    about_of,
+    box_of,
+    text_of,
+)
 from shards.record import GroundedBox, Record, Region
 from specialists.florence2_format import CAPTION_TASKS, PROMPTS, Task, clean_label, clean_text, parse_regions
 from stages.codec.decode import Asked, findings
@@ -19,6 +31,7 @@ from stages.codec.settings import CodecSettings
 from stages.scenes.gold import draw_scene
 from tests.specialists.tiny_florence2 import tiny_processor
 from tests.stages.codec.records import SOURCE, object_region, random_record, record, records, text_region
+from tests.typed import typed
 
 TASKS: tuple[Task, ...] = get_args(Task)
 BINS = (1000, 1000)
@@ -73,7 +86,7 @@ def _label(region: Region, task: Task) -> str:
 def test_boxes_and_labels_come_back_within_a_bin(of: Record) -> None:
     for lesson in encoded(of).lessons:
         if lesson.task in ("<OD>", "<DENSE_REGION_CAPTION>", "<REGION_PROPOSAL>", "<OPEN_VOCABULARY_DETECTION>"):
-            found = sorted(((one.text, one.box) for one in read(of, lesson)), key=str)
+            found = sorted(((text_of(one), box_of(one)) for one in read(of, lesson)), key=str)
             wanted = expected(of, lesson)
             assert Counter(text for text, _ in found) == Counter(text for text, _ in wanted)
             for text, box in found:
@@ -86,26 +99,25 @@ def test_texts_words_and_phrases_come_back(of: Record) -> None:
     for lesson in encoded(of).lessons:
         found = read(of, lesson)
         if lesson.task in CAPTION_TASKS.values():
-            [said] = found
+            [said] = typed(found, Caption)
             text = texts[lesson.refs[0]]
             assert (said.text, said.granularity) == (clean_text(text.text), text.granularity)
         elif lesson.task == "<OCR_WITH_REGION>":
-            assert [one.text for one in found] == [clean_text(regions[ref].text) for ref in lesson.refs]
-            assert all(
-                one.box and near(one.box, regions[ref].box, of) for one, ref in zip(found, lesson.refs, strict=True)
-            )
+            lines = typed(found, OcrLine)
+            assert [line.text for line in lines] == [clean_text(regions[ref].text) for ref in lesson.refs]
+            assert all(near(line.box, regions[ref].box, of) for line, ref in zip(lines, lesson.refs, strict=True))
         elif lesson.task == "<CAPTION_TO_PHRASE_GROUNDING>":
             groundings = [of.groundings[int(ref[1:])] for ref in lesson.refs[1:]]
             places = parse_regions(lesson.target)
             assert [clean_label(g.phrase) for g in groundings for _ in g.boxes] == [place.label for place in places]
-            assert all(one.text and one.about == "a/0" for one in found)
+            assert all(text_of(one) and about_of(one) == "a/0" for one in found)
 
 
 @given(records())
 def test_outlines_lie_in_their_region_and_keep_to_the_budget(of: Record) -> None:
     for lesson in encoded(of, max_polygon_points=12).lessons:
         if lesson.task == "<REGION_TO_SEGMENTATION>":
-            [mask] = read(of, lesson)
+            [mask] = typed(read(of, lesson), Mask)
             region = next(r for r in of.regions if r.id == lesson.refs[0])
             assert mask.polygons
             assert sum(map(len, mask.polygons)) <= 24
@@ -113,7 +125,7 @@ def test_outlines_lie_in_their_region_and_keep_to_the_budget(of: Record) -> None
             assert min(x) >= region.box[0] - of.width * 0.0011
             assert max(x) <= region.box[2] + of.width * 0.0011
         elif lesson.task == "<REFERRING_EXPRESSION_SEGMENTATION>":
-            assert all(one.polygons and one.text for one in read(of, lesson))
+            assert all(one.polygons and one.text for one in typed(read(of, lesson), Detection))
 
 
 def annotations(of: Record, task: Task) -> set[str]:
@@ -151,6 +163,10 @@ def processor() -> Any:
     return tiny_processor()
 
 
+def outline(finding: Finding) -> Polygons:
+    return finding.polygons or [] if isinstance(finding, Detection | Mask) else []
+
+
 def assert_as_upstream(processor: Any, lesson: Lesson) -> None:
     """transformers reads the same bins and labels in a target as we do."""
     theirs = processor.post_process_generation(text=lesson.target, task=lesson.task, image_size=BINS)[lesson.task]
@@ -158,19 +174,19 @@ def assert_as_upstream(processor: Any, lesson: Lesson) -> None:
     given_text = "a" if region is None and "{input}" in PROMPTS[lesson.task] else ""
     ours = findings(Asked(lesson.task, *BINS, text=given_text, region=region), lesson.target)
     if isinstance(theirs, str):
-        assert [one.text for one in ours] == [" ".join(theirs.split())]
+        assert [text_of(one) for one in ours] == [" ".join(theirs.split())]
     elif lesson.task == "<OCR_WITH_REGION>":
-        assert [one.text for one in ours] == theirs["labels"]
-        assert [[v - 0.5 for v in one.quad or ()] for one in ours] == theirs["quad_boxes"]
+        assert [text_of(one) for one in ours] == theirs["labels"]
+        assert [[v - 0.5 for v in line.quad or ()] for line in typed(ours, OcrLine)] == theirs["quad_boxes"]
     elif lesson.task == "<CAPTION_TO_PHRASE_GROUNDING>":
         places = parse_regions(lesson.target)
         assert [(p.label, list(p.bins)) for p in places] == list(zip(theirs["labels"], theirs["bboxes"], strict=True))
     elif "SEGMENTATION" in lesson.task:
-        rings = [[[v - 0.5 for v in ring] for ring in one.polygons or ()] for one in ours]
+        rings = [[[v - 0.5 for v in ring] for ring in polygons] for polygons in map(outline, ours)]
         assert rings == theirs["polygons"]
     else:
-        assert [one.text for one in ours] == theirs.get("labels", theirs.get("bboxes_labels"))
-        assert [[v - 0.5 for v in one.box or ()] for one in ours] == theirs["bboxes"]
+        assert [text_of(one) for one in ours] == theirs.get("labels", theirs.get("bboxes_labels"))
+        assert [[v - 0.5 for v in box_of(one) or ()] for one in ours] == theirs["bboxes"]
 
 
 @settings(deadline=None)
@@ -201,7 +217,7 @@ def test_gold_of_scenes_parses_as_upstream_and_comes_back(processor: Any) -> Non
             assert_as_upstream(processor, lesson)
             seen[lesson.task] += 1
             if lesson.task == "<CAPTION_TO_PHRASE_GROUNDING>":
-                spans = list(dict.fromkeys(one.span for one in read(of, lesson)))
+                spans = list(dict.fromkeys(one.span for one in typed(read(of, lesson), PhraseGrounding)))
                 assert spans == [of.groundings[int(ref[1:])].span for ref in lesson.refs[1:]]
     assert set(seen) == set(TASKS)
 

@@ -5,7 +5,7 @@ import pytest
 
 from filters.custom import CustomFilter
 from filters.settings import FilterSettings
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, PhraseGrounding
 from shards.images import ImageRow
 from shards.raw import RawRow
 from shards.settings import leaves, off_of, switched_off
@@ -77,13 +77,13 @@ SUSPICIOUS = FuseSettings.model_validate(
 def test_the_baseline_drops_nothing_whatever_the_settings() -> None:
     text = "dog dog dog \u00fc\u00fc dog"
     box = (10.0, 10.0, 12.0, 90.0)
-    said = {
-        "yolo": [Finding("object", "dog", 0.01, box=box), Finding("object", "cat", 0.01, box=box)],
-        "ocr": [Finding("ocr", "dog", 0.01, box=box, quad=(10, 10, 12, 10, 12, 90, 10, 90))],
-        "cap": [Finding("text", text, 0.01, granularity="brief")],
+    said: dict[str, list[Finding]] = {
+        "yolo": [Detection("dog", 0.01, box=box), Detection("cat", 0.01, box=box)],
+        "ocr": [OcrLine("dog", 0.01, box=box, quad=(10, 10, 12, 10, 12, 90, 10, 90))],
+        "cap": [Caption(text, 0.01, granularity="brief")],
         "phr": [
-            Finding("phrase", "dog", 0.01, about="cap/0", box=(0, 0, 640, 480), span=(0, 3), phrase_score=0.01),
-            Finding("phrase", "dog", 0.01, about="cap/0", box=box, span=(0, 3), phrase_score=0.01),
+            PhraseGrounding("dog", 0.01, about="cap/0", box=(0, 0, 640, 480), span=(0, 3), phrase_score=0.01),
+            PhraseGrounding("dog", 0.01, about="cap/0", box=box, span=(0, 3), phrase_score=0.01),
         ],
     }  # fmt: skip
     roles = {"yolo": "detector", "ocr": "reader", "cap": "captioner", "phr": "grounder"}
@@ -139,15 +139,15 @@ BOX = (0.0, 0.0, 9.0, 9.0)
 @pytest.mark.parametrize(
     ("finding", "areas"),
     [
-        (Finding("object", "dog", box=BOX), {"boxes", "regions"}),
-        (Finding("object", "", box=BOX, polygons=[[0.0, 0, 9, 0, 9, 9]]), {"boxes", "masks"}),
-        (Finding("text", "a dog", granularity="brief"), {"captions/brief"}),
-        (Finding("text", "a dog", granularity="brief", about="yolo/0"), {"regions"}),
-        (Finding("match", "dog", about="yolo/0"), {"regions"}),
-        (Finding("match", "a dog", about="captioner/0", granularity="brief"), set()),
-        (Finding("mask", about="yolo/0"), {"masks"}),
-        (Finding("phrase", "a dog", about="t/0"), {"phrases"}),
-        (Finding("ocr", "STOP", box=BOX), {"words"}),
+        (Detection("dog", box=BOX), {"boxes", "regions"}),
+        (Detection("", box=BOX, polygons=[[0.0, 0, 9, 0, 9, 9]]), {"boxes", "masks"}),
+        (Caption("a dog", granularity="brief"), {"captions/brief"}),
+        (Caption("a dog", about="yolo/0", granularity="brief"), {"regions"}),
+        (Match("dog", about="yolo/0"), {"regions"}),
+        (Match("a dog", about="captioner/0", granularity="brief"), set()),
+        (Mask(about="yolo/0", polygons=[]), {"masks"}),
+        (PhraseGrounding("a dog", about="t/0", span=(0, 5)), {"phrases"}),
+        (OcrLine("STOP", box=BOX), {"words"}),
     ],
 )
 def test_what_a_finding_can_be_measured_by(finding: Finding, areas: set[str]) -> None:

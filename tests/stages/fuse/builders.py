@@ -1,11 +1,11 @@
 """Small inputs of fusion, and a parser that counts words in place of spaCy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from filters.features import TextFeatures
 from filters.parser import ParsedText
 from filters.settings import FilterSettings
-from shards.finding import Box, Finding
+from shards.finding import Box, Caption, Detection, Finding, Match, OcrLine, PhraseGrounding
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow
@@ -46,40 +46,40 @@ def annotator(name: str) -> Annotator:
     return Annotator(name, ROLES.get(name, name), f"{name}-fp", round=int(name == "generalist"))
 
 
-def stated(findings: Mapping[str, list[Finding]]) -> list[Statement]:
+def stated(findings: Mapping[str, Sequence[Finding]]) -> list[Statement[Finding]]:
     """The findings of several annotators, in their order."""
     return [each for name, said in findings.items() for each in statements(annotator(name), said, SIZE_WH)]
 
 
 def found(text: str, score: float | None, box: Box) -> Finding:
-    return Finding("object", text=text, score=score, box=box)
+    return Detection(text, score, box=box)
 
 
 def word(text: str, score: float, box: Box) -> Finding:
     x0, y0, x1, y1 = box
-    return Finding("ocr", text=text, score=score, quad=(x0, y0, x1, y0, x1, y1, x0, y1), box=box)
+    return OcrLine(text, score, box=box, quad=(x0, y0, x1, y0, x1, y1, x0, y1))
 
 
 def caption(text: str, about: str = "") -> Finding:
-    return Finding("text", text=text, score=0.8, about=about, granularity="brief")
+    return Caption(text, 0.8, about=about, granularity="brief")
 
 
 def phrase(text: str, span: tuple[int, int], box: Box | None, score: float = 0.8, about: str = "caption/0") -> Finding:
-    return Finding("phrase", text=text, span=span, box=box, score=score, phrase_score=0.9, about=about)
+    return PhraseGrounding(text, score, about=about, box=box, span=span, phrase_score=0.9)
 
 
 def match(about: str, slot: str, text: str, score: float) -> Finding:
-    return Finding("match", text=text, score=score, about=about, slot=slot)  # type: ignore[arg-type]
+    return Match(text, score, about=about, slot=slot)  # type: ignore[arg-type]
 
 
 def build(
-    findings: Mapping[str, list[Finding]], fuse: FuseSettings | None = None, filters: FilterSettings | None = None
+    findings: Mapping[str, Sequence[Finding]], fuse: FuseSettings | None = None, filters: FilterSettings | None = None
 ) -> tuple[Record, list[IndexRow]]:
     """The record and the index rows of one image about which `findings` were said."""
     names = [GIVEN, *(name for name in findings if name != GIVEN)]
     rules = Rules(fuse or FuseSettings(), filters or FilterSettings(), tuple(annotator(name) for name in names))
     row = ImageRow("image", "image.jpg", sha256="00", width=SIZE_WH[0], height=SIZE_WH[1], ext="jpg", offset=0, size=1)
-    texts = {each.text: parsed(each.text) for said in findings.values() for each in said if each.kind == "text"}
+    texts = {each.text: parsed(each.text) for said in findings.values() for each in said if isinstance(each, Caption)}
     return build_image(row, findings, rules, texts, round=0)
 
 

@@ -5,15 +5,16 @@ import pytest
 from ensemble_boxes import weighted_boxes_fusion
 from pydantic import ValidationError
 
-from shards.finding import Box, Finding
+from shards.finding import Box, Detection, Finding
 from stages.fuse.boxes import Cluster, fuse_boxes
+from stages.fuse.ledger import of_type
 from stages.fuse.settings import FuseSettings
 from tests.stages.fuse.builders import DOG, NEAR_DOG, SIZE_WH, found, stated
 
 
 def fused(settings: FuseSettings | None = None, **findings: list[Finding]) -> list[Cluster]:
     detectors = [name for name in findings if name != "given"]
-    return fuse_boxes(stated(findings), settings or FuseSettings(), detectors)
+    return fuse_boxes(of_type(stated(findings), Detection), settings or FuseSettings(), detectors)
 
 
 def refs(cluster: Cluster) -> list[str]:

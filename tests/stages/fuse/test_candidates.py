@@ -1,11 +1,13 @@
 """Which texts a region may have, which it gets, and whose mask."""
 
+from collections.abc import Sequence
+
 import pytest
 
-from shards.finding import Finding, Polygons
+from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, Polygons
 from stages.fuse.boxes import fuse_boxes
 from stages.fuse.candidates import Draft, draft
-from stages.fuse.ledger import Statement
+from stages.fuse.ledger import Remark, of_type
 from stages.fuse.settings import FuseSettings
 from stages.fuse.words import fuse_words
 from tests.stages.fuse.builders import DOG, NEAR_DOG, caption, found, match, stated, word
@@ -14,21 +16,20 @@ SQUARE: Polygons = [[10.0, 10.0, 110.0, 10.0, 110.0, 110.0, 10.0, 110.0]]
 OTHER: Polygons = [[20.0, 20.0, 90.0, 20.0, 90.0, 90.0]]
 
 
-def drafted(settings: FuseSettings = FuseSettings(), /, **findings: list[Finding]) -> Draft:  # noqa: B008 (frozen)
+def drafted(settings: FuseSettings = FuseSettings(), /, **findings: Sequence[Finding]) -> Draft:  # noqa: B008 (frozen)
     """The only region that `findings` make."""
     everything = stated(findings)
-    about: dict[str, list[Statement]] = {}
-    for each in everything:
-        if each.finding.about:
-            about.setdefault(each.finding.about, []).append(each)
-    boxes = [each for each in everything if each.finding.kind == "object"]
-    words = [each for each in everything if each.finding.kind == "ocr"]
-    [cluster] = fuse_boxes(boxes, settings, []) + fuse_words(words, settings, [])
+    about: dict[str, list[Remark]] = {}
+    remarks: list[Remark] = [*of_type(everything, Caption), *of_type(everything, Match), *of_type(everything, Mask)]
+    for each in remarks:
+        about.setdefault(each.finding.about, []).append(each)
+    words = of_type(everything, OcrLine)
+    [cluster] = fuse_boxes(of_type(everything, Detection), settings, []) + fuse_words(words, settings, [])
     return draft(cluster, about, settings)
 
 
 def mask(about: str, polygons: Polygons) -> Finding:
-    return Finding("mask", about=about, polygons=polygons, score=0.9)
+    return Mask(score=0.9, about=about, polygons=polygons)
 
 
 def texts(out: Draft) -> list[tuple[str, str, float | None]]:
@@ -181,10 +182,11 @@ def test_without_a_mask_of_the_best_vote_the_one_that_lies_best_is_taken() -> No
 
 @pytest.mark.parametrize(("name", "polygons"), [("given", SQUARE), ("detector", OTHER)])
 def test_drawn_polygons_come_before_a_segmenters_only_if_a_human_drew_them(name: str, polygons: Polygons) -> None:
-    box = Finding("object", text="dog", score=0.9, box=DOG, polygons=SQUARE)
-    out = drafted(**{name: [box], "sam": [mask(f"{name}/0", OTHER)]})
+    box = Detection("dog", 0.9, box=DOG, polygons=SQUARE)
+    findings: dict[str, Sequence[Finding]] = {name: [box], "sam": [mask(f"{name}/0", OTHER)]}
+    out = drafted(**findings)
     assert out.polygons == polygons
 
 
 def test_a_detectors_own_polygons_are_better_than_none() -> None:
-    assert drafted(detector=[Finding("object", text="dog", score=0.9, box=DOG, polygons=SQUARE)]).polygons == SQUARE
+    assert drafted(detector=[Detection("dog", 0.9, box=DOG, polygons=SQUARE)]).polygons == SQUARE

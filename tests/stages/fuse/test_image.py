@@ -2,6 +2,7 @@
 
 import math
 import random
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,18 @@ from filters.confidence import AnnotatorScores
 from filters.phrase import PhraseSettings
 from filters.region import RegionSettings
 from filters.settings import FilterSettings
-from shards.finding import Box, Finding, reference
+from shards.finding import (
+    Box,
+    Caption,
+    Detection,
+    Finding,
+    Granularity,
+    Mask,
+    Match,
+    OcrLine,
+    PhraseGrounding,
+    reference,
+)
 from shards.record import decode, encode
 from stages.fuse.settings import ConsensusRule, ConsensusSettings, FuseSettings
 from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, build, caption, found, match, phrase, verdicts, word
@@ -30,7 +42,7 @@ def test_a_whole_image() -> None:
             "crops": [caption("a brown dog", "detector/0")],
             "clip": [match("detector/0", "brief", "a brown dog", 0.8), match("detector/0", "phrase", "dog", 0.6)],
             "reader": [word("BEWARE", 0.95, (20.0, 20.0, 80.0, 40.0))],
-            "sam": [Finding("mask", about="grounder/1", polygons=[[300.0, 300.0, 400.0, 300.0, 400.0, 400.0]])],
+            "sam": [Mask(about="grounder/1", polygons=[[300.0, 300.0, 400.0, 300.0, 400.0, 400.0]])],
         }
     )
     assert [(text.id, text.text) for text in record.texts] == [("t0", TEXT)]
@@ -70,7 +82,7 @@ def test_a_region_and_the_phrase_on_it_share_the_mask_of_either(about: str) -> N
             "detector": [found("dog", 0.9, DOG)],
             "caption": [caption(TEXT)],
             "grounder": [phrase("a dog", (0, 5), NEAR_DOG)],
-            "sam": [Finding("mask", about=about, polygons=polygons)],
+            "sam": [Mask(about=about, polygons=polygons)],
         }
     )
     assert record.regions[0].polygons == polygons
@@ -123,9 +135,9 @@ def test_a_region_that_nothing_names_is_dropped() -> None:
     assert verdicts(rows) == {"detector/0": "fuse.no_text"}
 
 
-@pytest.mark.parametrize("box", [(-20.0, 0.0, 0.0, 50.0), (5.0, 5.0, 5.0, 9.0), None])
-def test_a_box_without_area_in_the_image_is_dropped(box: Box | None) -> None:
-    _, rows = build({"detector": [Finding("object", text="dog", score=0.9, box=box)]})
+@pytest.mark.parametrize("box", [(-20.0, 0.0, 0.0, 50.0), (5.0, 5.0, 5.0, 9.0)])
+def test_a_box_without_area_in_the_image_is_dropped(box: Box) -> None:
+    _, rows = build({"detector": [Detection("dog", 0.9, box=box)]})
     assert verdicts(rows) == {"detector/0": "fuse.no_area"}
 
 
@@ -139,8 +151,8 @@ def test_a_score_that_is_none_is_dropped_and_ends_no_round(score: float) -> None
     "broken",
     [
         found("dog", 0.9, (math.nan, 0.0, 9.0, 9.0)),
-        Finding("ocr", text="EXIT", score=0.9, box=DOG, quad=(0, 0, 9, 0, 9, 9, 0, math.inf)),
-        Finding("object", text="dog", score=0.9, box=DOG, polygons=[[0.0, 0.0, math.nan, 0.0, 9.0, 9.0]]),
+        OcrLine("EXIT", 0.9, box=DOG, quad=(0, 0, 9, 0, 9, 9, 0, math.inf)),
+        Detection("dog", 0.9, box=DOG, polygons=[[0.0, 0.0, math.nan, 0.0, 9.0, 9.0]]),
     ],
 )
 def test_coordinates_that_are_no_numbers_are_dropped(broken: Finding) -> None:
@@ -288,7 +300,7 @@ def test_a_given_phrase_passes_the_filters() -> None:
 
 
 def test_texts_are_ordered_and_the_same_words_are_one_text() -> None:
-    longer = Finding("text", text="a dog " * 8, granularity="detailed")
+    longer = Caption("a dog " * 8, granularity="detailed")
     record, rows = build(
         {"llm": [longer], "caption": [caption(TEXT)], "blip": [caption(f" {TEXT}"), caption("a cat and a ball")]},
         filters=FilterSettings(text={"max_repeats": 10}, phrase=PhraseSettings()),
@@ -304,6 +316,7 @@ def test_texts_are_ordered_and_the_same_words_are_one_text() -> None:
 # Conservation: whatever is said, every finding is accounted for once, and the record holds together
 
 TEXTS = ["a dog chases a ball", "a dog", "", "it", "a red car near two small trees in the background"]
+SLOTS: list[Literal["phrase", "brief", "chunk", "ocr"]] = ["phrase", "brief", "chunk", "ocr"]
 ANNOTATORS = ["given", "detector", "yolo", "reader", "caption", "grounder", "clip", "sam"]
 
 
@@ -318,25 +331,29 @@ def some_findings(seed: int) -> dict[str, list[Finding]]:
     def score() -> float | None:
         return rng.choice([None, rng.random(), rng.random(), rng.random(), math.nan, 1.25, -0.25, 0.0, 1.0])
 
-    def box() -> Box | None:
+    def box() -> Box:
         anywhere = (number(), number(), number(), number())
-        return rng.choice([None, DOG, NEAR_DOG, FAR, (0.0, 0.0, 640.0, 480.0), anywhere])
+        return rng.choice([DOG, NEAR_DOG, FAR, (0.0, 0.0, 640.0, 480.0), anywhere])
 
     def one() -> Finding:
         quad = (number(), number(), number(), number(), number(), number(), number(), number())
-        return Finding(
-            kind=rng.choice(["text", "object", "object", "ocr", "phrase", "phrase", "mask", "match"]),
-            text=rng.choice([*TEXTS, "dog", "DOG", "a cat"]),
-            score=score(),
-            about=rng.choice(["", reference(rng.choice(ANNOTATORS), rng.randrange(5))]),
-            granularity=rng.choice([None, "brief", "detailed"]),
-            box=box(),
-            quad=rng.choice([None, quad]),
-            polygons=rng.choice([None, [], [[10.0, 10.0, 50.0, 10.0, 50.0, 50.0]]]),
-            span=rng.choice([None, (rng.randrange(12), rng.randrange(25)), (0, 5)]),
-            phrase_score=score(),
-            slot=rng.choice([None, "phrase", "brief", "chunk", "ocr"]),
-        )
+        text = rng.choice([*TEXTS, "dog", "DOG", "a cat"])
+        about = rng.choice(["", reference(rng.choice(ANNOTATORS), rng.randrange(5))])
+        granularity: Granularity | None = rng.choice([None, "brief", "detailed"])
+        rings = rng.choice([[], [[10.0, 10.0, 50.0, 10.0, 50.0, 50.0]]])
+        span = rng.choice([(rng.randrange(12), rng.randrange(25)), (0, 5)])
+        place = rng.choice([None, box()])
+        anything: list[Finding] = [
+            Caption(text, score(), about, granularity),
+            Detection(text, score(), box=box(), polygons=rng.choice([None, rings])),
+            Detection(text, score(), box=box()),
+            OcrLine(text, score(), box=box(), quad=rng.choice([None, quad])),
+            PhraseGrounding(text, score(), about=about, box=place, span=span, phrase_score=score()),
+            PhraseGrounding(text, score(), about=about, box=box(), span=span, phrase_score=score()),
+            Mask(score=score(), about=about, polygons=rings),
+            Match(text, score(), about=about, granularity=granularity, slot=rng.choice([None, *SLOTS])),
+        ]
+        return rng.choice(anything)
 
     return {name: [one() for _ in range(rng.randrange(9))] for name in ANNOTATORS if rng.random() < 0.8}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Finding, Mask, Match
 from shards.rounds import IndexRow
 from stages.fuse.image import Rules
 from stages.fuse.ledger import Annotator
@@ -21,11 +21,11 @@ def fuse(**policies: str) -> FuseSettings:
 
 
 def text(words: str, score: float | None) -> Finding:
-    return Finding("text", text=words, score=score, granularity="brief")
+    return Caption(words, score, granularity="brief")
 
 
 def judged(ref: str, likelihood: float) -> Finding:
-    return Finding("match", "", likelihood, ref, "brief")
+    return Match("", likelihood, about=ref, granularity="brief")
 
 
 def row(rows: list[IndexRow], ref: str) -> IndexRow:
@@ -239,9 +239,9 @@ def test_phrases(policy: str, refs: list[str]) -> None:
 
 @pytest.mark.parametrize(("policy", "polygons"), [("keep", None), ("union", MASK)])
 def test_masks(policy: str, polygons: object) -> None:
-    said = {
+    said: dict[str, list[Finding]] = {
         "detector": [found("dog", 0.9, DOG)],
-        "generalist": [Finding("mask", about="detector/0", polygons=MASK)],
+        "generalist": [Mask(about="detector/0", polygons=MASK)],
     }
     record, rows = build(said, fuse(masks=policy))
     assert record.regions[0].polygons == polygons

@@ -1,7 +1,8 @@
 """Readers agree by place and by what they read."""
 
-from shards.finding import Box, Finding
+from shards.finding import Box, Finding, OcrLine
 from stages.fuse.boxes import Cluster
+from stages.fuse.ledger import of_type
 from stages.fuse.settings import FuseSettings
 from stages.fuse.words import fuse_words, text_similarity
 from tests.stages.fuse.builders import found, stated, word
@@ -12,7 +13,7 @@ BELOW: Box = (10.0, 40.0, 110.0, 60.0)
 
 
 def fused(settings: FuseSettings | None = None, **findings: list[Finding]) -> list[Cluster]:
-    return fuse_words(stated(findings), settings or FuseSettings(), list(findings))
+    return fuse_words(of_type(stated(findings), OcrLine), settings or FuseSettings(), list(findings))
 
 
 def refs(clusters: list[Cluster]) -> list[list[str]]:
@@ -53,12 +54,12 @@ def test_a_given_text_wins_over_better_scores() -> None:
 
 
 def test_a_box_without_quad_is_its_own_quad() -> None:
-    [cluster] = fused(easy=[Finding("ocr", text="EXIT", score=0.9, box=SIGN)], reader=[word("EXIT", 0.8, SAME_SIGN)])
+    [cluster] = fused(easy=[OcrLine("EXIT", 0.9, box=SIGN)], reader=[word("EXIT", 0.8, SAME_SIGN)])
     assert len(cluster.members) == 2
 
 
 def test_what_has_no_place_is_in_no_cluster() -> None:
-    assert fused(reader=[Finding("ocr", text="EXIT", score=0.9), found("x", 0.9, (700, 10, 800, 20))]) == []
+    assert fused(reader=[OcrLine("EXIT", 0.9, box=(5, 5, 5, 5)), found("x", 0.9, (700, 10, 800, 20))]) == []
 
 
 def test_similarity_ignores_case_and_space() -> None:

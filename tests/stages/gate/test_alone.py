@@ -1,7 +1,7 @@
 """What a model says by itself."""
 
 from filters.settings import FilterSettings
-from shards.finding import Finding
+from shards.finding import Caption
 from shards.images import ImageRow
 from shards.raw import RawRow
 from stages.fuse.ledger import Annotator
@@ -22,7 +22,7 @@ def test_nobody_else_is_needed_and_nothing_given_is_counted() -> None:
         ImageRow("a", "a.jpg", sha256="00", width=640, height=480, ext="jpg", given=[found("cat", None, FAR)]),
         ImageRow("b", "b.jpg", sha256="00", width=640, height=480, ext="jpg"),
     ]
-    text = Finding("text", text="a dog in the grass", score=0.8, granularity="brief")
+    text = Caption("a dog in the grass", 0.8, granularity="brief")
     said = {
         "a": RawRow("a", findings=[text, found("dog", 0.9, DOG), found("ball", 0.01, FAR)]),
         "b": RawRow("b", "failed", "error: too much"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shards.finding import Finding
+from shards.finding import Detection, Finding
 from specialists.roles import Fingerprint
 from stages.gate.calibrated import CalibratedStage
 from stages.gate.calibration import Worth
@@ -23,7 +23,7 @@ class Dogs:
         self.calls.append("load")
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        return [[Finding("object", "dog", 0.9, box=BOX)] for _ in items]
+        return [[Detection("dog", 0.9, box=BOX)] for _ in items]
 
     def fingerprint(self) -> Fingerprint:
         return {"backend": "dogs"}
@@ -37,9 +37,9 @@ def test_scores_are_mapped_and_all_else_is_the_models() -> None:
     stage = CalibratedStage(dogs, WORTH)
     stage.load()
     image = np.zeros((8, 8, 3), dtype=np.uint8)
-    there = {"detector": [], "given": [Finding("object", "cat", box=BOX)]}
+    there = {"detector": [], "given": [Detection("cat", box=BOX)]}
     items = [Item("a", image, there), Item("b", image)]
-    among, alone = Finding("object", "dog", 0.5491, box=BOX), Finding("object", "dog", 0.1415, box=BOX)
+    among, alone = Detection("dog", 0.5491, box=BOX), Detection("dog", 0.1415, box=BOX)
     assert stage.run(items) == [[among], [alone]]
     stage.close()
     assert dogs.calls == ["load", "close"]

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, OcrLine
 from stages.gate.calibration import Calibration, Fit, calibrate, mapped
 from stages.gate.pairs import Pairs
 from stages.gate.platt import Line
@@ -72,18 +72,18 @@ def test_a_line_for_people() -> None:
 
 
 def test_only_scores_of_boxes_of_a_calibrated_kind_change() -> None:
-    kept = [Finding("object", "dog"), Finding("text", "a dog", 0.9), Finding("ocr", "EXIT", 0.9, box=BOX)]
-    box = Finding("object", "dog", 0.9, box=BOX)
+    kept: list[Finding] = [Detection("dog", box=BOX), Caption("a dog", 0.9), OcrLine("EXIT", 0.9, box=BOX)]
+    box = Detection("dog", 0.9, box=BOX)
     [*same, dog] = mapped([*kept, box], {"object": Line(1.0, -2.0)})
     assert same == kept
-    assert dog == Finding("object", "dog", 0.5491, box=BOX)  # logit 2.1972 - 2
+    assert dog == Detection("dog", 0.5491, box=BOX)  # logit 2.1972 - 2
 
 
 def test_stored_scores_give_stored_scores() -> None:
     """The gate maps what it stored, a worker what the model said: with one result."""
     line = {"object": Line(0.5, 0.0)}
-    exact = Finding("object", "dog", 0.99994, box=(0.004, 0.0, 20.0, 20.0))
-    stored = Finding("object", "dog", 0.9999, box=BOX)
+    exact = Detection("dog", 0.99994, box=(0.004, 0.0, 20.0, 20.0))
+    stored = Detection("dog", 0.9999, box=BOX)
     assert mapped([exact], line) == mapped([stored], line)
 
 
@@ -97,10 +97,10 @@ def test_boxes_are_worth_what_boxes_with_such_support_were_worth() -> None:
     assert {name: (fits["object"].pairs, fits["object"].right) for name, fits in found.among_others.items()} == {
         "seen": (60, 30), "hinted": (60, 30), "lone": (60, 3)
     }  # fmt: skip
-    dog = Finding("object", "dog", 0.9, box=BOX)
+    dog = Detection("dog", 0.9, box=BOX)
     others = {"seen": 0.8, "hinted": 0.1, "lone": 0.01}
     worth = {
-        name: found.worth.mapped([dog], [Finding("object", "cat", score, box=BOX)])[0].score or 0.0
+        name: found.worth.mapped([dog], [Detection("cat", score, box=BOX)])[0].score or 0.0
         for name, score in others.items()
     }
     assert worth["seen"] > 0.9 > 0.65 > worth["hinted"] > 0.35 > 0.15 > worth["lone"] > 0.01
@@ -126,9 +126,9 @@ def test_few_boxes_that_join_nobody_elses_are_worth_the_share_of_right_ones(
     found = calibrate({"object": some(count, right)._replace(support=np.full(count, SUPPORTS.index(support)))}, "g", 3)
     assert found.among_others[support]["object"].reason
     assert found.lines == {}
-    others = [Finding("object", "dog", 0.1, box=BOX)] if support == "hinted" else []
+    others = [Detection("dog", 0.1, box=BOX)] if support == "hinted" else []
     for score in (0.5, 0.99):
-        [dog] = found.worth.mapped([Finding("object", "dog", score, box=BOX)], others)
+        [dog] = found.worth.mapped([Detection("dog", score, box=BOX)], others)
         assert dog.score == pytest.approx(worth, abs=0.012)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.finding import Box, Finding, Kind
+from shards.finding import Box, Caption, Detection, Finding, Kind, OcrLine, PhraseGrounding
 from stages.gate.pairs import pairs
 from tests.stages.evaluate.records import record, thing, word
 
@@ -29,7 +29,12 @@ HASHES = {"a": "00f", "b": "0fe"}
     ],
 )
 def test_right_is_the_right_thing_in_the_right_place(kind: Kind, text: str, box: Box, right: bool) -> None:
-    said = {"a": [Finding(kind, text, 0.8, box=box)]}
+    finding: dict[str, Finding] = {
+        "object": Detection(text, 0.8, box=box),
+        "phrase": PhraseGrounding(text, 0.8, about="a/0", box=box, span=(0, 1)),
+        "ocr": OcrLine(text, 0.8, box=box),
+    }
+    said = {"a": [finding[kind]]}
     found = pairs(said, {}, [WANTED], HASHES, {"signal": "traffic light"})
     assert {name: each.right.tolist() for name, each in found.items()} == {
         "object": [], "phrase": [], "ocr": [], kind: [right]
@@ -38,9 +43,14 @@ def test_right_is_the_right_thing_in_the_right_place(kind: Kind, text: str, box:
 
 
 def test_what_has_no_score_or_no_place_or_no_reference_is_no_pair() -> None:
-    cup = Finding("object", "cup", 0.8, box=FAR)
-    said = {
-        "a": [Finding("object", "cup", box=FAR), Finding("phrase", "a cup", 0.7), Finding("text", "a cup", 0.9), cup],
+    cup = Detection("cup", 0.8, box=FAR)
+    said: dict[str, list[Finding]] = {
+        "a": [
+            Detection("cup", box=FAR),
+            PhraseGrounding("a cup", 0.7, about="a/0", span=(0, 5)),
+            Caption("a cup", 0.9),
+            cup,
+        ],
         "b": [cup],
         "elsewhere": [cup],
     }
@@ -52,9 +62,9 @@ def test_what_has_no_score_or_no_place_or_no_reference_is_no_pair() -> None:
 
 
 def test_a_box_on_what_others_have_is_right_and_adds_nothing() -> None:
-    cup = Finding("object", "cup", 0.8, box=FAR)
-    phrase = Finding("phrase", "a cup", 0.8, box=FAR)
-    strong, weak = Finding("object", "cat", 0.5, box=FAR), Finding("object", "cat", 0.1, box=FAR)
+    cup = Detection("cup", 0.8, box=FAR)
+    phrase = PhraseGrounding("a cup", 0.8, about="a/0", box=FAR, span=(0, 5))
+    strong, weak = Detection("cat", 0.5, box=FAR), Detection("cat", 0.1, box=FAR)
     for other, adds in ((strong, False), (weak, True)):
         found = pairs({"a": [cup, phrase]}, {"a": [other]}, [WANTED], HASHES, {})
         assert (found["object"].right.tolist(), found["object"].adds.tolist()) == ([True], [adds])

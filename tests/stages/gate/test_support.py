@@ -2,7 +2,7 @@
 
 import pytest
 
-from shards.finding import Box, Finding, Kind
+from shards.finding import Box, Caption, Detection, Finding, Kind, OcrLine, PhraseGrounding
 from stages.gate.support import Support, supports
 
 HERE, FAR = (0.0, 0.0, 20.0, 20.0), (60.0, 60.0, 90.0, 90.0)
@@ -11,14 +11,20 @@ MOST, HALF, SOME = (0.0, 0.0, 20.0, 15.0), (0.0, 0.0, 20.0, 10.5), (0.0, 0.0, 20
 
 
 def boxed(kind: Kind, box: Box = HERE, score: float | None = 0.9) -> Finding:
-    return Finding(kind, "dog", score, box=box)
+    match kind:
+        case "object":
+            return Detection("dog", score, box=box)
+        case "ocr":
+            return OcrLine("dog", score, box=box)
+        case _:
+            return PhraseGrounding("dog", score, about="a/0", box=box, span=(0, 3))
 
 
 @pytest.mark.parametrize(
     ("mine", "other", "found"),
     [
         (boxed("object"), boxed("object", MOST), "seen"),
-        (boxed("object"), Finding("object", "cat", 0.9, box=MOST), "seen"),
+        (boxed("object"), Detection("cat", 0.9, box=MOST), "seen"),
         (boxed("object"), boxed("object", MOST, 0.3), "seen"),
         (boxed("object"), boxed("object", MOST, None), "seen"),
         (boxed("object"), boxed("object", HALF), "lone"),
@@ -32,9 +38,9 @@ def boxed(kind: Kind, box: Box = HERE, score: float | None = 0.9) -> Finding:
         (boxed("object"), boxed("ocr"), "lone"),
         (boxed("ocr"), boxed("ocr"), "seen"),
         (boxed("ocr"), boxed("object"), "lone"),
-        (boxed("object"), Finding("phrase", "dog", 0.9), "lone"),
-        (Finding("phrase", "dog", 0.9), boxed("object"), "lone"),
-        (Finding("text", "a dog", 0.9), boxed("object"), "lone"),
+        (boxed("object"), PhraseGrounding("dog", 0.9, about="a/0", span=(0, 3)), "lone"),
+        (PhraseGrounding("dog", 0.9, about="a/0", span=(0, 3)), boxed("object"), "lone"),
+        (Caption("a dog", 0.9), boxed("object"), "lone"),
     ],
 )
 def test_what_others_have_there(mine: Finding, other: Finding, found: Support) -> None:
@@ -48,7 +54,7 @@ def test_a_weak_box_is_no_hint_beside_a_strong_one() -> None:
 
 
 def test_every_finding_is_asked_for_itself() -> None:
-    mine = [boxed("object", FAR), Finding("text", "a dog"), boxed("object"), boxed("ocr", FAR)]
+    mine = [boxed("object", FAR), Caption("a dog"), boxed("object"), boxed("ocr", FAR)]
     others = [boxed("object", FAR), boxed("object", FAR), boxed("ocr", FAR)]
     assert supports(mine, others) == ["seen", "lone", "lone", "seen"]
     assert supports(mine, []) == ["lone"] * 4

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection, box_of
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
@@ -44,10 +44,10 @@ def test_instances_and_captions(folder: Path) -> None:
         ],
     )
     assert first.given == [
-        Finding(kind="object", text="ball", box=(4, 5, 14, 11), polygons=[[14, 11, 4, 11, 4, 5]]),
-        Finding(kind="text", text="a dog with a ball", granularity="brief"),
+        Detection("ball", box=(4, 5, 14, 11), polygons=[[14, 11, 4, 11, 4, 5]]),
+        Caption("a dog with a ball", granularity="brief"),
     ]
-    assert second.given == [Finding(kind="object", text="dog", box=(0, 0, 2.5, 3))]
+    assert second.given == [Detection("dog", box=(0, 0, 2.5, 3))]
     assert (first.uri, first.location, first.given_wh) == ("000009.jpg", str(folder / "000009.jpg"), (40, 30))
     assert not skipped.lines()
 
@@ -62,8 +62,8 @@ def test_run_length_masks_become_polygons(folder: Path) -> None:
     rle = {"size": [30, 40], "counts": [30 * 4 + 5, 6, 1200 - 131]}
     (first, _), _ = read(folder, [{"image_id": 9, "category_id": 1, "bbox": [4, 5, 1, 6], "segmentation": rle}])
     [finding] = first.given
-    assert finding.polygons is not None
-    assert sorted(set(finding.polygons[0])) == [4.0, 5.0, 11.0]
+    assert isinstance(finding, Detection)
+    assert sorted(set((finding.polygons or [[]])[0])) == [4.0, 5.0, 11.0]
 
 
 def test_annotations_of_unknown_images_are_counted(folder: Path) -> None:
@@ -153,7 +153,7 @@ def test_no_crowd_in_other_words(folder: Path, crowd: object) -> None:
 
 def test_without_bbox_the_box_bounds_the_segmentation(folder: Path) -> None:
     (first, _), _ = read(folder, [{"image_id": 9, "category_id": 1, "segmentation": [[1, 2, 11, 2, 11, 14]]}])
-    assert first.given[0].box == (1, 2, 11, 14)
+    assert box_of(first.given[0]) == (1, 2, 11, 14)
 
 
 def test_lvis_names_come_from_the_url(folder: Path) -> None:

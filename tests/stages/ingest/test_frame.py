@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection, Finding, Mask, OcrLine, box_of
 from stages.ingest.decode import TURNS
 from stages.ingest.frame import FrameError, place_given
 
@@ -9,11 +9,15 @@ WH = (40, 30)
 BOX = (4.0, 5.0, 14.0, 11.0)
 
 
-def an_object(box: tuple[float, float, float, float] = BOX) -> Finding:
+def an_object(box: tuple[float, float, float, float] = BOX) -> Detection:
     left, top, right, bottom = box
     ring = [left, top, right, top, right, bottom]
-    quad = (left, top, right, top, right, bottom, left, bottom)
-    return Finding(kind="object", text="dog", box=box, polygons=[ring], quad=quad)
+    return Detection("dog", box=box, polygons=[ring])
+
+
+def a_line() -> OcrLine:
+    left, top, right, bottom = BOX
+    return OcrLine("dog", box=BOX, quad=(left, top, right, top, right, bottom, left, bottom))
 
 
 def shown_box(orientation: int) -> tuple[float, ...]:
@@ -38,84 +42,90 @@ def area(ring: list[float]) -> float:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_stored_boxes_land_on_the_same_pixels(orientation: int) -> None:
     [found], outside = place_given([an_object()], WH, False, WH, orientation, "stored")
-    assert found.box == shown_box(orientation)
+    assert box_of(found) == shown_box(orientation)
     assert outside == 0
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_rings_and_quads_stay_clockwise_and_inside_their_box(orientation: int) -> None:
-    [found], _ = place_given([an_object()], None, False, WH, orientation, "auto")
-    assert found.polygons is not None
-    assert found.quad is not None
-    assert area(found.polygons[0]) == pytest.approx(30)
-    assert area(list(found.quad)) == pytest.approx(60)
-    assert found.box == shown_box(orientation)
+    mask = Mask(about="given/0", polygons=an_object().polygons or [])
+    [found, line, outline], _ = place_given([an_object(), a_line(), mask], None, False, WH, orientation, "auto")
+    assert isinstance(found, Detection)
+    assert isinstance(line, OcrLine)
+    assert area((found.polygons or [])[0]) == pytest.approx(30)
+    assert area(list(line.quad or ())) == pytest.approx(60)
+    assert found.box == line.box == shown_box(orientation)
+    assert outline == Mask(about="given/0", polygons=found.polygons or [])
 
 
 def test_a_quarter_turn_keeps_the_first_corner_of_a_text() -> None:
-    [found], _ = place_given([an_object()], None, False, WH, 6, "stored")
-    assert found.quad is not None
-    assert found.quad[:2] == (30 - 5.0, 4.0)
+    [line], _ = place_given([a_line()], None, False, WH, 6, "stored")
+    assert isinstance(line, OcrLine)
+    assert (line.quad or ())[:2] == (30 - 5.0, 4.0)
 
 
 def test_auto_takes_the_frame_whose_size_fits() -> None:
     shown = (5.0, 4.0, 11.0, 14.0)
     [found], _ = place_given([an_object(shown)], (30, 40), False, WH, 6, "auto")
-    assert found.box == shown
+    assert box_of(found) == shown
     [turned], _ = place_given([an_object()], WH, False, WH, 6, "auto")
-    assert turned.box == shown_box(6)
+    assert box_of(turned) == shown_box(6)
 
 
 def test_auto_means_stored_where_the_size_does_not_tell() -> None:
     for given_wh in (None, WH):
         [found], _ = place_given([an_object()], given_wh, False, WH, 3, "auto")
-        assert found.box == shown_box(3)
+        assert box_of(found) == shown_box(3)
 
 
 def test_oriented_boxes_stay() -> None:
     [found], _ = place_given([an_object()], None, False, WH, 8, "oriented")
-    assert found.box == BOX
+    assert box_of(found) == BOX
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_fractions_become_pixels(orientation: int) -> None:
     fractions = (BOX[0] / 40, BOX[1] / 30, BOX[2] / 40, BOX[3] / 30)
-    [found], _ = place_given([Finding(kind="object", box=fractions)], None, True, WH, orientation, "stored")
-    assert found.box == pytest.approx(shown_box(orientation))
+    [found], _ = place_given([Detection(box=fractions)], None, True, WH, orientation, "stored")
+    assert box_of(found) == pytest.approx(shown_box(orientation))
 
 
 def test_fractions_of_the_shown_picture() -> None:
-    [found], _ = place_given([Finding(kind="object", box=(0, 0, 0.5, 0.25))], None, True, WH, 6, "oriented")
-    assert found.box == (0, 0, 15, 10)
+    [found], _ = place_given([Detection(box=(0, 0, 0.5, 0.25))], None, True, WH, 6, "oriented")
+    assert box_of(found) == (0, 0, 15, 10)
 
 
 def test_boxes_are_clipped_and_empty_ones_counted() -> None:
-    outside = [an_object((-5.0, 10.0, 50.0, 20.0)), an_object((50.0, 1.0, 60.0, 2.0)), an_object((3.0, 3.0, 3.0, 9.0))]
+    outside: list[Finding] = [
+        an_object((-5.0, 10.0, 50.0, 20.0)),
+        an_object((50.0, 1.0, 60.0, 2.0)),
+        an_object((3.0, 3.0, 3.0, 9.0)),
+    ]
     found, lost = place_given(outside, None, False, WH, 1, "auto")
-    assert [finding.box for finding in found] == [(0.0, 10.0, 40.0, 20.0)]
+    assert [box_of(finding) for finding in found] == [(0.0, 10.0, 40.0, 20.0)]
     assert lost == 2
 
 
 @pytest.mark.parametrize("given_wh", [WH, (30, 40)])
 def test_a_stated_frame_is_believed_whichever_size_is_written(given_wh: tuple[int, int]) -> None:
     [found], _ = place_given([an_object()], given_wh, False, WH, 6, "oriented")
-    assert found.box == BOX
+    assert box_of(found) == BOX
     [turned], _ = place_given([an_object()], given_wh, False, WH, 6, "stored")
-    assert turned.box == shown_box(6)
+    assert box_of(turned) == shown_box(6)
 
 
 def test_a_size_matters_to_boxes_only() -> None:
-    text = Finding(kind="text", text="a dog", granularity="brief")
+    text = Caption("a dog", granularity="brief")
     assert place_given([text], (640, 480), False, WH, 1, "auto") == ([text], 0)
 
 
 def test_boxes_of_no_numbers_are_counted() -> None:
-    boxes = [an_object((0.0, 0.0, float("nan"), 3.0)), an_object((0.0, 0.0, float("inf"), 3.0))]
+    boxes: list[Finding] = [an_object((0.0, 0.0, float("nan"), 3.0)), an_object((0.0, 0.0, float("inf"), 3.0))]
     assert place_given(boxes, None, False, WH, 1, "auto") == ([], 2)
 
 
 def test_texts_have_no_frame() -> None:
-    text = Finding(kind="text", text="a dog", granularity="brief")
+    text = Caption("a dog", granularity="brief")
     assert place_given([text], None, False, WH, 6, "auto") == ([text], 0)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.store import LocalStore, Store, open_store
 from stages.ingest.duplicates import read_duplicates
@@ -177,7 +177,7 @@ def test_a_mended_list_goes_on_with_the_corpus_it_began(tmp_path: Path, store: L
     good = write_list(tmp_path / "l.csv", "path,caption,key", "0000.jpg,one,a", "0001.jpg,two,b")
     report = ingest(store, [good], settings())
     assert (report.planned, report.kept, report.failures) == (3, 2, {"list/row": 1})
-    assert rows(store)["b"].given == [Finding(kind="text", text="two", granularity="brief")]
+    assert rows(store)["b"].given == [Caption("two", granularity="brief")]
 
 
 def test_photographs_that_moved_are_recognised_by_their_bytes(tmp_path: Path, store: LocalStore) -> None:
@@ -282,7 +282,7 @@ def test_given_boxes_of_all_orientations_are_equal_where_they_show_the_same(tmp_
     ingest(store, [str(tmp_path / "boxes.json")], settings())
     found = rows(store)
     assert [(row.width, row.height) for row in found.values()] == [(40, 30)] * 8
-    assert [row.given for row in found.values()] == [[Finding(kind="object", text="d", box=(4, 5, 14, 11))]] * 8
+    assert [row.given for row in found.values()] == [[Detection("d", box=(4, 5, 14, 11))]] * 8
     assert len({row.phash for row in found.values()}) == 1
 
 

@@ -1,13 +1,13 @@
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Finding, text_of
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.keys import DuplicateKeyError, assign_keys
 from stages.ingest.settings import IngestSettings
 
 
 def entry(name: str, location: str = "", key: str = "", text: str = "") -> Entry:
-    given = [Finding(kind="text", text=text)] if text else []
+    given: list[Finding] = [Caption(text)] if text else []
     return Entry(uri=name, location=location or f"/data/{name}", name=name, key=key, given=given)
 
 
@@ -76,7 +76,7 @@ def test_numbers_are_the_same_in_the_next_run_and_go_on_from_there() -> None:
 def test_one_image_on_several_lines_is_one_image_with_all_its_texts() -> None:
     lines = [entry("dog.jpg", text="a dog"), entry("dog.jpg", text="a brown dog"), entry("dog.jpg", text="a dog")]
     found, repeated = assign_keys(lines, IngestSettings(), {})
-    assert [finding.text for finding in found["dog"].given] == ["a dog", "a brown dog"]
+    assert [text_of(finding) for finding in found["dog"].given] == ["a dog", "a brown dog"]
     assert repeated == 2
 
 

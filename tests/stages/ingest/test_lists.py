@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Caption, Detection, text_of
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import read_list
@@ -27,7 +27,7 @@ def counted(data: bytes | str, kind: str, root: str | None = None, **columns: st
 
 
 def texts(entry: Entry) -> list[str]:
-    return [finding.text for finding in entry.given]
+    return [text_of(finding) for finding in entry.given]
 
 
 def parquet(rows: list[dict[str, Any]]) -> bytes:
@@ -66,7 +66,7 @@ def test_every_kind_of_table_gives_the_same_entries(kind: str) -> None:
         data = f'URL{comma}caption{comma}id\r\n1.jpg{comma}"a dog, brown"{comma}k1\r\n2.jpg{comma}{comma}k2\r\n'
     first, second = entries(data, kind)
     assert (first.uri, first.key, texts(first)) == ("1.jpg", "k1", ["a dog, brown"])
-    assert first.given[0] == Finding(kind="text", text="a dog, brown", granularity="brief")
+    assert first.given[0] == Caption("a dog, brown", granularity="brief")
     assert (second.uri, second.key, texts(second)) == ("2.jpg", "k2", [])
 
 
@@ -101,7 +101,7 @@ def test_given_findings_with_the_size_they_were_made_on() -> None:
     }
     for data, kind in ((json.dumps(row), ".jsonl"), (parquet([row]), ".parquet")):
         [entry] = entries(data, kind)
-        assert entry.given == [Finding(kind="object", text="dog", box=(1.0, 2.0, 3.0, 4.0))]
+        assert entry.given == [Detection("dog", box=(1.0, 2.0, 3.0, 4.0))]
         assert entry.given_wh == (40, 30)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shards.finding import Finding
+from shards.finding import Detection, text_of
 from stages.ingest.entry import Entry
 from stages.ingest.left_out import LeftOut
 from stages.ingest.openimages import class_names, is_open_images, read_open_images
@@ -24,8 +24,8 @@ def test_boxes_are_fractions_grouped_by_image(tmp_path: Path) -> None:
     rows = "aa,x,/m/1,1,0.1,0.5,0.2,0.6,0,0,0\nbb,x,/m/2,1,0,1,0,1,0,0,0\naa,x,/m/2,1,0,0.25,0,0.75,0,0,0\n"
     (first, second), _ = read(tmp_path, rows, NAMES)
     assert first.given == [
-        Finding(kind="object", text="Tree", box=(0.1, 0.2, 0.5, 0.6)),
-        Finding(kind="object", text="Dog", box=(0, 0, 0.25, 0.75)),
+        Detection("Tree", box=(0.1, 0.2, 0.5, 0.6)),
+        Detection("Dog", box=(0, 0, 0.25, 0.75)),
     ]
     assert (first.key, first.normalised) == ("aa", True)
     assert first.location == str(tmp_path / "images/a/aa.jpg")
@@ -40,7 +40,7 @@ def test_groups_are_counted_but_their_image_stays(tmp_path: Path) -> None:
 
 def test_without_descriptions_ids_stay(tmp_path: Path) -> None:
     [entry], _ = read(tmp_path, "aa,x,/m/9,1,0.1,0.5,0.2,0.6,0,0,0\n", None)
-    assert entry.given[0].text == "/m/9"
+    assert text_of(entry.given[0]) == "/m/9"
 
 
 @pytest.mark.parametrize(

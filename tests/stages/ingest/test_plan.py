@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from shards import commit
-from shards.finding import Finding
+from shards.finding import Detection, Finding
 from shards.store import LocalStore, Store
 from stages.ingest.entry import Entry
 from stages.ingest.plan import PLAN, Plan, PlanError, difference, extend_plan, read_plan, refuse
 
-BOX = Finding(kind="object", text="dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
+BOX = Detection("dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
 
 
 def entry(name: str, given: list[Finding] | None = None) -> Entry:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from shards.finding import text_of
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.fetch import Fetcher
 from stages.ingest.left_out import LeftOut
@@ -83,9 +84,9 @@ def test_open_images_finds_its_descriptions(tmp_path: Path) -> None:
     write(tmp_path, "boxes.csv", data=header + b"aa,/m/1,0,1,0,1\n")
     write(tmp_path, "class-descriptions-boxable.csv", data=b"/m/1,Tree\n")
     write(tmp_path, "images/aa.jpg")
-    assert read(tmp_path / "boxes.csv")[0].given[0].text == "Tree"
+    assert text_of(read(tmp_path / "boxes.csv")[0].given[0]) == "Tree"
     write(tmp_path, "mine.csv", data=b"/m/1,Baum\n")
-    assert read(tmp_path / "boxes.csv", class_descriptions=str(tmp_path / "mine.csv"))[0].given[0].text == "Baum"
+    assert text_of(read(tmp_path / "boxes.csv", class_descriptions=str(tmp_path / "mine.csv"))[0].given[0]) == "Baum"
 
 
 def test_format_overrules_the_name(tmp_path: Path) -> None:

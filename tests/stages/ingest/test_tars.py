@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shards.finding import text_of
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.tars import read_tar
@@ -29,7 +30,7 @@ def entries(path: Path) -> list[Entry]:
 
 
 def texts(path: Path) -> dict[str, list[str]]:
-    return {entry.key: [finding.text for finding in entry.given] for entry in entries(path)}
+    return {entry.key: [text_of(finding) for finding in entry.given] for entry in entries(path)}
 
 
 def test_samples_keep_key_text_and_place(tmp_path: Path) -> None:
@@ -45,8 +46,8 @@ def test_samples_keep_key_text_and_place(tmp_path: Path) -> None:
         },
     )
     first, second = entries(path)
-    assert (first.key, first.uri, [found.text for found in first.given]) == ("0001", "a.tar/0001.jpg", ["a dog"])
-    assert (second.key, [found.text for found in second.given]) == ("x/0002", ["a cat"])
+    assert (first.key, first.uri, [text_of(found) for found in first.given]) == ("0001", "a.tar/0001.jpg", ["a dog"])
+    assert (second.key, [text_of(found) for found in second.given]) == ("x/0002", ["a cat"])
     data = path.read_bytes()
     assert data[first.offset : first.offset + first.size] == b"first picture"
     assert data[second.offset : second.offset + second.size] == b"second"
@@ -77,7 +78,7 @@ def test_what_is_no_tar_is_refused(tmp_path: Path) -> None:
 def test_text_that_cannot_be_read_fails_its_sample_alone(tmp_path: Path, member: dict[str, bytes]) -> None:
     first, second = entries(write_tar(tmp_path / "a.tar", {"1.jpg": b"x", **member, "2.jpg": b"y", "2.txt": b"two"}))
     assert first.problem.startswith("text: 1")
-    assert (second.problem, second.given[0].text) == ("", "two")
+    assert (second.problem, text_of(second.given[0])) == ("", "two")
 
 
 def test_members_of_a_sample_come_in_any_order(tmp_path: Path) -> None:

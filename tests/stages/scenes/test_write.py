@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shards.finding import Finding
+from shards.finding import Caption, box_of, text_of
 from shards.record import read_records
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import read_list
@@ -53,8 +53,8 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
         assert (entry.key, entry.location, entry.given_wh) == (
             record.key, str(tmp_path / record.uri), (record.width, record.height),
         )  # fmt: skip
-        assert entry.given[0] == Finding(kind="text", text=record.texts[0].text, granularity="brief")
-        assert [given.box for given in entry.given[1:]] == [r.box for r in record.regions if r.kind == "object"]
+        assert entry.given[0] == Caption(record.texts[0].text, granularity="brief")
+        assert [box_of(given) for given in entry.given[1:]] == [r.box for r in record.regions if r.kind == "object"]
 
 
 def test_error_rates_are_as_promised() -> None:
@@ -80,11 +80,11 @@ def test_errors_are_what_they_are_called() -> None:
 
     given = noisy_given(record, other, 19, 0, always, Tally())
 
-    assert given[0].text == other.texts[0].text
+    assert text_of(given[0]) == other.texts[0].text
     for finding, region in zip(given[1:], record.regions, strict=False):
-        assert finding.text in NAMES
-        assert finding.text != region.candidates[0].text
-        assert finding.box != region.box
+        assert text_of(finding) in NAMES
+        assert text_of(finding) != region.candidates[0].text
+        assert box_of(finding) != region.box
         assert finding.score is None
 
 
