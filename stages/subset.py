@@ -19,6 +19,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from shards.errors import SettingsError
+from shards.finding import text_of
 from shards.images import ImageRow
 from shards.settings import Settings
 
@@ -101,7 +102,7 @@ def _holds(term: str, row: ImageRow) -> bool:
         return False
     name, sign, value = match.groups()
     if name == "given":
-        return any(fnmatchcase(finding.text, value) for finding in row.given)
+        return any(fnmatchcase(text_of(finding), value) for finding in row.given)
     if name in _NUMBERS:
         size: int = getattr(row, name)
         return size >= int(value) if sign == ">=" else size < int(value)

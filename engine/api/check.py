@@ -14,7 +14,7 @@ from itertools import chain
 
 from engine.runtime.faults import Failure, attempt
 from filters.custom import Case, CustomFilter, custom_facts, judge_cases, judged_in
-from shards.finding import Finding, rounded
+from shards.finding import Caption, Detection, Finding, rounded
 from shards.record import Record
 from stages.build import Annotator, build_stage
 from stages.scenes.gold import Scene, draw_scene
@@ -110,12 +110,12 @@ def _known(record: Record) -> list[Finding]:
     """The gold as findings: objects, their texts, and the texts about the image."""
     objects = [region for region in record.regions if region.kind == "object"]
     return [
-        *(Finding("object", region.text, 1.0, box=region.box) for region in objects),
+        *(Detection(region.text, 1.0, box=region.box) for region in objects),
         *(
-            Finding("text", f"a {region.text}", 1.0, about=f"{GIVEN}/{place}", granularity="brief")
+            Caption(f"a {region.text}", 1.0, about=f"{GIVEN}/{place}", granularity="brief")
             for place, region in enumerate(objects)
         ),
-        *(Finding("text", text.text, 1.0, granularity=text.granularity) for text in record.texts),
+        *(Caption(text.text, 1.0, granularity=text.granularity) for text in record.texts),
     ]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from shards.errors import SettingsError
-from shards.finding import Finding
+from shards.finding import Detection
 from shards.images import ImageRow
 from stages.subset import SubsetSettings, read_subset
 
@@ -47,7 +47,7 @@ def test_keys_of_a_file(tmp_path: Path) -> None:
 def test_all_terms_of_a_query_must_hold(query: str, fits: bool) -> None:
     subset = read_subset(SubsetSettings(query=query))
     assert subset is not None
-    assert subset.has(row(17, width=640, height=480, given=[Finding("object", text="dog")])) is fits
+    assert subset.has(row(17, width=640, height=480, given=[Detection("dog", box=(0, 0, 9, 9))])) is fits
 
 
 @pytest.mark.parametrize("query", ["dog", "width=640", "key>=5", "width>=wide", "size>=3"])
