@@ -2,6 +2,7 @@
 
     generalist   Florence-2: texts, boxes, phrases       rounds/NN/model/            raw/generalist-.../
     student      a detector: boxes                       rounds/NN/model-student/    raw/student-.../
+    long-learned a captioner: what `long` writes         rounds/NN/model-long-learned/    (sparse.py)
 
 Where both are promoted, the one whose boxes are better on the held-out images writes boxes: as the student it leaves
 the generalist its texts and phrases, as the generalist it leaves the student nothing.
@@ -10,9 +11,12 @@ the generalist its texts and phrases, as the generalist it leaves the student no
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from engine.config.config import Config
 from engine.config.loop_settings import LoopSettings
 from engine.promotions import read_promotion
+from engine.sparse import learned_captioner, sparse_levels, tasks_of, teachers
 from shards.store import Store
+from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistTask
 from stages.fuse.settings import GENERALIST, STUDENT
@@ -32,14 +36,18 @@ class Model(NamedTuple):
     is_boxed: bool = True
 
 
-def annotator_of(learner: str, loop: LoopSettings, model: Model) -> GeneralistSettings | ObjectsSettings:
-    """The annotator that this model is."""
+def annotator_of(learner: str, config: Config, model: Model) -> GeneralistSettings | ObjectsSettings | CaptionsSettings:
+    """The annotator that this model is. The generalist is not asked for what an annotator writes about few images."""
+    loop = config.loop
+    if (teacher := teachers(config.annotators).get(learner)) is not None:
+        return learned_captioner(teacher, loop.generalist, model.weights)
     update = {"weights": model.weights, "revision": model.revision}
     if learner == STUDENT:
         detector = loop.student_annotator.specialist
         return loop.student_annotator.model_copy(update={"specialist": detector.model_copy(update=update)})
     generalist = loop.generalist
-    tasks = generalist.tasks if model.is_boxed else [task for task in generalist.tasks if task not in BOX_TASKS]
+    left_out = {*tasks_of(sparse_levels(config.annotators)), *(() if model.is_boxed else BOX_TASKS)}
+    tasks = [task for task in generalist.tasks if task not in left_out]
     return generalist.model_copy(update={"specialist": generalist.specialist.model_copy(update=update), "tasks": tasks})
 
 

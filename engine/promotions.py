@@ -9,6 +9,8 @@ Those of the loop's Florence-2 (`generalist`); other learners' names stand behin
 promotion-student.json.
 """
 
+import re
+
 import msgspec
 
 from engine.config.config_text import ConfigError
@@ -25,6 +27,7 @@ from stages.retrain.job import model_path
 CALIBRATION = "calibration"
 """Name of the unit in the model's folder, and of its file."""
 _FILE = f"{CALIBRATION}.json"
+_OTHERS = re.compile(r"promotion-(.+)\.json")
 
 
 def model_name(learner: str) -> str:
@@ -44,6 +47,13 @@ def read_promotion(store: Store, number: int, learner: str = GENERALIST) -> Prom
         return msgspec.json.decode(store.read(promotion_path(number, learner)), type=Promotion)
     except FileNotFoundError:
         return None
+
+
+def promotions_of(store: Store, number: int) -> dict[str, Promotion]:
+    """The verdicts on all models of a round, by learner, the generalist's first."""
+    names = [match[1] for name in store.names(round_folder(number)) if (match := _OTHERS.fullmatch(name))]
+    found = {learner: read_promotion(store, number, learner) for learner in (GENERALIST, *names)}
+    return {learner: promotion for learner, promotion in found.items() if promotion is not None}
 
 
 def save_promotion(store: Store, number: int, promotion: Promotion, learner: str = GENERALIST) -> None:

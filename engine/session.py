@@ -17,6 +17,7 @@ from engine.promotions import model_below, read_calibration, weights_of
 from engine.runtime.column import GIVEN, Column
 from engine.runtime.lock import corpus_lock
 from engine.runtime.plan import columns, needs
+from engine.sparse import teachers
 from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
 from stages.build import Annotator, build_stage, gives
@@ -43,6 +44,7 @@ class Session:
         """What round `number` is made of. Raises ConfigError for a round above 0 that no model may write."""
         roles = {name: annotator.role for name, annotator in self.config.annotators.items()}
         roles |= {GENERALIST: self.config.loop.generalist.role, STUDENT: self.config.loop.student_annotator.role}
+        roles |= dict.fromkeys(teachers(self.config.annotators), "captioner")
         entered = {learner: model + 1 for learner, model in self.models(number).items()}
         voters = [
             Voter(each.name, roles[each.name], each.fingerprint, entered.get(each.name, 0), each.subset is not None)
@@ -60,9 +62,9 @@ class Session:
         0. Raises ConfigError if there is none yet."""
         if number == 0:
             return {}
-        learners = self.config.loop.learners
+        known = [*self.config.loop.learners, *teachers(self.config.annotators)]
         found: dict[str, int] = {
-            each: below for each in learners if (below := model_below(self.store, number, each)) is not None
+            each: below for each in known if (below := model_below(self.store, number, each)) is not None
         }
         if not found:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
@@ -72,14 +74,14 @@ class Session:
         """The annotators' columns, and those that these models of learners would write. A model with a worth waits for
         all that find boxes; nobody waits for a model, so that the annotators' columns are the same in every round."""
         own = self.config.annotators
-        if taken := sorted(LEARNED & own.keys()):
+        if taken := sorted((LEARNED | teachers(own).keys()) & own.keys()):
             raise ConfigError(f"annotators.{taken[0]}: the loop's own model has this name: use another")
         annotators: dict[str, Annotator] = {
             name: with_account(each.model_copy(update={"needs": list(needs(name, own))}), name, self.store)
             for name, each in own.items()
         }
         for learner, model in models.items():
-            annotator = annotator_of(learner, self.config.loop, model)
+            annotator = annotator_of(learner, self.config, model)
             waits_for = {*needs(learner, {**own, learner: annotator})}
             waits_for |= set() if model.worth is None else {*self.witnesses()}
             annotators[learner] = annotator.model_copy(update={"needs": sorted(waits_for)})
@@ -100,7 +102,7 @@ class Session:
         return next(each for each in self.columns_with(models) if each.name == learner)
 
     def _model(self, learner: str, below: int, is_boxed: bool) -> Model:
-        found = read_calibration(self.store, below, learner)
+        found = read_calibration(self.store, below, learner) if learner in LEARNED else None
         worth = None if found is None else found.worth
         return Model(weights_of(self.store, below, learner), None, worth, is_boxed or learner != GENERALIST)
 

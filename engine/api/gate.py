@@ -25,14 +25,16 @@ from engine.runtime.faults import Failure, FailureBudgetError
 from engine.runtime.progress import open_reporter
 from engine.runtime.refilter import loaded_parser
 from engine.session import Session
+from engine.sparse import sparse_levels, teachers
 from shards import commit
-from shards.finding import Finding
+from shards.finding import Finding, Granularity
 from shards.images import ImageRow, read_image_rows
 from shards.layout import round_folder
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.gold import gold_of
+from stages.evaluate.measures import MeasureName
 from stages.fuse.ledger import Annotator
 from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.alone import alone, records
@@ -41,8 +43,12 @@ from stages.gate.decide import Promotion, Verdict, decide
 from stages.gate.pairs import pairs
 from stages.gate.settings import GateSettings
 from stages.held_out import held_out_order, is_held_out
+from stages.subset import Subset, read_subset
 
 CONSENSUS = "round 0"
+_TEXTS: dict[Granularity, MeasureName] = {
+    "brief": "texts/brief", "detailed": "texts/detailed", "more_detailed": "texts/more_detailed"
+}  # fmt: skip
 COLUMN = "gate"
 """The raw column of what models say of the held-out images."""
 
@@ -77,7 +83,7 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     """The verdict on the model that was trained on round `number`. gold: a gold file, None for the consensus.
 
     Raises StartError if the previous model cannot be loaded; a candidate that cannot is refused."""
-    held_out = held_out_images(session)
+    held_out = held_out_images(session, _judging(session, candidate.name, gold))
     conditions = _conditions(session, candidate, previous, gold, held_out)
     learner = candidate.name
     found = read_promotion(session.store, number, learner)
@@ -98,7 +104,7 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     else:
         save_calibration(session.store, number, now.calibration, conditions, learner)
         old = None if before is None else before.records
-        verdict = decide(now.records, old, measured.wanted, _watched(learner, session.config.loop.gate))
+        verdict = decide(now.records, old, measured.wanted, _watched(session, learner))
     promotion = Promotion(
         verdict.promoted,
         verdict.reason,
@@ -113,19 +119,36 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     return promotion
 
 
-def _watched(learner: str, settings: GateSettings) -> GateSettings:
-    """A student says nothing but boxes."""
-    return settings.model_copy(update={"watched": ["boxes"]}) if learner == STUDENT else settings
+def _watched(session: Session, learner: str) -> GateSettings:
+    """A student says nothing but boxes, a model of few texts nothing but these, and the generalist leaves them out."""
+    settings, annotators = session.config.loop.gate, session.config.annotators
+    few = [_TEXTS[level] for level in sparse_levels(annotators)]
+    watched = [name for name in settings.watched if name not in few]
+    if learner == STUDENT:
+        watched = ["boxes"]
+    elif (teacher := teachers(annotators).get(learner)) is not None:
+        watched = [_TEXTS[level] for level in teacher.granularities]
+    return settings.model_copy(update={"watched": watched})
 
 
-def held_out_images(session: Session) -> list[HeldOut]:
-    """The held-out images of the corpus that ingest accepted, at most `loop.gate.images`, always the same ones."""
+def _judging(session: Session, learner: str, gold: str | None) -> Subset | None:
+    """The images that can judge a model of few texts: those that its teacher wrote about, or any that gold knows."""
+    teacher = teachers(session.config.annotators).get(learner)
+    return None if teacher is None or gold is not None else read_subset(teacher.subset)
+
+
+def held_out_images(session: Session, subset: Subset | None = None) -> list[HeldOut]:
+    """The held-out images of the corpus that ingest accepted, at most `loop.gate.images`, always the same ones; of a
+    subset only."""
     skipped = {key for shard in session.skipped().values() for key in shard}
     share = session.config.loop.retrain.held_out
     found = [
         HeldOut(shard, row)
         for shard, row in Corpus(session.store).image_rows()
-        if row.status == "ok" and row.key not in skipped and is_held_out(row.sha256, share)
+        if row.status == "ok"
+        and row.key not in skipped
+        and is_held_out(row.sha256, share)
+        and (subset is None or subset.has(row))
     ]
     return sorted(found, key=lambda each: held_out_order(each.row.sha256))[: session.config.loop.gate.images]
 

@@ -23,14 +23,15 @@ from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
-from engine.promotions import model_below, read_promotion
+from engine.costs import accounts, cost_line
+from engine.promotions import model_below, promotions_of, read_promotion
 from engine.runtime.train import train
 from engine.session import Session, opened
+from engine.sparse import teachers
 from shards.commit import committed
 from shards.errors import StoppedError
 from shards.layout import IMAGES
 from shards.store import Store
-from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.decide import Promotion
 from stages.retrain.job import Job, RetrainResult
 from stages.watch.judge import Report, is_exhausted
@@ -102,12 +103,7 @@ def loop(
 def loop_rounds(store: Store, count: int) -> list[LoopRound]:
     """Those of the rounds 0 to `count` that are written."""
     found = ((number, read_report(store, number)) for number in range(count + 1))
-    return [LoopRound(number, report, _promotions(store, number)) for number, report in found if report is not None]
-
-
-def _promotions(store: Store, number: int) -> dict[str, Promotion]:
-    found = {learner: read_promotion(store, number, learner) for learner in (GENERALIST, STUDENT)}
-    return {learner: promotion for learner, promotion in found.items() if promotion is not None}
+    return [LoopRound(number, report, promotions_of(store, number)) for number, report in found if report is not None]
 
 
 def _also(settings: Changes, chosen: dict[str, str]) -> Changes:
@@ -135,11 +131,21 @@ class Loop:
             raise ConfigError(f"{self._session.corpus} holds no image shards: `fld ingest IMAGES` fills it")
         self._write(0)
         for number in range(1, count + 1):
+            is_last = number == count
             if self._is_exhausted(number - 1):
-                return LoopReport(loop_rounds(self._session.store, count), exhausted=True)
+                if self._learn_sparse(number - 1):
+                    self._write(number)
+                return self._done(count, exhausted=True)
             self._learn(number - 1)
+            if is_last:
+                self._learn_sparse(number - 1)
             self._write(number)
-        return LoopReport(loop_rounds(self._session.store, count), exhausted=False)
+        return self._done(count, exhausted=False)
+
+    def _done(self, count: int, *, exhausted: bool) -> LoopReport:
+        for name, (spent, settings) in accounts(self._session.config.annotators, self._session.store).items():
+            self._tell(f"cost of {cost_line(name, spent, settings)}")
+        return LoopReport(loop_rounds(self._session.store, count), exhausted)
 
     def _write(self, number: int) -> None:
         self._tell(f"round {number}: annotate, fuse, filter, write")
@@ -165,6 +171,13 @@ class Loop:
         for learner, promotion in verdicts.items():
             if not promotion.promoted and model_below(store, number, learner) is not None:
                 self._tell(f"gate: round {number + 1} is written by the last promoted {called(learner)}")
+
+    def _learn_sparse(self, number: int) -> bool:
+        """Fine-tune the last promoted model on what annotators wrote about few images; whether a model may write."""
+        names = list(teachers(self._session.config.annotators))
+        for name in names:
+            learn(self._session, name, number, self._gold, self._train, self._tell)
+        return any(model_below(self._session.store, number + 1, name) is not None for name in names)
 
     def _is_exhausted(self, done: int) -> bool:
         """Whether no learner's models of the rounds below `done` changed anything any more."""

@@ -16,6 +16,13 @@ from stages.watch.settings import WatchSettings
 Learner = Literal["generalist", "student"]
 
 
+class SparseSettings(Settings):
+    """The last training of a loop: on what annotators with a subset wrote, if nobody writes the like about all."""
+
+    steps: int = Field(200, ge=1, description="optimizer steps on the few texts, from the last promoted model")
+    learning_rate: float | None = Field(None, gt=0, description="highest rate; null: that of loop.retrain")
+
+
 class LoopSettings(Settings):
     """Retrain on a round, judge the model, let it write the labels of the next round, watch what becomes of them."""
 
@@ -42,6 +49,7 @@ class LoopSettings(Settings):
     student_annotator: ObjectsSettings = Field(
         ObjectsSettings(), description="how the student annotates; the loop sets its weights"
     )
+    sparse: SparseSettings = Field(SparseSettings(), description="how texts that few images have are learned last")
     gate: GateSettings = Field(GateSettings(), description="when a trained model may write labels")
     watch: WatchSettings = Field(WatchSettings(), description="when the loop feeds on its own labels")
 

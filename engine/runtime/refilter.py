@@ -20,7 +20,6 @@ from shards.layout import IMAGES, raw_folder, round_folder
 from shards.rounds import IndexRow
 from shards.store import Store, open_store
 from shards.summaries import read_tally
-from stages.fuse.settings import LEARNED
 from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
 
 KEPT = "kept"
@@ -96,11 +95,12 @@ def _stale(store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: 
 def inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[str, list[Manifest]]:
     """Shard -> manifests of its image unit and of each column's. Raises FileNotFoundError if a column lacks a shard."""
     columns = {each.name: commit.committed(store, raw_folder(each.name, each.fingerprint)) for each in plan.annotators}
+    learned = {each.name for each in plan.annotators if each.round > 0}
     for name, done in columns.items():
         if missing := [shard for shard in images if shard not in done]:
             raise FileNotFoundError(
                 f"annotator {name} has not finished shard {missing[0]} ({len(missing)} of {len(images)} missing):"
-                f" run `fld {'loop' if name in LEARNED else 'annotate'}` first"
+                f" run `fld {'loop' if name in learned else 'annotate'}` first"
             )
     return {shard: [images[shard], *(done[shard] for done in columns.values())] for shard in images}
 

@@ -4,7 +4,7 @@ from rich.table import Table
 
 from engine.config.config_text import ConfigError
 from engine.costs import accounts, cost_line
-from engine.promotions import model_below, read_promotion
+from engine.promotions import model_below, promotions_of
 from engine.runtime.column import Column
 from engine.runtime.refilter import KEPT, tally_round
 from engine.session import look
@@ -16,7 +16,7 @@ from shards.layout import IMAGES, raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.store import Store, open_store
-from stages.fuse.settings import GENERALIST, LEARNED
+from stages.fuse.settings import GENERALIST
 
 FAILURES_SHOWN = 20
 KEYS_SHOWN = 3
@@ -49,11 +49,10 @@ def status(corpus: str) -> None:
             f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
         )
         out.print(f"  annotations kept: {kept}")
-        for learner in sorted(LEARNED):
-            if (promotion := read_promotion(store, number, learner)) is not None:
-                verdict = "promoted" if promotion.promoted else "refused"
-                name = "model" if learner == GENERALIST else learner
-                out.print(f"  the {name} trained on it is {verdict}: {promotion.reason}")
+        for learner, promotion in promotions_of(store, number).items():
+            verdict = "promoted" if promotion.promoted else "refused"
+            name = "model" if learner == GENERALIST else learner
+            out.print(f"  the {name} trained on it is {verdict}: {promotion.reason}")
     for name, (spent, settings) in accounts(look(corpus).config.annotators, store).items():
         out.print(f"cost of {cost_line(name, spent, settings)}")
     _print_failures(failures, corpus)

@@ -4,7 +4,8 @@ Comes in: a record and the one it is compared with (gold, the consensus of round
 each measure (hits, said, wanted); over any set of images F1 = 2 hits / (said + wanted), in [0, 1].
 
     boxes           objects in the right place (IoU 0.5) with the right label
-    texts/brief     words that both texts have; texts/detailed and texts/more_detailed likewise
+    texts/brief     words that both texts have, in images where the other record has such a text;
+                    texts/detailed and texts/more_detailed likewise
     words           text regions in the right place that read right
     masks           objects in the right place whose outlines overlap (mask IoU 0.5), of those that have outlines
     phrases         objects that a grounded phrase names and points at, of all objects and all boxes of phrases,
@@ -62,6 +63,8 @@ def _boxes(said: Record, wanted: Record) -> Counts:
 def _text(granularity: Granularity) -> Callable[[Record, Record], Counts]:
     def count(said: Record, wanted: Record) -> Counts:
         here, there = (Counter(words(text_of(record, granularity))) for record in (said, wanted))
+        if not there:
+            return 0, 0, 0  # nobody wrote such a text there
         return (here & there).total(), here.total(), there.total()
 
     return count

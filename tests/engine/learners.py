@@ -9,10 +9,12 @@ from pathlib import Path
 import msgspec
 
 from engine.session import Session
-from shards.finding import Caption, Detection, Finding
+from shards.finding import Caption, Detection, Finding, Granularity
 from shards.store import LocalStore
+from specialists.florence2 import Florence2CaptionerSettings
 from specialists.roles import Fingerprint
 from specialists.ultralytics_yolo import UltralyticsSettings
+from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
 from stages.build import Annotator, build_stage
@@ -55,7 +57,7 @@ def save(folder: Path, says: Says) -> str:
 class Learner:
     """The stage of a checkpoint."""
 
-    def __init__(self, weights: str, real: Stage, *, writes: bool, looks: bool) -> None:
+    def __init__(self, weights: str, real: Stage, *, writes: Granularity | None, looks: bool) -> None:
         self._weights = Path(weights)
         self._real = real
         self._writes = writes
@@ -77,7 +79,8 @@ class Learner:
     def _of(self, item: Item) -> list[Finding]:
         says, box = self._says, rectangle(item.image)
         text = says.text.format(colour_of(item.image))
-        texts: list[Finding] = [Caption(text, says.score, granularity="brief")] if text and self._writes else []
+        written = Caption(text, says.score, granularity=self._writes)
+        texts: list[Finding] = [written] if text and self._writes else []
         if box is None or not self._looks:
             return texts
         x0, y0, x1, y1 = box
@@ -88,25 +91,31 @@ class Learner:
 
 
 def build(annotator: Annotator, name: str) -> Stage:
-    """`stages.build.build_stage`, with learners as generalists and as students, who write no text."""
+    """`stages.build.build_stage`, with learners as generalists, as students, who write no text,
+    and as captioners, who write nothing else."""
     match annotator:
         case GeneralistSettings():
             real = GeneralistStage(annotator, name)
-            return Learner(annotator.specialist.weights, real, writes=True, looks="<OD>" in annotator.tasks)
+            return Learner(annotator.specialist.weights, real, writes="brief", looks="<OD>" in annotator.tasks)
         case ObjectsSettings(specialist=UltralyticsSettings(weights=weights)):
-            return Learner(weights, build_stage(annotator, name), writes=False, looks=True)
+            return Learner(weights, build_stage(annotator, name), writes=None, looks=True)
+        case CaptionsSettings(specialist=Florence2CaptionerSettings(weights=weights)):
+            return Learner(weights, build_stage(annotator, name), writes=annotator.granularities[0], looks=False)
         case _:
             return build_stage(annotator, name)
 
 
 class School:
-    """Training that ends in the models it was told to, students in those of `students`; `jobs` are those that it
-    really did."""
+    """Training that ends in the models it was told to, students in those of `students`, others of a name of their own
+    in those of `named`; `jobs` are those that it really did."""
 
-    def __init__(self, session: Session, lessons: Sequence[Says], students: Sequence[Says] = ()) -> None:
+    def __init__(
+        self, session: Session, lessons: Sequence[Says], students: Sequence[Says] = (), named: Sequence[Says] = ()
+    ) -> None:
         self._store = session.store
         self._lessons = lessons
         self._students = students
+        self._named = named
         self.jobs: list[Job] = []
 
     def train(self, job: Job) -> RetrainResult:
@@ -114,7 +123,8 @@ class School:
         folder = Path(self._store.url) / model_path(job.round, job.name)
         already = folder.exists()
         if not already:
-            lessons = self._students if isinstance(job, StudentJob) else self._lessons
+            own = self._lessons if job.name == "model" else self._named
+            lessons = self._students if isinstance(job, StudentJob) else own
             save(folder, lessons[job.round])
             self.jobs.append(job)
         return RetrainResult(str(folder), _TRAINING, already=already)
