@@ -24,6 +24,7 @@ from stages.ingest.http import FetchError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.plan import Plan, Planned, difference, refuse
 
+_READERS = 8
 Read = Callable[[str, Entry], bytes]
 """The bytes of the entry of a key. Raises FetchError."""
 
@@ -38,9 +39,7 @@ class Amendments:
     retry: set[str] = field(default_factory=set)
 
 
-def amendments(
-    store: Store, plan: Plan, wanted: Mapping[str, Entry], read: Read, workers: int, left_out: LeftOut
-) -> Amendments:
+def amendments(store: Store, plan: Plan, wanted: Mapping[str, Entry], read: Read, left_out: LeftOut) -> Amendments:
     """What `wanted` (entries without secrets) changes in the plan. What cannot be compared is counted and stays as it
     was. Raises PlanError with the differences that are refused."""
     images = plan.images()
@@ -60,7 +59,7 @@ def amendments(
             refused.append(f"{key}: {difference(image.entry, wanted[key])}")
         else:
             moved[key] = row
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(_READERS) as pool:
         hashes = pool.map(lambda key: _sha256(key, wanted[key], read, left_out), moved)
         for (key, row), sha256 in zip(moved.items(), hashes, strict=True):
             if sha256 == row.sha256:

@@ -1,7 +1,7 @@
 """The one decoder of the project: bytes of an image file to uint8 RGB pixels of the oriented image.
 
 Comes in: the bytes of a file. Goes out: `decode(data, limits)` gives uint8 [h, w, 3]; `check(data, limits)` gives what
-is known of the file after every pixel was read once. Every model sees these pixels and no others, so that a box means
+is known of the file after all of it was read once. Every model sees these pixels and no others, so that a box means
 the same to all of them. Decoders differ exactly where corpora break: OpenCV applies EXIF orientation, torchvision does
 not, and neither refuses a picture whose header promises 1.6 Gpx. The rules here:
 
@@ -12,8 +12,8 @@ not, and neither refuses a picture whose header promises 1.6 Gpx. The rules here
   high byte. Transparency: composited on white. Animations and multi-page files: the first frame.
 - Signed or floating point pixels have no agreed black and white and are refused (`unsupported`).
 
-Reasons of a DecodeError: empty, too_many_bytes, not_an_image, too_many_pixels, too_small, truncated, corrupt,
-unsupported.
+Reasons of a DecodeError: empty, too_many_bytes, not_an_image, too_many_pixels, too_many_scans, too_small, truncated,
+corrupt, unsupported.
 """
 
 import io
@@ -22,19 +22,28 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import IO, Literal, cast
+from typing import IO, Literal, NamedTuple, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageFile
 
 from shards.errors import InputError
 from specialists.roles import Image
-from stages.ingest.jpeg import JpegDamageError, jpeg_pixels
+from stages.ingest.jpeg import JpegDamageError, jpeg_pixels, jpeg_reduced
 from stages.ingest.settings import DecodeLimits
 
 Reason = Literal[
-    "empty", "too_many_bytes", "not_an_image", "too_many_pixels", "too_small", "truncated", "corrupt", "unsupported"
+    "empty",
+    "too_many_bytes",
+    "not_an_image",
+    "too_many_pixels",
+    "too_many_scans",
+    "too_small",
+    "truncated",
+    "corrupt",
+    "unsupported",
 ]
 
 EXTENSIONS = {
@@ -50,6 +59,12 @@ EXTENSIONS = {
     "AVIF": "avif",
 }
 """Pillow's name of a format -> extension of the tar member. Other formats are `not_an_image`."""
+
+REDUCED_SIDE = 128
+"""Shorter side of what perceptual hashes are taken from, in pixels or up to twice as many; they look at 32 x 32."""
+_JPEG, _SCAN = b"\xff\xd8\xff", b"\xff\xda"
+"""How a JPEG begins, and its marker of a scan, which its codes never contain. A progressive one may have any number of
+scans, and each goes over the whole picture."""
 
 Factory = Callable[[IO[bytes], str], ImageFile.ImageFile]
 Accept = Callable[[bytes], bool | str]
@@ -101,7 +116,22 @@ class DecodeError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """A file that decodes. stored_wh: pixels as stored; orientation: EXIF 1-8; image: uint8 RGB [h, w, 3], oriented."""
+    """A file that decodes. stored_wh: pixels as stored; orientation: EXIF 1-8; grey: uint8 [h, w], oriented, reduced
+    until its shorter side has `REDUCED_SIDE` to twice as many pixels."""
+
+    ext: str
+    stored_wh: tuple[int, int]
+    orientation: int
+    grey: NDArray[np.uint8]
+
+    @property
+    def oriented_wh(self) -> tuple[int, int]:
+        width, height = self.stored_wh
+        return (height, width) if self.orientation > 4 else (width, height)
+
+
+class _Decoded(NamedTuple):
+    """image: uint8 RGB [h, w, 3], oriented."""
 
     ext: str
     stored_wh: tuple[int, int]
@@ -115,12 +145,30 @@ def decode(data: bytes, limits: DecodeLimits) -> Image:
 
 
 def check(data: bytes, limits: DecodeLimits) -> Checked:
-    """Like `decode`, and refuses PNG chunks whose checksum is wrong, which `decode` would turn into pixels. Meant for
-    the one time when a file enters the corpus."""
+    """Whether `decode` will give a picture, and what is known of it. Refuses PNG chunks whose checksum is wrong, too,
+    which `decode` would turn into pixels. Meant for the one time when a file enters the corpus."""
     opened = _open(data, limits)
     if opened.format == "PNG":
         _verify_png(data)
-    return _decode(data, opened)
+    if EXTENSIONS[opened.format or ""] == "jpg" and (grey := _reduced(data)) is not None:
+        orientation = _orientation(opened)
+        turned = Pillow.fromarray(grey).transpose(TURNS[orientation]) if orientation in TURNS else grey
+        return Checked("jpg", opened.size, orientation, np.asarray(turned))
+    whole = _decode(data, opened)
+    picture = Pillow.fromarray(whole.image).convert("L")
+    factor = max(1, min(picture.size) // REDUCED_SIDE)
+    return Checked(whole.ext, whole.stored_wh, whole.orientation, np.asarray(picture.reduce(factor)))
+
+
+def _reduced(data: bytes) -> NDArray[np.uint8] | None:
+    try:
+        return jpeg_reduced(data, REDUCED_SIDE)
+    except JpegDamageError as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: JpegDamageError) -> DecodeError:
+    return DecodeError("truncated" if error.cut else "corrupt", f"JPEG: {error}")
 
 
 def _open(data: bytes, limits: DecodeLimits) -> ImageFile.ImageFile:
@@ -129,6 +177,9 @@ def _open(data: bytes, limits: DecodeLimits) -> ImageFile.ImageFile:
         raise DecodeError("empty", "the file has no bytes")
     if len(data) > limits.max_bytes:
         raise DecodeError("too_many_bytes", f"{len(data)} bytes, at most {limits.max_bytes} (limits.max_bytes)")
+    scans = data.count(_SCAN) if data.startswith(_JPEG) else 0
+    if scans > limits.max_scans:
+        raise DecodeError("too_many_scans", f"{scans}, at most {limits.max_scans} (limits.max_scans)")
     promised = _webp_size(data)
     if promised:
         _check_size(promised, limits)
@@ -193,7 +244,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
-def _decode(data: bytes, opened: ImageFile.ImageFile) -> Checked:
+def _decode(data: bytes, opened: ImageFile.ImageFile) -> _Decoded:
     ext = EXTENSIONS[opened.format or ""]
     try:
         if ext == "jpg" and (pixels := jpeg_pixels(data)) is not None:
@@ -208,9 +259,9 @@ def _decode(data: bytes, opened: ImageFile.ImageFile) -> Checked:
             orientation = _orientation(opened)  # PNG may carry it behind the pixels
             if orientation in TURNS:
                 turned = turned.transpose(TURNS[orientation])
-        return Checked(ext, stored_wh, orientation, np.array(turned))  # a copy: torch refuses read-only arrays
+        return _Decoded(ext, stored_wh, orientation, np.array(turned))  # a copy: torch refuses read-only arrays
     except JpegDamageError as error:
-        raise DecodeError("truncated" if error.cut else "corrupt", f"JPEG: {error}") from error
+        raise _damaged(error) from error
     except _DAMAGE as error:
         if isinstance(error, DecodeError):
             raise
@@ -218,11 +269,11 @@ def _decode(data: bytes, opened: ImageFile.ImageFile) -> Checked:
         raise DecodeError(reason, f"{opened.format}: {error or type(error).__name__}") from error
 
 
-def _decoded_jpeg(opened: ImageFile.ImageFile, pixels: Image) -> Checked:
+def _decoded_jpeg(opened: ImageFile.ImageFile, pixels: Image) -> _Decoded:
     orientation = _orientation(opened)
     if orientation in TURNS:
         pixels = np.array(Pillow.fromarray(pixels).transpose(TURNS[orientation]))
-    return Checked("jpg", opened.size, orientation, pixels)
+    return _Decoded("jpg", opened.size, orientation, pixels)
 
 
 def _is_cut(error: Exception) -> bool:

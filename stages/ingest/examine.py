@@ -7,22 +7,21 @@ An image either becomes a row with its bytes, or a failed row with stage (list, 
 """
 
 import hashlib
+from collections.abc import Callable
 from typing import NamedTuple
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from shards.finding import rounded
 from shards.images import ImageRow
-from specialists.roles import Image
 from stages.ingest.decode import DecodeError, check
 from stages.ingest.entry import Entry
 from stages.ingest.fetch import Fetcher
 from stages.ingest.frame import FrameError, place_given
 from stages.ingest.http import FetchError
 from stages.ingest.settings import IngestSettings
-
-PHASH_BITS = 64
 
 
 class Examined(NamedTuple):
@@ -33,18 +32,25 @@ class Examined(NamedTuple):
     outside: int = 0
 
 
-def examine(entry: Entry, settings: IngestSettings, fetcher: Fetcher, known: bytes | None = None) -> Examined:
-    """The outcome for one image. known: its bytes, where the corpus already has them."""
-    row = ImageRow(key=entry.key, uri=entry.uri)
+def examine(
+    entry: Entry,
+    settings: IngestSettings,
+    fetcher: Fetcher,
+    known: bytes | None = None,
+    on_fetched: Callable[[], None] = lambda: None,
+) -> Examined:
+    """The outcome for one image. known: its bytes, where the corpus already has them. on_fetched: called when the bytes
+    are there and computing begins."""
     if entry.problem:
-        return Examined(msgspec.structs.replace(row, status="failed", stage="list", error=entry.problem), None)
+        return Examined(failed(entry, "list", entry.problem), None)
     try:
         data = known
         if data is None:
             data = fetcher.read(entry.location, settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
     except FetchError as error:
-        return Examined(_failed(row, "fetch", error), None)
-    row = msgspec.structs.replace(row, sha256=hashlib.sha256(data).hexdigest())
+        return Examined(failed(entry, "fetch", str(error)), None)
+    on_fetched()
+    sha256 = hashlib.sha256(data).hexdigest()
     try:
         checked = check(data, settings.limits)
         given, outside = place_given(
@@ -56,27 +62,30 @@ def examine(entry: Entry, settings: IngestSettings, fetcher: Fetcher, known: byt
             settings.given_frame,
         )
     except DecodeError as error:
-        return Examined(_failed(row, "decode", error), None)
+        return Examined(failed(entry, "decode", str(error), sha256), None)
     except FrameError as error:
-        return Examined(_failed(row, "given", error), None)
-    height, width = checked.image.shape[:2]
-    done = msgspec.structs.replace(
-        row,
-        phash=perceptual_hash(checked.image),
+        return Examined(failed(entry, "given", str(error), sha256), None)
+    width, height = checked.oriented_wh
+    row = ImageRow(
+        key=entry.key,
+        uri=entry.uri,
+        sha256=sha256,
+        phash=perceptual_hash(checked.grey),
         width=width,
         height=height,
         ext=checked.ext,
         given=[rounded(finding) for finding in given],
     )
-    return Examined(done, data, outside)
+    return Examined(row, data, outside)
 
 
-def perceptual_hash(image: Image) -> str:
+def perceptual_hash(grey: NDArray[np.uint8]) -> str:
     """pHash of the oriented image, 64 bits as 16 hex digits (imagehash.phash: low frequencies of a 32x32 DCT)."""
     import imagehash  # brings scipy; a rerun that has nothing to examine does without
 
-    return str(imagehash.phash(Pillow.fromarray(image)))
+    return str(imagehash.phash(Pillow.fromarray(grey)))
 
 
-def _failed(row: ImageRow, stage: str, error: Exception) -> ImageRow:
-    return msgspec.structs.replace(row, status="failed", stage=stage, error=str(error))
+def failed(entry: Entry, stage: str, error: str, sha256: str = "") -> ImageRow:
+    """The row of an image that is none. error: "reason: detail"."""
+    return ImageRow(key=entry.key, uri=entry.uri, status="failed", stage=stage, error=error, sha256=sha256)

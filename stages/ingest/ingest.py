@@ -6,11 +6,10 @@ goes on with the first shard that is missing, and the bytes are those of an unin
 workers.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 
 import msgspec
 
@@ -23,7 +22,7 @@ from shards.store import Store
 from stages.ingest.amend import amendments
 from stages.ingest.duplicates import update_duplicates
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.examine import Examined, examine
+from stages.ingest.examine import Examined
 from stages.ingest.fetch import Fetcher
 from stages.ingest.keys import assign_keys, without_secrets
 from stages.ingest.left_out import LeftOut
@@ -33,6 +32,7 @@ from stages.ingest.report import FailureTally, IngestBudgetError, IngestReport
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.sources import read_sources
+from stages.ingest.workers import Examiner, Wanted, Workers
 
 OnShard = Callable[[str, Manifest], None]
 """Called after a shard is committed, with its name and manifest; for progress."""
@@ -46,6 +46,7 @@ def ingest(
     retry_failed: bool = False,
     on_shard: OnShard | None = None,
     fetcher: Fetcher | None = None,
+    examiner: Examiner | None = None,
 ) -> IngestReport:
     """Plan the images of `sources` that the corpus lacks, write every planned shard that is missing, compare images.
 
@@ -55,16 +56,17 @@ def ingest(
 
     Raises SourceError, DuplicateKeyError or PlanError before any shard is written, IngestBudgetError after all are.
     """
-    fetcher = fetcher or Fetcher(settings.fetch, [*sources, settings.root or ""])
-    run = _Run(store, settings, fetcher)
+    trusted = [*sources, settings.root or ""]
+    run = _Run(store, settings, fetcher or Fetcher(settings.fetch, trusted), examiner or Workers(settings, trusted))
     plan = _plan(run, sources)
     committed = _written(store, plan, settings, retry_failed)
-    for shard, entries in plan.shards().items():
-        manifest = committed.get(shard)
-        if manifest is None or shard in run.retry or (retry_failed and _outdated(manifest, settings)):
-            manifest = run.write(shard, entries, recover=manifest is not None)
-            if on_shard is not None:
-                on_shard(shard, manifest)
+    with closing(run.examiner):
+        for shard, entries in plan.shards().items():
+            manifest = committed.get(shard)
+            if manifest is None or shard in run.retry or (retry_failed and _outdated(manifest, settings)):
+                manifest = run.write(shard, entries, recover=manifest is not None)
+                if on_shard is not None:
+                    on_shard(shard, manifest)
     complete_lookup(store)
     return run.report(plan)
 
@@ -76,6 +78,7 @@ class _Run:
     store: Store
     settings: IngestSettings
     fetcher: Fetcher
+    examiner: Examiner
     places: dict[str, str] = field(default_factory=dict)
     """Key -> URL with its secrets, where it has some; never written down."""
     retry: set[str] = field(default_factory=set)
@@ -133,15 +136,14 @@ class _Run:
     def _examined(
         self, shard: str, entries: list[Entry], kept: dict[str, ImageRow]
     ) -> Iterator[tuple[ImageRow, bytes | None]]:
-        jobs = (partial(self._examine, shard, entry, kept.get(entry.key)) for entry in entries)
-        for entry, examined in zip(entries, in_order(jobs, self.settings.workers), strict=True):
+        wanted = (self._wanted(shard, entry, kept.get(entry.key)) for entry in entries)
+        for entry, examined in zip(entries, self.examiner.examine_all(wanted), strict=True):
             self._note(entry, examined)
             yield examined.row, examined.data
 
-    def _examine(self, shard: str, entry: Entry, row: ImageRow | None) -> Examined:
-        known = None if row is None else read_image(self.store, shard, row)
+    def _wanted(self, shard: str, entry: Entry, row: ImageRow | None) -> Wanted:
         place = msgspec.structs.replace(entry, location=self.places.get(entry.key, entry.location))
-        return examine(place, self.settings, self.fetcher, known)
+        return Wanted(place, None if row is None else read_image(self.store, shard, row))
 
     def _note(self, entry: Entry, examined: Examined) -> None:
         if examined.outside:
@@ -190,22 +192,6 @@ def _outdated(manifest: Manifest, settings: IngestSettings) -> bool:
     return manifest.counts.failed > 0 or manifest.fingerprint != outcome_settings(settings)
 
 
-def in_order(jobs: Iterator[Callable[[], Examined]], workers: int) -> Iterator[Examined]:
-    """Results in the order of the jobs; at most two jobs per worker are started ahead, which bounds the memory."""
-    with ThreadPoolExecutor(workers, thread_name_prefix="ingest") as pool:
-        ahead: deque[Future[Examined]] = deque()
-        try:
-            for job in jobs:
-                ahead.append(pool.submit(job))
-                if len(ahead) >= 2 * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
-
-
 def _plan(run: _Run, sources: list[str]) -> Plan:
     plan = read_plan(run.store, run.settings.shard_size)
     if not sources and plan.parts:
@@ -218,7 +204,7 @@ def _plan(run: _Run, sources: list[str]) -> Plan:
         raise SourceError(f"no image in {', '.join(map(public, sources))}{lines}")
     written = {key: without_secrets(entry, run.settings) for key, entry in wanted.items()}
     run.places = {key: entry.location for key, entry in wanted.items() if entry.location != written[key].location}
-    changes = amendments(run.store, plan, written, run.read, run.settings.workers, run.left_out)
+    changes = amendments(run.store, plan, written, run.read, run.left_out)
     run.moved, run.retry = changes.moved, changes.retry
     extended = extend_plan(run.store, plan, written, changes.entries)
     run.new = len(extended.images()) - len(taken)

@@ -21,6 +21,9 @@ class DecodeLimits(Settings):
     """What a file may be before it is decoded: everything here is read from the header, not from the pixels."""
 
     max_pixels: int = Field(64_000_000, ge=1, description="largest width x height; refuse a larger picture unread")
+    max_scans: int = Field(
+        100, ge=1, description="most scans of a JPEG; each goes over the whole picture, and no camera writes over 20"
+    )
     min_side: int = Field(1, ge=1, description="least shorter side, in pixels")
     max_bytes: int = Field(100_000_000, ge=1, description="largest file; cut off a longer download")
 
@@ -90,7 +93,13 @@ class IngestSettings(Settings):
         "refuse", description="two images under one key: refuse them all, or name the later ones key~2, key~3"
     )
     shard_size: int = Field(256, ge=1, description="images per shard; fixed for a corpus by its first ingest")
-    workers: int = Field(4, ge=1, description="images fetched and checked at a time; does not change the output")
+    workers: int | None = Field(
+        None, ge=1, description="images fetched and checked at a time; does not change the output; null: 2 per core"
+    )
+    processes: int | None = Field(None, ge=1, description="processes that share this work; null: one per core")
+    deadline_s: float = Field(
+        30.0, gt=0, description="time to check one image once its bytes are there; then its process is killed"
+    )
     limits: DecodeLimits = Field(
         DecodeLimits(), description="limits beyond which a file is refused before it is decoded"
     )

@@ -2,6 +2,7 @@ import io
 import random
 import time
 import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -50,7 +51,9 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     data = encoded(Image.fromarray(stored), kind, exif=exif, **options)
     checked = check(data, LIMITS)
     wanted = TURNED[orientation](F) * 255
-    assert checked.image[:, :, 0].tolist() == wanted.tolist()
+    assert decode(data, LIMITS)[:, :, 0].tolist() == wanted.tolist()
+    assert checked.grey.tolist() == wanted.tolist()
+    assert checked.oriented_wh == wanted.shape[::-1]
     assert checked.stored_wh == (3, 4)
     assert checked.orientation == orientation
 
@@ -144,7 +147,9 @@ def test_progressive_jpeg_equals_baseline() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (6000, 2), (2, 6000)])
 def test_extreme_shapes_are_images(width: int, height: int) -> None:
-    image = check(encoded(Image.new("RGB", (width, height), (1, 2, 3)), "PNG"), LIMITS).image
+    data = encoded(Image.new("RGB", (width, height), (1, 2, 3)), "PNG")
+    image = decode(data, LIMITS)
+    assert check(data, LIMITS).oriented_wh == (width, height)
     assert image.shape == (height, width, 3)
     assert image.dtype == np.uint8
     assert image.flags.writeable
@@ -171,7 +176,7 @@ def test_limits_name_the_setting() -> None:
         check(data, DecodeLimits(min_side=31))
     with pytest.raises(DecodeError, match=rf"too_many_bytes: {len(data)} bytes, at most 10 \(limits.max_bytes\)"):
         check(data, DecodeLimits(max_bytes=10))
-    assert check(data, DecodeLimits(max_pixels=1200, min_side=30, max_bytes=len(data))).image.shape == (30, 40, 3)
+    assert check(data, DecodeLimits(max_pixels=1200, min_side=30, max_bytes=len(data))).stored_wh == (40, 30)
 
 
 @pytest.mark.parametrize(
@@ -247,8 +252,8 @@ def test_padding_that_cameras_write_is_no_damage() -> None:
     good = encoded(picture(1), "JPEG", progressive=True)
     scan = good.rindex(b"\xff\xda")
     padded = good[:scan] + bytes(20) + good[scan:]
-    assert check(padded, LIMITS).image.shape == (64, 96, 3)
-    assert check(good + b"trailing bytes", LIMITS).image.shape == (64, 96, 3)
+    assert check(padded, LIMITS).stored_wh == (96, 64)
+    assert check(good + b"trailing bytes", LIMITS).stored_wh == (96, 64)
 
 
 def test_random_damage_is_an_image_or_a_decode_error() -> None:
@@ -260,14 +265,55 @@ def test_random_damage_is_an_image_or_a_decode_error() -> None:
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(min(len(data), 400))] = rng.randrange(256)
         try:
-            image = check(bytes(data), DecodeLimits(max_pixels=10_000)).image
+            checked = check(bytes(data), DecodeLimits(max_pixels=10_000))
         except DecodeError:
             refused += 1
         else:
+            image = decode(bytes(data), DecodeLimits(max_pixels=10_000))
             assert image.dtype == np.uint8
-            assert image.ndim == 3
-            assert image.shape[2] == 3
+            assert image.shape == (*checked.oriented_wh[::-1], 3)
     assert refused > 100
+
+
+def test_a_jpeg_is_checked_as_well_as_it_is_decoded() -> None:
+    """The check reads all codes and computes few pixels: it must find what a whole decode finds."""
+    rng = random.Random(1)
+    for number in range(200):
+        options: dict[str, object] = {"progressive": number % 2 == 1, "subsampling": number % 3}
+        data = bytearray(encoded(picture(number, 160, 120), "JPEG", quality=80, **options))
+        at = rng.randrange(700, len(data) - 2)
+        damaged = bytes(data[:at]) + bytes(rng.randrange(256) for _ in range(9)) + bytes(data[at + 9 :])
+        assert _outcome(damaged, check) == _outcome(damaged, decode)
+
+
+def _outcome(data: bytes, read: Callable[[bytes, DecodeLimits], object]) -> str:
+    try:
+        read(data, LIMITS)
+    except DecodeError as error:
+        return str(error)
+    return "an image"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_hash_of_the_reduced_picture_is_that_of_the_whole(kind: str) -> None:
+    import imagehash
+
+    for seed in range(20):
+        data = encoded(picture(seed, 900, 640), kind)
+        grey = check(data, LIMITS).grey
+        assert min(grey.shape) >= 128
+        whole = imagehash.phash(Image.open(io.BytesIO(data)))
+        assert whole - imagehash.phash(Image.fromarray(grey)) <= 2
+
+
+def test_a_jpeg_of_many_scans_is_refused_unread() -> None:
+    data = encoded(picture(1), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    bomb = data[:-2] + scan * 300 + data[-2:]
+    for read in (check, decode):
+        with pytest.raises(DecodeError, match=r"too_many_scans: 31\d, at most 100 \(limits\.max_scans\)"):
+            read(bomb, LIMITS)
+    assert check(data, DecodeLimits(max_scans=data.count(b"\xff\xda"))).ext == "jpg"
 
 
 def test_decode_error_survives_a_process_boundary() -> None:

@@ -16,13 +16,37 @@ from shards.store import LocalStore, Store, open_store
 from stages.ingest.duplicates import read_duplicates
 from stages.ingest.entry import SourceError
 from stages.ingest.fetch import Fetcher
-from stages.ingest.ingest import ingest
+from stages.ingest.ingest import OnShard
+from stages.ingest.ingest import ingest as ingest_in_processes
 from stages.ingest.keys import DuplicateKeyError
 from stages.ingest.plan import PlanError
 from stages.ingest.report import IngestBudgetError, IngestReport
 from stages.ingest.settings import IngestSettings
 from tests.stages.ingest.broken import encoded, picture, write_broken
+from tests.stages.ingest.inline import Inline
 from tests.stages.ingest.servers import bad_server
+
+
+def ingest(
+    store: Store,
+    sources: list[str],
+    settings: IngestSettings,
+    *,
+    retry_failed: bool = False,
+    on_shard: OnShard | None = None,
+    fetcher: Fetcher | None = None,
+) -> IngestReport:
+    """Without processes; `test_workers.py` and the tests below that name them have these."""
+    fetcher = fetcher or Fetcher(settings.fetch, sources)
+    return ingest_in_processes(
+        store,
+        sources,
+        settings,
+        retry_failed=retry_failed,
+        on_shard=on_shard,
+        fetcher=fetcher,
+        examiner=Inline(settings, fetcher),
+    )
 
 
 @pytest.fixture
@@ -124,9 +148,10 @@ def test_any_number_of_workers_gives_equal_bytes(tmp_path: Path) -> None:
     photos = write_pictures(tmp_path / "photos", 9)
     write_broken(photos, 18)
     found = []
-    for workers in (1, 7):
+    for processes, workers in ((1, 1), (2, 7)):
         corpus = tmp_path / f"corpus{workers}"
-        ingest(LocalStore(corpus), [str(photos)], settings(workers=workers))
+        wanted = settings(workers=workers, processes=processes)
+        assert ingest_in_processes(LocalStore(corpus), [str(photos)], wanted).kept == 9
         found.append(contents(corpus))
     assert found[0] == found[1]
 
@@ -357,7 +382,7 @@ def test_killed_at_any_moment_and_started_again_gives_the_same_bytes(tmp_path: P
         "from stages.ingest.settings import IngestSettings;"
         "ingest(LocalStore(sys.argv[1]), [sys.argv[2]], IngestSettings(shard_size=3, workers=2, failure_budget=1))"
     )
-    ingest(LocalStore(whole), [str(photos)], settings(shard_size=3))
+    ingest_in_processes(LocalStore(whole), [str(photos)], settings(shard_size=3))
     rng = random.Random(0)
     for finished in (0, 5, 10):  # shards to wait for before the kill
         command = [sys.executable, "-c", code, str(killed), str(photos)]
