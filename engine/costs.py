@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shards.store import LocalStore, Store
-from specialists.openai_describer import OpenAiSettings
+from specialists.openai_settings import OpenAiSettings
 from specialists.spending import Spent, read_spent
 from stages.annotate.describer import DescriptionsSettings
 from stages.build import Annotator

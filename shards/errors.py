@@ -35,6 +35,7 @@ FldError                              exit code 2, where nothing else is said
     StoppedError                      the work ended before it was done
         FailureBudgetError            3: more images failed than may
         IngestBudgetError             3: likewise, while ingesting
+        RunStopError                  an endpoint that does nothing more for us: key, model, credit, budget
         RefusedError                  6: the gate refused a model, and there is no other
         WatchError                    7: the loop feeds on its own labels
 """

@@ -10,10 +10,13 @@ of that line. The setting of a rule also says at which value the rule is off:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
+
+SECRET: Final = "secret"
+"""Type of a validation error (`PydanticCustomError`) about a value that nobody may read: an error never repeats it."""
 
 
 class Settings(BaseModel):

@@ -14,6 +14,9 @@ from pydantic import Field, field_validator
 
 from shards.finding import Granularity
 from shards.settings import Settings
+from specialists.chat_markup import strip_markup
+from specialists.chat_politeness import strip_politeness
+from specialists.refusals import declines
 from specialists.roles import Context, Image, MissingRequirementError
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -25,7 +28,7 @@ REFUSALS = (
     r"i('m| am) (unable|not able) to\b",
     r"as an ai\b",
 )
-"""How models begin that decline in words; endpoints that say so in a field of its own need none of these."""
+"""How English-speaking models begin that decline in words; `specialists/refusals.py` knows more."""
 
 
 class PromptSettings(Settings):
@@ -36,6 +39,9 @@ class PromptSettings(Settings):
     max_regions: int = Field(50, ge=0, description="regions listed at most, in the order they come in")
     refusals: list[str] = Field(
         list(REFUSALS), description="an answer that begins like this (regular expression, any case) is a refusal"
+    )
+    known_refusals: bool = Field(
+        True, description="so is one that declines in the words of specialists/refusals.py, in fifteen languages"
     )
 
     @field_validator("refusals")
@@ -94,14 +100,18 @@ def fill(template: str, image: Image, context: Context, max_regions: int) -> str
     )
 
 
-def judge(text: str, refusals: list[str]) -> Answer:
-    """The answer without blanks and quotes around it, unless it is empty or declines in words."""
-    plain = " ".join(text.split())
+def judge(text: str, prompts: PromptSettings) -> Answer:
+    """The answer alone, in one line, unless it is empty, cut off, damaged or declines in words."""
+    stripped = strip_markup(text)
+    if stripped.problem:
+        return Answer("", stripped.problem)
+    plain = " ".join(strip_politeness(stripped.text).split())
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
         plain = plain[1:-1].strip()
     if not plain:
         return Answer("", "empty answer")
-    for pattern in refusals:
-        if re.match(pattern, plain.replace("’", "'"), re.IGNORECASE):
-            return Answer("", f"refused: {plain[:100]}")
+    said = " ".join(stripped.text.split())
+    own = any(re.match(pattern, plain.replace("’", "'"), re.IGNORECASE) for pattern in prompts.refusals)
+    if own or (prompts.known_refusals and declines(said)):
+        return Answer("", f"refused: {said[:100]}")
     return Answer(plain, "")

@@ -154,9 +154,9 @@ class _Model:
             return Answer(
                 "", f"cut off at {self._settings.max_new_tokens} tokens: raise specialist.max_new_tokens"
             ), 0.0
-        text = self._processor.tokenizer.decode(tokens[:end], skip_special_tokens=True)
+        text = self._processor.tokenizer.decode(tokens[:end], skip_special_tokens=False)  # they tell thinking apart
         score = math.exp(sum(scores[: end + 1]) / (end + 1))
-        return judge(text, self._settings.prompts.refusals), score
+        return judge(text, self._settings.prompts), score
 
 
 def _chunks(images: list[Image], prompts: list[str], size: int) -> Iterator[tuple[list[Image], list[str]]]:

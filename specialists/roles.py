@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.errors import ModelError
+from shards.errors import ModelError, StoppedError
 from shards.finding import Granularity, Polygons
 
 Image = NDArray[np.uint8]
@@ -45,6 +45,11 @@ class ItemError(SpecialistError):
 
     def __reduce__(self) -> tuple[type["ItemError"], tuple[int, str]]:
         return ItemError, (self.index, self.reason)
+
+
+class RunStopError(StoppedError):
+    """No image can be done any more, and none is to blame: a refused key, no credit left, a spent budget. The engine
+    ends the run; what is finished stays finished."""
 
 
 Fingerprint = dict[str, str | int | float | bool | list[str] | None]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from specialists.roles import SpecialistError
+from specialists.roles import RunStopError
 
 
 class Spent(msgspec.Struct, frozen=True):
@@ -52,14 +52,14 @@ class Account:
         self._lock = threading.Lock()
 
     def book(self) -> None:
-        """One request is about to be sent. Raises SpecialistError if that is over a limit."""
+        """One request is about to be sent. Raises RunStopError if that is over a limit."""
 
         def add(spent: Spent) -> Spent:
             for name, amount in (("max_requests", spent.requests), ("max_total_tokens", spent.tokens)):
                 limit: int | None = getattr(self._limits, name)
                 if limit is not None and amount >= limit:
                     where = f" (of all runs together, in {self._path})" if self._path else ""
-                    raise SpecialistError(f"openai: budget spent, {name} is {limit}{where}: raise it to go on")
+                    raise RunStopError(f"openai: budget spent, {name} is {limit}{where}: raise it to go on")
             return msgspec.structs.replace(spent, requests=spent.requests + 1)
 
         self._change(add)

@@ -143,7 +143,7 @@ def file_sha256(path: Path) -> str:
     """
     stat = path.stat()
     stamp = f"{path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
-    note = _cache_folder() / hashlib.sha256(stamp.encode()).hexdigest()
+    note = cache_folder() / "sha256" / hashlib.sha256(stamp.encode()).hexdigest()
     try:
         return note.read_text(encoding="ascii")
     except OSError:
@@ -164,9 +164,10 @@ def _remember(note: Path, text: str) -> None:
         return  # a home folder that cannot be written only costs reading the file again
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """What this user's processes remember on this machine; nothing there is needed."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "fld-engine" / "sha256"
+    return (Path(base) if base else Path.home() / ".cache") / "fld-engine"
 
 
 def _local(backend: str, weights: str) -> Path:

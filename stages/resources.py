@@ -1,10 +1,14 @@
 """What one actor of an annotator needs, declared as data beside the stage and never probed on the driver."""
 
+import re
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from shards.settings import Settings
+from shards.settings import SECRET, Settings
+
+_KEY = re.compile(r"key|token|secret|passw", re.IGNORECASE)
 
 
 class Resources(Settings):
@@ -23,6 +27,21 @@ class Resources(Settings):
     timeout_s: float = Field(300.0, gt=0, description="longest call; replace the actor after it")
     group: str | None = Field(None, description="annotators of one group share actors and decoded images")
     runtime_env: dict[str, object] = Field({}, description="Ray runtime_env of the actor (pip, env_vars, ...)")
+
+    @field_validator("runtime_env")
+    @classmethod
+    def _no_keys(cls, value: dict[str, object]) -> dict[str, object]:
+        """Settings are kept in corpus.yaml."""
+        variables = value.get("env_vars")
+        for name in variables if isinstance(variables, dict) else ():
+            if _KEY.search(str(name)):
+                raise PydanticCustomError(
+                    SECRET,
+                    "runtime_env.env_vars must hold no keys, they would be written into the corpus, got {name}: set it"
+                    " in the environment of the machines",
+                    {"name": str(name)},
+                )
+        return value
 
     @model_validator(mode="after")
     def _range(self) -> Self:

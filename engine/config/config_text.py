@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from shards.errors import SettingsError
-from shards.settings import Settings
+from shards.settings import SECRET, Settings
 
 END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one plain value
 _SHORT = 3
@@ -116,7 +116,7 @@ def _explain(kind: type[Settings], data: Mapping[str, Any], mistake: Any) -> str
         close = difflib.get_close_matches(location[-1], known, n=1)
         hint = f", did you mean {close[0]!r}?" if close else ""
         return f"{path}: unknown key{hint} (one of: {', '.join(known)})"
-    got = "" if mistake["type"] == "missing" else f", got {mistake['input']!r}"
+    got = "" if mistake["type"] in ("missing", SECRET) else f", got {mistake['input']!r}"
     return f"{path}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}{got}"
 
 

@@ -15,7 +15,7 @@ import msgspec
 from shards.finding import Finding
 from shards.images import ImageRow
 
-Kind = Literal["ok", "error", "oom", "timeout", "death", "item"]
+Kind = Literal["ok", "error", "oom", "timeout", "death", "item", "stop"]
 
 pack_rows = msgspec.msgpack.Encoder().encode
 unpack_rows = msgspec.msgpack.Decoder(list[ImageRow]).decode
@@ -46,7 +46,8 @@ class Outcome:
     """What became of a call.
 
     ok: `findings`, msgpack of list[Finding] for each row. item: `items`, index in the batch -> reason, of the images
-    that alone are to blame; the others have not run. All other kinds: `error`, one line without addresses or process
+    that alone are to blame; the others have not run. stop: nothing can be done any more, and no image is to blame. All
+    other kinds: `error`, one line without addresses or process
     ids (it is stored, and must be the same in every run); `detail` is for the log (traceback, process id)."""
 
     call: Call

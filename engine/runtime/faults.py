@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from shards.errors import StoppedError
-from specialists.roles import ItemError, MissingRequirementError
+from specialists.roles import ItemError, MissingRequirementError, RunStopError
 
 T = TypeVar("T")
 MAX_ERROR_CHARS = 300
@@ -27,9 +27,10 @@ _OOM_TEXT = re.compile(r"out of memory|CUBLAS_STATUS_ALLOC_FAILED|CUDNN_STATUS_A
 
 @dataclass(frozen=True)
 class Failure:
-    """kind "item": `index` is the image of the batch that alone is to blame. `detail`: the traceback."""
+    """kind "item": `index` is the image of the batch that alone is to blame; "stop": none is, and the run ends.
+    `detail`: the traceback."""
 
-    kind: Literal["error", "oom", "item"]
+    kind: Literal["error", "oom", "item", "stop"]
     error: str
     detail: str = ""
     index: int = -1
@@ -51,6 +52,8 @@ def failure_of(error: BaseException) -> Failure:
     detail = "".join(traceback.format_exception(error))
     if isinstance(error, ItemError):
         return Failure("item", one_line(f"item: {error.reason}"), detail, error.index)
+    if isinstance(error, RunStopError):
+        return Failure("stop", one_line(str(error)), detail)
     name = type(error).__name__
     if is_out_of_memory(error):
         return Failure("oom", f"oom: {name}", detail)

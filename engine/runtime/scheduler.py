@@ -27,6 +27,7 @@ from engine.runtime.progress import ColumnProgress, Reporter
 from engine.runtime.unit import Task, Unit
 from engine.runtime.work import OpenShard, Work
 from shards.raw import write_raw
+from specialists.roles import RunStopError
 
 WRITERS = 4
 POLL_S = 0.5
@@ -74,7 +75,7 @@ class Scheduler:
         self.units_written: dict[str, int] = {column.name: 0 for column in work.columns}
 
     def run(self) -> None:
-        """Until everything is committed. Raises FailureBudgetError, StartError; what is committed stays."""
+        """Until all is committed. Raises FailureBudgetError, RunStopError, StartError; what is committed stays."""
         for queue in self._pools:
             self._backend.open(queue.pool)
         shards = iter(self._work.todo)
@@ -189,6 +190,11 @@ class Scheduler:
         unit = task.unit
         if outcome.kind != "ok":
             self._log_failure(outcome)
+        if outcome.kind == "stop":
+            raise RunStopError(
+                f"annotator {unit.column.name}: {outcome.error}. No image is to blame: finished shards are kept, and so"
+                " are answers that came. Put the cause right and run the same command again"
+            )
         if outcome.kind == "oom":
             size = max(1, len(task.positions) // 2)
             self._batch[unit.column.name] = min(self._batch[unit.column.name], size)

@@ -8,15 +8,17 @@ What the describer is told: the first brief text (a human's before a model's), a
 known of it: the text of its crop, else its label; for words in the picture `the text "EXIT"`.
 """
 
+import math
 from typing import Annotated, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from shards.finding import Caption, Finding, Kind, kind_of
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.lmm_describer import LmmDescriber, LmmSettings
-from specialists.openai_describer import OpenAiDescriber, OpenAiSettings
+from specialists.openai_describer import OpenAiDescriber
+from specialists.openai_settings import OpenAiSettings
 from specialists.roles import Context, Describer, Fingerprint
 from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes
 from stages.resources import Resources
@@ -24,6 +26,8 @@ from stages.stage import Item
 from stages.subset import SubsetSettings
 
 GIVEN = "given"
+SPARE_S = 30.0
+"""For pictures to be read and encoded, beside the requests."""
 LongText = Literal["detailed", "more_detailed"]
 DescriberSettings = Annotated[OpenAiSettings | LmmSettings | CustomSettings, Field(discriminator="backend")]
 
@@ -42,7 +46,27 @@ class DescriptionsSettings(Settings):
     needs: list[str] | None = Field(
         None, description="annotators whose findings it hears of; null: captioners, detectors and readers"
     )
-    resources: Resources = Field(Resources(), description="what one actor needs")
+    resources: Resources = Field(
+        Resources(), description="what one actor needs; timeout_s of an endpoint: at least what its requests may take"
+    )
+
+    @field_validator("resources")
+    @classmethod
+    def _in_time(cls, value: Resources, others: ValidationInfo) -> Resources:
+        """A call that is cut off by the engine, while its requests are still on their way, would pay for them again."""
+        of, levels = others.data.get("specialist"), others.data.get("granularities", ())
+        if not isinstance(of, OpenAiSettings):
+            return value
+        rounds = math.ceil(value.batch_size / of.concurrency) * len(levels)
+        longest = rounds * of.timeout_s + SPARE_S
+        if value.timeout_s >= longest:
+            return value
+        if "timeout_s" not in value.model_fields_set:
+            return value.model_copy(update={"timeout_s": longest})
+        raise ValueError(
+            f"resources.timeout_s must be at least {longest:g} s, got {value.timeout_s:g}: {value.batch_size} images,"
+            f" {of.concurrency} at a time, {len(levels)} texts each, {of.timeout_s:g} s per text (specialist.timeout_s)"
+        )
 
     @field_validator("granularities")
     @classmethod

@@ -22,11 +22,11 @@ from shards.finding import Caption, Finding, text_of
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.store import Store
-from specialists.roles import Fingerprint, ItemError, MissingRequirementError
+from specialists.roles import Fingerprint, ItemError, MissingRequirementError, RunStopError
 from stages.resources import Resources
 from stages.stage import Item
 
-Fault = Literal["raise", "item", "oom", "exit", "os_exit", "segfault", "hang", "short", "nan"]
+Fault = Literal["raise", "item", "oom", "exit", "os_exit", "segfault", "hang", "short", "nan", "stop"]
 
 
 @dataclass(eq=False)
@@ -95,6 +95,8 @@ class FakeStage:
             raise ItemError(index, f"the answer for {key} was cut off")
         if fault == "oom":
             raise MemoryError
+        if fault == "stop":
+            raise RunStopError("openai: no credit left for us: HTTP 402: Insufficient Balance")
         _end(fault)
 
 

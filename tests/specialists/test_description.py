@@ -8,8 +8,6 @@ import pytest
 from specialists.description import Answer, PromptSettings, fill, judge, read_template
 from specialists.roles import Context, MissingRequirementError
 
-REFUSALS = PromptSettings().refusals
-
 
 @pytest.mark.parametrize("granularity", ["detailed", "more_detailed"])
 def test_the_shipped_templates_use_every_placeholder(granularity: str) -> None:
@@ -56,7 +54,7 @@ def test_text_from_pictures_cannot_break_the_prompt() -> None:
     ],
 )
 def test_answers_are_trimmed_or_refused(text: str, answer: Answer) -> None:
-    assert judge(text, REFUSALS) == answer
+    assert judge(text, PromptSettings()) == answer
 
 
 def test_a_refusal_pattern_that_is_none_is_refused() -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from specialists.roles import SpecialistError
+from specialists.roles import RunStopError
 from specialists.spending import Account, Limits, Spent, read_spent
 
 BOOK = """
 import sys
 from pathlib import Path
-from specialists.roles import SpecialistError
+from specialists.roles import RunStopError
 from specialists.spending import Account, Limits
 account, sent = Account(Path(sys.argv[1]), Limits(max_requests=25)), 0
 try:
@@ -18,7 +18,7 @@ try:
         account.book()
         account.pay(3, 1)
         sent += 1
-except SpecialistError:
+except RunStopError:
     print(sent)
 """
 
@@ -47,7 +47,7 @@ def test_a_limit_ends_it_before_the_next_request(tmp_path: Path, name: str) -> N
     account = Account(path, Limits(**{name: 1}))
     account.book()
     account.pay(1, 1)
-    with pytest.raises(SpecialistError, match=rf"budget spent, {name} is 1 \(of all runs together, in .*raise it"):
+    with pytest.raises(RunStopError, match=rf"budget spent, {name} is 1 \(of all runs together, in .*raise it"):
         account.book()
     assert read_spent(path).requests == 1
 
@@ -55,5 +55,5 @@ def test_a_limit_ends_it_before_the_next_request(tmp_path: Path, name: str) -> N
 def test_without_a_file_the_account_is_the_processes_own() -> None:
     account = Account(None, Limits(max_requests=1))
     account.book()
-    with pytest.raises(SpecialistError, match="budget spent, max_requests is 1: raise it to go on"):
+    with pytest.raises(RunStopError, match="budget spent, max_requests is 1: raise it to go on"):
         account.book()

@@ -41,7 +41,7 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     file = tmp_path / "model.pt"
     file.write_text("one", encoding="utf-8")
     first = weights.file_sha256(file)
-    [note] = list(weights._cache_folder().iterdir())
+    [note] = list((weights.cache_folder() / "sha256").iterdir())
     note.write_text("remembered", encoding="ascii")
     assert weights.file_sha256(file) == "remembered"
     file.write_text("other", encoding="utf-8")

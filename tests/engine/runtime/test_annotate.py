@@ -15,6 +15,7 @@ from shards.images import ImageRow, write_images
 from shards.layout import raw_folder
 from shards.raw import RawRow, read_raw, write_raw
 from shards.store import LocalStore, open_store
+from specialists.roles import RunStopError
 from stages.resources import Resources
 from tests.engine.fakes import FakeStage, Fault, column, fill, png, raw_files
 
@@ -133,6 +134,20 @@ def test_over_the_budget_the_run_stops_and_can_go_on(tmp_path: Path) -> None:
     assert len(done) < 8
     report = run(store, [column("a")])
     assert (report.units_run, report.quarantined) == (8 - len(done), [])
+
+
+def test_an_annotator_that_can_do_no_more_ends_the_run_and_blames_no_image(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    keys = fill(store, 4, 8)
+    broke = FakeStage(faults={keys[17]: "stop"})
+    wanted = r"annotator a: openai: no credit .* HTTP 402: Insufficient Balance. No image is to blame: finished"
+    with pytest.raises(RunStopError, match=wanted):
+        run(store, [column("a", broke)], settings=LENIENT)
+    done = committed(store, raw_folder("a", "f0"))
+    assert done
+    assert sum(manifest.counts.failed for manifest in done.values()) == 0
+    report = run(store, [column("a")])
+    assert (report.units_run, report.quarantined) == (4 - len(done), [])
 
 
 def test_failures_of_finished_shards_still_count_in_the_next_run(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from shards.finding import Caption, Detection, Finding, Granularity, OcrLine, text_of
 from specialists import roles
-from specialists.openai_describer import OpenAiSettings
+from specialists.openai_settings import OpenAiSettings
 from specialists.roles import Context, Fingerprint, Image, ItemError
 from stages.annotate.boxes import BoxInputs
 from stages.annotate.describer import DescriptionsSettings, DescriptionsStage
@@ -121,3 +121,15 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         settings(granularities=["detailed", "detailed"])
     with pytest.raises(ValidationError, match="Input should be 'detailed' or 'more_detailed'"):
         settings(granularities=["brief"])
+
+
+def test_a_call_may_take_as_long_as_its_requests() -> None:
+    """Or the engine would cut it off, and pay for its images again."""
+    endpoint = {"backend": "openai", "model": "m", "timeout_s": 120, "concurrency": 8}
+    two = {"granularities": ["detailed", "more_detailed"], "specialist": endpoint}
+    assert DescriptionsSettings.model_validate({"specialist": endpoint}).resources.timeout_s == 300
+    assert DescriptionsSettings.model_validate(two).resources.timeout_s == 2 * 2 * 120 + 30
+    larger = DescriptionsSettings.model_validate(two | {"resources": {"batch_size": 32}}).resources
+    assert (larger.batch_size, larger.timeout_s) == (32, 2 * 4 * 120 + 30)
+    with pytest.raises(ValidationError, match=r"must be at least 510 s, got 300: 16 images, 8 at a time, 2 texts each"):
+        DescriptionsSettings.model_validate(two | {"resources": {"timeout_s": 300}})

@@ -1,0 +1,160 @@
+"""What a chat model puts around its answer, cut off by rule: thinking, control tokens, fences, politeness.
+
+Comes in: the text as a model or an endpoint gave it. Goes out: the answer alone, or the reason why there is none:
+
+    <think>The user wants ...</think>A brown dog runs.<|im_end|>      ->  A brown dog runs.
+    ```json {"description": "A brown dog runs.", "refusal": ""} ```   ->  A brown dog runs.
+    <think>The user wants                                             ->  problem: thought, and wrote no answer
+
+Where a text holds more of such markup than the rules know, it is refused: what is in a corpus is learned.
+"""
+
+import json
+import re
+import unicodedata
+from typing import NamedTuple
+
+TEXT_FIELDS = ("description", "caption", "text", "answer", "response", "content", "output", "final_answer", "result")
+"""Of a JSON object that holds the text, the first of these that it has; an object with one text needs none of them."""
+REFUSAL_FIELD = "refusal"
+
+_TAGS = "think|thinking|thought|thoughts|reasoning|reason|reflection|scratchpad|analysis|seed:think"
+_THINKING = [
+    (re.compile(rf"<({_TAGS})\b[^<>]*>", re.IGNORECASE), re.compile(rf"</({_TAGS})\s*>", re.IGNORECASE)),
+    (re.compile(r"\[THINK\]"), re.compile(r"\[/THINK\]")),
+    (re.compile("◁think▷"), re.compile("◁/think▷")),
+    (re.compile(r"<\|begin_of_thought\|>"), re.compile(r"<\|end_of_thought\|>")),
+    (re.compile(r"<\|channel>thought\b"), re.compile(r"<channel\|>")),
+]
+"""(begins, ends) of thinking, as Qwen, DeepSeek, GLM, Magistral, Kimi, Seed, Gemma and many tuned models write it."""
+_HARMONY_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
+_HARMONY = re.compile(r"<\|(?:channel|message|start)\|>")
+_PLAIN_HARMONY = re.compile(r"\A(?:analysis|commentary)(?=\S).*?assistant\s*final(?=\S)", re.DOTALL)
+"""gpt-oss where a server has taken the control tokens out and left the words between them."""
+_ANSWER_TAG = re.compile(
+    r"<(answer|output|response|final|final_answer|description)>(.*?)(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+)
+_BOXES = re.compile(r"<\|(?:begin|end)_of_(?:box|solution)\|>")
+_TURN = re.compile(r"\A\s*(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)?\s*(?:assistant"
+r"|model)\s*"
+                   r"(?:<\|end_header_id\|>|<\|im_sep\|>|\n)\s*")  # fmt: skip
+_END = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|user|assistant|system|eos|eom"
+    r"|start_header_id|observation|END_OF_TURN_TOKEN|end_of_sentence)\|>|<｜[^｜<>]{1,30}｜>"
+    r"|</s>|<s>|<eos>|<bos>|<pad>|<end_of_turn>|<start_of_turn>|<end_of_utterance>|<EOS_TOKEN>|\[/?INST\]|<\|END_OF_\w+\|>"
+)
+"""Where an answer ends; what a server that missed it let the model write after it is another turn."""
+_LEFT = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>|<｜|</?(?:think|thinking|tool_call|function|image|img|s)\b[^<>]*>|\[/?INST\]|◁/?think▷"
+)
+_FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+
+
+class Stripped(NamedTuple):
+    """The text, or why there is none; one of the two is ""."""
+
+    text: str
+    problem: str
+
+
+def strip_markup(text: str) -> Stripped:
+    """The answer in `text`, line breaks kept."""
+    answer, problem = _without_thinking(_readable(text))
+    if problem:
+        return Stripped("", problem)
+    answer = _cut_turns(_BOXES.sub(" ", answer))
+    if tagged := _ANSWER_TAG.fullmatch(answer.strip()):
+        answer = tagged[2]
+    answer, problem = _unwrapped(answer.strip())
+    if problem:
+        return Stripped("", problem)
+    if left := _LEFT.search(answer):
+        return Stripped("", f"the answer holds the control token {left[0]}")
+    return Stripped(answer, "")
+
+
+def _readable(text: str) -> str:
+    """Without NUL and other control characters, halves of surrogate pairs and marks that turn the writing direction:
+    none of them can be meant. Blanks of all kinds stay."""
+    kept = (letter for letter in text if letter.isspace() or unicodedata.category(letter) not in _NO_TEXT)
+    return _DIRECTIONS.sub("", "".join(kept))
+
+
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
+_NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
+
+
+def _without_thinking(text: str) -> tuple[str, str]:
+    """The text after its thinking; or a problem, if nothing else is there."""
+    if final := list(_HARMONY_FINAL.finditer(text)):
+        text = text[final[-1].end() :]
+    elif _HARMONY.search(text):
+        return "", "thought, and wrote no answer: raise the limit of tokens, or have the model think less"
+    text = _PLAIN_HARMONY.sub("", text, count=1)
+    for begins, ends in _THINKING:
+        if closed := list(ends.finditer(text)):  # templates open the block in the prompt: only its end is in the answer
+            text = _kept(text, begins, ends) if begins.search(text) else text[closed[-1].end() :]
+        if opened := begins.search(text):
+            if text[: opened.start()].strip():
+                return "", f"the answer holds the control token {opened[0]}"
+            return "", "thought, and wrote no answer: raise the limit of tokens, or have the model think less"
+    return text, ""
+
+
+def _kept(text: str, begins: "re.Pattern[str]", ends: "re.Pattern[str]") -> str:
+    """What stands outside of the blocks; after an end without a beginning, what follows it."""
+    at, parts = 0, []
+    while opened := begins.search(text, at):
+        closed = ends.search(text, opened.end())
+        if closed is None:
+            break
+        parts.append(text[at : opened.start()])
+        at = closed.end()
+    rest = text[at:]
+    if loose := list(ends.finditer(rest)):
+        return rest[loose[-1].end() :]
+    return "".join([*parts, rest])
+
+
+def _cut_turns(text: str) -> str:
+    text = _TURN.sub("", text)
+    while (end := _END.match(text.lstrip())) is not None:  # a beginning, not an end
+        text = _TURN.sub("", text.lstrip()[end.end() :])
+    end = _END.search(text)
+    return text[: end.start()] if end else text
+
+
+def _unwrapped(text: str) -> tuple[str, str]:
+    """What a fence or a JSON object holds, where the whole answer is one."""
+    fence = _FENCE.search(text)
+    if fence is not None:
+        before, after = text[: fence.start()].strip(), text[fence.end() :].strip()
+        if len(before) + len(after) < len(fence[1]):  # politeness around it, not an answer of its own
+            text = fence[1].strip()
+    if text[:1] not in ("{", "["):
+        return text, ""
+    try:
+        found = json.loads(text, strict=False)
+    except ValueError:
+        return ("", "the answer is damaged JSON") if re.match(r'[{\[]\s*["{\[]', text) else (text, "")
+    return _text_of(found)
+
+
+def _text_of(found: object) -> tuple[str, str]:
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if isinstance(found, str):
+        return found.strip(), ""
+    if not isinstance(found, dict):
+        return "", "the answer is JSON that holds no text"
+    refusal = found.get(REFUSAL_FIELD)
+    texts = {name: value.strip() for name, value in found.items() if isinstance(value, str) and value.strip()}
+    refusal = texts.pop(REFUSAL_FIELD, "") if isinstance(refusal, str) else ""
+    for name in TEXT_FIELDS:
+        if name in texts:
+            return texts[name], ""
+    if len(texts) == 1:
+        return next(iter(texts.values())), ""
+    if refusal:
+        return "", f"refused: {refusal[:100]}"
+    return "", f"the answer is JSON without one text (it has {', '.join(map(str, found)) or 'nothing'})"
