@@ -6,12 +6,17 @@ STAMP := $(VENV)/.ready
 DEMO ?= demo
 UD_EWT ?= ud-ewt
 WORK ?= build/embedded
+QUICK ?= tests/test_imports.py tests/shards tests/filters tests/engine/config tests/stages/codec tests/stages/evaluate \
+  tests/stages/fuse tests/stages/gate tests/stages/watch tests/stages/test_round.py
+
+# Where Python may not write bytecode (PYTHONDONTWRITEBYTECODE) every process would compile torch anew, 8 s each: set-up
+# compiles all packages once.
 
 # One thread per process: on small machines torch's default oversubscribes the cores.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench embedded parser clean
+.PHONY: help setup demo test quick check bench embedded parser clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +27,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --constraint constraints.txt --editable '.[all,dev]'
 	touch $@
 
 demo: $(STAMP)  ## draw scenes, run a round with the embedded profile, show what came out
@@ -30,6 +35,9 @@ demo: $(STAMP)  ## draw scenes, run a round with the embedded profile, show what
 
 test: $(STAMP)  ## the tests: CPU, offline
 	$(BIN)/python -m pytest
+
+quick: $(STAMP)  ## what can be tested without torch and spaCy, in seconds
+	$(BIN)/python -m pytest -q -rfE -p tests.quick -m "not gpu and not slow and not ray and not thorough" $(QUICK)
 
 check: $(STAMP)  ## the one gate: ruff, mypy strict, tests
 	$(BIN)/ruff check .

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from shards import commit
 from shards.store import LocalStore, remove_leftovers
 from shards.verify import verify
@@ -41,6 +43,7 @@ print(limit, find(store, "images/plan", "a").files["a.tar"].bytes)
 """
 
 
+@pytest.mark.thorough
 def test_after_sigkill_at_any_moment_every_committed_unit_is_whole(tmp_path: Path) -> None:
     """The writer writes 5 units over and over: kills fall into files, manifests, renames and withdrawals."""
     store = LocalStore(tmp_path)

@@ -5,6 +5,8 @@ import builtins
 import re
 from pathlib import Path
 
+import pytest
+
 from shards import errors
 
 ROOT = Path(errors.__file__).parents[1]
@@ -55,6 +57,7 @@ def exit_code(node: ast.ClassDef) -> int | None:
     return int(found[1]) if found else None
 
 
+@pytest.mark.thorough  # it imports all of the project
 def test_the_drawing_shows_every_error_under_its_base_with_its_exit_code() -> None:
     assert len(written()) >= 28
     assert drawn() == written()

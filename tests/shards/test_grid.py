@@ -15,6 +15,7 @@ BOXES = st.tuples(st.floats(-10, 500), st.floats(-10, 500), SIDES, SIDES).map(
 )
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None)
 @given(st.lists(BOXES, min_size=1, max_size=30), BOXES, st.floats(0.05, 0.95))
 def test_no_box_that_overlaps_enough_is_left_out(boxes: list[Box], asked: Box, min_iou: float) -> None:

@@ -45,6 +45,7 @@ def test_shards_without_lookup_are_read(store: LocalStore) -> None:
     assert store.names("images/lookup") == ["000000-000000.keys", "000001-000001.keys"]
 
 
+@pytest.mark.thorough
 def test_many_parts_become_one(store: LocalStore) -> None:
     for number in range(lookup.MAX_PARTS + 1):
         add_shard(store, number, images=1)

@@ -1,7 +1,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.thorough
 def test_reading_and_writing_tables_imports_no_pandas() -> None:
     code = (
         "import sys; import shards.table, pyarrow as pa, pyarrow.compute as pc;"

@@ -49,6 +49,7 @@ def test_findings_are_read_as_written(rows: list[list[Finding]]) -> None:
     assert decode(encode(rows)) == rows
 
 
+@pytest.mark.thorough
 @given(st.lists(st.lists(any_finding, max_size=4), max_size=4))
 @settings(deadline=None)
 def test_any_findings_are_read_as_written(rows: list[list[Finding]]) -> None:

@@ -1,5 +1,7 @@
 """One shard of a round: outcomes, conservation, and when a shard is written again."""
 
+from hashlib import sha256
+
 import pytest
 from msgspec.structs import replace
 
@@ -25,7 +27,9 @@ NOT_SKIPPED: Skipped = {}
 
 
 def image(key: str, given: list[Finding] | None = None) -> ImageRow:
-    return ImageRow(key, f"{key}.jpg", sha256="00", width=640, height=480, ext="jpg", given=given or [])
+    return ImageRow(
+        key, f"{key}.jpg", sha256=sha256(key.encode()).hexdigest(), width=640, height=480, ext="jpg", given=given or []
+    )
 
 
 BROKEN = ImageRow("broken", "broken.jpg", status="failed", stage="decode", error="truncated")

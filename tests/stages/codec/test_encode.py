@@ -82,6 +82,7 @@ def _label(region: Region, task: Task) -> str:
     return clean_label(next((c.text for c in region.candidates if c.kind == kind), region.text))
 
 
+@pytest.mark.thorough
 @given(records())
 def test_boxes_and_labels_come_back_within_a_bin(of: Record) -> None:
     for lesson in encoded(of).lessons:
@@ -93,6 +94,7 @@ def test_boxes_and_labels_come_back_within_a_bin(of: Record) -> None:
                 assert any(text == label and box and near(box, other, of) for label, other in wanted)
 
 
+@pytest.mark.thorough
 @given(records())
 def test_texts_words_and_phrases_come_back(of: Record) -> None:
     texts, regions = {text.id: text for text in of.texts}, {region.id: region for region in of.regions}
@@ -113,6 +115,7 @@ def test_texts_words_and_phrases_come_back(of: Record) -> None:
             assert all(text_of(one) and about_of(one) == "a/0" for one in found)
 
 
+@pytest.mark.thorough
 @given(records())
 def test_outlines_lie_in_their_region_and_keep_to_the_budget(of: Record) -> None:
     for lesson in encoded(of, max_polygon_points=12).lessons:
@@ -144,6 +147,7 @@ def annotations(of: Record, task: Task) -> set[str]:
             return found
 
 
+@pytest.mark.thorough
 @given(records(), st.integers(1, 40), st.integers(1, 3))
 def test_every_annotation_is_taught_or_refused_by_every_task(of: Record, tokens: int, most: int) -> None:
     found = encoded(of, max_target_tokens=tokens, max_per_task=most)

@@ -36,6 +36,7 @@ def test_the_largest_parts_stay_where_there_are_more_than_the_budget_has_triangl
     assert [ring[0] for ring in found] == [200, 600]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("budget", "least"), [(48, 0.93), (16, 0.8)])
 def test_outlines_of_scenes_keep_to_the_budget_and_to_their_shape(budget: int, least: float) -> None:
     overlaps = []

@@ -358,6 +358,7 @@ def some_findings(seed: int) -> dict[str, list[Finding]]:
     return {name: [one() for _ in range(rng.randrange(9))] for name in ANNOTATORS if rng.random() < 0.8}
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
