@@ -1,10 +1,12 @@
 """What the docs show runs."""
 
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
+import engine
 from tests.engine.fake_specialists import save_pictures
 from tests.engine.verbs.test_rounds import CONFIG
 
@@ -22,3 +24,11 @@ def test_one_round_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "     5 region     region.score" in said
     assert "regions kept at 0.95: 0 instead of 5" in said
     assert "coco.json: 5 objects in 1 categories" in said
+
+
+def test_the_page_about_python_names_what_there_is() -> None:
+    page = (DOCS / "python.md").read_text()
+    functions = {name for name in engine.__all__ if name[0].islower()}
+    assert set(re.findall(r"^\| `(\w+)\(", page, flags=re.MULTILINE)) == functions
+    returned = set(re.findall(r"\| `(\w+)` \|$", page, flags=re.MULTILINE))
+    assert returned <= set(engine.__all__)
