@@ -14,18 +14,19 @@ from engine.config.config_text import ConfigError
 from engine.costs import with_account
 from engine.learned import Model, annotator_of, share_boxes
 from engine.promotions import model_below, read_calibration, weights_of
-from engine.runtime.column import GIVEN, Column
+from engine.runtime.column import Column
 from engine.runtime.lock import corpus_lock
 from engine.runtime.plan import columns, needs
 from engine.sparse import teachers
+from shards.finding import GIVEN
 from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
 from stages.build import Annotator, build_stage, gives
-from stages.fuse.ledger import Annotator as Voter
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.calibrated import CalibratedStage
 from stages.gate.support import WITNESSES
-from stages.round import RoundPlan, Skipped
+from stages.round import RoundPlan, Skip, Skipped
 from stages.stage import Stage
 
 Build = Callable[[Annotator, str], Stage]
@@ -113,12 +114,12 @@ class Session:
         gone = dropped_keys(self.store, self.config.ingest.duplicates)
         if not gone:
             return {}
-        by_shard: dict[str, dict[str, tuple[str, float | None, float | None]]] = {}
+        by_shard: dict[str, dict[str, Skip]] = {}
         for shard, row in Corpus(self.store).image_rows():
             if row.key in gone:
                 rule, _, distance = gone[row.key]
                 limit = float(self.config.ingest.duplicates.distance) if rule == "near_duplicate" else None
-                by_shard.setdefault(shard, {})[row.key] = (rule, float(distance), limit)
+                by_shard.setdefault(shard, {})[row.key] = Skip(rule, float(distance), limit)
         return dict(by_shard)
 
 

@@ -34,6 +34,8 @@ Span = tuple[int, int]
 Granularity = Literal["brief", "detailed", "more_detailed"]
 Kind = Literal["text", "object", "ocr", "phrase", "mask", "match"]
 
+GIVEN = "given"
+"""The reserved annotator name of what came with an image (`ImageRow.given`): no raw column, always ready."""
 COORDINATE_DECIMALS = 2
 SCORE_DECIMALS = 4
 

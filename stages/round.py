@@ -1,6 +1,6 @@
 """One shard of a round: image rows and raw columns in, records and index rows out. No model, no Ray.
 
-    plan = RoundPlan(0, (Annotator("ocr", "reader", "3fa9c1"),), FuseSettings(), FilterSettings())
+    plan = RoundPlan(0, (Voter("ocr", "reader", "3fa9c1"),), FuseSettings(), FilterSettings())
     write_shard(store, "000000", plan, skipped={}, parser=parser)    rounds/00/shards/000000.tar, index/000000.parquet
 
 Every image of the shard has one outcome: kept (a record), dropped (a duplicate, or left empty where the settings say
@@ -21,7 +21,7 @@ from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict
 from shards import commit
 from shards.commit import Counts, Manifest
-from shards.finding import Caption, Finding
+from shards.finding import GIVEN, Caption, Finding
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES, raw_folder
 from shards.raw import RawRow, read_raw
@@ -30,14 +30,23 @@ from shards.rounds import IndexRow, write_round
 from shards.store import Store
 from stages.fuse.custom import Judged, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
-from stages.fuse.ledger import Annotator, ConservationError
-from stages.fuse.settings import GIVEN, LEARNED, FuseSettings
+from stages.fuse.ledger import ConservationError, Voter
+from stages.fuse.settings import LEARNED, FuseSettings
 
 FORMAT = 3
 """Part of every fingerprint: raised when this code builds other records from the same input."""
 
-Skipped = Mapping[str, tuple[str, float | None, float | None]]
-"""Key of an image that is not to be in the corpus -> rule, value, threshold (`stages.ingest` finds duplicates)."""
+
+class Skip(NamedTuple):
+    """Why an image is not to be in the corpus (`stages.ingest` finds duplicates): a verdict before any annotator."""
+
+    rule: str
+    value: float | None = None
+    threshold: float | None = None
+
+
+Skipped = Mapping[str, Skip]
+"""Key of an image that is left out -> why."""
 
 
 class Reads(Protocol):
@@ -53,7 +62,7 @@ class RoundPlan:
     with the images joins them by itself."""
 
     number: int
-    annotators: tuple[Annotator, ...]
+    annotators: tuple[Voter, ...]
     fuse: FuseSettings
     filters: FilterSettings
 
@@ -66,7 +75,7 @@ class RoundPlan:
 
     def rules(self) -> Rules:
         """The rules of each image; given findings are first, as their boxes win."""
-        return Rules(self.fuse, self.filters, (Annotator(GIVEN, "given", GIVEN), *self.annotators))
+        return Rules(self.fuse, self.filters, (Voter(GIVEN, "given", GIVEN), *self.annotators))
 
 
 class Outcome(NamedTuple):
@@ -203,13 +212,13 @@ def _outcome(
     rules: Rules,
     parsed: Mapping[str, ParsedText],
     plan: RoundPlan,
-    skip: tuple[str, float | None, float | None] | None,
+    skip: Skip | None,
     failure: str,
 ) -> Outcome:
     if failure:
         return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure)
     if skip is not None:
-        return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip[0])
+        return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip.rule)
     return _finished(row, *build_image(row, said, rules, parsed, plan.number), plan)
 
 

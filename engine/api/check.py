@@ -14,7 +14,7 @@ from itertools import chain
 
 from engine.runtime.faults import Failure, attempt
 from filters.custom import Case, CustomFilter, custom_facts, judge_cases, judged_in
-from shards.finding import Caption, Detection, Finding, rounded
+from shards.finding import GIVEN, Caption, Detection, Finding, rounded
 from shards.record import Record
 from stages.build import Annotator, build_stage
 from stages.scenes.gold import Scene, draw_scene
@@ -22,7 +22,6 @@ from stages.scenes.settings import SceneSettings
 from stages.stage import Item, Stage
 
 SEED = 7
-GIVEN = "given"
 
 
 def check_annotator(name: str, annotator: Annotator) -> str:

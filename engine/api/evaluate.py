@@ -17,22 +17,22 @@ from typing import NamedTuple
 
 from engine.api.reports import Place
 from engine.config.config_text import ConfigError
-from engine.report.eval_report import KEPT, RAW, Measured, Measures, as_json, with_changes
+from engine.report.eval_report import FILTERED, UNFILTERED, Measured, Measures, as_json, with_changes
 from engine.report.quality import RESAMPLES, areas_in, measure
 from engine.runtime import plan as plans
-from engine.runtime.column import GIVEN
 from engine.runtime.refilter import inputs
 from engine.session import Session, look
 from filters.features import ElementWords
 from filters.parser import ParsedText, Parser
 from shards.commit import committed
+from shards.finding import GIVEN
 from shards.images import ImageRow
 from shards.layout import IMAGES
 from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.elements import element_quality
 from stages.evaluate.gold import Gold, gold_of
-from stages.evaluate.plans import alone, areas_of, filter_steps
+from stages.evaluate.plans import areas_of, filter_steps, raw_alone
 from stages.evaluate.report import AREAS
 from stages.round import RoundPlan, build_shard, read_shard
 
@@ -97,7 +97,7 @@ class EvalReport:
     @property
     def kept(self) -> Measures:
         """The measures of what the last of the rounds kept: {"boxes/recall": Estimate(...), ...}."""
-        return self.rounds[max(self.rounds)]["stages"][KEPT]
+        return self.rounds[max(self.rounds)]["stages"][FILTERED]
 
     def as_json(self) -> dict[str, object]:
         """Plain numbers and text; what has no value is None."""
@@ -141,12 +141,12 @@ def measure_round(
     kept = [each for shard in round_.shards() for each in round_.records(shard) if each.key in wanted]
     plan = session.plan(number)
     reader = _Reader(Parser(plan.filters.parser))
-    chosen = [each for each in variants(session, plan) if not short or each.name == RAW]
+    chosen = [each for each in variants(session, plan) if not short or each.name == UNFILTERED]
     built = build(session, chosen, wanted, reader)
     in_gold = set(areas_in(gold))
     said = built[0].areas  # the first variant is what everybody said
     columns = [(each.group, each.name, *made) for each, made in zip(chosen, built, strict=True)]
-    columns.append(("stages", KEPT, kept, said))
+    columns.append(("stages", FILTERED, kept, said))
     found: Measured = {"stages": {}, "annotators": {}}
     done: list[tuple[list[Record], set[str], Measures]] = []
     for group, name, records, areas in columns:
@@ -180,10 +180,12 @@ def _measures(
 def variants(session: Session, plan: RoundPlan) -> list[Variant]:
     """The round after each filter stage, and each of its annotators alone with those it looks at."""
     steps = [Variant("stages", name, step) for name, step in filter_steps(plan).items()]
-    single = [Variant("annotators", GIVEN, alone(plan, ()), own=GIVEN)]
+    single = [Variant("annotators", GIVEN, raw_alone(plan, ()), own=GIVEN)]
     for each in plan.annotators:
         looked_at = _looked_at(each.name, session)
-        single.append(Variant("annotators", each.name, alone(plan, looked_at), given=GIVEN in looked_at, own=each.name))
+        single.append(
+            Variant("annotators", each.name, raw_alone(plan, looked_at), given=GIVEN in looked_at, own=each.name)
+        )
     return [*steps, *single]
 
 

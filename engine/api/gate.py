@@ -35,9 +35,9 @@ from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.gold import gold_of
 from stages.evaluate.measures import MeasureName
-from stages.fuse.ledger import Annotator
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, STUDENT
-from stages.gate.alone import alone, records
+from stages.gate.alone import filtered_alone, records
 from stages.gate.calibration import VERSION, Calibration, calibrate, mapped
 from stages.gate.decide import Promotion, Verdict, decide
 from stages.gate.pairs import pairs
@@ -192,7 +192,7 @@ def _judged(measured: _Measured, model: Column) -> Said | Failure:
     calibrated = {
         key: msgspec.structs.replace(row, findings=mapped(row.findings, lines)) for key, row in answers.items()
     }
-    plan = alone(session.plan(0), Annotator(model.name, GENERALIST, model.fingerprint))
+    plan = filtered_alone(session.plan(0), Voter(model.name, GENERALIST, model.fingerprint))
     rows = [each.row for each in held_out]
     return Said(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
 

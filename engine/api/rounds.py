@@ -127,7 +127,7 @@ def annotate_round(
     session: Session, number: int, *, retry_quarantined: bool = False, progress: bool = False
 ) -> AnnotateReport:
     """Run the columns of a round where they are not done."""
-    skip = {key: rule for shard in session.skipped().values() for key, (rule, _, _) in shard.items()}
+    skip = {key: why.rule for shard in session.skipped().values() for key, why in shard.items()}
     return annotate_columns(
         session.store,
         session.columns(number),

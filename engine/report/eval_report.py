@@ -18,7 +18,7 @@ from stages.evaluate.bootstrap import Estimate, change
 _STARS = "  (paired; * beyond the 95% interval)"
 Measures = dict[str, Estimate]
 Measured = dict[str, dict[str, Measures]]
-RAW, KEPT = "raw", "kept"
+UNFILTERED, FILTERED = "raw", "kept"
 SHOWN = (
     "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "regions/accuracy", "regions/brief",
     "phrases/precision", "phrases/recall_at_1", "phrases/coverage", "masks/iou", "words/cer", "words/f1",
@@ -30,9 +30,9 @@ SHOWN = (
 
 def with_changes(measured: Measured) -> Measured:
     """With what the round has over what was said, and over each annotator alone."""
-    kept = measured["stages"][KEPT]
-    others = {RAW: measured["stages"][RAW], **measured.get("annotators", {})}
-    changes = {f"{KEPT} - {name}": changed(other, kept) for name, other in others.items()}
+    kept = measured["stages"][FILTERED]
+    others = {UNFILTERED: measured["stages"][UNFILTERED], **measured.get("annotators", {})}
+    changes = {f"{FILTERED} - {name}": changed(other, kept) for name, other in others.items()}
     return measured | {"changes": {name: found for name, found in changes.items() if found}}
 
 
@@ -53,8 +53,10 @@ def round_tables(measured: Measured) -> list[str | Table]:
 def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Table]:
     """Of all rounds: what was said in the first, what each kept, and how each differs from the first."""
     first = next(iter(rounds))
-    kept = {number: measured["stages"][KEPT] for number, measured in rounds.items()}
-    columns = {RAW: rounds[first]["stages"][RAW]} | {f"round {number}": found for number, found in kept.items()}
+    kept = {number: measured["stages"][FILTERED] for number, measured in rounds.items()}
+    columns = {UNFILTERED: rounds[first]["stages"][UNFILTERED]} | {
+        f"round {number}": found for number, found in kept.items()
+    }
     lines: list[str | Table] = ["\n[bold]Rounds[/]", comparison(columns, SHOWN)]
     later = {f"round {n} - round {first}": changed(kept[first], found) for n, found in kept.items() if n != first}
     if later:
@@ -65,14 +67,14 @@ def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Table]:
 
 def _against_annotators(measured: Measured) -> Table:
     """One line per annotator and measure; a measure that only one annotator has is a line, too."""
-    kept = measured["stages"][KEPT]
+    kept = measured["stages"][FILTERED]
     rows = []
     for name in SHOWN:
         for annotator, measures in measured["annotators"].items():
             if name in measures and measures[name].count:
-                over = measured["changes"].get(f"{KEPT} - {annotator}", {}).get(name)
+                over = measured["changes"].get(f"{FILTERED} - {annotator}", {}).get(name)
                 rows.append((name, annotator, cell(measures[name]), cell(kept.get(name)), _signed(over)))
-    return _rows(["measure", "annotator", "alone", KEPT, f"difference{_STARS}"], rows)
+    return _rows(["measure", "annotator", "alone", FILTERED, f"difference{_STARS}"], rows)
 
 
 def as_json(rounds: Mapping[int, Measured]) -> dict[str, object]:

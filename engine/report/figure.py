@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from engine.config.config_text import ConfigError
-from engine.report.eval_report import KEPT, RAW, Measured, Measures
+from engine.report.eval_report import FILTERED, UNFILTERED, Measured, Measures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,9 @@ def draw(rounds: Mapping[int, Measured], path: str, title: str) -> None:
     from matplotlib.figure import Figure
 
     first = next(iter(rounds.values()))
-    points = {RAW: first["stages"][RAW]} | {f"round {n}": each["stages"][KEPT] for n, each in rounds.items()}
+    points = {UNFILTERED: first["stages"][UNFILTERED]} | {
+        f"round {n}": each["stages"][FILTERED] for n, each in rounds.items()
+    }
     shown = [name for name in PANELS if any(name in found and found[name].count for found in points.values())]
     if not shown:
         raise ConfigError(f"nothing to draw: no round has any of {', '.join(PANELS)}")

@@ -15,12 +15,10 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
 from shards.errors import SettingsError
+from shards.finding import GIVEN
 from stages.resources import Resources
 from stages.stage import Stage
 from stages.subset import Subset
-
-GIVEN = "given"
-"""Reserved name of a need: what came with the image (`ImageRow.given`). It has no raw column and is always ready."""
 
 
 class ColumnError(SettingsError):

@@ -19,7 +19,8 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.runtime.column import GIVEN, Column, ordered
+from engine.runtime.column import Column, ordered
+from shards.finding import GIVEN
 from stages.build import Annotator, build_stage, gives, subset_of, wants
 from stages.stage import Stage
 from stages.subset import read_subset

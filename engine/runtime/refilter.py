@@ -22,7 +22,7 @@ from shards.store import Store, open_store
 from shards.summaries import read_tally
 from stages.round import RoundPlan, Skipped, build_shard, read_shard, round_fingerprint, unit_fingerprint, write_shard
 
-KEPT = "kept"
+OUTCOME_KEPT = "kept"
 IMAGES_PER_PROCESS = 1000
 """Images that are worth a process of their own: starting one costs as long as judging about as many."""
 Tally = Counter[tuple[str, str]]
@@ -72,7 +72,7 @@ def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
     done = commit.committed(store, round_folder(number))
     for manifest in done.values():
         for type_, outcomes in read_tally(store, number, manifest).items():
-            total.update({(type_, rule or KEPT): count for rule, count in outcomes.items()})
+            total.update({(type_, rule or OUTCOME_KEPT): count for rule, count in outcomes.items()})
     each = [manifest.counts for manifest in done.values()]
     counts = commit.Counts(
         sum(c.read for c in each), sum(c.kept for c in each), sum(c.dropped for c in each), sum(c.failed for c in each)
@@ -156,4 +156,4 @@ def _count(work: _Work) -> Tally:
 
 
 def _outcome_of(row: IndexRow) -> str:
-    return KEPT if row.kept else row.rule
+    return OUTCOME_KEPT if row.kept else row.rule

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from engine.runtime.call import Outcome, pack_findings, pack_rows, unpack_findings
-from engine.runtime.column import GIVEN, Column
+from engine.runtime.column import Column
+from shards.finding import GIVEN
 from shards.images import ImageRow
 from shards.raw import RawRow
 

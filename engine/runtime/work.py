@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from engine.config.settings import EngineSettings
 from engine.runtime.call import pack_findings
-from engine.runtime.column import GIVEN, Column
+from engine.runtime.column import Column
 from engine.runtime.faults import Budget
 from engine.runtime.progress import ColumnProgress
 from engine.runtime.unit import Said, Unit, said_of
 from shards.commit import Manifest, committed
+from shards.finding import GIVEN
 from shards.images import ImageRow, read_image_rows
 from shards.layout import IMAGES, raw_folder
 from shards.raw import RawRow, read_raw

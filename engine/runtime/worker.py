@@ -17,9 +17,9 @@ from itertools import chain
 from PIL import Image as Pillow
 
 from engine.runtime.call import Answer, Call, pack_findings, unpack_findings, unpack_rows
-from engine.runtime.column import GIVEN, Pool
+from engine.runtime.column import Pool
 from engine.runtime.faults import Failure, attempt
-from shards.finding import Finding, coordinates_of, kind_of, rounded, scores_of
+from shards.finding import GIVEN, Finding, coordinates_of, kind_of, rounded, scores_of
 from shards.images import ImageRow, read_image
 from shards.store import Store
 from specialists.roles import Image

@@ -4,7 +4,7 @@ from rich.table import Table
 
 from engine.api.reports import FilterReport, Tell
 from engine.runtime.annotate import AnnotateReport
-from engine.runtime.refilter import KEPT, Tally
+from engine.runtime.refilter import OUTCOME_KEPT, Tally
 from engine.terminal import err
 from shards.commit import Counts
 from shards.layout import round_folder
@@ -87,9 +87,11 @@ def _compared(before: Tally, after: Tally) -> Table:
         table.add_column(heading)
     for heading in (*(("before",) if before else ()), "now", *(("change",) if before else ())):
         table.add_column(heading, justify="right")
-    for type_, outcome in sorted(set(before) | set(after), key=lambda entry: (entry[0], entry[1] != KEPT, entry[1])):
+    for type_, outcome in sorted(
+        set(before) | set(after), key=lambda entry: (entry[0], entry[1] != OUTCOME_KEPT, entry[1])
+    ):
         old, new = before[type_, outcome], after[type_, outcome]
-        label = outcome if outcome == KEPT else f"dropped: {outcome}"
+        label = outcome if outcome == OUTCOME_KEPT else f"dropped: {outcome}"
         cells = [f"{old:,}", f"{new:,}", f"{new - old:+,}" if new != old else ""] if before else [f"{new:,}"]
         table.add_row(type_, label, *cells)
     return table

@@ -6,7 +6,7 @@ from engine.config.config_text import ConfigError
 from engine.costs import accounts, cost_line
 from engine.promotions import model_below, promotions_of
 from engine.runtime.column import Column
-from engine.runtime.refilter import KEPT, tally_round
+from engine.runtime.refilter import OUTCOME_KEPT, tally_round
 from engine.session import look
 from engine.terminal import out
 from shards import commit
@@ -46,7 +46,8 @@ def status(corpus: str) -> None:
         out.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
         kinds = sorted({kind for kind, _ in tally} - {"image"})
         kept = ", ".join(
-            f"{tally[kind, KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}" for kind in kinds
+            f"{tally[kind, OUTCOME_KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}"
+            for kind in kinds
         )
         out.print(f"  annotations kept: {kept}")
         for learner, promotion in promotions_of(store, number).items():

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from shards.finding import Caption, Finding, Kind, kind_of
+from shards.finding import GIVEN, Caption, Finding, Kind, kind_of
 from shards.settings import Settings
 from specialists.custom import CustomSettings, build_custom
 from specialists.lmm_describer import LmmDescriber, LmmSettings
@@ -25,7 +25,6 @@ from stages.resources import Resources
 from stages.stage import Item
 from stages.subset import SubsetSettings
 
-GIVEN = "given"
 SPARE_S = 30.0
 """For pictures to be read and encoded, beside the requests."""
 LongText = Literal["detailed", "more_detailed"]

@@ -2,7 +2,7 @@
 
     unfiltered(plan)                   what the annotators said, fused: every rule off
     filter_steps(plan)                 {"raw": ..., "+ confidence": ..., ..., "+ texts": ...}, one step more each
-    alone(plan, ("detector",))         what these annotators said, every rule off
+    raw_alone(plan, ("detector",))     what these annotators said, every rule off
     areas_of(findings)                 what somebody who said this can be measured by
 
 A step's plan differs from the one before it in one part of the settings only, so what a measure gains or loses from
@@ -47,7 +47,7 @@ def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
     }
 
 
-def alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
+def raw_alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
     """What the annotators `names` of the round said, every filter off, and trusted as in the round. The loop's model
     gives way to nobody: that policy is about the round."""
     wanted = set(names)

@@ -48,7 +48,7 @@ from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.groundings import build_groundings, keep_phrases
 from stages.fuse.labels import correct_labels
-from stages.fuse.ledger import Annotator, Boxed, Ledger, Remark, Statement, of_type, statements
+from stages.fuse.ledger import Boxed, Ledger, Remark, Statement, Voter, of_type, statements
 from stages.fuse.merge import Merge
 from stages.fuse.regions import judge_clusters, judge_words
 from stages.fuse.settings import GENERALIST, LEARNED, FuseSettings, MergeType
@@ -71,7 +71,7 @@ class Rules:
 
     fuse: FuseSettings
     filters: FilterSettings
-    annotators: tuple[Annotator, ...]
+    annotators: tuple[Voter, ...]
 
     def named(self, role: str) -> list[str]:
         """The annotators of one role."""

@@ -15,6 +15,7 @@ from typing import Generic, Literal, TypeGuard, TypeVar
 
 from filters.verdict import KEPT, Verdict
 from shards.finding import (
+    GIVEN,
     Box,
     Caption,
     Detection,
@@ -30,7 +31,6 @@ from shards.finding import (
 from shards.geometry import clipped
 from shards.record import Source
 from shards.rounds import IndexRow
-from stages.fuse.settings import GIVEN
 
 RowType = Literal["text", "region", "phrase", "candidate", "mask"]
 F = TypeVar("F", bound=Finding)
@@ -42,7 +42,7 @@ class ConservationError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Annotator:
+class Voter:
     """One column of a round. `round` is the one in which it entered the corpus; is_partial: whether it sees some images
     only, so that an image is whole without it."""
 
@@ -99,9 +99,9 @@ def of_type(stated: Iterable[Statement[Finding]], of: type[F]) -> list[Statement
     return [statement for statement in stated if holds(statement, of)]
 
 
-def statements(annotator: Annotator, findings: Sequence[Finding], size_wh: tuple[int, int]) -> list[Statement[Finding]]:
-    """The findings of one annotator about one image of `size_wh` px, with their sources."""
-    name, fingerprint, round_ = annotator.name, annotator.fingerprint, annotator.round
+def statements(voter: Voter, findings: Sequence[Finding], size_wh: tuple[int, int]) -> list[Statement[Finding]]:
+    """The findings of one voter about one image of `size_wh` px, with their sources."""
+    name, fingerprint, round_ = voter.name, voter.fingerprint, voter.round
     return [
         Statement(
             finding, Source(name, fingerprint, round_, finding.score, reference(name, index)), _place(finding, size_wh)

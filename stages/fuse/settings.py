@@ -9,8 +9,6 @@ from filters.nouns import noun_forms
 from shards.folding import normalised
 from shards.settings import Off, Settings
 
-GIVEN = "given"
-"""The reserved annotator name of annotations that came with the images."""
 GENERALIST = "generalist"
 """The reserved name of the loop's own model as an annotator, and the role that makes it one."""
 STUDENT = "student"

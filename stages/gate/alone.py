@@ -12,21 +12,21 @@ import msgspec
 from shards.images import ImageRow
 from shards.raw import RawRow
 from shards.record import Record
-from stages.fuse.ledger import Annotator
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import UNION, ConsensusRule, ConsensusSettings
 from stages.round import Reads, RoundPlan, build_shard
 
 
-def alone(plan: RoundPlan, annotator: Annotator) -> RoundPlan:
+def filtered_alone(plan: RoundPlan, voter: Voter) -> RoundPlan:
     """The round of `plan` with one annotator, whose every label is believed that the filters let pass."""
     fuse = plan.fuse.model_copy(
         update={"trust": {}, "merge": UNION, "consensus": ConsensusSettings(), "word_consensus": ConsensusRule()}
     )
-    return replace(plan, annotators=(annotator,), fuse=fuse)
+    return replace(plan, annotators=(voter,), fuse=fuse)
 
 
 def records(rows: Sequence[ImageRow], said: Mapping[str, RawRow], plan: RoundPlan, parser: Reads) -> list[Record]:
-    """The records of `rows` under a plan of `alone`; an image that failed has none. `said`: key -> its raw row."""
+    """The records of `rows` under a plan of `filtered_alone`; an image that failed has none. `said`: key -> raw row."""
     [annotator] = plan.annotators
     bare = [msgspec.structs.replace(row, given=[]) for row in rows]
     outcomes = build_shard(bare, {annotator.name: said}, plan, {}, parser)

@@ -15,7 +15,7 @@ from filters.settings import FilterSettings
 from shards.finding import Finding, Mask, Polygons, reference
 from shards.images import ImageRow
 from shards.raw import RawRow
-from stages.fuse.ledger import Annotator
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import FuseSettings
 from stages.round import Outcome, RoundPlan, build_shard
 from tests.stages.fuse.builders import WordCounter, caption, found, match, phrase, word
@@ -73,7 +73,7 @@ def shard(said: list[dict[str, list[Finding]]]) -> Callable[[], list[Outcome]]:
     columns = {
         name: {str(i): RawRow(str(i), findings=one.get(name, [])) for i, one in enumerate(said)} for name in ROLES
     }
-    annotators = tuple(Annotator(name, role, "0") for name, role in ROLES.items())
+    annotators = tuple(Voter(name, role, "0") for name, role in ROLES.items())
     plan = RoundPlan(0, annotators, FuseSettings(), FilterSettings())
     parser = WordCounter()
     return lambda: build_shard(rows, columns, plan, {}, parser)

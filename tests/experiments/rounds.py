@@ -28,7 +28,7 @@ from shards.reader import Corpus
 from shards.record import Record, read_records
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate
-from stages.evaluate.plans import alone
+from stages.evaluate.plans import raw_alone
 from stages.round import RoundPlan, build_shard, read_shard
 from tests.experiments.dusk import at_dusk
 from tests.experiments.running import fld, half_given, table
@@ -102,13 +102,13 @@ def report(corpus: Path, gold: Sequence[Record]) -> str:
     def measured(found: Sequence[Record]) -> Measures:
         return measure(found, gold, AREAS)
 
-    columns = {"raw": measured(records(session.store, alone(plan, [each.name for each in plan.annotators]), {}))}
+    columns = {"raw": measured(records(session.store, raw_alone(plan, [each.name for each in plan.annotators]), {}))}
     for number in Corpus(session.store).rounds():
         round_ = Corpus(session.store).round(number)
         columns[f"round {number}"] = measured([each for shard in round_.shards() for each in round_.records(shard)])
     last = columns[f"round {ROUNDS}"]
     single = {
-        name: measured(at_best(by_itself(session.store, alone(plan, [name])), gold))
+        name: measured(at_best(by_itself(session.store, raw_alone(plan, [name])), gold))
         for name in set(SPECIALISTS.values())
     }
     best = {name: single[annotator][name] for name, annotator in SPECIALISTS.items()}

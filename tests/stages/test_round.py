@@ -13,14 +13,24 @@ from shards.layout import shard_name
 from shards.raw import RawRow, write_raw
 from shards.rounds import IndexRow, read_index, read_samples
 from shards.store import Store, open_store
-from stages.fuse.ledger import Annotator, ConservationError
+from stages.fuse.ledger import ConservationError, Voter
 from stages.fuse.settings import FuseSettings
-from stages.round import Outcome, RoundPlan, Skipped, build_shard, counts, read_shard, shard_fingerprint, write_shard
+from stages.round import (
+    Outcome,
+    RoundPlan,
+    Skip,
+    Skipped,
+    build_shard,
+    counts,
+    read_shard,
+    shard_fingerprint,
+    write_shard,
+)
 from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, WordCounter, caption, found
 
 SHARD = shard_name(0)
-DETECTOR = Annotator("detector", "detector", "d1")
-CAPTIONER = Annotator("caption", "captioner", "c1")
+DETECTOR = Voter("detector", "detector", "d1")
+CAPTIONER = Voter("caption", "captioner", "c1")
 PLAN = RoundPlan(0, (DETECTOR, CAPTIONER), FuseSettings(), FilterSettings())
 PARSER = WordCounter()
 NOT_SKIPPED: Skipped = {}
@@ -62,7 +72,7 @@ def image_row(outcome: Outcome) -> IndexRow:
 
 
 def test_every_image_has_one_outcome_and_every_finding_a_row() -> None:
-    found = outcomes(skipped={"b": ("near_duplicate", 3.0, 4.0)})
+    found = outcomes(skipped={"b": Skip("near_duplicate", 3.0, 4.0)})
     assert {key: each.status for key, each in found.items()} == {
         "a": "kept",
         "broken": "failed",
@@ -116,14 +126,14 @@ def test_an_image_that_a_column_forgot_ends_the_round() -> None:
 
 
 def test_a_skipped_image_need_not_be_annotated() -> None:
-    [outcome] = build_shard([image("z")], columns(), PLAN, {"z": ("exact_duplicate", None, None)}, PARSER)
+    [outcome] = build_shard([image("z")], columns(), PLAN, {"z": Skip("exact_duplicate")}, PARSER)
     assert (outcome.status, outcome.reason) == ("dropped", "exact_duplicate")
 
 
 @pytest.mark.parametrize("name", ["given", "detector"])
 def test_annotators_have_names_of_their_own(name: str) -> None:
     with pytest.raises(ValueError, match="must have different names, none of them 'given'"):
-        RoundPlan(0, (DETECTOR, Annotator(name, "reader", "r1")), FuseSettings(), FilterSettings())
+        RoundPlan(0, (DETECTOR, Voter(name, "reader", "r1")), FuseSettings(), FilterSettings())
 
 
 def test_trust_in_nobody_is_refused() -> None:
@@ -146,7 +156,7 @@ def corpus(said: dict[str, list[RawRow]] | None = None, url: str = "memory://rou
 
 def test_a_shard_is_written_with_its_originals_and_its_index() -> None:
     store = corpus()
-    manifest = write_shard(store, SHARD, PLAN, {"b": ("near_duplicate", 3.0, 4.0)}, PARSER)
+    manifest = write_shard(store, SHARD, PLAN, {"b": Skip("near_duplicate", 3.0, 4.0)}, PARSER)
     assert (manifest.counts.read, manifest.counts.kept, manifest.counts.dropped, manifest.counts.failed) == (4, 1, 1, 2)
     [(record, extension, original)] = read_samples(store, 0, SHARD)
     assert (record.key, extension, original) == ("a", "jpg", b"a")
@@ -171,9 +181,9 @@ def test_the_fingerprint_follows_everything_that_goes_in() -> None:
         "round": RoundPlan(1, PLAN.annotators, FuseSettings(), FilterSettings()),
     }
     others = {name: shard_fingerprint(store, SHARD, plan, {}, PARSER) for name, plan in changed.items()}
-    others["skipped"] = shard_fingerprint(store, SHARD, PLAN, {"b": ("near_duplicate", 3.0, 4.0)}, PARSER)
+    others["skipped"] = shard_fingerprint(store, SHARD, PLAN, {"b": Skip("near_duplicate", 3.0, 4.0)}, PARSER)
     assert len({before, *others.values()}) == 6
-    assert shard_fingerprint(store, SHARD, PLAN, {"elsewhere": ("near_duplicate", 3.0, 4.0)}, PARSER) == before
+    assert shard_fingerprint(store, SHARD, PLAN, {"elsewhere": Skip("near_duplicate", 3.0, 4.0)}, PARSER) == before
 
 
 def test_a_column_whose_failures_were_rerun_is_another_input() -> None:
@@ -187,7 +197,7 @@ def test_a_column_whose_failures_were_rerun_is_another_input() -> None:
 
 def test_an_unfinished_column_is_named() -> None:
     store = corpus()
-    plan = RoundPlan(0, (*PLAN.annotators, Annotator("words", "reader", "w1")), FuseSettings(), FilterSettings())
+    plan = RoundPlan(0, (*PLAN.annotators, Voter("words", "reader", "w1")), FuseSettings(), FilterSettings())
     with pytest.raises(FileNotFoundError, match="shard 000000 is not finished in raw/words-w1: run `fld annotate`"):
         shard_fingerprint(store, SHARD, plan, {}, PARSER)
     with pytest.raises(FileNotFoundError):
@@ -196,7 +206,7 @@ def test_an_unfinished_column_is_named() -> None:
 
 def test_sources_name_annotator_fingerprint_and_round() -> None:
     later = replace(SAID["detector"][0], key="a")
-    plan = RoundPlan(2, (Annotator("detector", "detector", "d2", round=1),), FuseSettings(), FilterSettings())
+    plan = RoundPlan(2, (Voter("detector", "detector", "d2", round=1),), FuseSettings(), FilterSettings())
     [outcome] = build_shard([image("a")], {"detector": {"a": later}}, plan, NOT_SKIPPED, PARSER)
     assert outcome.record is not None
     source = outcome.record.regions[0].votes[0].source

@@ -9,15 +9,15 @@ from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, Ph
 from shards.images import ImageRow
 from shards.raw import RawRow
 from shards.settings import leaves, off_of, switched_off
-from stages.evaluate.plans import alone, areas_of, filter_steps, unfiltered
-from stages.fuse.ledger import Annotator
+from stages.evaluate.plans import areas_of, filter_steps, raw_alone, unfiltered
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import ConsensusSettings, FuseSettings
 from stages.round import RoundPlan, build_shard
 from tests.stages.fuse.builders import WordCounter
 
 PLAN = RoundPlan(
     0,
-    (Annotator("yolo", "detector", "f0"), Annotator("ocr", "reader", "f1")),
+    (Voter("yolo", "detector", "f0"), Voter("ocr", "reader", "f1")),
     FuseSettings(trust={"yolo": 0.5, "ocr": 2.0}, consensus=ConsensusSettings(min_votes=2)),
     FilterSettings(),
 )
@@ -87,7 +87,7 @@ def test_the_baseline_drops_nothing_whatever_the_settings() -> None:
         ],
     }  # fmt: skip
     roles = {"yolo": "detector", "ocr": "reader", "cap": "captioner", "phr": "grounder"}
-    voters = tuple(Annotator(name, role, "f") for name, role in roles.items())
+    voters = tuple(Voter(name, role, "f") for name, role in roles.items())
     plan = RoundPlan(0, voters, SUSPICIOUS, STRICT)
     row = ImageRow("a", "a.jpg", sha256="00", width=640, height=480, ext="jpg")
     columns = {name: {"a": RawRow("a", findings=findings)} for name, findings in said.items()}
@@ -127,7 +127,7 @@ def test_own_filters_are_the_last_step() -> None:
 
 
 def test_one_annotator_alone_keeps_its_trust() -> None:
-    plan = alone(PLAN, ("yolo",))
+    plan = raw_alone(PLAN, ("yolo",))
     assert [each.name for each in plan.annotators] == ["yolo"]
     assert plan.fuse.trust == {"yolo": 0.5}
     assert set(plan.fuse.merge.model_dump().values()) == {"union"}

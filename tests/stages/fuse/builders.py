@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from filters.features import TextFeatures
 from filters.parser import ParsedText
 from filters.settings import FilterSettings
-from shards.finding import Box, Caption, Detection, Finding, Match, OcrLine, PhraseGrounding
+from shards.finding import GIVEN, Box, Caption, Detection, Finding, Match, OcrLine, PhraseGrounding
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow
 from stages.fuse.image import Rules, build_image
-from stages.fuse.ledger import Annotator, Statement, statements
-from stages.fuse.settings import GIVEN, FuseSettings
+from stages.fuse.ledger import Statement, Voter, statements
+from stages.fuse.settings import FuseSettings
 
 SIZE_WH = (640, 480)
 ROLES = {
@@ -42,8 +42,8 @@ def parsed(text: str) -> ParsedText:
     return ParsedText(TextFeatures(words, words, 0, 0, 0, (2,) * words), [])
 
 
-def annotator(name: str) -> Annotator:
-    return Annotator(name, ROLES.get(name, name), f"{name}-fp", round=int(name == "generalist"))
+def annotator(name: str) -> Voter:
+    return Voter(name, ROLES.get(name, name), f"{name}-fp", round=int(name == "generalist"))
 
 
 def stated(findings: Mapping[str, Sequence[Finding]]) -> list[Statement[Finding]]:

@@ -7,7 +7,7 @@ from filters.settings import FilterSettings
 from shards.finding import Finding
 from shards.images import ImageRow
 from shards.raw import RawRow
-from stages.fuse.ledger import Annotator
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import FuseSettings
 from stages.round import Outcome, RoundPlan, build_shard, round_fingerprint
 from tests.stages.fuse.builders import DOG, FAR, WordCounter, caption, found, match, phrase, verdicts, word
@@ -24,7 +24,7 @@ SAID = {
 
 def outcome(*custom: CustomFilter, empty: str = "keep", said: dict[str, list[Finding]] = SAID) -> Outcome:
     """What becomes of one image about which all this was said."""
-    voters = tuple(Annotator(name, role, "f") for name, role in [*VOTERS, ("matcher", "matcher")])
+    voters = tuple(Voter(name, role, "f") for name, role in [*VOTERS, ("matcher", "matcher")])
     fuse = FuseSettings.model_validate({"empty_images": empty})
     plan = RoundPlan(0, voters, fuse, FilterSettings(custom=list(custom)))
     row = ImageRow("k", "k.jpg", sha256="00", width=640, height=480, ext="jpg")

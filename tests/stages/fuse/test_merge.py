@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from shards.finding import Caption, Finding, Mask, Match
+from shards.finding import GIVEN, Caption, Finding, Mask, Match
 from shards.rounds import IndexRow
 from stages.fuse.image import Rules
-from stages.fuse.ledger import Annotator
-from stages.fuse.settings import GIVEN, FuseSettings, MergeSettings
+from stages.fuse.ledger import Voter
+from stages.fuse.settings import FuseSettings, MergeSettings
 from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, build, caption, found, phrase, verdicts, word
 
 SIGN = (20.0, 20.0, 80.0, 40.0)
@@ -254,6 +254,6 @@ def test_a_round_without_the_loops_model_records_no_policy() -> None:
 
 
 def test_a_generalist_of_round_0_is_a_specialist_like_others() -> None:
-    learned = Annotator("generalist", "generalist", "fp", round=1)
+    learned = Voter("generalist", "generalist", "fp", round=1)
     assert Rules(FuseSettings(), None, (learned,)).generalists == {"generalist"}  # type: ignore[arg-type]
     assert Rules(FuseSettings(), None, (replace(learned, round=0),)).generalists == frozenset()  # type: ignore[arg-type]

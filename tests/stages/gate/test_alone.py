@@ -4,17 +4,17 @@ from filters.settings import FilterSettings
 from shards.finding import Caption
 from shards.images import ImageRow
 from shards.raw import RawRow
-from stages.fuse.ledger import Annotator
+from stages.fuse.ledger import Voter
 from stages.fuse.settings import ConsensusSettings, FuseSettings, MergeSettings
-from stages.gate.alone import alone, records
+from stages.gate.alone import filtered_alone, records
 from stages.round import RoundPlan
 from tests.stages.fuse.builders import DOG, FAR, WordCounter, found
 
-MODEL = Annotator("generalist", "generalist", "f1", 1)
+MODEL = Voter("generalist", "generalist", "f1", 1)
 FUSE = FuseSettings(
     merge=MergeSettings(regions="keep", brief="keep"), consensus=ConsensusSettings(min_votes=2), trust={"yolo": 2.0}
 )
-PLAN = RoundPlan(1, (Annotator("yolo", "detector", "y1"), MODEL), FUSE, FilterSettings())
+PLAN = RoundPlan(1, (Voter("yolo", "detector", "y1"), MODEL), FUSE, FilterSettings())
 
 
 def test_nobody_else_is_needed_and_nothing_given_is_counted() -> None:
@@ -27,7 +27,7 @@ def test_nobody_else_is_needed_and_nothing_given_is_counted() -> None:
         "a": RawRow("a", findings=[text, found("dog", 0.9, DOG), found("ball", 0.01, FAR)]),
         "b": RawRow("b", "failed", "error: too much"),
     }
-    [record] = records(rows, said, alone(PLAN, MODEL), WordCounter())
+    [record] = records(rows, said, filtered_alone(PLAN, MODEL), WordCounter())
     assert record.key == "a"
     assert [each.text for each in record.texts] == ["a dog in the grass"]
     assert [region.text for region in record.regions] == ["dog"]  # the weak ball meets the corpus's own filter
