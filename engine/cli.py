@@ -3,6 +3,7 @@
     fld run photos/ corpus          ingest, annotate, filter and write a round
     fld filter corpus --set ...     move a threshold: no model runs
     fld show corpus KEY             look at one record
+    fld view corpus                 look at all of them, in the browser
 
 Exit codes: 0 done; 1 a mistake of ours (run again with --debug and report it); 2 wrong usage, settings or input;
 3 finished or stopped over the failure budget; 4 the corpus is in use by another process; 5 damaged files found;
@@ -180,6 +181,20 @@ def show(
     from engine.verbs import show as show_module
 
     show_module.show(corpus, key, round_, out, dropped=dropped, groundings=phrases)
+
+
+@app.command()
+def view(
+    corpus: Corpus,
+    round_: Annotated[
+        int | None, typer.Option("--round", "-r", min=0, help="Round to begin with. Default: last.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 0,
+) -> None:
+    """Look into a corpus in the browser: this machine only, nothing is installed, nothing is changed."""
+    from engine.verbs import view as view_module
+
+    view_module.view(corpus, round_, port)
 
 
 @app.command()

@@ -4,7 +4,7 @@ Equal tables give equal bytes: no clock, no random part; only a new pyarrow rele
 version of each table stand in its schema metadata (`fld_table`, `fld_version`); another version is refused.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -37,20 +37,50 @@ def version_of(data: bytes) -> str:
 
 def encode(table: pa.Table) -> bytes:
     """Parquet bytes: zstd, dictionary-coded strings, byte-stream-split doubles, page checksums."""
-    plain, split = _columns_by_encoding(table.schema)
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        row_group_size=ROW_GROUP,
+    return b"".join(encode_parts([table], table.schema))
+
+
+def encode_parts(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[bytes]:
+    """The bytes of one parquet file of many tables, each in row groups of its own, as they come: nothing is held for
+    longer than a table."""
+    plain, split = _columns_by_encoding(schema)
+    sink = _Chunks()
+    with pq.ParquetWriter(
+        pa.PythonFile(sink, "w"),
+        schema,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
         use_dictionary=plain,
         use_byte_stream_split=split,
         write_page_checksum=True,
-    )
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+    ) as writer:
+        for table in tables:
+            writer.write_table(table, row_group_size=ROW_GROUP)
+            yield from sink.taken()
+    yield from sink.taken()
+
+
+class _Chunks:
+    """A file to write to, whose bytes can be taken away meanwhile."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._chunks.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> list[bytes]:
+        taken, self._chunks = self._chunks, []
+        return taken
+
+    def flush(self) -> None:
+        """Nothing waits anywhere else."""
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def decode(data: bytes, schema: pa.Schema, path: str, columns: list[str] | None = None) -> pa.Table:

@@ -17,6 +17,7 @@ from filters.parser import Parser, ParserSettings
 from shards import commit
 from shards.commit import Manifest
 from shards.layout import IMAGES, raw_folder, round_folder
+from shards.overview import complete_overview, withdraw_overview
 from shards.rounds import IndexRow
 from shards.store import Store, open_store
 from shards.summaries import read_tally
@@ -47,10 +48,14 @@ def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], process
     Raises FileNotFoundError naming the first column that is not finished, before anything is written."""
     images = commit.committed(store, IMAGES)
     stale = _stale(store, plan, images, skipped)
+    orphans = set(commit.committed(store, round_folder(plan.number))) - set(images)
+    if stale or orphans:
+        withdraw_overview(store, plan.number)
     work = [(shard, plan, skipped.get(shard, {})) for shard in stale]
     written = len(list(_spread(store.url, work, _write, _worthwhile(processes, images, stale), plan)))
-    for orphan in set(commit.committed(store, round_folder(plan.number))) - set(images):
+    for orphan in orphans:
         commit.retire(store, round_folder(plan.number), orphan)
+    complete_overview(store, plan.number)
     counts, tally = tally_round(store, plan.number)
     return Refiltered(written, len(images) - written, counts, tally)
 

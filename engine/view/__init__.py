@@ -1,0 +1,1 @@
+"""`fld view`: a corpus in the browser, from this machine alone."""

@@ -1,0 +1,186 @@
+"""The web application: an address in, a page out. Every page is made here and now; the URL is its whole state.
+
+    /?round=0&label=dog&sort=score       the grid
+    /facet?name=label&...                one facet of it, /histogram?name=score&... one histogram
+    /image?round=0&key=photos/dog.jpg    one image; /diff?... what changed in it since another round
+    /thumbnail?round=0&row=17            a small JPEG; /picture?... the original
+    /effect?...                          what another threshold would change in the corpus
+
+All under the token (`engine/view/guard.py`). Keys and numbers are looked up, never joined to a path.
+"""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from engine.view import pages
+from engine.view.effects import SCORE_RULES
+from engine.view.guard import Guard
+from engine.view.pictures import Pictures
+from engine.view.query import FACETS, RANGES, SORTS, Query, read_query
+from engine.view.rounds import Looker
+from shards.errors import CorpusError, InputError
+from shards.images import read_image, read_image_rows
+from shards.store import Store
+
+FEW_IMAGES = 100_000
+"""Up to here facets are part of the page; beyond, the page does not wait for them."""
+_DAY = {"cache-control": "private, max-age=86400"}
+_NEVER = {"cache-control": "no-store"}
+
+
+def build_app(store: Store, name: str, token: str, roles: dict[str, str], few_images: int = FEW_IMAGES) -> Guard:
+    """The application on one corpus. name: how the corpus is called on pages and in commands; roles: of its
+    annotators, by name, as far as they are known."""
+    viewer = _Viewer(store, name, roles, few_images)
+    routes = [
+        Route("/", viewer.grid),
+        Route("/facet", viewer.facet),
+        Route("/histogram", viewer.histogram),
+        Route("/image", viewer.image),
+        Route("/diff", viewer.diff),
+        Route("/effect", viewer.effect),
+        Route("/thumbnail", viewer.thumbnail),
+        Route("/picture", viewer.picture),
+        Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
+    ]
+    handlers: dict[Any, Callable[[Request, Any], Response | Awaitable[Response]]] = {
+        CorpusError: viewer.failed,
+        InputError: viewer.failed,
+        KeyError: viewer.failed,
+        HTTPException: viewer.failed,
+    }
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), token)
+
+
+class _Viewer:
+    """Answers requests about one corpus. Each method is called in a thread of its own."""
+
+    def __init__(self, store: Store, name: str, roles: dict[str, str], few_images: int) -> None:
+        self._store = store
+        self._name = name
+        self._title = name.rstrip("/").rpartition("/")[2] or name
+        self._roles = roles
+        self._few_images = few_images
+        self._looker = Looker(store)
+        self._pictures = Pictures()
+        self._templates = Environment(
+            loader=PackageLoader("engine.view"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._templates.globals |= {"facets": FACETS, "ranges": RANGES, "sorts": SORTS}
+
+    def grid(self, request: Request) -> Response:
+        query = self._query(request)
+        at_once = len(self._looker.images(query.round)) <= self._few_images
+        shown: list[pages.Facet] = []
+        bars: list[pages.Histogram] = []
+        if at_once:
+            shown = [pages.facet(self._looker, query, name) for name in self._facets(query)]
+            bars = [pages.histogram(self._looker, query, name) for name in RANGES]
+        page = pages.grid(self._looker, query)
+        return self._page(
+            "grid.html", query, grid=page, at_once=at_once, facet_names=self._facets(query), shown=shown, bars=bars
+        )
+
+    def facet(self, request: Request) -> Response:
+        query, name = self._query(request), request.query_params.get("name", "")
+        if name not in FACETS:
+            raise HTTPException(404, f"no facet {name!r}")
+        most = pages.MANY_VALUES if "all" in request.query_params else pages.FEW_VALUES
+        return self._page("facet.html", query, facet=pages.facet(self._looker, query, name, most))
+
+    def histogram(self, request: Request) -> Response:
+        query, name = self._query(request), request.query_params.get("name", "")
+        if name not in RANGES:
+            raise HTTPException(404, f"no histogram {name!r}")
+        return self._page("histogram.html", query, histogram=pages.histogram(self._looker, query, name))
+
+    def image(self, request: Request) -> Response:
+        query = self._query(request)
+        page = pages.image(self._looker, query.round, _key(request))
+        at = request.query_params.get("at", "")
+        place = int(at) if at.isdigit() and len(at) < 10 else None
+        beside = {} if place is None else pages.neighbours(self._looker, query, place)
+        return self._page("image.html", query, image=page, at=place, beside=beside, roles=self._roles)
+
+    def diff(self, request: Request) -> Response:
+        query, key = self._query(request), _key(request)
+        before = self._looker.before(query.round)
+        found = None if before is None else pages.difference(self._looker, before, query.round, key)
+        row = self._looker.round(query.round).find(key)
+        return self._page("diff.html", query, found=found, row=row)
+
+    def effect(self, request: Request) -> Response:
+        query, asked = self._query(request), request.query_params
+        rule, source = asked.get("rule", ""), asked.get("source", "")
+        try:
+            threshold = float(asked.get("threshold", ""))
+        except ValueError:
+            threshold = -1.0
+        if rule not in SCORE_RULES or not 0 <= threshold <= 1:
+            raise HTTPException(400, "wanted: rule, source and a threshold in [0, 1]")
+        effect = self._looker.effects(query.round).effect(rule, source, threshold)
+        return self._page("effect.html", query, effect=effect)
+
+    def thumbnail(self, request: Request) -> Response:
+        query = self._query(request)
+        images = self._looker.images(query.round)
+        row = request.query_params.get("row", "")
+        if not row.isdigit() or len(row) > 9 or int(row) >= len(images):
+            raise HTTPException(404, "no such image")
+        place = images.place(int(row))
+        if place["status"] != "kept":
+            raise HTTPException(404, "the round did not keep it")
+        small = self._pictures.small(self._looker.round(query.round), place)
+        return Response(small, media_type="image/jpeg", headers=_DAY)
+
+    def picture(self, request: Request) -> Response:
+        query, key = self._query(request), _key(request)
+        round_ = self._looker.round(query.round)
+        row = round_.find(key)
+        if row["status"] == "kept":
+            data, media = self._pictures.whole(round_, row)
+            return Response(data, media_type=media, headers=_DAY)
+        stored = next((each for each in read_image_rows(self._store, row["shard"]) if each.key == key), None)
+        if stored is None or stored.status != "ok":
+            raise HTTPException(404, "it could not be read when it was ingested")
+        data, media = self._pictures.converted(read_image(self._store, row["shard"], stored), stored.ext)
+        return Response(data, media_type=media, headers=_DAY)
+
+    def failed(self, _request: Request, error: Any) -> Response:
+        """A message instead of a page."""
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        said = error.detail if isinstance(error, HTTPException) else error.args[0] if error.args else error
+        return PlainTextResponse(str(said), status, headers=_NEVER)
+
+    def _query(self, request: Request) -> Query:
+        numbers = self._looker.numbers
+        if not numbers:
+            raise CorpusError(f"{self._name} has no round yet: `fld run IMAGES {self._name}` writes one")
+        return read_query(request.query_params.multi_items(), numbers[-1])
+
+    def _facets(self, query: Query) -> list[str]:
+        return [name for name in FACETS if name != "change" or self._looker.before(query.round) is not None]
+
+    def _page(self, template: str, query: Query, **values: object) -> Response:
+        made = self._templates.get_template(template).render(
+            corpus=self._name, title=self._title, query=query, numbers=self._looker.numbers,
+            before=self._looker.before(query.round), **values,
+        )  # fmt: skip
+        return HTMLResponse(made, headers=_NEVER)
+
+
+def _key(request: Request) -> str:
+    key = request.query_params.get("key")
+    if key is None:
+        raise HTTPException(400, "wanted: the key of an image")
+    return key

@@ -1,0 +1,40 @@
+"""What the rules dropped of one image, rule by rule, the most frequent first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shards.reader import Row
+
+SHOWN = 60
+"""Findings per rule; a detector proposes hundreds of boxes."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """One rule. rows: rows of the index, the nearest to their threshold first, at most `SHOWN`; drawn: how many of all
+    have a box that is drawn."""
+
+    rule: str
+    count: int
+    drawn: int
+    rows: list[Row]
+
+
+def by_rule(rows: Sequence[Row]) -> list[Dropped]:
+    """Every rule that dropped a finding of the image."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if not row["kept"] and row["type"] != "image":
+            groups.setdefault(row["rule"], []).append(row)
+    found = []
+    for rule, members in groups.items():
+        near = sorted(members, key=_distance)
+        drawn = sum(row["box"] is not None and row["type"] in ("region", "phrase") for row in members)
+        found.append(Dropped(rule, len(members), drawn, near[:SHOWN]))
+    return sorted(found, key=lambda group: (-group.count, group.rule))
+
+
+def _distance(row: Row) -> float:
+    if row["value"] is None or row["threshold"] is None:
+        return 0.0
+    return abs(float(row["value"]) - float(row["threshold"]))

@@ -1,0 +1,179 @@
+"""A record and its dropped findings as shapes to lay over the picture.
+
+Comes in: a record, and its rows of the index. Goes out: one `Shape` per region, per place of a phrase and per dropped
+finding that has a box, in pixels of the oriented image, so that an SVG of the picture's size needs no arithmetic.
+"""
+
+import json
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.report.labels import Box, place_labels
+from shards.reader import Row
+from shards.record import GroundedBox, Grounding, Record, Region
+from shards.summary import label_of, voters
+
+LONGEST_LABEL = 40
+_GOLDEN_DEGREES = 137.508
+
+
+@dataclass(frozen=True)
+class Said:
+    """One annotator's own statement behind a shape. score: as it was used; raw: as the model gave it."""
+
+    source: str
+    ref: str
+    label: str
+    score: float | None
+    raw: float | None
+    weight: float | None = None
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text at a place, with the size of the field behind it, in px."""
+
+    text: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """id: of the region, "g0.1" for the second place of a phrase, the reference of a dropped finding. layer: object,
+    text, phrase or dropped. outline: the points of an SVG polygon; mask: the "d" of an SVG path, "" without one."""
+
+    id: str
+    layer: str
+    name: str
+    hue: int
+    outline: str
+    mask: str
+    score: float | None
+    said: tuple[Said, ...]
+    region: str = ""
+    type: str = ""
+    rule: str = ""
+    value: float | None = None
+    threshold: float | None = None
+    label: Label | None = None
+
+    @property
+    def said_json(self) -> str:
+        """Who said it with which score, and whether it holds the shape up: what the page's script works out."""
+        return json.dumps([[each.source, each.score, each.weight != 0] for each in self.said])
+
+    @property
+    def sources(self) -> list[str]:
+        """The annotators behind it."""
+        return sorted({each.source for each in self.said})
+
+
+def shapes(record: Record, rows: Sequence[Row]) -> list[Shape]:
+    """All shapes, the largest first, so that a small one lies on top and can be pointed at."""
+    boxed = [row for row in rows if not row["kept"] and row["box"] is not None and row["type"] in ("region", "phrase")]
+    labels = _labels(record)
+    found = [(_area(region.box), region_shape(region, labels.get(region.id))) for region in record.regions]
+    found += [
+        (_area(box.box), _place(f"g{number}.{at}", grounding, box))
+        for number, grounding in enumerate(record.groundings)
+        for at, box in enumerate(grounding.boxes)
+    ]
+    found += [(_area(_box(row)), _dropped(row)) for row in boxed]
+    return [shape for _, shape in sorted(found, key=lambda entry: -entry[0])]
+
+
+def region_shape(region: Region, label: Label | None = None) -> Shape:
+    """The shape of one region."""
+    said = tuple(
+        Said(vote.source.annotator, vote.source.ref, vote.label, vote.score, vote.source.score, vote.weight)
+        for vote in region.votes
+    )
+    outline = _points(region.quad) if region.quad is not None else _corners(region.box)
+    name = label_of(region) if region.kind == "object" else region.text
+    mask = _path(region.polygons or [])
+    return Shape(region.id, region.kind, name, hue(name), outline, mask, region.score, said, region.id, label=label)
+
+
+def hue(name: str) -> int:
+    """A colour for a name, in degrees, the same on every page."""
+    return round(zlib.crc32(name.casefold().encode()) % 997 * _GOLDEN_DEGREES) % 360
+
+
+def voters_of(record: Record) -> list[str]:
+    """Every annotator that has a shape in the record."""
+    found = {name for region in record.regions for name in voters(region)}
+    found |= {box.source.annotator for grounding in record.groundings for box in grounding.boxes}
+    return sorted(found)
+
+
+def label_size(record: Record) -> float:
+    """The height of a letter, in px of the picture, that can be read when the picture fills the page."""
+    return max(record.width, record.height) / 44
+
+
+def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
+    """The text, cut where it is too long for a label."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def text_width(text: str, size: float) -> float:
+    """About how wide a text is, in the unit of `size`: East Asian characters are square."""
+    return size * sum(1.02 if unicodedata.east_asian_width(each) in "WF" else 0.57 for each in text)
+
+
+def _labels(record: Record) -> dict[str, Label]:
+    size = label_size(record)
+    names = [shortened(label_of(each) if each.kind == "object" else each.text) for each in record.regions]
+    texts = [f"{name} {each.score:.2f}" for name, each in zip(names, record.regions, strict=True)]
+    sizes = [(text_width(text, size) + size * 0.6, size * 1.35) for text in texts]
+    boxes: list[Box] = [region.box for region in record.regions]
+    places = place_labels(boxes, sizes, (float(record.width), float(record.height)))
+    return {
+        region.id: Label(text, x, y, width, height)
+        for region, text, (x, y), (width, height) in zip(record.regions, texts, places, sizes, strict=True)
+    }
+
+
+def _place(id: str, grounding: Grounding, box: GroundedBox) -> Shape:
+    said = Said(box.source.annotator, box.source.ref, grounding.phrase, box.score, box.source.score)
+    return Shape(
+        id, "phrase", grounding.phrase, hue(grounding.phrase), _corners(box.box), _path(box.polygons or []),
+        grounding.score, (said,), box.region_id or "",
+    )  # fmt: skip
+
+
+def _dropped(row: Row) -> Shape:
+    said = Said(row["source"], row["ref"], row["text"], row["score"], row["score"])
+    return Shape(
+        row["ref"], "dropped", row["text"], hue(row["text"]), _corners(_box(row)), "", row["score"], (said,),
+        type=row["type"], rule=row["rule"], value=row["value"], threshold=row["threshold"],
+    )  # fmt: skip
+
+
+def _box(row: Row) -> Box:
+    box = row["box"]
+    return box["x0"], box["y0"], box["x1"], box["y1"]
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _corners(box: Box) -> str:
+    x0, y0, x1, y1 = box
+    return _points((x0, y0, x1, y0, x1, y1, x0, y1))
+
+
+def _points(flat: Sequence[float]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(flat[0::2], flat[1::2], strict=False))
+
+
+def _path(polygons: Sequence[Sequence[float]]) -> str:
+    """Outer rings and holes as one path; filled by the even-odd rule."""
+    rings = [f"M{_points(ring).replace(' ', 'L')}Z" for ring in polygons if len(ring) >= 6]
+    return "".join(rings)

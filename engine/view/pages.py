@@ -1,0 +1,210 @@
+"""What the templates show, gathered: a page of the grid, one facet, one image.
+
+Every function takes what was asked and the open rounds, and returns plain values; nothing here knows of HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.view import diff, drops, layers, texts
+from engine.view.board import Bar
+from engine.view.effects import Slider
+from engine.view.layers import Shape
+from engine.view.query import FACETS, PAGE_SIZE, RANGES, Query
+from engine.view.rounds import Looker
+from shards.overview_table import OverviewTable
+from shards.reader import Row
+from shards.record import Record
+
+FEW_VALUES = 12
+MANY_VALUES = 300
+_SHAPES_ON_A_CARD = 60
+
+
+@dataclass(frozen=True)
+class Card:
+    """One image of the grid. at: its place among all that match; row: its place in the round."""
+
+    at: int
+    row: int
+    key: str
+    status: str
+    reason: str
+    caption: str
+    objects: int
+    words: int
+    phrases: int
+    drops: int
+    score: float | None
+    width: int
+    height: int
+    shapes: list[Shape]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A page of the grid. found: images that match; of: images of the round."""
+
+    cards: list[Card]
+    found: int
+    of: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of a facet, and the query with it switched. share: of the most frequent value."""
+
+    name: str
+    count: int
+    share: float
+    chosen: bool
+    query: Query
+
+
+@dataclass(frozen=True)
+class Facet:
+    """The values of a facet. more: how many are not shown."""
+
+    name: str
+    title: str
+    values: list[Value]
+    more: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The bars of a range, with the query that each bar sets."""
+
+    name: str
+    title: str
+    bars: list[tuple[Bar, Query, bool]]
+
+
+@dataclass(frozen=True)
+class ImagePage:
+    """All of one image. at, found: its place among the images that match, if it came from there."""
+
+    row: Row
+    record: Record | None
+    shapes: list[Shape]
+    written: list[texts.Written]
+    dropped: list[drops.Dropped]
+    sliders: list[Slider]
+    annotators: list[str]
+    letter: float
+    position: int
+
+
+def grid(looker: Looker, query: Query) -> Grid:
+    """The page that the query asks for, the last one if it asks for a later one."""
+    board = looker.board(query.round)
+    found = board.select(query)
+    pages = max(1, -(-len(found) // PAGE_SIZE))
+    page = min(query.page, pages - 1)
+    first = page * PAGE_SIZE
+    rows = found[first : first + PAGE_SIZE].tolist()
+    cards = [_card(looker, query.round, row, first + place) for place, row in enumerate(rows)]
+    return Grid(cards, len(found), len(board.images), page, pages)
+
+
+def facet(looker: Looker, query: Query, name: str, most: int = FEW_VALUES) -> Facet:
+    """One facet, its most frequent values and those that are chosen."""
+    counts = looker.board(query.round).counts(query, name)
+    chosen = query.chosen.get(name, ())
+    shown = [*counts[:most], *(each for each in counts[most:] if each[0] in chosen)]
+    highest = max((count for _, count in counts), default=1) or 1
+    values = [
+        Value(value, count, count / highest, value in chosen, query.toggled(name, value)) for value, count in shown
+    ]
+    return Facet(name, FACETS[name], values, len(counts) - len(shown))
+
+
+def histogram(looker: Looker, query: Query, name: str) -> Histogram:
+    """One histogram, with the bars that are chosen marked."""
+    low, high = query.ranges.get(name, (0.0, 0.0))
+    is_set = name in query.ranges
+    bars = [
+        (bar, query.ranged(name, bar.low, bar.high), is_set and low <= bar.low and bar.high <= high)
+        for bar in looker.board(query.round).histogram(query, name)
+    ]
+    return Histogram(name, RANGES[name], bars)
+
+
+def image(looker: Looker, number: int, key: str) -> ImagePage:
+    """One image of a round. Raises KeyError if the round has none of this key."""
+    round_ = looker.round(number)
+    row = round_.find(key)
+    rows = round_.rows_of(row)
+    record = round_.record_of(row) if row["status"] == "kept" else None
+    return ImagePage(
+        row=row,
+        record=record,
+        shapes=[] if record is None else layers.shapes(record, rows),
+        written=[] if record is None else texts.written(record),
+        dropped=drops.by_rule(rows),
+        sliders=[] if record is None else looker.effects(number).sliders(row["shard"]),
+        annotators=[] if record is None else layers.voters_of(record),
+        letter=0 if record is None else layers.label_size(record),
+        position=_position(looker.images(number), key),
+    )
+
+
+def difference(looker: Looker, before: int, after: int, key: str) -> tuple[diff.Diff, list[Shape], Record] | None:
+    """What changed in an image between two rounds, and the shapes to draw; None where one of them has no record."""
+    try:
+        old, new = (looker.round(number).record(key) for number in (before, after))
+    except KeyError:
+        return None
+    found = diff.compare(old, new)
+    return found, [layers.region_shape(change.region) for change in found.regions], new
+
+
+def neighbours(looker: Looker, query: Query, at: int) -> dict[str, tuple[int, str]]:
+    """ "previous" and "next": place and key of the images beside this one, as far as there are any."""
+    board = looker.board(query.round)
+    found, keys = board.select(query), board.images.text("key")
+    places = {"previous": at - 1, "next": at + 1}
+    return {name: (place, keys[int(found[place])].as_py()) for name, place in places.items() if 0 <= place < len(found)}
+
+
+def _card(looker: Looker, number: int, row: int, at: int) -> Card:
+    images, round_ = looker.images(number), looker.round(number)
+    place = images.place(row)
+    shapes: Sequence[Shape] = []
+    if place["status"] == "kept":
+        regions = round_.record_of(place).regions[:_SHAPES_ON_A_CARD]
+        shapes = [layers.region_shape(region) for region in regions]
+    score = float(images.numbers("score_min")[row])
+    return Card(
+        at=at,
+        row=row,
+        key=place["key"],
+        status=place["status"],
+        reason=_string(images, "reason", row) or _string(images, "rule", row),
+        caption=_string(images, "caption", row),
+        objects=_count(images, "objects", row),
+        words=_count(images, "words", row),
+        phrases=_count(images, "phrases", row),
+        drops=int(looker.board(number).values("drops")[row]),
+        score=None if score != score else score,
+        width=_count(images, "width", row),
+        height=_count(images, "height", row),
+        shapes=list(shapes),
+    )
+
+
+def _string(images: OverviewTable, name: str, row: int) -> str:
+    return images.text(name)[row].as_py() or ""
+
+
+def _count(images: OverviewTable, name: str, row: int) -> int:
+    value = images.numbers(name)[row].item()
+    return 0 if value != value else int(value)
+
+
+def _position(images: OverviewTable, key: str) -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.index(images.text("key"), key).as_py())

@@ -1,0 +1,99 @@
+"""The rounds of a corpus as the viewer holds them open; a round that was written again meanwhile is opened anew.
+
+looker = Looker(store)
+looker.numbers                [0, 1]
+looker.board(1)               engine/view/board.py
+looker.round(1)               shards.reader.Round
+"""
+
+import time
+from dataclasses import dataclass
+from threading import RLock
+
+from engine.view.board import Board
+from engine.view.changes import change_facet
+from engine.view.effects import Effects
+from shards.commit import Manifest
+from shards.errors import CorpusError
+from shards.overview import find_overview
+from shards.overview_table import Lists, OverviewTable, open_overview
+from shards.reader import Corpus, Round
+from shards.store import Store
+
+_CHECKED_EVERY_S = 2.0
+
+
+@dataclass
+class _Open:
+    """A round that is open: its overview, and the manifest that it had when it was opened."""
+
+    images: OverviewTable
+    board: Board
+    round: Round
+    effects: Effects
+    manifest: Manifest | None
+    checked_s: float
+
+
+class Looker:
+    """Opens rounds when they are asked for. Safe to use from several threads."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._lock = RLock()
+        self._open: dict[int, _Open] = {}
+        self._numbers: list[int] = []
+        self._counted_s = -_CHECKED_EVERY_S
+
+    @property
+    def numbers(self) -> list[int]:
+        """The rounds there are."""
+        if time.monotonic() - self._counted_s >= _CHECKED_EVERY_S:
+            self._numbers, self._counted_s = Corpus(self.store).rounds(), time.monotonic()
+        return self._numbers
+
+    def board(self, number: int) -> Board:
+        """Raises CorpusError if there is no such round."""
+        return self._opened(number).board
+
+    def images(self, number: int) -> OverviewTable:
+        """Raises CorpusError if there is no such round."""
+        return self._opened(number).images
+
+    def round(self, number: int) -> Round:
+        """Raises CorpusError if there is no such round."""
+        return self._opened(number).round
+
+    def effects(self, number: int) -> Effects:
+        """Raises CorpusError if there is no such round."""
+        return self._opened(number).effects
+
+    def before(self, number: int) -> int | None:
+        """The round before, None for the first."""
+        return max((other for other in self.numbers if other < number), default=None)
+
+    def _opened(self, number: int) -> _Open:
+        with self._lock:
+            known = self._open.get(number)
+            now_s = time.monotonic()
+            if known is not None and now_s - known.checked_s < _CHECKED_EVERY_S:
+                return known
+            if known is not None and known.manifest == find_overview(self.store, number):
+                known.checked_s = now_s
+                return known
+            if known is None or known.manifest is not None:
+                self._open = {other: each for other, each in self._open.items() if other < number}
+                known = self._open[number] = self._fresh(number, now_s)
+            return known
+
+    def _fresh(self, number: int, now_s: float) -> _Open:
+        if number not in self.numbers:
+            raise CorpusError(f"{self.store.url} has no round {number}: it has {self.numbers or 'none'}")
+        manifest = find_overview(self.store, number)
+        images, round_ = open_overview(self.store, number), Round(self.store, number)
+        board = Board(images, lambda: self._change(number))
+        return _Open(images, board, round_, Effects(round_), manifest, now_s)
+
+    def _change(self, number: int) -> Lists | None:
+        before = self.before(number)
+        return None if before is None else change_facet(self.images(before), self.images(number))

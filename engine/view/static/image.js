@@ -1,0 +1,197 @@
+// One image: layers on and off, phrases and boxes that light each other, sliders that show what would change.
+"use strict";
+
+const picture = document.querySelector("#picture");
+const image = picture.querySelector("img");
+if (image?.width) picture.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
+
+const overlay = document.querySelector(".stage .overlay");
+const shapes = overlay ? [...overlay.querySelectorAll(".shape")] : [];
+const labels = overlay ? [...overlay.querySelectorAll(".label")] : [];
+const said = new Map(shapes.map((shape) => [shape, JSON.parse(shape.dataset.said)]));
+const shown = new Set(["object", "text", "mask", "label"]);
+const muted = new Set();
+const drawn = new Set();
+
+function isShown(shape) {
+  const { layer, rule } = shape.dataset;
+  const heard = said.get(shape).some(([source]) => !muted.has(source));
+  return heard && (shown.has(layer) || drawn.has(rule));
+}
+
+function redraw() {
+  for (const shape of shapes) shape.classList.toggle("hidden", !isShown(shape));
+  for (const label of labels) {
+    const shape = shapes.find((each) => each.dataset.id === label.dataset.for);
+    label.classList.toggle("hidden", !isShown(shape));
+    label.classList.toggle("go", shape.classList.contains("go"));
+  }
+  overlay?.classList.toggle("no-mask", !shown.has("mask"));
+  overlay?.classList.toggle("no-label", !shown.has("label"));
+}
+
+function flip(button, set, name) {
+  const on = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", on);
+  on ? set.add(name) : set.delete(name);
+  redraw();
+}
+
+for (const button of document.querySelectorAll(".toggle")) {
+  button.addEventListener("click", (event) => {
+    event.preventDefault();
+    const { show, annotator, draw } = button.dataset;
+    if (show) flip(button, shown, show);
+    if (draw) flip(button, drawn, draw);
+    if (annotator) {
+      flip(button, muted, annotator);
+      button.getAttribute("aria-pressed") === "true" ? muted.delete(annotator) : muted.add(annotator);
+      redraw();
+    }
+  });
+}
+
+// A phrase "g2" has the shapes g2.0, g2.1 ...; each of them may lie on a region, whose row and shape light up, too.
+const phrasesOf = (shape) => (shape.dataset.layer === "phrase" ? [shape.dataset.id.split(".")[0]] : []);
+
+function light(names) {
+  const phrases = new Set([...names].filter((name) => /^g\d+$/.test(name)));
+  const lit = shapes.filter(
+    (shape) => names.has(shape.dataset.id) || phrasesOf(shape).some((phrase) => phrases.has(phrase)),
+  );
+  const regions = new Set(lit.map((shape) => shape.dataset.region).filter(Boolean));
+  for (const shape of shapes) {
+    const { id, layer, region } = shape.dataset;
+    const linked = layer === "phrase" ? names.has(region) && region : regions.has(id);
+    shape.classList.toggle("on", names.size > 0 && Boolean(lit.includes(shape) || linked));
+    if (linked && layer === "phrase") phrasesOf(shape).forEach((phrase) => phrases.add(phrase));
+  }
+  const on = new Set(shapes.filter((shape) => shape.classList.contains("on")).map((shape) => shape.dataset.id));
+  for (const label of labels) label.classList.toggle("on", on.has(label.dataset.for));
+  for (const element of document.querySelectorAll("[data-phrases]")) {
+    element.classList.toggle("on", element.dataset.phrases.split(" ").some((phrase) => phrases.has(phrase)));
+  }
+  for (const row of document.querySelectorAll("tr[data-shape]")) row.classList.toggle("on", on.has(row.dataset.shape));
+  overlay?.classList.toggle("lit", on.size > 0);
+}
+
+function namesOf(element) {
+  if (element.dataset.phrases) return new Set(element.dataset.phrases.split(" "));
+  if (element.dataset.shape) return new Set([element.dataset.shape]);
+  return new Set([element.dataset.id, ...phrasesOf(element)]);
+}
+
+for (const element of document.querySelectorAll("[data-phrases], tr[data-shape], .stage .shape")) {
+  const start = () => light(namesOf(element));
+  const end = () => light(new Set());
+  element.addEventListener("mouseenter", start);
+  element.addEventListener("mouseleave", end);
+  element.addEventListener("focus", start);
+  element.addEventListener("blur", end);
+}
+
+// A finding passes a rule when its value is the threshold or more. A region goes when nobody is left who holds it up.
+const sliders = [...document.querySelectorAll(".slider")];
+const thresholdOf = (slider) => Number(slider.querySelector("input").value);
+
+function passes(rule, source, value) {
+  const slider = sliders.find((each) => each.dataset.rule === rule && each.dataset.source === source);
+  return !slider || value === null || value >= thresholdOf(slider);
+}
+
+function fate(shape) {
+  const { layer, rule, value, score } = shape.dataset;
+  const votes = said.get(shape);
+  if (layer === "dropped") {
+    const slider = sliders.find((each) => each.dataset.rule === rule && each.dataset.source === votes[0][0]);
+    const moved = slider && thresholdOf(slider) < Number(slider.dataset.threshold);
+    return moved && Number(value) >= thresholdOf(slider) ? "come" : "";
+  }
+  if (layer === "phrase") {
+    const held = votes.some(([source, each]) => passes("phrase.box_score", source, each));
+    const wanted = votes.some(([source]) => passes("phrase.score", source, score === "" ? null : Number(score)));
+    return held && wanted ? "" : "go";
+  }
+  return votes.some(([source, each, holds]) => holds && passes("region.score", source, each)) ? "" : "go";
+}
+
+function concerns(slider, shape) {
+  const { rule, source } = slider.dataset;
+  const votes = said.get(shape);
+  if (!votes.some((vote) => vote[0] === source)) return false;
+  if (shape.dataset.layer === "dropped") return shape.dataset.rule === rule;
+  return rule.startsWith("phrase") === (shape.dataset.layer === "phrase");
+}
+
+function tell(slider) {
+  const moved = thresholdOf(slider) !== Number(slider.dataset.threshold);
+  const mine = shapes.filter((shape) => concerns(slider, shape));
+  const count = (kind) => mine.filter((shape) => shape.classList.contains(kind)).length;
+  slider.querySelector("output").textContent = thresholdOf(slider).toFixed(2);
+  slider.querySelector(".here").textContent = moved ? `here: ${count("come")} would pass, ${count("go")} would go` : "";
+  const command = slider.querySelector(".command");
+  command.hidden = !moved;
+  command.textContent = `${command.dataset.command}${thresholdOf(slider)} --dry-run`;
+  if (!moved) slider.querySelector(".corpus").textContent = "";
+}
+
+function weigh() {
+  for (const shape of shapes) {
+    const becomes = fate(shape);
+    shape.classList.toggle("come", becomes === "come");
+    shape.classList.toggle("go", becomes === "go");
+  }
+  sliders.forEach(tell);
+  redraw();
+}
+
+for (const slider of sliders) {
+  let waiting = 0;
+  slider.querySelector("input").addEventListener("input", () => {
+    weigh();
+    clearTimeout(waiting);
+    if (thresholdOf(slider) === Number(slider.dataset.threshold)) return;
+    const corpus = slider.querySelector(".corpus");
+    corpus.textContent = "in the corpus: counting …";
+    waiting = setTimeout(async () => {
+      const asked = thresholdOf(slider);
+      const answer = await fetch(`${slider.dataset.effect}&threshold=${asked}`);
+      if (asked !== thresholdOf(slider)) return;
+      const text = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+      corpus.replaceChildren("in the corpus: ", ...text.childNodes);
+    }, 200);
+  });
+}
+
+const diffTab = document.querySelector("#diff-tab");
+diffTab?.addEventListener("click", () => {
+  const diff = document.querySelector("#diff");
+  diff.hidden = !diff.hidden;
+  diffTab.setAttribute("aria-expanded", !diff.hidden);
+  if (!diff.hidden) diff.scrollIntoView({ block: "nearest" });
+});
+
+const press = (selector) => document.querySelector(selector)?.click();
+const keys = {
+  j: () => press("#next"),
+  ArrowRight: () => press("#next"),
+  k: () => press("#previous"),
+  ArrowLeft: () => press("#previous"),
+  Escape: () => press("#back"),
+  o: () => press("[data-show=object]"),
+  t: () => press("[data-show=text]"),
+  g: () => press("[data-show=phrase]"),
+  d: () => press("[data-show=dropped]"),
+  m: () => press("[data-show=mask]"),
+  l: () => press("[data-show=label]"),
+  c: () => press("#diff-tab"),
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+  if (keys[event.key]) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+});
+
+redraw();

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from shards import commit
+from shards.layout import round_folder
+from shards.overview import complete_overview, find_overview, withdraw_overview
+from shards.overview_table import OverviewTable, open_overview
+from shards.reader import Corpus
+from shards.store import LocalStore
+from shards.verify import verify
+from tests.shards.corpora import build_corpus, image_bytes
+from tests.shards.test_summaries import make_old
+
+
+@pytest.fixture
+def store(tmp_path: object) -> LocalStore:
+    store = LocalStore(str(tmp_path))
+    build_corpus(store, shards=3, images=4)
+    return store
+
+
+def test_it_holds_every_image_in_the_order_of_the_corpus(store: LocalStore) -> None:
+    complete_overview(store, 0)
+    images = open_overview(store, 0)
+    wanted = [str(row["key"]) for shard in Corpus(store).round(0).shards() for row in summary_rows(store, shard)]
+    assert images.text("key").to_pylist() == wanted
+    assert len(images) == 15
+    rules = images.lists("rules")
+    assert {(wanted[row], rules.names[code]) for row, code in zip(rules.rows, rules.codes, strict=True)} == {
+        (key, "score") for key in wanted if not key.endswith("broken")
+    }
+    assert images.words("status").names == ["kept", "dropped"]
+    texts = images.numbers("texts")
+    assert [bool(np.isnan(texts[row])) for row in range(3)] == [False, True, False]
+
+
+def summary_rows(store: LocalStore, shard: str) -> list[dict[str, object]]:
+    table = Corpus(store).round(0).summary(shard)
+    assert table is not None
+    rows: list[dict[str, object]] = table.to_pylist()
+    return rows
+
+
+def test_a_row_leads_to_its_image(store: LocalStore) -> None:
+    complete_overview(store, 0)
+    images, round_ = open_overview(store, 0), Corpus(store).round(0)
+    place = images.place(7)
+    assert place == {name: value for name, value in round_.find(str(place["key"])).items() if name in place}
+    assert round_.image_of(place) == image_bytes(str(place["key"]))
+
+
+def test_an_overview_is_made_in_memory_where_there_is_none(store: LocalStore) -> None:
+    seen: list[tuple[int, int]] = []
+    made = open_overview(store, 0, lambda done, of: seen.append((done, of)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert store.names("rounds/00/overview") == []
+    complete_overview(store, 0)
+    assert contents(made) == contents(open_overview(store, 0))
+
+
+def contents(images: OverviewTable) -> list[object]:
+    return [images.text(name).to_pylist() for name in ("key", "caption", "uri")]
+
+
+def test_an_older_round_is_completed_and_its_shards_stay(store: LocalStore) -> None:
+    old = make_old(store)
+    before = {path: store.read(f"rounds/00/{path}") for path in old.files}
+    complete_overview(store, 0)
+    assert {path: store.read(f"rounds/00/{path}") for path in old.files} == before
+    assert all(each.version == 2 for each in commit.committed(store, round_folder(0)).values())
+    report = verify(store)
+    assert (report.ok, report.orphans) == (True, [])
+
+
+def test_a_withdrawn_overview_is_not_used(store: LocalStore) -> None:
+    first = complete_overview(store, 0)
+    assert complete_overview(store, 0) == first == find_overview(store, 0)
+    withdraw_overview(store, 0)
+    assert find_overview(store, 0) is None
+    assert complete_overview(store, 0) == first
+    assert complete_overview(store, 5) is None
