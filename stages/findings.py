@@ -15,36 +15,36 @@ from shards.finding import Box, Caption, Detection, Finding, Granularity, OcrLin
 from specialists.roles import Detections, Phrase, Words
 
 
-def object_findings(found: Detections) -> list[Finding]:
+def object_findings(detections: Detections) -> list[Finding]:
     """One detection per box."""
-    boxes, scores = found.boxes.tolist(), found.scores.tolist()
+    boxes, scores = detections.boxes.tolist(), detections.scores.tolist()
     return [
         Detection(label, score, box=cast(Box, tuple(box)))
-        for box, score, label in zip(boxes, scores, found.labels, strict=True)
+        for box, score, label in zip(boxes, scores, detections.labels, strict=True)
     ]
 
 
-def word_findings(found: Words) -> list[Finding]:
+def word_findings(words: Words) -> list[Finding]:
     """One line per quad."""
     return [
         _word(quad, float(score), text)
-        for quad, score, text in zip(found.quads, found.scores, found.texts, strict=True)
+        for quad, score, text in zip(words.quads, words.scores, words.texts, strict=True)
     ]
 
 
 def phrase_findings(ref: str, text: str, phrases: list[Phrase]) -> list[Finding]:
     """One grounding per place of a phrase of `text`, which `ref` names; one without box for a phrase that was
     looked for and found nowhere."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for phrase in phrases:
         span = (phrase.start, phrase.end)
-        said = PhraseGrounding(text[phrase.start : phrase.end], about=ref, span=span, phrase_score=phrase.score)
+        grounding = PhraseGrounding(text[phrase.start : phrase.end], about=ref, span=span, phrase_score=phrase.score)
         places = [
-            _placed(said, cast(Box, tuple(box)), score)
+            _placed(grounding, cast(Box, tuple(box)), score)
             for box, score in zip(phrase.boxes.tolist(), phrase.box_scores.tolist(), strict=True)
         ]
-        found += places or [said]
-    return found
+        findings += places or [grounding]
+    return findings
 
 
 def texts_about_images(
@@ -59,8 +59,10 @@ def texts_about_images(
     ]
 
 
-def _placed(said: PhraseGrounding, box: Box, score: float) -> PhraseGrounding:
-    return PhraseGrounding(said.text, score, about=said.about, box=box, span=said.span, phrase_score=said.phrase_score)
+def _placed(grounding: PhraseGrounding, box: Box, score: float) -> PhraseGrounding:
+    return PhraseGrounding(
+        grounding.text, score, about=grounding.about, box=box, span=grounding.span, phrase_score=grounding.phrase_score
+    )
 
 
 def _word(quad: NDArray[np.float32], score: float, text: str) -> Finding:

@@ -219,6 +219,6 @@ def _asked(task: Task, item: Item, text: str = "", about: str = "") -> Asked:
 
 def _nearest(finding: Detection, objects: dict[int, Detection]) -> tuple[int, float]:
     """Index of the object that its box overlaps most, and the IoU; (-1, 0) without any."""
-    overlaps = [(iou(finding.box, one.box), -index) for index, one in objects.items()]
+    overlaps = [(iou(finding.box, detection.box), -index) for index, detection in objects.items()]
     best, index = max(overlaps, default=(0.0, 1))
     return -index, best

@@ -69,11 +69,11 @@ class MasksStage:
 
 
 def _array(inputs: list[BoxInput]) -> Boxes:
-    return np.array([one.box for one in inputs], np.float32).reshape(-1, 4)
+    return np.array([box_input.box for box_input in inputs], np.float32).reshape(-1, 4)
 
 
 def _findings(inputs: list[BoxInput], masks: Masks) -> list[Finding]:
     return [
-        Mask(score=float(score), about=one.ref, polygons=polygons)
-        for one, polygons, score in zip(inputs, masks.polygons, masks.scores, strict=True)
+        Mask(score=float(score), about=box_input.ref, polygons=polygons)
+        for box_input, polygons, score in zip(inputs, masks.polygons, masks.scores, strict=True)
     ]

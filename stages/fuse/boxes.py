@@ -78,14 +78,14 @@ class Cluster:
 def fuse_boxes(stated: list[Statement[Detection]], settings: FuseSettings, detectors: list[str]) -> list[Cluster]:
     """Clusters in the order of their first member: human first, then by falling score x trust. A statement without
     box is in none. `detectors`: the names of all detectors of the round, whether they found anything here or not."""
-    boxed = [(each, each.box, mass(each, settings)) for each in stated if each.box is not None]
-    clusters = _Clusters(settings, len(boxed), sorted({each.source.annotator for each, _, _ in boxed}))
-    for each, box, _ in boxed:
-        if each.given:
-            clusters.start(each, box, 1.0, human=True)
-    for each, box, weighed in sorted(boxed, key=lambda entry: -entry[2]):
-        if not each.given:
-            clusters.add(each, box, weighed)
+    boxed = [(statement, statement.box, mass(statement, settings)) for statement in stated if statement.box is not None]
+    clusters = _Clusters(settings, len(boxed), sorted({statement.source.annotator for statement, _, _ in boxed}))
+    for statement, box, _ in boxed:
+        if statement.given:
+            clusters.start(statement, box, 1.0, human=True)
+    for statement, box, weighed in sorted(boxed, key=lambda entry: -entry[2]):
+        if not statement.given:
+            clusters.add(statement, box, weighed)
     for cluster in clusters.found:
         cluster.score = region_score(cluster, settings, detectors)
     return clusters.found

@@ -52,7 +52,7 @@ class Draft:
 def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettings) -> Draft:
     """The region of a cluster; without candidates if nothing names it. `about`: what was said of each reference."""
     out = Draft(cluster)
-    said = [each for member in cluster.members for each in about.get(member.source.ref, [])]
+    said = [remark for member in cluster.members for remark in about.get(member.source.ref, [])]
     similarities = _similarities(of_type(said, Match), out)
     named: dict[Slot, _Named] = {}
     kind: CandidateKind = "phrase" if cluster.quad is None else "ocr"
@@ -74,8 +74,8 @@ def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettin
 
 def choose_mask(masks: list[Statement[Mask]], out: list[tuple[Remark, Verdict]]) -> Statement[Mask] | None:
     """The first mask that is not empty; the verdicts on all others go to `out`."""
-    chosen = next((each for each in masks if each.finding.polygons), None)
-    out += [(each, _OTHER_MASK if each.finding.polygons else _EMPTY_MASK) for each in masks if each is not chosen]
+    chosen = next((mask for mask in masks if mask.finding.polygons), None)
+    out += [(mask, _OTHER_MASK if mask.finding.polygons else _EMPTY_MASK) for mask in masks if mask is not chosen]
     return chosen
 
 
@@ -92,13 +92,13 @@ def _similarities(matches: list[Statement[Match]], out: Draft) -> dict[Slot, lis
 
 
 def _add_crop_texts(texts: list[Statement[Caption]], named: dict[Slot, _Named], out: Draft) -> None:
-    for each in texts:
-        slot: Slot = ("brief", normalised(each.finding.text))
+    for caption in texts:
+        slot: Slot = ("brief", normalised(caption.finding.text))
         if not slot[1] or slot in named:
-            out.unused.append((each, _DUPLICATE if slot[1] else _EMPTY))
+            out.unused.append((caption, _DUPLICATE if slot[1] else _EMPTY))
             continue
-        named[slot] = each
-        out.used.append(each)
+        named[slot] = caption
+        out.used.append(caption)
 
 
 def _add_chunks(similarities: dict[Slot, list[Statement[Match]]], named: dict[Slot, _Named]) -> None:
@@ -134,17 +134,17 @@ def _lead(out: Draft, label: Candidate) -> None:
 
 def _add_mask(masks: list[Statement[Mask]], out: Draft) -> None:
     """The mask of the best vote; if it has none, the one whose prompt lies best on the region."""
-    members = {each.source.ref: each for each in out.cluster.members}
+    members = {member.source.ref: member for member in out.cluster.members}
     best = out.cluster.members[0].source.ref
 
     def rank(mask: Statement[Mask]) -> tuple[bool, float]:
         prompt = members[mask.finding.about].box
         return mask.finding.about != best, -iou(prompt, out.cluster.box) if prompt else 0.0
 
-    own = next((each for each in of_type(out.cluster.members, Detection) if each.finding.polygons), None)
+    own = next((member for member in of_type(out.cluster.members, Detection) if member.finding.polygons), None)
     if own is not None and (own.given or not masks):
         out.polygons = own.finding.polygons  # drawn by the one who drew the box; the segmenters' are not needed
-        out.unused += [(each, _OTHER_MASK if each.finding.polygons else _EMPTY_MASK) for each in masks]
+        out.unused += [(mask, _OTHER_MASK if mask.finding.polygons else _EMPTY_MASK) for mask in masks]
         return
     chosen = choose_mask(sorted(masks, key=rank), out.unused)
     if chosen is not None:

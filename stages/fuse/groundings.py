@@ -42,22 +42,22 @@ def keep_phrases(
     """The statements that hold and pass the filters, merged; the ledger hears of the others. `texts`: kept, by
     reference."""
     sound = []
-    for each in stated:
-        verdict = _judged(each, texts, fuse, filters, ledger)
+    for statement in stated:
+        verdict = _judged(statement, texts, fuse, filters, ledger)
         if verdict.kept:
-            sound.append(each)
+            sound.append(statement)
         else:
-            ledger.drop(each, verdict)
+            ledger.drop(statement, verdict)
     kept: set[str] = set()
     sound = merge.merged(sound, "phrases")
     for rivals in _by_phrase(sound).values():
         places = merge.picked(rivals, "phrases")
-        for each, verdict in zip(places, _judge_places(places, size_wh, filters), strict=True):
-            if verdict.kept or _is_safe(each, fuse):
-                kept.add(each.source.ref)
+        for statement, verdict in zip(places, _judge_places(places, size_wh, filters), strict=True):
+            if verdict.kept or _is_safe(statement, fuse):
+                kept.add(statement.source.ref)
             else:
-                ledger.drop(each, verdict)
-    return [each for each in sound if each.source.ref in kept]
+                ledger.drop(statement, verdict)
+    return [statement for statement in sound if statement.source.ref in kept]
 
 
 def build_groundings(
@@ -76,11 +76,11 @@ def build_groundings(
     votes: dict[str, list[_Phrase]] = {}
     places = sorted(_by_phrase(phrases).items(), key=lambda entry: (order[entry[0][0]], entry[0][1]))
     for (ref, span), stated in places:
-        boxes = [_grounded(each, places_of, about, ledger, f"g{len(groundings)}") for each in _ranked(stated)]
-        for each, box in zip(_ranked(stated), boxes, strict=True):
+        boxes = [_grounded(statement, places_of, about, ledger, f"g{len(groundings)}") for statement in _ranked(stated)]
+        for statement, box in zip(_ranked(stated), boxes, strict=True):
             if box.region_id is not None:
-                votes.setdefault(box.region_id, []).append(each)
-        scores = [each.finding.phrase_score for each in stated if each.finding.phrase_score is not None]
+                votes.setdefault(box.region_id, []).append(statement)
+        scores = [statement.finding.phrase_score for statement in stated if statement.finding.phrase_score is not None]
         phrase = stated[0].finding.text
         best = max(scores, default=None)
         groundings.append(Grounding(texts[ref].id, span, phrase, best, boxes, merge.recorded("phrases")))
@@ -88,62 +88,64 @@ def build_groundings(
 
 
 def _judged(
-    each: _Phrase, texts: dict[str, Text], fuse: FuseSettings, filters: PhraseSettings, ledger: Ledger
+    statement: _Phrase, texts: dict[str, Text], fuse: FuseSettings, filters: PhraseSettings, ledger: Ledger
 ) -> Verdict:
-    finding = each.finding
+    finding = statement.finding
     text = texts.get(finding.about)
     if text is None:
         return _TEXT_DROPPED if ledger.knows(finding.about) else _NO_TEXT
-    start, end = each.finding.span
+    start, end = statement.finding.span
     if not finding.text or text.text[start:end] != finding.text:
         return _SPAN
-    if each.box is None:
+    if statement.box is None:
         return _NO_AREA if finding.box else _NOWHERE
-    return KEPT if _is_safe(each, fuse) else judge_phrase(finding.text, finding.phrase_score, filters)
+    return KEPT if _is_safe(statement, fuse) else judge_phrase(finding.text, finding.phrase_score, filters)
 
 
 def _judge_places(places: list[_Phrase], size_wh: tuple[int, int], filters: PhraseSettings) -> list[Verdict]:
     return judge_phrase_boxes(
-        [_box(each) for each in places], [each.finding.score for each in places], *size_wh, filters
+        [_box(place) for place in places], [place.finding.score for place in places], *size_wh, filters
     )
 
 
-def _is_safe(each: _Phrase, fuse: FuseSettings) -> bool:
+def _is_safe(statement: _Phrase, fuse: FuseSettings) -> bool:
     """A human's, which the settings let pass."""
-    return each.given and fuse.given == "keep"
+    return statement.given and fuse.given == "keep"
 
 
 def _by_phrase(stated: list[_Phrase]) -> dict[tuple[str, Span], list[_Phrase]]:
-    found: dict[tuple[str, Span], list[_Phrase]] = {}
-    for each in stated:
-        found.setdefault((each.finding.about, each.finding.span), []).append(each)
-    return found
+    phrases: dict[tuple[str, Span], list[_Phrase]] = {}
+    for statement in stated:
+        phrases.setdefault((statement.finding.about, statement.finding.span), []).append(statement)
+    return phrases
 
 
 def _ranked(stated: list[_Phrase]) -> list[_Phrase]:
     """A human's first, then by falling box score."""
-    return sorted(stated, key=lambda each: (not each.given, -(each.finding.score or 0.0)))
+    return sorted(stated, key=lambda statement: (not statement.given, -(statement.finding.score or 0.0)))
 
 
 def _grounded(
-    each: _Phrase,
+    statement: _Phrase,
     regions: "_Regions",
     about: dict[str, list[Remark]],
     ledger: Ledger,
     id: str,
 ) -> GroundedBox:
-    region = regions.below(_box(each))
+    region = regions.below(_box(statement))
     unused: list[tuple[Remark, Verdict]] = []
-    mask = choose_mask(of_type(about.get(each.source.ref, []), Mask), unused)
+    mask = choose_mask(of_type(about.get(statement.source.ref, []), Mask), unused)
     for other, verdict in unused:
         ledger.drop(other, verdict)
     if mask is not None:
         ledger.keep(mask, id)
-    ledger.keep(each, id)
+    ledger.keep(statement, id)
     polygons = None if mask is None else mask.finding.polygons
     if polygons is None and region is not None:
         polygons = region.polygons  # the segmenter draws only one of two boxes that are nearly equal
-    return GroundedBox(_box(each), each.finding.score, each.source, None if region is None else region.id, polygons)
+    return GroundedBox(
+        _box(statement), statement.finding.score, statement.source, None if region is None else region.id, polygons
+    )
 
 
 class _Regions:

@@ -106,14 +106,18 @@ def drop_all(
     """Index rows of an image that has no record: every finding goes with it."""
     stated = _stated(row, findings, rules)
     ledger = Ledger(row.key, stated)
-    for each in stated:
-        ledger.drop(each, verdict)
+    for statement in stated:
+        ledger.drop(statement, verdict)
     return ledger.close()
 
 
 def _stated(row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules) -> list[Statement[Finding]]:
     size_wh = (row.width, row.height)
-    return [each for one in rules.annotators for each in statements(one, findings.get(one.name, []), size_wh)]
+    return [
+        statement
+        for voter in rules.annotators
+        for statement in statements(voter, findings.get(voter.name, []), size_wh)
+    ]
 
 
 class _Image:
@@ -162,16 +166,16 @@ class _Image:
     def _likelihoods(self) -> dict[str, float]:
         """Reference of a text -> how likely the loop's model finds it."""
         return {
-            each.finding.about: each.finding.score
-            for each in of_type(self.stated, Match)
-            if each.source.annotator in self.rules.generalists and each.finding.score is not None
+            statement.finding.about: statement.finding.score
+            for statement in of_type(self.stated, Match)
+            if statement.source.annotator in self.rules.generalists and statement.finding.score is not None
         }
 
     def _keep_judgements(self, texts: Mapping[str, Text]) -> None:
         """What a generalist said of a kept text goes with it."""
-        for each in of_type(self.stated, Match):
-            if each.finding.about in texts:
-                self.ledger.keep(each, texts[each.finding.about].id)
+        for statement in of_type(self.stated, Match):
+            if statement.finding.about in texts:
+                self.ledger.keep(statement, texts[statement.finding.about].id)
 
     def _objects(self, phrases: list[Statement[PhraseGrounding]]) -> list[Draft]:
         fuse, filters = self.rules.fuse, self.rules.filters
@@ -198,18 +202,18 @@ class _Image:
     ) -> list[Statement[B]]:
         """Those that have an area and reach their annotator's confidence, merged."""
         kept = []
-        for each in stated:
-            verdict = _NO_AREA if each.box is None else self._confidence(each, filters)
+        for statement in stated:
+            verdict = _NO_AREA if statement.box is None else self._confidence(statement, filters)
             if verdict.kept:
-                kept.append(each)
+                kept.append(statement)
             else:
-                self.ledger.drop(each, verdict)
+                self.ledger.drop(statement, verdict)
         return self.merge.merged(kept, type_)
 
-    def _confidence(self, each: Statement[B], filters: ConfidenceSettings) -> Verdict:
-        if each.given and self.rules.fuse.given == "keep":
+    def _confidence(self, statement: Statement[B], filters: ConfidenceSettings) -> Verdict:
+        if statement.given and self.rules.fuse.given == "keep":
             return KEPT
-        return judge_score(each.finding.score, each.source.annotator, each.finding.text, filters)
+        return judge_score(statement.finding.score, statement.source.annotator, statement.finding.text, filters)
 
     def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
         drafts = []
@@ -222,48 +226,48 @@ class _Image:
                 self.ledger.drop(member, _NO_TEXT if verdict.kept else verdict)
         return drafts
 
-    def _region(self, found: Draft, id: str) -> Region:
-        cluster = found.cluster
-        for each in (*cluster.members, *found.used):
-            self.ledger.keep(each, id)
-        for each, verdict in found.unused:
-            self.ledger.drop(each, verdict)
+    def _region(self, drafted: Draft, id: str) -> Region:
+        cluster = drafted.cluster
+        for statement in (*cluster.members, *drafted.used):
+            self.ledger.keep(statement, id)
+        for statement, verdict in drafted.unused:
+            self.ledger.drop(statement, verdict)
         return Region(
             id=id,
             kind="object" if cluster.quad is None else "text",
             box=rounded_box(cluster.box),
             score=round(cluster.score, SCORE_DECIMALS),
-            candidates=found.candidates,
-            selected=found.selected,
+            candidates=drafted.candidates,
+            selected=drafted.selected,
             votes=[
-                _vote(each, each.finding.box, share)
-                for each, share in zip(cluster.members, cluster.shares(), strict=True)
+                _vote(statement, statement.finding.box, share)
+                for statement, share in zip(cluster.members, cluster.shares(), strict=True)
             ],
             quad=cluster.quad,
-            polygons=found.polygons,
+            polygons=drafted.polygons,
             merge=self.merge.recorded("regions" if cluster.quad is None else "words"),
         )
 
     def _drop_the_rest(self) -> None:
         """What was said about something that is not in the record."""
-        for each in self.stated:
-            if self.ledger.open(each):
-                known = self.ledger.knows(about_of(each.finding))
-                self.ledger.drop(each, _TARGET_DROPPED if known else _NO_TARGET)
+        for statement in self.stated:
+            if self.ledger.open(statement):
+                known = self.ledger.knows(about_of(statement.finding))
+                self.ledger.drop(statement, _TARGET_DROPPED if known else _NO_TARGET)
 
-    def _is_sound(self, each: Statement[Finding]) -> bool:
+    def _is_sound(self, statement: Statement[Finding]) -> bool:
         """Scores are in [0, 1] and coordinates are numbers: a column that says otherwise cannot be corrected here."""
-        if not all(0.0 <= score <= 1.0 for score in scores_of(each.finding)):  # NaN is in no range
-            self.ledger.drop(each, _NOT_A_SCORE)
+        if not all(0.0 <= score <= 1.0 for score in scores_of(statement.finding)):  # NaN is in no range
+            self.ledger.drop(statement, _NOT_A_SCORE)
             return False
-        if not all(map(math.isfinite, coordinates_of(each.finding))):
-            self.ledger.drop(each, _NOT_FINITE)
+        if not all(map(math.isfinite, coordinates_of(statement.finding))):
+            self.ledger.drop(statement, _NOT_FINITE)
             return False
         return True
 
 
-def _vote(each: Boxed | Statement[PhraseGrounding], box: Box, share: float) -> Vote:
-    return Vote(box, each.finding.text, each.finding.score, round(share, SCORE_DECIMALS), each.source)
+def _vote(statement: Boxed | Statement[PhraseGrounding], box: Box, share: float) -> Vote:
+    return Vote(box, statement.finding.text, statement.finding.score, round(share, SCORE_DECIMALS), statement.source)
 
 
 def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:
@@ -279,5 +283,5 @@ def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:
 def _completed(region: Region, phrases: list[Statement[PhraseGrounding]], mask: Polygons | None) -> Region:
     """The region with its late votes; and with the mask of a phrase's box on it if it has none of its own, because
     the segmenter draws only one of two boxes that are nearly equal."""
-    late = [_vote(each, each.finding.box, 0.0) for each in phrases if each.finding.box]
+    late = [_vote(phrase, phrase.finding.box, 0.0) for phrase in phrases if phrase.finding.box]
     return replace(region, votes=[*region.votes, *late], polygons=region.polygons or mask)

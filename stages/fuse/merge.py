@@ -56,9 +56,9 @@ class Merge:
         """Those of `stated` (one type, one image) that go on, in order, under keep and replace."""
         match self.policy(type_):
             case "keep":
-                return self._passed(stated, lambda each: _KEPT_OUT if self._is_learned(each) else KEPT)
-            case "replace" if any(self._is_learned(each) for each in stated):
-                return self._passed(stated, lambda each: KEPT if self._is_learned(each) else _REPLACED)
+                return self._passed(stated, lambda statement: _KEPT_OUT if self._is_learned(statement) else KEPT)
+            case "replace" if any(self._is_learned(statement) for statement in stated):
+                return self._passed(stated, lambda statement: KEPT if self._is_learned(statement) else _REPLACED)
             case _:
                 return stated
 
@@ -68,25 +68,28 @@ class Merge:
         unlikely. Humans stay and are no rivals; where the settings let them be rivals, a human text that the model does
         not find unlikely wins: a captioner of the model's own family would always be likelier. Nothing goes where the
         model, or everybody else, is silent."""
-        free = [each for each in rivals if not self._stays(each)]
-        if self.policy(type_) != "pick" or len({self._is_learned(each) for each in free}) < 2:
+        free = [statement for statement in rivals if not self._stays(statement)]
+        if self.policy(type_) != "pick" or len({self._is_learned(statement) for statement in free}) < 2:
             return rivals
-        judged = all(each.source.ref in self._likelihoods for each in free)
-        worth = {each.source.ref: self._likelihood(each) if judged else self._score(each) for each in free}
-        least = {each.source.ref: self._least(each, free) if judged else 0.0 for each in free}
+        judged = all(statement.source.ref in self._likelihoods for statement in free)
+        worth = {
+            statement.source.ref: self._likelihood(statement) if judged else self._score(statement)
+            for statement in free
+        }
+        least = {statement.source.ref: self._least(statement, free) if judged else 0.0 for statement in free}
 
-        def rank(each: Statement[F]) -> tuple[bool, float, bool]:
-            value = worth[each.source.ref]
-            likely_human = judged and each.given and value >= least[each.source.ref]
-            return likely_human, value, not self._is_learned(each)
+        def rank(statement: Statement[F]) -> tuple[bool, float, bool]:
+            value = worth[statement.source.ref]
+            likely_human = judged and statement.given and value >= least[statement.source.ref]
+            return likely_human, value, not self._is_learned(statement)
 
         best = max(free, key=rank)
 
-        def verdict(each: Statement[F]) -> Verdict:
-            value = worth[each.source.ref]
-            if value < least[each.source.ref]:
-                return Verdict(False, "fuse.merge.unlikely", value, least[each.source.ref])
-            if each.source.annotator != best.source.annotator:
+        def verdict(statement: Statement[F]) -> Verdict:
+            value = worth[statement.source.ref]
+            if value < least[statement.source.ref]:
+                return Verdict(False, "fuse.merge.unlikely", value, least[statement.source.ref])
+            if statement.source.annotator != best.source.annotator:
                 return Verdict(False, "fuse.merge.pick", value, worth[best.source.ref])
             return KEPT
 
@@ -98,32 +101,32 @@ class Merge:
 
     def _passed(self, stated: list[Statement[F]], judge: Callable[[Statement[F]], Verdict]) -> list[Statement[F]]:
         kept = []
-        for each in stated:
-            verdict = KEPT if self._stays(each) else judge(each)
+        for statement in stated:
+            verdict = KEPT if self._stays(statement) else judge(statement)
             if verdict.kept:
-                kept.append(each)
+                kept.append(statement)
             else:
-                self._ledger.drop(each, verdict)
+                self._ledger.drop(statement, verdict)
         return kept
 
-    def _stays(self, each: Statement[Finding]) -> bool:
+    def _stays(self, statement: Statement[Finding]) -> bool:
         """A human's, which the settings protect."""
-        return each.given and self._settings.given == "keep"
+        return statement.given and self._settings.given == "keep"
 
-    def _is_learned(self, each: Statement[Finding]) -> bool:
-        return each.source.annotator in self._generalists
+    def _is_learned(self, statement: Statement[Finding]) -> bool:
+        return statement.source.annotator in self._generalists
 
-    def _likelihood(self, each: Statement[Finding]) -> float:
-        ratio = self._settings.likelihood_ratio if self._is_learned(each) else 1.0
-        return ratio * self._likelihoods[each.source.ref]
+    def _likelihood(self, statement: Statement[Finding]) -> float:
+        ratio = self._settings.likelihood_ratio if self._is_learned(statement) else 1.0
+        return ratio * self._likelihoods[statement.source.ref]
 
-    def _least(self, each: Statement[Finding], rivals: Sequence[Statement[Finding]]) -> float:
+    def _least(self, statement: Statement[Finding], rivals: Sequence[Statement[Finding]]) -> float:
         """The likelihood that a text needs; the model's own need none."""
-        if self._is_learned(each):
+        if self._is_learned(statement):
             return 0.0
-        ratio = self._settings.given_likelihood_ratio if each.given else self._settings.likelihood_ratio
-        return ratio * max(self._likelihoods[one.source.ref] for one in rivals if self._is_learned(one))
+        ratio = self._settings.given_likelihood_ratio if statement.given else self._settings.likelihood_ratio
+        return ratio * max(self._likelihoods[rival.source.ref] for rival in rivals if self._is_learned(rival))
 
-    def _score(self, each: Statement[Finding]) -> float:
-        score = each.finding.score
+    def _score(self, statement: Statement[Finding]) -> float:
+        score = statement.finding.score
         return self._settings.missing_score if score is None else score

@@ -28,16 +28,18 @@ def keep_texts(
     """The kept texts by the reference of their statement; the ledger hears of every statement."""
     kept: dict[str, Text] = {}
     for level in ORDER:
-        good = _judged([each for each in stated if granularity(each) == level], parsed, level, settings, ledger)
+        good = _judged(
+            [statement for statement in stated if granularity(statement) == level], parsed, level, settings, ledger
+        )
         seen: set[str] = set()
-        for each in merge.picked(merge.merged(good, level), level):
-            text = each.finding.text
+        for statement in merge.picked(merge.merged(good, level), level):
+            text = statement.finding.text
             if _same(text) in seen:
-                ledger.drop(each, DUPLICATE)
+                ledger.drop(statement, DUPLICATE)
                 continue
             seen.add(_same(text))
-            kept[each.source.ref] = Text(f"t{len(kept)}", level, text, each.source, merge.recorded(level))
-            ledger.keep(each, kept[each.source.ref].id)
+            kept[statement.source.ref] = Text(f"t{len(kept)}", level, text, statement.source, merge.recorded(level))
+            ledger.keep(statement, kept[statement.source.ref].id)
     return kept
 
 
@@ -49,12 +51,12 @@ def _judged(
     ledger: Ledger,
 ) -> list[Statement[Caption]]:
     good = []
-    for each in stated:
-        verdict = judge_text(each.finding.text, parsed[each.finding.text].features, level, settings)
+    for statement in stated:
+        verdict = judge_text(statement.finding.text, parsed[statement.finding.text].features, level, settings)
         if verdict.kept:
-            good.append(each)
+            good.append(statement)
         else:
-            ledger.drop(each, verdict)
+            ledger.drop(statement, verdict)
     return good
 
 

@@ -21,15 +21,17 @@ from stages.fuse.settings import FuseSettings
 def fuse_words(stated: list[Statement[OcrLine]], settings: FuseSettings, readers: list[str]) -> list[Cluster]:
     """Clusters in the order in which the first reader that saw each came upon it (its reading order). A statement
     without box is in none. `readers`: the names of all readers of the round."""
-    places = {each.source.ref: index for index, each in enumerate(stated)}
-    clusters = _Words(settings, {each.source.annotator for each in stated})
-    ranked = [(each, 1.0 if each.given else mass(each, settings)) for each in stated]
-    for each, weighed in sorted(ranked, key=lambda entry: (not entry[0].given, -entry[1])):
-        if each.box is not None:
-            clusters.add(each, each.box, weighed)
+    places = {statement.source.ref: index for index, statement in enumerate(stated)}
+    clusters = _Words(settings, {statement.source.annotator for statement in stated})
+    ranked = [(statement, 1.0 if statement.given else mass(statement, settings)) for statement in stated]
+    for statement, weighed in sorted(ranked, key=lambda entry: (not entry[0].given, -entry[1])):
+        if statement.box is not None:
+            clusters.add(statement, statement.box, weighed)
     for cluster in clusters.found:
         cluster.score = region_score(cluster, settings, readers)
-    return sorted(clusters.found, key=lambda cluster: min(places[each.source.ref] for each in cluster.members))
+    return sorted(
+        clusters.found, key=lambda cluster: min(places[statement.source.ref] for statement in cluster.members)
+    )
 
 
 def text_similarity(first: str, second: str) -> float:

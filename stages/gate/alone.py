@@ -25,9 +25,9 @@ def filtered_alone(plan: RoundPlan, voter: Voter) -> RoundPlan:
     return replace(plan, annotators=(voter,), fuse=fuse)
 
 
-def records(rows: Sequence[ImageRow], said: Mapping[str, RawRow], plan: RoundPlan, parser: Reads) -> list[Record]:
-    """The records of `rows` under a plan of `filtered_alone`; an image that failed has none. `said`: key -> raw row."""
+def records(rows: Sequence[ImageRow], answers: Mapping[str, RawRow], plan: RoundPlan, parser: Reads) -> list[Record]:
+    """The records of `rows` under a `filtered_alone` plan; an image that failed has none. `answers`: key -> raw row."""
     [annotator] = plan.annotators
     bare = [msgspec.structs.replace(row, given=[]) for row in rows]
-    outcomes = build_shard(bare, {annotator.name: said}, plan, {}, parser)
+    outcomes = build_shard(bare, {annotator.name: answers}, plan, {}, parser)
     return [outcome.record for outcome in outcomes if outcome.record is not None]

@@ -49,18 +49,18 @@ class Pairs(NamedTuple):
 
 
 def pairs(
-    said: Mapping[str, Sequence[Finding]],
+    predictions: Mapping[str, Sequence[Finding]],
     others: Mapping[str, Sequence[Finding]],
-    wanted: Sequence[Record],
+    reference: Sequence[Record],
     hashes: Mapping[str, str],
     synonyms: Mapping[str, str],
 ) -> dict[str, Pairs]:
-    """One entry per kind. said, others: key -> findings of the model, and of all others with what came with the image;
-    an image that failed is missing, one that nobody knows is not looked at. hashes: key -> SHA-256 of the image, hex;
-    synonyms: `FuseSettings.normal_synonyms`."""
+    """One entry per kind. predictions, others: key -> findings of the model, and of all others with what came with
+    the image; an image that failed is missing, one that nobody knows is not looked at. hashes: key -> SHA-256 of the
+    image, hex; synonyms: `FuseSettings.normal_synonyms`."""
     rows: dict[str, list[_Row]] = {kind: [] for kind in KINDS}
-    for record in wanted:
-        mine, theirs = said.get(record.key, ()), others.get(record.key, ())
+    for record in reference:
+        mine, theirs = predictions.get(record.key, ()), others.get(record.key, ())
         fold = int(hashes[record.key][-1:] or "0", 16) % 2  # its first digits chose what is held out
         for finding, support in zip(mine, supports(mine, theirs), strict=True):
             if isinstance(finding, _Boxed) and finding.box and finding.score is not None:
