@@ -42,7 +42,7 @@ def run(
     IngestBudgetError, FailureBudgetError, ConfigError; what was finished is kept. progress: draw it on stderr. tell:
     called with each part's report when it is there."""
     with opened(str(corpus), config, settings) as session:
-        session.plan(0)
+        _build(session)
         ingested = ingest_round(session, images)
         tell(ingested)
         annotated = annotate_round(session, 0, progress=progress)
@@ -143,6 +143,12 @@ def write_round(session: Session, number: int) -> FilterReport:
     before = tally_round(session.store, number)[1]
     done = refilter(session.store, session.plan(number), session.skipped(), _processes())
     return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged)
+
+
+def _build(session: Session) -> None:
+    """Every specialist and every filter of the user's own, once, so that what is not there is known at once."""
+    session.plan(0)
+    session.config.filters.facts()
 
 
 def _processes() -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import engine
+from shards.factory import FactoryError
 from tests.engine.fake_specialists import save_pictures
 from tests.engine.verbs.test_rounds import CONFIG
 
@@ -74,6 +75,10 @@ def test_settings_are_a_file_a_profile_or_an_object(tmp_path: Path) -> None:
 def test_no_image_is_read_before_every_specialist_is_built(tmp_path: Path) -> None:
     save_pictures(tmp_path / "photos", 2)
     (tmp_path / "fakes.yaml").write_text(CONFIG.replace("BoxSegmenter", "NoSuchClass"))
-    with pytest.raises(RuntimeError, match="has no callable 'NoSuchClass'"):
+    with pytest.raises(FactoryError, match="has no callable 'NoSuchClass'"):
         engine.run(tmp_path / "photos", tmp_path / "corpus", tmp_path / "fakes.yaml")
+    own = {"filters.custom": [{"factory": "no_such_rules:Rule", "on": "region"}]}
+    (tmp_path / "good.yaml").write_text(CONFIG)
+    with pytest.raises(FactoryError, match="cannot import no_such_rules"):
+        engine.run(tmp_path / "photos", tmp_path / "corpus", tmp_path / "good.yaml", own)
     assert not (tmp_path / "corpus" / "images").exists()
