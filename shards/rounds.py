@@ -209,8 +209,8 @@ def _archive(
             name, encoded = tar.safe_key(sample.key), record.encode(sample)
             known.append((extension, zlib.crc32(encoded)))
             pair = [(extension, original), (tar.RECORD, encoded)]
-            for ending, data in sorted(pair):
-                yield f"{name}.{ending}", data
+            for ext, data in sorted(pair):
+                yield f"{name}.{ext}", data
 
     yield from tar.stream(members(), placed)
     if (missing := next(wanted, None)) is not None:

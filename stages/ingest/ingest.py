@@ -165,8 +165,8 @@ class _Run:
 
 
 _FAMILY = {
-    ending: f".{ext}"
-    for ext, endings in {
+    suffix: f".{ext}"
+    for ext, suffixes in {
         "jpg": (".jpeg", ".jpe", ".jfif", ".mpo"),
         "png": (".apng",),
         "bmp": (".dib",),
@@ -174,7 +174,7 @@ _FAMILY = {
         "ppm": (".pgm", ".pbm", ".pnm"),
         "jp2": (".j2k",),
     }.items()
-    for ending in endings
+    for suffix in suffixes
 }
 """Suffix -> the one that ingest writes for the same format."""
 
