@@ -30,16 +30,16 @@ def caption_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> d
     return found
 
 
-def text_quality(said: Sequence[str], truth: Sequence[str], resamples: int) -> dict[str, Estimate]:
+def text_quality(predictions: Sequence[str], references: Sequence[str], resamples: int) -> dict[str, Estimate]:
     """exact (up to case and spaces, in [0, 1]), cider (CIDEr-D, in [0, 10]) and bleu (sacrebleu, in [0, 100])."""
-    count = len(truth)
-    exact = [float(plain(a) == plain(b)) for a, b in zip(said, truth, strict=True)]
-    scores = {"exact": exact, "cider": cider(said, truth)}
+    count = len(references)
+    exact = [float(plain(a) == plain(b)) for a, b in zip(predictions, references, strict=True)]
+    scores = {"exact": exact, "cider": cider(predictions, references)}
     found = {
         name: estimate(np.stack([values, np.ones(count)], axis=1), ratio, count, resamples)
         for name, values in scores.items()
     }
-    return found | {"bleu": _bleu(said, truth, resamples)}
+    return found | {"bleu": _bleu(predictions, references, resamples)}
 
 
 def words(text: str) -> list[str]:

@@ -49,10 +49,10 @@ def sums(name: MeasureName, pairs: Pairs) -> Sums:
     return np.array([count(said, wanted) for said, wanted in pairs], dtype=np.float64).reshape(-1, 3)
 
 
-def paired(said: Sequence[Record], wanted: Sequence[Record]) -> list[tuple[Record, Record]]:
+def paired(predictions: Sequence[Record], references: Sequence[Record]) -> list[tuple[Record, Record]]:
     """Each wanted record with what was said about its image; an empty record where nothing was."""
-    by_key = {record.key: record for record in said}
-    return [(by_key.get(each.key) or _empty(each), each) for each in wanted]
+    by_key = {record.key: record for record in predictions}
+    return [(by_key.get(each.key) or _empty(each), each) for each in references]
 
 
 def _boxes(said: Record, wanted: Record) -> Counts:

@@ -51,17 +51,21 @@ def _better_label(cluster: Cluster, candidates: list[Candidate], settings: FuseS
 
     The label is the first candidate, so a text is better only if its similarity is higher. A label that the matcher did
     not see loses against a text that it saw, as in the choice of a region's text."""
-    seen = [(each.similarity, each) for each in candidates if each.similarity is not None]
-    if not seen:
+    matched = [(candidate.similarity, candidate) for candidate in candidates if candidate.similarity is not None]
+    if not matched:
         return None
-    similarity, best = max(seen, key=lambda entry: entry[0])  # the first of equals
+    similarity, best = max(matched, key=lambda entry: entry[0])  # the first of equals
     if similarity < settings.label_similarity:
         return None
-    chunks = [each.text for each in candidates if each.kind == "chunk"]
+    chunks = [candidate.text for candidate in candidates if candidate.kind == "chunk"]
     chunk = first_chunk(best.text, chunks) if best.kind == "brief" else best.text
     label = None if chunk is None else head_label(chunk, settings)
     if label is None or compared(label, settings) == compared(cluster.label, settings):
         return None
     # Another vote may say it already (agreement: geometry): then that candidate leads.
-    voted = (each for each in candidates if each.kind == "phrase" and normalised(each.text) == normalised(label))
+    voted = (
+        candidate
+        for candidate in candidates
+        if candidate.kind == "phrase" and normalised(candidate.text) == normalised(label)
+    )
     return next(voted, Candidate("phrase", label, similarity, best.source))

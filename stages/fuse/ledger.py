@@ -121,7 +121,7 @@ class Ledger:
     def __init__(self, key: str, stated: Sequence[Statement[Finding]]) -> None:
         self._key = key
         self._stated = stated
-        self._refs = {each.source.ref for each in stated}
+        self._refs = {statement.source.ref for statement in stated}
         self._entries: dict[str, tuple[str, Verdict]] = {}
 
     def keep(self, statement: Statement[Finding], id: str) -> None:
@@ -142,13 +142,13 @@ class Ledger:
 
     def close(self) -> list[IndexRow]:
         """One row per statement, in their order. Raises ConservationError if one has no verdict."""
-        lost = [each.source.ref for each in self._stated if self.open(each)]
+        lost = [statement.source.ref for statement in self._stated if self.open(statement)]
         if lost or len(self._entries) != len(self._stated):
             raise ConservationError(
                 f"image {self._key!r}: {len(self._stated)} findings read, {len(self._entries)} accounted for;"
                 f" without a verdict: {lost[:10]}"
             )
-        return [self._row(each, *self._entries[each.source.ref]) for each in self._stated]
+        return [self._row(statement, *self._entries[statement.source.ref]) for statement in self._stated]
 
     def _enter(self, statement: Statement[Finding], id: str, verdict: Verdict) -> None:
         if not self.open(statement):

@@ -39,7 +39,7 @@ def judge_words(
     clusters: list[Cluster], fuse: FuseSettings, filters: ShapeSettings, size_wh: tuple[int, int]
 ) -> list[Verdict]:
     """One verdict per cluster of text, judged apart from the objects: a sign's words lie in the sign's box."""
-    verdicts = [judge_consensus(each, len(each.voters()), fuse.word_consensus, fuse) for each in clusters]
+    verdicts = [judge_consensus(cluster, len(cluster.voters()), fuse.word_consensus, fuse) for cluster in clusters]
     return _filtered(clusters, verdicts, [cluster.label for cluster in clusters], fuse, filters, size_wh)
 
 
@@ -49,7 +49,9 @@ def judge_consensus(cluster: Cluster, voters: int, rule: ConsensusRule, fuse: Fu
         return KEPT
     if voters < rule.min_votes:
         return dropped("fuse.min_votes", voters, rule.min_votes)
-    score = max(fuse.missing_score if each.source.score is None else each.source.score for each in cluster.members)
+    score = max(
+        fuse.missing_score if member.source.score is None else member.source.score for member in cluster.members
+    )
     if voters == 1 and score < rule.lone_box_score:
         return dropped("fuse.lone_box_score", score, rule.lone_box_score)
     return KEPT
@@ -59,15 +61,15 @@ def _late_voters(
     clusters: list[Cluster], phrases: list[Statement[PhraseGrounding]], fuse: FuseSettings
 ) -> list[set[str]]:
     """Per cluster the annotators of the phrases whose box lies on it."""
-    found: list[set[str]] = [set() for _ in clusters]
+    voters: list[set[str]] = [set() for _ in clusters]
     grid = BoxGrid(fuse.link_iou)
     for number, cluster in enumerate(clusters):
         grid.add(number, cluster.box)
-    for each in phrases:
-        for number in grid.near(each.box) if each.box is not None else ():
-            if each.box is not None and iou(each.box, clusters[number].box) >= fuse.link_iou:
-                found[number].add(each.source.annotator)
-    return found
+    for phrase in phrases:
+        for number in grid.near(phrase.box) if phrase.box is not None else ():
+            if phrase.box is not None and iou(phrase.box, clusters[number].box) >= fuse.link_iou:
+                voters[number].add(phrase.source.annotator)
+    return voters
 
 
 def _filtered(
