@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from engine.api.calibrate import CalibrateReport, calibrate
     from engine.api.evaluate import EvalReport, evaluate
     from engine.api.export import export
     from engine.api.loop import LoopReport, RefusedError, WatchError, loop
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stages.retrain.job import RetrainResult
 
 _MODULES = {
+    "engine.api.calibrate": ("CalibrateReport", "calibrate"),
     "engine.api.evaluate": ("EvalReport", "evaluate"),
     "engine.api.export": ("export",),
     "engine.api.loop": ("LoopReport", "RefusedError", "WatchError", "loop"),
@@ -46,6 +48,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AnnotateReport",
+    "CalibrateReport",
     "Config",
     "ConfigError",
     "Corpus",
@@ -60,6 +63,7 @@ __all__ = [
     "RunReport",
     "WatchError",
     "annotate",
+    "calibrate",
     "evaluate",
     "export",
     "filter",

@@ -101,6 +101,25 @@ def filter_(
 
 
 @app.command()
+def calibrate(
+    corpus: Corpus,
+    gold: Annotated[
+        str | None, typer.Option("--gold", "-g", help="gold.jsonl (records), or COCO instances json.")
+    ] = None,
+    round_: RoundOption = 0,
+    config: ConfigOption = None,
+    set_: SetOption = [],  # noqa: B006
+    figure: Annotated[
+        str | None, typer.Option("--figure", metavar="FILE", help="Draw the reliability diagram, as png or svg.")
+    ] = None,
+) -> None:
+    """Find out how often annotators are right: from gold, or by their agreement. Then `fld filter` uses it."""
+    from engine.verbs import calibrate as calibrate_module
+
+    calibrate_module.run(corpus, gold, round_, config, set_, figure)
+
+
+@app.command()
 def init(
     out: Annotated[str, typer.Argument(help="New folder for the checkpoint.")],
     size: Annotated[Literal["nano", "base", "large"], typer.Option(help="1.7, 231 or 776 million parameters.")],

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.calibrations import calibration_for
 from engine.config.config import Config, load, save
 from engine.config.config_text import ConfigError
 from engine.costs import with_account
@@ -51,7 +52,10 @@ class Session:
             Voter(each.name, roles[each.name], each.fingerprint, entered.get(each.name, 0), each.subset is not None)
             for each in self.columns(number)
         ]
-        return RoundPlan(number, tuple(voters), self.config.fuse, self.config.filters)
+        calibration = None
+        if self.config.fuse.calibrate == "auto":
+            calibration = calibration_for(self.store, number, tuple(voters))
+        return RoundPlan(number, tuple(voters), self.config.fuse, self.config.filters, calibration)
 
     def columns(self, number: int) -> list[Column]:
         """The columns of round `number`: the annotators', and from round 1 on those of the promoted models."""

@@ -1,12 +1,14 @@
-"""The score that one annotator gave one box in, a verdict out.
+"""The score that one annotator gave one box in, a verdict out; or how probable a box is that several gave.
 
     judge_score(0.2, "detector", "dog", ConfidenceSettings())   ->  Verdict(False, "region.score", 0.2, 0.3)
+    judge_probability(0.02, "dog", ConfidenceSettings())        ->  Verdict(False, "region.score", 0.02, 0.03)
 
 Florence-2, section 4.2. The most specific threshold counts: the annotator's for this label, then the label's, then the
 annotator's, then `min_score`. Scores of different models do not compare, so this is judged before boxes are fused.
+Where a calibration says how probable a fused box is, that is judged instead, after fusion.
 """
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
@@ -25,18 +27,28 @@ class AnnotatorScores(Settings):
 
 
 _NO_OWN = AnnotatorScores()
+RAW_SCORE = 0.3
+"""`min_score` of scores, where it is left open: Florence-2, section 4.2."""
+PROBABLE = 0.03
+"""`min_score` of probabilities, where it is left open: low enough that a round finds all that its best annotator finds;
+`fld eval` says which one has the best F1."""
 
 
 class ConfidenceSettings(Settings):
     """How certain an annotator must be of a box. Labels are compared without regard to case and blanks around them."""
 
-    min_score: Annotated[Share, Off(0.0)] = Field(
-        0.3, description="least confidence (Florence-2, section 4.2); keep one equal to it"
+    min_score: Annotated[Share | None, Off(0.0)] = Field(
+        None,
+        description="least confidence, keep one equal to it; where a calibration knows, least probability of being"
+        " right; null: 0.3 (Florence-2, section 4.2), of probabilities 0.03",
     )
     labels: Annotated[dict[str, Share], Off({})] = Field(
         {}, description="least confidence per label, before that of the annotator"
     )
     annotators: Annotated[dict[str, AnnotatorScores], Off({})] = Field({}, description="thresholds per annotator")
+
+
+ConfidenceT = TypeVar("ConfidenceT", bound=ConfidenceSettings)
 
 
 def judge_score(score: float | None, annotator: str, label: str, settings: ConfidenceSettings) -> Verdict:
@@ -51,6 +63,23 @@ def judge_score(score: float | None, annotator: str, label: str, settings: Confi
     return KEPT if value >= threshold else dropped("region.score", value, threshold)
 
 
+def judge_probability(probability: float, label: str, settings: ConfidenceSettings) -> Verdict:
+    """Whether a fused box is probable enough. Thresholds of annotators are about their scores, and do not count."""
+    by_label = {folded(name): limit for name, limit in settings.labels.items()}
+    threshold = by_label.get(folded(label), PROBABLE if settings.min_score is None else settings.min_score)
+    return KEPT if probability >= threshold else dropped("region.score", round(probability, 4), threshold)
+
+
+def own_thresholds(settings: ConfidenceSettings) -> ConfidenceSettings:
+    """Only the thresholds that name an annotator: they are about its scores, calibrated or not."""
+    return settings.model_copy(update={"min_score": 0.0, "labels": {}})
+
+
+def settled(settings: ConfidenceT) -> ConfidenceT:
+    """With the threshold of scores where it was left open."""
+    return settings.model_copy(update={"min_score": RAW_SCORE}) if settings.min_score is None else settings
+
+
 def folded(label: str) -> str:
     """A label as it is compared: without regard to case and blanks around it."""
     return label.strip().casefold()
@@ -59,4 +88,6 @@ def folded(label: str) -> str:
 def _threshold(annotator: str, label: str, settings: ConfidenceSettings) -> float:
     own = settings.annotators.get(annotator, _NO_OWN)
     by_label = {folded(name): limit for name, limit in {**settings.labels, **own.labels}.items()}
-    return by_label.get(label, settings.min_score if own.min_score is None else own.min_score)
+    if label in by_label or own.min_score is not None:
+        return by_label.get(label, own.min_score or 0.0)
+    return RAW_SCORE if settings.min_score is None else settings.min_score

@@ -61,7 +61,7 @@ class OcrSettings(RegionSettings):
     """The rules for text regions. Lines of text are long and flat, and the "label" is what they read: two readings of
     one place are doubles."""
 
-    min_score: Annotated[Share, Off(0.0)] = Field(0.5, description="least confidence; keep one equal to it")
+    min_score: Annotated[Share | None, Off(0.0)] = Field(0.5, description="least confidence; keep one equal to it")
     min_side: Annotated[float, Off(0.0)] = Field(3.0, ge=0, description="least length of a box's shorter side, in px")
     min_area: Annotated[float, Off(0.0)] = Field(16.0, ge=0, description="least area of a box, in px^2")
     max_aspect_ratio: Annotated[float, Off(ANY_RATIO)] = Field(

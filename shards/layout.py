@@ -5,6 +5,8 @@
     rounds/00/shards/000000.tar  rounds/00/index/000000.parquet  rounds/00/summary/000000.parquet
     rounds/00/manifest/000000.json
 
+    calibration/gold.json  calibration/manifest/gold.json
+
   rounds/00/model/model.safetensors ...  rounds/00/model/manifest/model.json
 
 A *unit* is one shard in one of the folders `images`, `raw/...`, `rounds/NN`, or a
@@ -17,6 +19,7 @@ IMAGES = "images"
 RAW = "raw"
 ROUNDS = "rounds"
 MODEL = "model"
+CALIBRATION = "calibration"
 _ANNOTATOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 

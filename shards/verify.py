@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from shards import commit, images, raw, record, rounds, table, tar
 from shards.commit import Damage, Manifest
 from shards.errors import CorpusError
-from shards.layout import IMAGES, MODEL, RAW, ROUNDS, manifest_path, round_tar
+from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, ROUNDS, manifest_path, round_tar
 from shards.store import PART, Store
 
 _Units = dict[tuple[str, str], Manifest | None]
@@ -34,7 +34,7 @@ _MODEL = re.compile(rf"{ROUNDS}/\d+/model(?:-[^/]+)?")
 _TRAINED = re.compile(rf"({_MODEL.pattern})/training\.json")
 _MODEL_MANIFEST = re.compile(rf"{_MODEL.pattern}/manifest/[^/]+\.json")
 _NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/|promotion(-[^/]+)?\.json$)")
-_UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/")
+_UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/", f"{CALIBRATION}/")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from filters.confidence import settled
 from filters.parser import ParsedText
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict
@@ -28,6 +29,7 @@ from shards.raw import RawRow, read_raw
 from shards.record import Record
 from shards.rounds import IndexRow, write_round
 from shards.store import Store
+from stages.calibrate.consensus import Calibration
 from stages.fuse.custom import Judged, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import ConservationError, Voter
@@ -35,6 +37,8 @@ from stages.fuse.settings import LEARNED, FuseSettings
 
 FORMAT = 3
 """Part of every fingerprint: raised when this code builds other records from the same input."""
+CONSENSUS_FORMAT = 1
+"""The same for records that a calibration decides about."""
 
 
 class Skip(NamedTuple):
@@ -59,12 +63,13 @@ class Reads(Protocol):
 @dataclass(frozen=True)
 class RoundPlan:
     """What a round is made of. `annotators`: those whose raw columns are fused, in the order of the config; what came
-    with the images joins them by itself."""
+    with the images joins them by itself. calibration: what their scores are worth, where that is known."""
 
     number: int
     annotators: tuple[Voter, ...]
     fuse: FuseSettings
     filters: FilterSettings
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         names = [annotator.name for annotator in self.annotators]
@@ -75,7 +80,7 @@ class RoundPlan:
 
     def rules(self) -> Rules:
         """The rules of each image; given findings are first, as their boxes win."""
-        return Rules(self.fuse, self.filters, (Voter(GIVEN, "given", GIVEN), *self.annotators))
+        return Rules(self.fuse, self.filters, (Voter(GIVEN, "given", GIVEN), *self.annotators), self.calibration)
 
 
 class Outcome(NamedTuple):
@@ -146,11 +151,33 @@ def round_fingerprint(plan: RoundPlan, parser: Reads) -> str:
         "format": FORMAT,
         "round": plan.number,
         "annotators": [[each.name, each.role, each.fingerprint, each.round] for each in plan.annotators],
-        "fuse": plan.fuse.model_dump(mode="json"),
-        "filters": {name: fact for name, fact in plan.filters.facts().items() if name != "parser"},
+        "fuse": _fuse_facts(plan),
+        "filters": {name: fact for name, fact in _filters(plan).facts().items() if name != "parser"},
         "parser": parser.fingerprint(),
+        **_calibration_facts(plan),
     }
     return _hash(facts)
+
+
+def _fuse_facts(plan: RoundPlan) -> dict[str, object]:
+    """The settings with what they stand for where they were left open. That scores may be calibrated is no fact, that
+    they are is one."""
+    joins_above = plan.fuse.joins_above(plan.calibration is not None)
+    return plan.fuse.model_dump(mode="json", exclude={"calibrate"}) | {"box_iou": joins_above}
+
+
+def _filters(plan: RoundPlan) -> FilterSettings:
+    """With the threshold of scores where it was left open; of probabilities `CONSENSUS_FORMAT` holds what it is."""
+    if plan.calibration is not None:
+        return plan.filters
+    return plan.filters.model_copy(update={"region": settled(plan.filters.region)})
+
+
+def _calibration_facts(plan: RoundPlan) -> dict[str, object]:
+    """None without one: such a round is what it was before there were any."""
+    if plan.calibration is None:
+        return {}
+    return {"calibration": msgspec.to_builtins(plan.calibration), "consensus_format": CONSENSUS_FORMAT}
 
 
 def shard_fingerprint(store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads) -> str:

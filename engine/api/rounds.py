@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine.api.calibrate import settle_agreement
 from engine.api.reports import Changes, FilterReport, Place, RunReport, Tell, untold
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
@@ -140,6 +141,7 @@ def annotate_round(
 
 def write_round(session: Session, number: int) -> FilterReport:
     """Fuse, filter and write a round where it is not up to date."""
+    settle_agreement(session, number)
     before = tally_round(session.store, number)[1]
     done = refilter(session.store, session.plan(number), session.skipped(), _processes())
     return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged)

@@ -48,13 +48,14 @@ def filter_steps(plan: RoundPlan) -> dict[str, RoundPlan]:
 
 
 def raw_alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
-    """What the annotators `names` of the round said, every filter off, and trusted as in the round. The loop's model
-    gives way to nobody: that policy is about the round."""
+    """What the annotators `names` of the round said, every filter off, and trusted as in the round: with their own
+    scores, not with what these are worth beside others. The loop's model gives way to nobody: that policy is about the
+    round."""
     wanted = set(names)
     voters = tuple(each for each in plan.annotators if each.name in wanted)
     trust = {name: weight for name, weight in plan.fuse.trust.items() if name in wanted}
     fuse = plan.fuse.model_copy(update={"trust": trust, "merge": UNION})
-    return unfiltered(replace(plan, annotators=voters, fuse=fuse))
+    return unfiltered(replace(plan, annotators=voters, fuse=fuse, calibration=None))
 
 
 def areas_of(findings: Iterable[Finding]) -> set[str]:

@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from shards.finding import Box, Detection, Quad
+from shards.finding import GIVEN, Box, Detection, Quad
 from shards.folding import normalised
 from shards.geometry import FloatArray, iou_with_each
 from shards.grid import BoxGrid
 from shards.record import Candidate
+from stages.calibrate.consensus import Consensus
 from stages.fuse.ledger import Boxed, Statement
 from stages.fuse.settings import FuseSettings
 
@@ -31,13 +32,14 @@ from stages.fuse.settings import FuseSettings
 class Cluster:
     """Statements about one thing: a human's first, then by falling `masses` (score x trust). quad: of text only.
     best_label: the label of the best vote comes before the label with the most mass behind it. renamed: the candidate
-    whose text is its label instead of any vote's (`labels.py`)."""
+    whose text is its label instead of any vote's (`labels.py`). is_probable: its score is a probability."""
 
     box: Box
     human: bool
     members: list[Boxed] = field(default_factory=list)
     masses: list[float] = field(default_factory=list)
     score: float = 0.0
+    is_probable: bool = False
     quad: Quad | None = None
     best_label: bool = False
     renamed: Candidate | None = None
@@ -75,27 +77,47 @@ class Cluster:
         return [first[label] for label in order if label]
 
 
-def fuse_boxes(stated: list[Statement[Detection]], settings: FuseSettings, detectors: list[str]) -> list[Cluster]:
+def fuse_boxes(
+    stated: list[Statement[Detection]],
+    settings: FuseSettings,
+    detectors: list[str],
+    consensus: Consensus | None = None,
+) -> list[Cluster]:
     """Clusters in the order of their first member: human first, then by falling score x trust. A statement without
-    box is in none. `detectors`: the names of all detectors of the round, whether they found anything here or not."""
-    boxed = [(statement, statement.box, mass(statement, settings)) for statement in stated if statement.box is not None]
-    clusters = _Clusters(settings, len(boxed), sorted({statement.source.annotator for statement, _, _ in boxed}))
+    box is in none. `detectors`: the names of all detectors of the round, whether they found anything here or not.
+    consensus: what the scores are worth, where that is known."""
+    boxed = [
+        (statement, statement.box, mass(statement, settings, consensus))
+        for statement in stated
+        if statement.box is not None
+    ]
+    annotators = sorted({statement.source.annotator for statement, _, _ in boxed})
+    clusters = _Clusters(settings, len(boxed), annotators, settings.joins_above(consensus is not None))
     for statement, box, _ in boxed:
-        if statement.given:
+        if is_protected(statement, settings, consensus):
             clusters.start(statement, box, 1.0, human=True)
     for statement, box, weighed in sorted(boxed, key=lambda entry: -entry[2]):
-        if not statement.given:
+        if not is_protected(statement, settings, consensus):
             clusters.add(statement, box, weighed)
     for cluster in clusters.found:
         cluster.score = region_score(cluster, settings, detectors)
     return clusters.found
 
 
-def mass(statement: Boxed, settings: FuseSettings) -> float:
-    """Score x trust: how much a box weighs."""
-    score = statement.finding.score
+def is_protected(statement: Boxed, settings: FuseSettings, consensus: Consensus | None) -> bool:
+    """Whether it is a human's that wins over others: all are, unless a calibration knows what they are worth and the
+    settings let them be judged."""
+    return statement.given and not (consensus and settings.given == "filter" and GIVEN in consensus.voices)
+
+
+def mass(statement: Boxed, settings: FuseSettings, consensus: Consensus | None = None) -> float:
+    """Score x trust, or probability x trust where the annotator has a voice: how much a box weighs."""
+    score, name = statement.finding.score, statement.source.annotator
+    if consensus is not None and name in consensus.voices:
+        label = compared(statement.finding.text, settings) if isinstance(statement.finding, Detection) else ""
+        return consensus.mass(name, label, score) * settings.weight(name)
     # A score of 0 would leave the weighted mean undefined; the least that a column stores is 0.0001.
-    return max(settings.missing_score if score is None else score, 1e-6) * settings.weight(statement.source.annotator)
+    return max(settings.missing_score if score is None else score, 1e-6) * settings.weight(name)
 
 
 def region_score(cluster: Cluster, settings: FuseSettings, detectors: list[str]) -> float:
@@ -117,15 +139,16 @@ class _Clusters:
     """The clusters of one image, their boxes also as one array, so that a box meets many of them at once; and for each
     annotator a grid of those that its boxes may still join, so that it meets only those around it."""
 
-    def __init__(self, settings: FuseSettings, capacity: int, annotators: Sequence[str]) -> None:
+    def __init__(self, settings: FuseSettings, capacity: int, annotators: Sequence[str], joins_above: float) -> None:
         self.found: list[Cluster] = []
         self._settings = settings
+        self._joins_above = joins_above
         self._boxes: FloatArray = np.zeros((capacity, 4))
         self._sums: FloatArray = np.zeros((capacity, 4))  # of mass x box, over the members
         self._labels = np.zeros(capacity, np.int64)
         self._human: FloatArray = np.zeros(capacity)  # 1 for a human's, which comes before any other that fits
         self._numbers = {"": 0}  # label as compared -> number; 0 agrees with every other
-        self._open = {name: BoxGrid(settings.box_iou) for name in annotators}
+        self._open = {name: BoxGrid(joins_above) for name in annotators}
 
     def start(self, statement: Boxed, box: Box, mass: float, human: bool) -> None:
         """Open a cluster with its first member."""
@@ -165,7 +188,7 @@ class _Clusters:
             return None
         label = self._number(statement)
         overlaps = iou_with_each(box, self._boxes[near])
-        fits = overlaps > self._settings.box_iou
+        fits = overlaps > self._joins_above
         if self._settings.agreement == "label" and label:
             labels = self._labels[near]
             fits &= (labels == label) | (labels == 0)

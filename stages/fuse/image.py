@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from filters.confidence import ConfidenceSettings, judge_score
+from filters.confidence import ConfidenceSettings, judge_score, own_thresholds
 from filters.parser import ParsedText
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
@@ -44,6 +44,7 @@ from shards.geometry import rounded_box
 from shards.images import ImageRow
 from shards.record import Grounding, Record, Region, Text, Vote
 from shards.rounds import IndexRow
+from stages.calibrate.consensus import Calibration, Consensus
 from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.groundings import build_groundings, keep_phrases
@@ -52,11 +53,14 @@ from stages.fuse.ledger import Boxed, Ledger, Remark, Statement, Voter, of_type,
 from stages.fuse.merge import Merge
 from stages.fuse.regions import judge_clusters, judge_words
 from stages.fuse.settings import GENERALIST, LEARNED, FuseSettings, MergeType
+from stages.fuse.sightings import weigh
 from stages.fuse.texts import keep_texts
 from stages.fuse.words import fuse_words
 
 B = TypeVar("B", Detection, OcrLine)
 
+OVERRULED = "fuse.overruled"
+_OVERRULED_BY = ("region.score", "region.nms", "region.nms_any_label")
 _NO_AREA = dropped("fuse.no_area")
 _NO_TEXT = dropped("fuse.no_text")
 _NOT_A_SCORE = dropped("fuse.not_a_score")
@@ -67,11 +71,17 @@ _TARGET_DROPPED = dropped("fuse.target_dropped")
 
 @dataclass(frozen=True)
 class Rules:
-    """What decides about an image, besides the image. `annotators` in the order of the config, given first."""
+    """What decides about an image, besides the image. `annotators` in the order of the config, given first.
+    calibration: what their scores are worth, where that is known."""
 
     fuse: FuseSettings
     filters: FilterSettings
     annotators: tuple[Voter, ...]
+    calibration: Calibration | None = None
+
+    def consensus(self, kind: str) -> Consensus | None:
+        """What statements of a kind are worth; None while nobody knows."""
+        return None if self.calibration is None else self.calibration.kinds.get(kind)
 
     def named(self, role: str) -> list[str]:
         """The annotators of one role."""
@@ -178,12 +188,10 @@ class _Image:
                 self.ledger.keep(statement, texts[statement.finding.about].id)
 
     def _objects(self, phrases: list[Statement[PhraseGrounding]]) -> list[Draft]:
-        fuse, filters = self.rules.fuse, self.rules.filters
-        clusters = fuse_boxes(
-            self._confident(of_type(self.stated, Detection), filters.region, "regions"),
-            fuse,
-            self.rules.named("detector"),
-        )
+        fuse, filters, consensus = self.rules.fuse, self.rules.filters, self.rules.consensus("object")
+        certain = self._confident(of_type(self.stated, Detection), filters.region, "regions", consensus)
+        clusters = fuse_boxes(certain, fuse, self.rules.named("detector"), consensus)
+        weigh(clusters, fuse, consensus)
         for cluster in clusters:
             cluster.best_label = self.merge.picks_labels()
         correct_labels(clusters, self.about, fuse)
@@ -191,28 +199,34 @@ class _Image:
         return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
 
     def _words(self) -> list[Draft]:
-        fuse, filters = self.rules.fuse, self.rules.filters
-        clusters = fuse_words(
-            self._confident(of_type(self.stated, OcrLine), filters.ocr, "words"), fuse, self.rules.named("reader")
-        )
+        fuse, filters, consensus = self.rules.fuse, self.rules.filters, self.rules.consensus("ocr")
+        certain = self._confident(of_type(self.stated, OcrLine), filters.ocr, "words", consensus)
+        clusters = fuse_words(certain, fuse, self.rules.named("reader"), consensus)
+        weigh(clusters, fuse, consensus)
         return self._drafts(clusters, judge_words(clusters, fuse, filters.ocr, self.size_wh))
 
     def _confident(
-        self, stated: list[Statement[B]], filters: ConfidenceSettings, type_: MergeType
+        self,
+        stated: list[Statement[B]],
+        filters: ConfidenceSettings,
+        type_: MergeType,
+        consensus: Consensus | None,
     ) -> list[Statement[B]]:
         """Those that have an area and reach their annotator's confidence, merged."""
         kept = []
         for statement in stated:
-            verdict = _NO_AREA if statement.box is None else self._confidence(statement, filters)
+            verdict = _NO_AREA if statement.box is None else self._confidence(statement, filters, consensus)
             if verdict.kept:
                 kept.append(statement)
             else:
                 self.ledger.drop(statement, verdict)
         return self.merge.merged(kept, type_)
 
-    def _confidence(self, statement: Statement[B], filters: ConfidenceSettings) -> Verdict:
+    def _confidence(self, statement: Statement[B], filters: ConfidenceSettings, consensus: Consensus | None) -> Verdict:
         if statement.given and self.rules.fuse.given == "keep":
             return KEPT
+        if consensus is not None and statement.source.annotator in consensus.voices:
+            filters = own_thresholds(filters)  # what it is worth is judged after fusion
         return judge_score(statement.finding.score, statement.source.annotator, statement.finding.text, filters)
 
     def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
@@ -223,7 +237,7 @@ class _Image:
                 drafts.append(found)
                 continue
             for member in cluster.members:
-                self.ledger.drop(member, _NO_TEXT if verdict.kept else verdict)
+                self.ledger.drop(member, _NO_TEXT if verdict.kept else _overruled(member, cluster, verdict))
         return drafts
 
     def _region(self, drafted: Draft, id: str) -> Region:
@@ -278,6 +292,13 @@ def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:
             if box.region_id is not None and box.polygons:
                 found.setdefault(box.region_id, box.polygons)
     return found
+
+
+def _overruled(member: Boxed, cluster: Cluster, verdict: Verdict) -> Verdict:
+    """A human's statement that is not probable enough goes by a rule of its own: it is worth a second look."""
+    if member.given and cluster.is_probable and verdict.rule in _OVERRULED_BY:
+        return Verdict(False, OVERRULED, verdict.value, verdict.threshold)
+    return verdict
 
 
 def _completed(region: Region, phrases: list[Statement[PhraseGrounding]], mask: Polygons | None) -> Region:

@@ -7,7 +7,8 @@ lies on a cluster is a *late vote*: it counts for consensus, and lifts a lone bo
 
 import numpy as np
 
-from filters.region import ShapeSettings, judge_regions
+from filters.confidence import judge_probability
+from filters.region import RegionSettings, judge_regions
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import PhraseGrounding
 from shards.geometry import iou
@@ -21,7 +22,7 @@ def judge_clusters(
     clusters: list[Cluster],
     phrases: list[Statement[PhraseGrounding]],
     fuse: FuseSettings,
-    filters: ShapeSettings,
+    filters: RegionSettings,
     size_wh: tuple[int, int],
 ) -> list[Verdict]:
     """One verdict per cluster of objects; `phrases` have a box each."""
@@ -36,7 +37,7 @@ def judge_clusters(
 
 
 def judge_words(
-    clusters: list[Cluster], fuse: FuseSettings, filters: ShapeSettings, size_wh: tuple[int, int]
+    clusters: list[Cluster], fuse: FuseSettings, filters: RegionSettings, size_wh: tuple[int, int]
 ) -> list[Verdict]:
     """One verdict per cluster of text, judged apart from the objects: a sign's words lie in the sign's box."""
     verdicts = [judge_consensus(cluster, len(cluster.voters()), fuse.word_consensus, fuse) for cluster in clusters]
@@ -77,11 +78,14 @@ def _filtered(
     verdicts: list[Verdict],
     labels: list[str],
     fuse: FuseSettings,
-    filters: ShapeSettings,
+    filters: RegionSettings,
     size_wh: tuple[int, int],
 ) -> list[Verdict]:
     """The verdicts of consensus, and of the region filters for those that it kept. Raw scores were judged before
-    fusion, each against its annotator's threshold; the fused one only ranks."""
+    fusion, each against its annotator's threshold; the fused one only ranks, unless it is a probability."""
+    for index, cluster in enumerate(clusters):
+        if cluster.is_probable and verdicts[index].kept:
+            verdicts[index] = judge_probability(cluster.score, labels[index], filters)
     kept = [index for index, verdict in enumerate(verdicts) if verdict.kept]
     judged = judge_regions(
         np.array([clusters[index].box for index in kept], np.float32).reshape(-1, 4),

@@ -13,17 +13,20 @@ from shards.finding import Box, OcrLine, Quad
 from shards.folding import normalised
 from shards.geometry import box_quad, quad_box, quad_iou
 from shards.grid import BoxGrid
+from stages.calibrate.consensus import Consensus
 from stages.fuse.boxes import Cluster, mass, region_score
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings
 
 
-def fuse_words(stated: list[Statement[OcrLine]], settings: FuseSettings, readers: list[str]) -> list[Cluster]:
+def fuse_words(
+    stated: list[Statement[OcrLine]], settings: FuseSettings, readers: list[str], consensus: Consensus | None = None
+) -> list[Cluster]:
     """Clusters in the order in which the first reader that saw each came upon it (its reading order). A statement
-    without box is in none. `readers`: the names of all readers of the round."""
+    without box is in none. `readers`: the names of all readers of the round. consensus: what the scores are worth."""
     places = {statement.source.ref: index for index, statement in enumerate(stated)}
     clusters = _Words(settings, {statement.source.annotator for statement in stated})
-    ranked = [(statement, 1.0 if statement.given else mass(statement, settings)) for statement in stated]
+    ranked = [(statement, 1.0 if statement.given else mass(statement, settings, consensus)) for statement in stated]
     for statement, weighed in sorted(ranked, key=lambda entry: (not entry[0].given, -entry[1])):
         if statement.box is not None:
             clusters.add(statement, statement.box, weighed)

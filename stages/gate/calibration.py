@@ -23,8 +23,8 @@ import msgspec
 import numpy as np
 
 from shards.finding import Finding, box_of, kind_of, rounded
+from stages.calibrate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
 from stages.gate.pairs import Pairs
-from stages.gate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
 from stages.gate.support import SUPPORTS, Support, supports
 
 VERSION = 4

@@ -25,7 +25,8 @@ PLAN = RoundPlan(
 
 NO_RULES = {
     "parser.pipeline", "parser.batch_size",
-    "box_iou", "within_annotator", "agreement", "synonyms", "label_similarity", "trust", "score", "missing_score",
+    "calibrate", "box_iou", "within_annotator", "agreement", "synonyms", "label_similarity", "trust",
+    "score", "missing_score",
     "consensus.late_votes", "word_iou", "word_similarity", "link_iou",
     "merge.brief", "merge.detailed", "merge.more_detailed", "merge.regions", "merge.words", "merge.phrases",
     "merge.masks", "likelihood_ratio", "given_likelihood_ratio", "given", "given_label",

@@ -136,7 +136,7 @@ def test_numbers_equal_ensemble_boxes(seed: int, trust: tuple[float, float, floa
 
     scale = np.array([*SIZE_WH, *SIZE_WH])
     wanted = weighted_boxes_fusion(
-        [each / scale for each in boxes], scores, labels, weights=list(trust), iou_thr=settings.box_iou
+        [each / scale for each in boxes], scores, labels, weights=list(trust), iou_thr=settings.joins_above(False)
     )
     expected = sorted((round(float(s), 3), *(box * scale).round(1)) for box, s in zip(*wanted[:2], strict=True))
     got = sorted((round(each.score, 3), *np.round(each.box, 1)) for each in ours)

@@ -4,9 +4,9 @@ import numpy as np
 
 from shards.finding import Detection, Finding
 from specialists.roles import Fingerprint
+from stages.calibrate.platt import Line
 from stages.gate.calibrated import CalibratedStage
 from stages.gate.calibration import Worth
-from stages.gate.platt import Line
 from stages.stage import Item
 
 BOX = (0.0, 0.0, 20.0, 20.0)

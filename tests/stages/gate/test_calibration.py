@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from shards.finding import Caption, Detection, Finding, OcrLine
+from stages.calibrate.platt import Line
 from stages.gate.calibration import Calibration, Fit, calibrate, mapped
 from stages.gate.pairs import Pairs
-from stages.gate.platt import Line
 from stages.gate.support import SUPPORTS, Support
-from tests.stages.gate.test_platt import drawn
+from tests.stages.calibrate.test_platt import drawn
 
 BOX = (0.0, 0.0, 20.0, 20.0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.gate.platt import (
+from stages.calibrate.platt import (
     LEAST_SLOPE,
     Bools,
     Floats,

@@ -7,7 +7,7 @@ Platt (1999), "Probabilistic outputs for support vector machines", with his smoo
 halving after Lin, Lin and Weng (2007); the error is that of Guo et al. (2017), in bins of equal mass.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,27 +37,39 @@ class Line(NamedTuple):
 
 def probabilities(scores: Floats, line: Line) -> Floats:
     """[n] in [0, 1]."""
-    return _sigmoid(line.slope * _logits(scores) + line.intercept)
+    return sigmoid(line.slope * logits(scores) + line.intercept)
 
 
 def fit(scores: Floats, right: Bools) -> Line:
     """The line of the greatest likelihood with a slope of at least LEAST_SLOPE. scores [n], right [n], n > 0."""
     positive = int(right.sum())
     negative = len(right) - positive
-    targets = np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2))
-    logits, ones = _logits(scores), np.ones(len(scores))
-    slope, intercept = _newton(np.stack([logits, ones], axis=1), np.zeros(len(scores)), targets)
+    return fit_shares(scores, np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2)))
+
+
+def fit_shares(scores: Floats, targets: Floats) -> Line:
+    """As `fit`, where each was right with a probability: targets [n] in [0, 1]."""
+    evidence, ones = logits(scores), np.ones(len(scores))
+    slope, intercept = _newton(np.stack([evidence, ones], axis=1), np.zeros(len(scores)), targets)
     if slope < LEAST_SLOPE:
         slope = LEAST_SLOPE
-        [intercept] = _newton(ones[:, None], slope * logits, targets)
+        [intercept] = _newton(ones[:, None], slope * evidence, targets)
     return Line(round(float(slope), _DECIMALS), round(float(intercept), _DECIMALS))
 
 
-def share(right: Bools) -> Line:
+def share(right: Bools | Floats) -> Line:
     """The line that gives every score about the share of right ones, by the rule of succession: for so few pairs that
     nothing can be said of single scores, or for pairs that are all right or all wrong."""
-    probability = (int(right.sum()) + 1) / (len(right) + 2)
+    probability = (float(right.sum()) + 1) / (len(right) + 2)
     return Line(LEAST_SLOPE, round(float(np.log(probability / (1 - probability))), _DECIMALS))
+
+
+def weights_of_evidence(design: Floats, right: Bools, ridge: float) -> Floats:
+    """[k] coefficients of the logistic regression of `right` [n] on `design` [n, k], whose first column is 1 and is not
+    shrunk; the others are, as if by a normal prior of variance 1 / ridge."""
+    penalty = np.full(design.shape[1], ridge)
+    penalty[0] = 0.0
+    return _newton(design, np.zeros(len(right)), right.astype(np.float64), penalty)
 
 
 def calibration_error(scores: Floats, right: Bools) -> float:
@@ -85,16 +97,22 @@ def is_mixed(right: Bools) -> bool:
     return bool(right.any() and not right.all())
 
 
-def _newton(design: Floats, offset: Floats, targets: Floats) -> Floats:
-    """[k] parameters that minimise the cross-entropy of sigmoid(design @ parameters + offset) with the targets."""
-    at = np.zeros(design.shape[1])
+def _newton(design: Floats, offset: Floats, targets: Floats, penalty: Floats | None = None) -> Floats:
+    """[k] parameters that minimise the cross-entropy of sigmoid(design @ parameters + offset) with the targets, and
+    half the sum of `penalty` x squared parameters."""
+    at, pull = np.zeros(design.shape[1]), np.zeros(design.shape[1]) if penalty is None else penalty
     loss = _loss(design @ at + offset, targets)
     for _ in range(_STEPS):
-        said = _sigmoid(design @ at + offset)
-        gradient = design.T @ (said - targets)
-        hessian = (design * (said * (1 - said))[:, None]).T @ design + _RIDGE * np.eye(len(at))
+        said = sigmoid(design @ at + offset)
+        gradient = design.T @ (said - targets) + pull * at
+        hessian = (design * (said * (1 - said))[:, None]).T @ design + np.diag(pull + _RIDGE)
         step, size = np.linalg.solve(hessian, gradient), 1.0
-        while size > _SMALLEST_STEP and not (lower := _loss(design @ (at - size * step) + offset, targets)) < loss:
+
+        def after(size: float, step: Any = step, at: Any = at) -> float:
+            moved = at - size * step
+            return _loss(design @ moved + offset, targets) + 0.5 * float(pull @ moved**2)
+
+        while size > _SMALLEST_STEP and not (lower := after(size)) < loss:
             size /= 2
         if size <= _SMALLEST_STEP or loss - lower < 1e-12:
             break
@@ -106,10 +124,12 @@ def _loss(z: Floats, targets: Floats) -> float:
     return float(np.sum(np.logaddexp(0, z) - targets * z))
 
 
-def _logits(scores: Floats) -> Floats:
+def logits(scores: Floats) -> Floats:
+    """[n] of stored scores; those of 0 and 1 are finite."""
     kept = np.clip(scores, _EDGE, 1 - _EDGE)
     return np.asarray(np.log(kept / (1 - kept)))
 
 
-def _sigmoid(z: Floats) -> Floats:
+def sigmoid(z: Floats) -> Floats:
+    """[n] in [0, 1]."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * z)))  # does not overflow

@@ -1,0 +1,230 @@
+"""What annotators' scores are worth, found and kept: `calibration/` of a corpus (engine/calibrations.py).
+
+    calibrate("corpus", gold="gold.json")     learned from the images that have gold
+    calibrate("corpus")                       by agreement, as every round does it by itself where two detectors are
+
+Comes in: a corpus whose columns are finished. Goes out: a `Calibration`, kept, and rounds that exist are written again
+with it. No model runs.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
+
+from engine.api.reports import Changes, Place
+from engine.calibrations import GOLD, VERSION, agreement_name, fits, remove_calibration, save_calibration, stored
+from engine.config.config import Config
+from engine.config.config_text import ConfigError
+from engine.runtime.refilter import inputs
+from engine.session import Session, opened
+from shards import commit
+from shards.finding import GIVEN, Finding
+from shards.images import ImageRow, read_image_rows
+from shards.layout import IMAGES
+from shards.raw import RawRow, read_raw
+from shards.reader import Corpus
+from shards.record import Record
+from stages.calibrate.consensus import Calibration, Consensus
+from stages.evaluate.calibrating import KINDS, Spoken, calibrated_by_agreement, calibrated_by_gold
+from stages.evaluate.gold import gold_of
+from stages.fuse.ledger import Statement, Voter, statements
+from stages.fuse.settings import LEARNED
+from stages.round import RoundPlan
+
+MOST_IMAGES = 5000
+"""Agreement is read from at most about this many images, in whole shards spread over the corpus."""
+_GIVEN = Voter(GIVEN, "given", GIVEN)
+
+
+@dataclass(frozen=True)
+class CalibrateReport:
+    """What was found. name: under which it is kept, "" if there is nothing to keep, for the reasons."""
+
+    name: str
+    calibration: Calibration
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: an annotator each, and what could not be found."""
+        found = [
+            f"{kind} {name}: {_worth(consensus, name)}"
+            for kind, consensus in self.calibration.kinds.items()
+            for name in consensus.voices
+        ]
+        return [*found, *(f"{kind}: as they are; {why}" for kind, why in self.calibration.reasons.items())]
+
+
+def calibrate(
+    corpus: Place,
+    gold: Place | None = None,
+    config: Config | Place | None = None,
+    settings: Changes = (),
+    *,
+    round: int = 0,
+) -> CalibrateReport:
+    """Learn from gold what the annotators of a round are worth, or by their agreement, and keep it.
+
+    A calibration from gold counts in every round, before any by agreement; without `gold` it is forgotten. Rounds are
+    not written: `filter` does that. Raises ConfigError where gold is too little or there is nobody to agree."""
+    with opened(str(corpus), config, settings) as session:
+        if session.config.fuse.calibrate == "off":
+            raise ConfigError("fuse.calibrate is off: a calibration would not count; set it to auto")
+        if gold is not None:
+            report = _from_gold(session, round, str(gold))
+        else:
+            remove_calibration(session.store, GOLD)
+            report = CalibrateReport(
+                agreement_name(round), by_agreement(session, round, _participants(session, round, wanted=True))
+            )
+        if not report.calibration.kinds:
+            raise ConfigError("; ".join(f"{kind}: {why}" for kind, why in report.calibration.reasons.items()))
+        save_calibration(session.store, report.name, report.calibration)
+        return report
+
+
+def settle_agreement(session: Session, number: int) -> Calibration | None:
+    """Before a round is written: make its calibration by agreement where two annotators can agree and nothing better is
+    there. One that is there stays until the corpus is twice as large: all shards would be written again for it.
+
+    Returns what was looked for; None where nothing was to be made."""
+    if session.config.fuse.calibrate == "off":
+        return None
+    plan = session.plan(number)
+    learned = stored(session.store, GOLD)
+    participants = _participants(session, number)
+    if len(participants) < 2 or (learned is not None and fits(learned, plan.annotators)):
+        return None
+    found, name = stored(session.store, agreement_name(number)), agreement_name(number)
+    present = sum(each.counts.kept for each in commit.committed(session.store, IMAGES).values())
+    is_same = found is not None and found.fingerprint == _conditions(plan, participants)
+    if found is not None and is_same and 2 * found.images >= min(present, MOST_IMAGES):
+        return found
+    made = by_agreement(session, number, participants)
+    if made.kinds:
+        save_calibration(session.store, name, made)
+    else:
+        remove_calibration(session.store, name)
+    return made
+
+
+def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -> Calibration:
+    """What the annotators of a round are worth, by what they bear out of each other; without kinds where nothing can be
+    said, for the reason."""
+    plan = session.plan(number)
+    names = [each.name for each in participants]
+    if len(names) < 2:
+        found: Consensus | str = (
+            f"{' and '.join(names) or 'nobody'} cannot agree with anybody: two annotators must find boxes"
+        )
+        images: list[Spoken] = []
+    else:
+        images = [each for _, each in _spoken(session, plan, participants, {}, MOST_IMAGES)]
+        found = calibrated_by_agreement(images, plan.fuse, names)
+    columns = {each.name: each.fingerprint for each in participants if each.name != GIVEN}
+    return _calibration("agreement", len(images), {"object": found}, columns, _conditions(plan, participants))
+
+
+def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
+    plan = session.plan(number)
+    rows = [row for _, row in Corpus(session.store).image_rows() if row.status == "ok"]
+    gold = gold_of(path, rows, session.config.ingest, None)
+    voices = (_GIVEN, *plan.annotators)
+    images = [each for _, each in _spoken(session, plan, voices, {each.key: each for each in gold.records}, None)]
+    found: dict[str, Consensus | str] = {kind: calibrated_by_gold(images, plan.fuse, kind) for kind in KINDS}
+    heard = {name for each in found.values() if not isinstance(each, str) for name in each.voices}
+    columns = {each.name: each.fingerprint for each in plan.annotators if each.name in heard}
+    conditions = _hash([path, VERSION, sorted(columns.items()), plan.fuse.model_dump(mode="json")])
+    return CalibrateReport(GOLD, _calibration("gold", len(images), found, columns, conditions))
+
+
+def _calibration(
+    reference: str, images: int, found: Mapping[str, Consensus | str], columns: dict[str, str], conditions: str
+) -> Calibration:
+    kinds = {kind: each for kind, each in found.items() if not isinstance(each, str)}
+    reasons = {kind: each for kind, each in found.items() if isinstance(each, str)}
+    return Calibration(VERSION, reference, images, kinds, columns, conditions, reasons)
+
+
+def _participants(session: Session, number: int, *, wanted: bool = False) -> list[Voter]:
+    """Who can agree on boxes: the detectors, and beside two of them the loop's own models, and people where the
+    settings let them be judged. A model of the loop is no second witness to a single detector: it learned from it.
+
+    wanted: somebody asked for it; then people and one other are enough."""
+    plan = session.plan(number)
+    learned = [each for each in plan.annotators if each.name in LEARNED]
+    detectors = [each for each in plan.annotators if each.role == "detector" and each.name not in LEARNED]
+    people = [_GIVEN] if plan.fuse.given == "filter" else []
+    if len(detectors) >= 2 or (wanted and people):
+        return [*people, *detectors, *learned]
+    return detectors
+
+
+def _spoken(
+    session: Session,
+    plan: RoundPlan,
+    voices: Sequence[Voter],
+    gold: Mapping[str, Record],
+    most: int | None,
+) -> Iterator[tuple[str, Spoken]]:
+    """Key and what was said, of every image that was annotated; with gold only of those that have it."""
+    images = commit.committed(session.store, IMAGES)
+    needed = changed(plan, annotators=tuple(each for each in voices if each.name != GIVEN), calibration=None)
+    inputs(session.store, needed, images)  # says at once what is missing
+    for shard in _spread({shard: each.counts.kept for shard, each in images.items()}, most):
+        rows = [row for row in read_image_rows(session.store, shard) if row.status == "ok"]
+        rows = [row for row in rows if not gold or row.key in gold]
+        if not rows:
+            continue
+        columns = {
+            each.name: {row.key: row for row in read_raw(session.store, each.name, each.fingerprint, shard)}
+            for each in needed.annotators
+        }
+        for row in rows:
+            stated = [each for voice in voices for each in _said(row, voice, columns)]
+            yield row.key, Spoken(stated, gold.get(row.key), int(row.sha256[-1:] or "0", 16) % 2)
+
+
+def _said(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, RawRow]]) -> list[Statement[Finding]]:
+    if voice.name == GIVEN:
+        found: Sequence[Finding] = row.given
+    else:
+        raw = columns[voice.name].get(row.key)
+        found = [] if raw is None else raw.findings
+    return statements(voice, found, (row.width, row.height))
+
+
+def _spread(counts: Mapping[str, int], most: int | None) -> list[str]:
+    """Shards, all of them or every n-th, so that they hold about `most` images."""
+    whole, shards = sum(counts.values()), sorted(counts)
+    if most is None or whole <= most:
+        return shards
+    step = max(len(shards) * most // whole, 1)
+    return [shards[place * len(shards) // step] for place in range(step)]
+
+
+def _conditions(plan: RoundPlan, participants: Sequence[Voter]) -> str:
+    """Of a calibration by agreement, the images aside."""
+    fuse = plan.fuse
+    decides = [fuse.agreement, sorted(fuse.normal_synonyms.items()), fuse.within_annotator, fuse.box_iou, fuse.given]
+    return _hash(
+        [VERSION, [[each.name, each.fingerprint] for each in participants], decides, sorted(fuse.trust.items())]
+    )
+
+
+def _hash(facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _worth(consensus: Consensus, name: str) -> str:
+    voice = consensus.voices[name]
+    share = voice.right / voice.count if voice.count else 0.0
+    said = f"{voice.count:,} statements, {share:.2f} of them"
+    interval = f"(95% interval {voice.low:.2f} to {voice.high:.2f})"
+    if consensus.method == "agreed":
+        return f"{said} borne out {interval}, reliability {voice.weight**0.5:.2f}"
+    errors = (
+        "" if voice.ece_after is None else f"; calibration error {voice.ece_before:.2f}, then {voice.ece_after:.2f}"
+    )
+    return f"{said} right {interval}{errors}"

@@ -1,0 +1,78 @@
+"""The calibrations of a corpus, on disk.
+
+calibration/gold.json             learned by `fld calibrate --gold`; counts where its columns are those of the round
+calibration/agreement-00.json     of round 0, where there is no gold: made before the round is written
+calibration/manifest/...          their checksums
+
+A calibration is of certain columns: after a change of an annotator it no longer counts.
+"""
+
+import msgspec
+
+from shards import commit
+from shards.commit import Counts
+from shards.errors import CorpusError
+from shards.layout import CALIBRATION
+from shards.store import Store
+from stages.calibrate.consensus import Calibration
+from stages.fuse.ledger import Voter
+
+VERSION = 1
+"""Raised when the same statements give another calibration."""
+GOLD = "gold"
+
+
+def agreement_name(number: int) -> str:
+    """`agreement_name(3)` is "agreement-03"."""
+    return f"agreement-{number:02d}"
+
+
+def stored(store: Store, name: str) -> Calibration | None:
+    """The calibration of that name; None while there is none. Raises CorpusError if it is damaged or of a newer
+    release."""
+    path, manifest = f"{CALIBRATION}/{name}.json", commit.find(store, CALIBRATION, name)
+    if manifest is None:
+        return None
+    if damages := commit.verify_unit(store, CALIBRATION, manifest):
+        raise CorpusError(f"{path} is damaged: {damages[0].reason}; `fld calibrate` makes it again")
+    try:
+        found = msgspec.json.decode(store.read(path), type=Calibration)
+    except msgspec.DecodeError as error:
+        raise CorpusError(
+            f"{path} is no calibration: {error}; delete it, and `fld calibrate` makes it again"
+        ) from error
+    if found.version > VERSION:
+        raise CorpusError(
+            f"{path} has version {found.version}, this fld-engine reads {VERSION}: use the newer fld-engine that wrote"
+            " it, or delete it and run `fld calibrate`"
+        )
+    return found if found.version == VERSION else None
+
+
+def save_calibration(store: Store, name: str, calibration: Calibration) -> None:
+    """Publish it, whole or not at all."""
+    data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
+    commit.publish(store, CALIBRATION, name, {f"{name}.json": data}, Counts(0, 0), calibration.fingerprint)
+
+
+def remove_calibration(store: Store, name: str) -> bool:
+    """Whether there was one."""
+    if commit.find(store, CALIBRATION, name) is None:
+        return False
+    commit.retire(store, CALIBRATION, name)
+    return True
+
+
+def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) -> Calibration | None:
+    """What counts in round `number` of these columns: gold before agreement."""
+    for name in (GOLD, agreement_name(number)):
+        found = stored(store, name)
+        if found is not None and fits(found, annotators):
+            return found
+    return None
+
+
+def fits(calibration: Calibration, annotators: tuple[Voter, ...]) -> bool:
+    """Whether it is of these columns, as far as they are in it, and all its columns are among them."""
+    columns = {each.name: each.fingerprint for each in annotators}
+    return all(columns.get(name) == fingerprint for name, fingerprint in calibration.columns.items())

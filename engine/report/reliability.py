@@ -1,0 +1,52 @@
+"""`fld calibrate --figure`: of things that got about this probability, how many were right.
+
+Comes in: a `Calibration`. Goes out: a picture; for each kind a point per bin, as large as it has things in it, over the
+diagonal on which probabilities are true, and beside it the line of each annotator, from score to probability.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.config.config_text import ConfigError
+from stages.calibrate.consensus import Calibration, Consensus
+from stages.calibrate.platt import probabilities
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SCORES = np.linspace(0.01, 0.99, 99)
+
+
+def draw(calibration: Calibration, path: str) -> None:
+    """Write the figure to `path`. Raises ConfigError for a file type that matplotlib does not write."""
+    from matplotlib.figure import Figure
+
+    kinds = calibration.kinds
+    figure = Figure(figsize=(8.4, 3.8 * len(kinds)), layout="constrained")
+    for row, (kind, consensus) in enumerate(kinds.items()):
+        _bins(figure.add_subplot(len(kinds), 2, 2 * row + 1), kind, consensus)
+        _lines(figure.add_subplot(len(kinds), 2, 2 * row + 2), kind, consensus)
+    try:
+        figure.savefig(path, dpi=130)
+    except ValueError as error:
+        raise ConfigError(f"--figure must name an image file such as reliability.svg, got {path}: {error}") from error
+
+
+def _bins(axes: "Axes", kind: str, consensus: Consensus) -> None:
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    sizes = [20 + 3 * each.count**0.5 for each in consensus.bins]
+    axes.scatter([each.mean for each in consensus.bins], [each.right for each in consensus.bins], s=sizes)
+    error = "" if consensus.ece is None else f", error {consensus.ece:.3f}"
+    axes.set_title(f"{kind}: {consensus.method}{error}", fontsize=9)
+    axes.set_xlabel("probability")
+    axes.set_ylabel("share that is right")
+
+
+def _lines(axes: "Axes", kind: str, consensus: Consensus) -> None:
+    for name, voice in consensus.voices.items():
+        axes.plot(_SCORES, probabilities(_SCORES, voice.line), label=f"{name} ({voice.count:,})")
+    axes.set_title(f"{kind}: what a score is worth", fontsize=9)
+    axes.set_xlabel("score")
+    axes.set_ylabel("probability")
+    axes.legend(fontsize=8)

@@ -1,0 +1,21 @@
+"""`fld calibrate`: what was typed goes to `engine/api/calibrate.py`, the report to stderr, the diagram to its file."""
+
+from engine.api import calibrate
+from engine.terminal import err
+
+
+def run(
+    corpus: str, gold: str | None, number: int, source: str | None, assignments: list[str], figure: str | None
+) -> None:
+    """`fld calibrate`."""
+    report = calibrate.calibrate(corpus, gold, source, assignments, round=number)
+    found = report.calibration
+    err.print(f"calibration/{report.name}.json: by {found.reference}, from {found.images:,} images", markup=False)
+    for line in report.lines:
+        err.print(f"  {line}", markup=False)
+    if figure is not None:
+        from engine.report.reliability import draw
+
+        draw(found, figure)
+        err.print(f"reliability: {figure}", markup=False)
+    err.print(f"Write the round with it: fld filter {corpus}", markup=False)

@@ -1,0 +1,1 @@
+"""What annotators' statements are worth: scores become probabilities, and several statements about one thing one."""

@@ -1,0 +1,158 @@
+"""What annotators are worth, learned from gold.
+
+Comes in: every statement with whether it was right, and every sighting with whether the thing is one. Goes out: a
+`Consensus` ("learned"), or why there is none.
+
+    1. per annotator: score -> probability (Platt), and the same for each label of which there is enough
+    2. logistic regression of the sightings: the logits of 1, who speaks, whether several do, and what those say who
+       give the place another label; coefficients are shrunk as if by a normal prior of variance 1
+
+A second statement about the same thing is wrong: it adds nothing. The reliability diagram and the errors are of
+probabilities that either half of the images gets from the other half.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.calibrate.consensus import Bin, Consensus, Sighting, Voice
+from stages.calibrate.interval import wilson
+from stages.calibrate.platt import (
+    Bools,
+    Floats,
+    Line,
+    calibration_error,
+    cross_fitted,
+    fit,
+    is_mixed,
+    logits,
+    share,
+    weights_of_evidence,
+)
+
+LEAST_SIGHTINGS = 50
+"""Things, right and wrong ones, without which nothing is learned."""
+LEAST_OF_LABEL = 40
+"""Statements of one label that are worth a line of their own."""
+LEAST_OF_EITHER = 5
+"""Of them, right and wrong ones; else their share counts."""
+_RIDGE = 1.0
+_BINS = 10
+_DECIMALS = 4
+
+
+class Stated(NamedTuple):
+    """One statement. fold: 0 or 1, the half of its image."""
+
+    label: str
+    score: float | None
+    right: bool
+    fold: int
+
+
+class Judged(NamedTuple):
+    """A sighting, whether the thing is one, and the half of its image."""
+
+    sighting: Sighting
+    right: bool
+    fold: int
+
+
+def voices_of(stated: Mapping[str, Sequence[Stated]]) -> dict[str, Voice]:
+    """Annotator -> what its statements are worth by themselves; none for an annotator that said nothing."""
+    return {name: _voice(each) for name, each in stated.items() if each}
+
+
+def learned(judged: Sequence[Judged], voices: Mapping[str, Voice]) -> Consensus | str:
+    """The consensus of `voices` (those of `voices_of`), or the reason why nothing can be learned."""
+    right = np.array([each.right for each in judged], dtype=bool)
+    if len(right) < LEAST_SIGHTINGS or not is_mixed(right):
+        return f"{len(right)} things were seen, {int(right.sum())} of them right: at least {LEAST_SIGHTINGS} are needed"
+    sightings = [each.sighting for each in judged]
+    whole = _regression(sightings, right, voices)
+    folds = np.array([each.fold for each in judged])
+    crossed = np.full(len(right), np.nan)
+    for fold in (0, 1):
+        fitted, judged_here = folds != fold, folds == fold
+        if is_mixed(right[fitted]) and judged_here.any():
+            half = _regression([s for s, is_in in zip(sightings, fitted, strict=True) if is_in], right[fitted], voices)
+            places = np.flatnonzero(judged_here)
+            crossed[places] = [half.probability(sightings[place]) for place in places.tolist()]
+    known = ~np.isnan(crossed)
+    if not known.any():
+        return whole
+    error = round(calibration_error(crossed[known], right[known]), _DECIMALS)
+    return msgspec.structs.replace(whole, bins=diagram(crossed[known], right[known]), ece=error)
+
+
+def diagram(probabilities: Floats, right: Bools) -> list[Bin]:
+    """The share of right ones in bins of equal width."""
+    places = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
+    found = []
+    for place in range(_BINS):
+        there = places == place
+        if there.any():
+            mean, share_right = float(probabilities[there].mean()), float(right[there].mean())
+            found.append(Bin(round(mean, _DECIMALS), round(share_right, _DECIMALS), int(there.sum())))
+    return found
+
+
+def _voice(stated: Sequence[Stated]) -> Voice:
+    scores = np.array([np.nan if each.score is None else each.score for each in stated])
+    right = np.array([each.right for each in stated], dtype=bool)
+    line = _line(scores, right)
+    labels = np.array([each.label for each in stated])
+    of_label = {
+        label: _line(scores[labels == label], right[labels == label])
+        for label in sorted(set(labels.tolist()))
+        if (labels == label).sum() >= LEAST_OF_LABEL
+    }
+    low, high = wilson(float(right.sum()), len(right))
+    scored = ~np.isnan(scores)
+    before = after = None
+    if scored.sum() >= LEAST_SIGHTINGS and is_mixed(right[scored]):
+        before = round(calibration_error(scores[scored], right[scored]), _DECIMALS)
+        crossed = cross_fitted(scores[scored], right[scored], np.array([each.fold for each in stated])[scored])
+        after = None if crossed is None else round(calibration_error(crossed, right[scored]), _DECIMALS)
+    own = {label: (each.slope, each.intercept) for label, each in of_label.items()}
+    return Voice(
+        len(right), float(right.sum()), low, high, line.slope, line.intercept, 1.0,
+        labels=own, ece_before=before, ece_after=after,
+    )  # fmt: skip
+
+
+def _line(scores: Floats, right: Bools) -> Line:
+    scored = ~np.isnan(scores)
+    enough = min(int(right[scored].sum()), int((~right[scored]).sum())) >= LEAST_OF_EITHER
+    return fit(scores[scored], right[scored]) if enough else share(right)
+
+
+def _regression(sightings: Sequence[Sighting], right: Bools, voices: Mapping[str, Voice]) -> Consensus:
+    names = list(voices)
+    design = np.stack([_row(each, voices, names) for each in sightings])
+    bias, seconded, *rest = weights_of_evidence(design, right, _RIDGE).tolist()
+    count = len(names)
+    found = {
+        name: msgspec.structs.replace(
+            voices[name],
+            presence=round(rest[k], _DECIMALS),
+            weight=round(max(rest[count + k], 0.0), _DECIMALS),
+            rival=round(rest[2 * count + k], _DECIMALS),
+        )
+        for k, name in enumerate(names)
+    }
+    return Consensus("learned", found, bias=round(bias, _DECIMALS), seconded=round(seconded, _DECIMALS))
+
+
+def _row(sighting: Sighting, voices: Mapping[str, Voice], names: Sequence[str]) -> NDArray[np.float64]:
+    there = np.array([name in sighting.scores for name in names], dtype=np.float64)
+    said = [
+        voices[name].probability(sighting.label, sighting.scores[name]) if name in sighting.scores else 0.5
+        for name in names
+    ]
+    rivals = [sighting.rivals.get(name, 0.0) for name in names]
+    several = float(there.sum() > 1)
+    return np.concatenate([[1.0, several], there, there * logits(np.array(said)), rivals])

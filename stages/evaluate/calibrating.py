@@ -1,0 +1,151 @@
+"""What annotators said of many images becomes a calibration: by agreement, or from gold.
+
+    calibrated_by_agreement(images, settings, voices)     a `Consensus` of kind "object", or the reason for none
+    calibrated_by_gold(images, settings, kind)            one of kind "object" or "ocr", likewise
+
+Both make the clusters that a round makes of the same statements (`stages/fuse`), so that a sighting here is what a
+round will ask the probability of.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from shards.finding import GIVEN, Box, Detection, Finding, OcrLine
+from shards.folding import normalised
+from shards.geometry import iou_matrix
+from shards.record import Record, Region
+from stages.calibrate.agreement import agreed
+from stages.calibrate.consensus import Consensus, Sighting, Voice
+from stages.calibrate.learned import Judged, Stated, learned, voices_of
+from stages.evaluate.match import MATCH_IOU, label_of
+from stages.fuse.boxes import Cluster, compared
+from stages.fuse.ledger import Boxed, Statement, of_type
+from stages.fuse.settings import FuseSettings
+from stages.fuse.sightings import is_sound, seen, sightings
+from stages.fuse.words import fuse_words
+
+Kind = Literal["object", "ocr"]
+KINDS: tuple[Kind, ...] = ("object", "ocr")
+
+
+class Spoken(NamedTuple):
+    """One image: what was said of it, its gold (None: none), and its half, 0 or 1."""
+
+    stated: Sequence[Statement[Finding]]
+    gold: Record | None = None
+    fold: int = 0
+
+
+class _Place(NamedTuple):
+    """What is compared with gold."""
+
+    box: Box
+    label: str
+    rank: float
+
+
+def calibrated_by_agreement(images: Sequence[Spoken], settings: FuseSettings, voices: Sequence[str]) -> Consensus | str:
+    """The consensus of the annotators `voices`. Boxes are fused by their scores first, and again by what these were
+    found to be worth."""
+    humans = frozenset({GIVEN} & set(voices))
+    found: Consensus | str = ""
+    known: Consensus | None = None
+    for _ in range(2):
+        observed = [each for image in images for each in _sightings(image, settings, "object", known)]
+        found = agreed(observed, voices, humans)
+        if isinstance(found, str):
+            return found
+        known = found
+    return found
+
+
+def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: Kind) -> Consensus | str:
+    """The consensus of all that said something of this kind in images with gold."""
+    stated: dict[str, list[Stated]] = {}
+    for image in images:
+        for name, each in _by_annotator(image, kind).items():
+            stated.setdefault(name, []).extend(_judged_statements(each, image, settings, kind))
+    if settings.given == "keep":
+        stated.pop(GIVEN, None)  # nobody judges them
+    voices = voices_of(stated)
+    if not voices:
+        return "nobody said anything of an image with gold"
+    known = Consensus("learned", voices)
+    judged = [each for image in images for each in _judged_clusters(image, settings, kind, known)]
+    return learned(judged, voices)
+
+
+def _by_annotator(image: Spoken, kind: Kind) -> dict[str, list[Boxed]]:
+    found: dict[str, list[Boxed]] = {}
+    every: list[Boxed] = [*of_type(image.stated, Detection)] if kind == "object" else [*of_type(image.stated, OcrLine)]
+    for each in every:
+        if is_sound(each):
+            found.setdefault(each.source.annotator, []).append(each)
+    return found
+
+
+def _judged_statements(stated: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: Kind) -> list[Stated]:
+    places = [_Place(each.box, _label(each.finding.text, settings, kind), _rank(each)) for each in stated if each.box]
+    label = "" if kind == "ocr" else None
+    return [
+        Stated(place.label if label is None else label, each.finding.score, right, image.fold)
+        for each, place, right in zip(stated, places, _right(places, image, settings, kind), strict=True)
+    ]
+
+
+def _judged_clusters(image: Spoken, settings: FuseSettings, kind: Kind, known: Consensus) -> list[Judged]:
+    clusters = [each for each in _clusters(image, settings, kind, known) if not each.human]
+    found = sightings(clusters, settings, known.voices)
+    ranks = [_strongest(each, known.voices) for each in found]
+    places = [
+        _Place(each.box, _label(each.label, settings, kind), rank) for each, rank in zip(clusters, ranks, strict=True)
+    ]
+    right = _right(places, image, settings, kind)
+    return [Judged(each, is_right, image.fold) for each, is_right in zip(found, right, strict=True)]
+
+
+def _sightings(image: Spoken, settings: FuseSettings, kind: Kind, known: Consensus | None) -> list[Sighting]:
+    return sightings(_clusters(image, settings, kind, known), settings, {})
+
+
+def _clusters(image: Spoken, settings: FuseSettings, kind: Kind, known: Consensus | None) -> list[Cluster]:
+    if kind == "object":
+        return seen(image.stated, settings, known)
+    return fuse_words([each for each in of_type(image.stated, OcrLine) if is_sound(each)], settings, [], known)
+
+
+def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: Kind) -> list[bool]:
+    """Whether each is a thing of its own: the strongest chooses first, and takes the gold region that it overlaps
+    most."""
+    gold = [] if image.gold is None else [each for each in image.gold.regions if _is_of(each, kind)]
+    right = [False] * len(places)
+    if not gold:
+        return right
+    labels = [_label(label_of(each), settings, kind) for each in gold]
+    overlaps = iou_matrix([each.box for each in places], [each.box for each in gold])
+    for row in sorted(range(len(places)), key=lambda row: -places[row].rank):
+        for column, label in enumerate(labels):
+            if label != places[row].label:
+                overlaps[row, column] = 0.0
+        best = int(overlaps[row].argmax())
+        if overlaps[row, best] >= MATCH_IOU:
+            right[row] = True
+            overlaps[:, best] = 0.0
+    return right
+
+
+def _is_of(region: Region, kind: Kind) -> bool:
+    return region.kind == ("object" if kind == "object" else "text")
+
+
+def _label(text: str, settings: FuseSettings, kind: Kind) -> str:
+    return compared(text, settings) if kind == "object" else normalised(text)
+
+
+def _rank(statement: Boxed) -> float:
+    return 1.0 if statement.finding.score is None else statement.finding.score
+
+
+def _strongest(sighting: Sighting, voices: Mapping[str, Voice]) -> float:
+    known = [(voices[name], score) for name, score in sighting.scores.items() if name in voices]
+    return max((voice.probability(sighting.label, score) for voice, score in known), default=0.0)

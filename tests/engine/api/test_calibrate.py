@@ -1,0 +1,130 @@
+"""Calibrations of a corpus on disk: made before a round is written, kept, sealed, and part of what the round is."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import engine
+from engine.calibrations import GOLD, stored
+from engine.cli import app
+from engine.config.config_text import ConfigError
+from shards.errors import CorpusError
+from shards.reader import Corpus
+from shards.store import open_store
+from tests.engine.fake_specialists import save_pictures
+
+DETECTOR = '{role: detector, specialist: {backend: custom, factory: "tests.engine.fake_specialists:RectangleDetector"'
+TWO = f"""
+engine: {{backend: local}}
+annotators:
+  boxes: {DETECTOR}}}}}
+  again: {DETECTOR}, options: {{name: again}}}}}}
+"""
+PICTURES = 40
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with forty pictures and a config of two detectors that say the same; the working directory."""
+    monkeypatch.chdir(tmp_path)
+    save_pictures(tmp_path / "photos", PICTURES)
+    (tmp_path / "two.yaml").write_text(TWO)
+    return tmp_path
+
+
+def gold_file(folder: Path) -> str:
+    """The rectangles, and nothing in the corners."""
+    images = [{"id": i, "file_name": f"p{i:03d}.png", "width": 64, "height": 48} for i in range(PICTURES)]
+    boxes = [(8 + i % 8, 10, 40 - 8 - i % 8, 20) for i in range(PICTURES)]
+    annotations = [
+        {"id": i + 1, "image_id": i, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+        for i, box in enumerate(boxes)
+    ]
+    path = folder / "gold.json"
+    categories = [{"id": 1, "name": "box"}]
+    path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    return str(path)
+
+
+def scores(corpus: str) -> set[tuple[str, float]]:
+    round_ = Corpus(corpus).round(0)
+    records = [record for shard in round_.shards() for record in round_.records(shard)]
+    return {(region.text, region.score) for record in records for region in record.regions}
+
+
+def test_two_detectors_are_calibrated_by_agreement_before_their_round_is_written(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    found = stored(open_store("corpus"), "agreement-00")
+    assert found is not None
+    assert (found.reference, found.images) == ("agreement", PICTURES)
+    assert {name: voice.count for name, voice in found.kinds["object"].voices.items()} == {"boxes": 80, "again": 80}
+    assert all(score not in {0.9, 0.2} for _, score in scores("corpus"))
+    again = engine.filter("corpus")
+    assert (again.written, again.unchanged) == (0, 1)
+
+
+def test_a_corpus_of_one_detector_has_no_calibration(project: Path) -> None:
+    (project / "one.yaml").write_text(TWO.replace("  again", "  # again"))
+    engine.run("photos", "corpus", "one.yaml")
+    assert not (project / "corpus" / "calibration").exists()
+    assert scores("corpus") == {("box", 0.9)}
+
+
+def test_scores_stay_as_they_are_where_that_is_set(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml", {"fuse.calibrate": "off"})
+    assert not (project / "corpus" / "calibration").exists()
+    assert scores("corpus") == {("box", 0.9)}
+    with pytest.raises(ConfigError, match=r"fuse\.calibrate is off"):
+        engine.calibrate("corpus")
+
+
+def test_gold_counts_before_agreement_and_shards_are_written_again(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    report = engine.calibrate("corpus", gold_file(project))
+    assert report.name == GOLD
+    assert report.lines[0] == "object boxes: 80 statements, 0.50 of them right (95% interval 0.39 to 0.61)" + (
+        "; calibration error 0.15, then 0.05"
+    )
+    assert engine.filter("corpus").written == 1
+    [(label, score)] = scores("corpus")
+    assert label == "box"
+    assert score > 0.9
+    engine.calibrate("corpus")  # without gold: forgotten
+    assert stored(open_store("corpus"), GOLD) is None
+
+
+def test_a_calibration_is_of_its_columns(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    engine.calibrate("corpus", gold_file(project))
+    (project / "other.yaml").write_text(TWO.replace("name: again", "name: third"))
+    engine.run("photos", "corpus", "other.yaml")
+    found = stored(open_store("corpus"), "agreement-00")
+    assert found is not None
+    assert found.columns["again"] != stored(open_store("corpus"), GOLD).columns["again"]  # type: ignore[union-attr]
+
+
+def test_a_damaged_calibration_is_refused_and_found_by_verify(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    path = project / "corpus" / "calibration" / "agreement-00.json"
+    path.write_text(path.read_text().replace('"images": 40', '"images": 41'))
+    with pytest.raises(CorpusError, match=r"calibration/agreement-00.json is damaged"):
+        engine.filter("corpus")
+    assert "calibration" in CliRunner().invoke(app, ["verify", "corpus"]).output
+
+
+def test_nothing_can_be_said_of_detectors_that_never_meet(project: Path) -> None:
+    save_pictures(project / "few", 10)
+    engine.run("few", "corpus", "two.yaml")
+    assert not (project / "corpus" / "calibration" / "agreement-00.json").exists()
+    with pytest.raises(ConfigError, match="agree on 20 things, at least 30 are needed"):
+        engine.calibrate("corpus")
+
+
+def test_the_command_says_what_it_found_and_draws_it(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    from engine.verbs import calibrate
+
+    calibrate.run("corpus", gold_file(project), 0, None, [], "reliability.svg")
+    assert (project / "reliability.svg").read_text().startswith("<?xml")
