@@ -219,13 +219,25 @@ def view(
 @app.command()
 def export(
     corpus: Corpus,
-    out: Annotated[str, typer.Argument(help="JSON file to write.")],
+    out: Annotated[str, typer.Argument(help="New folder, or a .json file for COCO instances alone.")],
+    format_: Annotated[
+        str,
+        typer.Option("--format", "-f", help="coco, yolo, yolo-seg, hf, fiftyone, label-studio, cvat or jsonl."),
+    ] = "coco",
     round_: RoundOption = 0,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="SQL", help="Only images whose summary row meets this condition.")
+    ] = None,
+    pictures: Annotated[str, typer.Option("--pictures", help="copy, link (to the source files) or leave.")] = "copy",
+    held_out: Annotated[
+        float | None,
+        typer.Option("--held-out", metavar="SHARE", help="Share of images in the split val. Default: as in training."),
+    ] = None,
 ) -> None:
-    """Write the objects of a round as COCO instances. Masks are run lengths."""
+    """Write a round for another tool: COCO, YOLO, Hugging Face, FiftyOne, Label Studio, CVAT, JSON lines."""
     from engine.verbs import export as export_module
 
-    export_module.export_coco(corpus, round_, out)
+    export_module.run(corpus, out, round_, format_, where, pictures, held_out)
 
 
 @app.command("eval")

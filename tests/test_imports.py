@@ -64,6 +64,7 @@ STAGES = {
     "calibrate": set[str](),
     "ingest": set[str](),
     "scenes": set[str](),
+    "export": {"held_out"},
     "held_out": set[str](),
     "findings": set[str](),
     "resources": set[str](),

@@ -1,64 +1,112 @@
-"""The objects of a round as one COCO instances file, masks as run lengths.
+"""A round in the format of another tool: which images, in which splits, with their pictures or without.
 
-    {"images": [{"id": 1, "file_name": "dog.jpg", "width": 640, "height": 480, "fld_key": "dog"}],
-     "categories": [{"id": 1, "name": "dog"}],
-     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [12.0, 30.5, 188.0, 149.75], "area": 20411.0,
-                      "iscrowd": 0, "score": 0.91, "segmentation": {"size": [480, 640], "counts": "..."}}]}
+    export("corpus", "out", format="yolo")                        out/data.yaml, out/images/, out/labels/
+    export("corpus", "instances.json")                            one COCO file, pictures left where they are
+    export("corpus", "dogs", format="hf", where="list_contains(labels, 'dog')")
 
-bbox is x, y, width, height in pixels of the oriented image, as COCO has it. A region without a mask has no
-`segmentation`. The category is the region's label: its `phrase` candidate, else its selected text.
+Comes in: a committed round. Goes out: files below `out`, and `categories.json` in the corpus, so that a label has
+the same number in every export.
 """
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Literal, get_args
 
 from engine.api.reports import ExportReport, Place
-from shards.reader import Corpus
-from shards.record import Record, Region
-from specialists.masks import coco_rle, polygons_to_mask
+from engine.config.config import load
+from engine.config.config_text import ConfigError
+from shards.reader import Corpus, Round
+from shards.summary import label_of
+from stages.export.categories import Categories
+from stages.export.choose import samples
+from stages.export.coco import CocoTarget, Instances
+from stages.export.cvat import CvatTarget
+from stages.export.fiftyone import FiftyOneTarget
+from stages.export.hf import HfTarget
+from stages.export.jsonl import JsonlTarget
+from stages.export.label_studio import LabelStudioTarget
+from stages.export.pictures import PicturePlace, Pictures
+from stages.export.sample import Target
+from stages.export.yolo import YoloTarget
+
+Format = Literal["coco", "yolo", "yolo-seg", "hf", "fiftyone", "label-studio", "cvat", "jsonl"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-def export(corpus: Place, out: Place, *, round: int = 0) -> ExportReport:
-    """Write a round to the file `out` as COCO instances. Raises CorpusError if the round is not there."""
-    found = Corpus(str(corpus)).round(round)
-    samples = [(record, ext) for shard in found.shards() for record, ext, _ in found.samples(shard)]
-    data = coco(samples)
-    Path(out).write_text(json.dumps(data))
-    return ExportReport(str(out), len(data["images"]), len(data["annotations"]), len(data["categories"]))
+def export(
+    corpus: Place,
+    out: Place,
+    *,
+    round: int = 0,
+    format: Format = "coco",
+    where: str | None = None,
+    pictures: Pictures = "copy",
+    held_out: float | None = None,
+) -> ExportReport:
+    """Write a round for another tool. out: a new or empty folder; a name that ends in .json is one COCO instances file.
+
+    where: an SQL condition over the summary (`stages/export/choose.py`). held_out: the share that goes into the split
+    "val", by default `loop.retrain.held_out` of the corpus. Raises CorpusError if the round is not there, ConfigError,
+    QueryError, PictureError."""
+    opened = Corpus(str(corpus))
+    found = opened.round(round)
+    path = Path(out)
+    single = path.suffix == ".json"
+    _check(path, format, pictures, single)
+    if held_out is None:
+        held_out = 0.0 if single else load(None, [], opened.store).loop.retrain.held_out
+    categories = Categories(opened.store)
+    categories.learn(_labels(found))
+    target = Instances(path, categories) if single else _target(path, format, pictures, categories)
+    place = PicturePlace(path, "leave" if single or format == "hf" else pictures)  # hf: they stand in the parquet
+    images = objects = 0
+    labels: set[str] = set()
+    for sample in samples(found, where, held_out, place):
+        target.add(sample)
+        images += 1
+        objects += len(sample.objects)
+        labels.update(map(label_of, sample.objects))
+    target.close()
+    return ExportReport(str(out), images, objects, len(labels))
 
 
-def coco(samples: list[tuple[Record, str]]) -> dict[str, list[dict[str, Any]]]:
-    """(record, extension) of each image as COCO instances; ids count from 1, categories are sorted by name."""
-    objects = [(i, record, region) for i, (record, _) in enumerate(samples, 1) for region in _objects(record)]
-    names = sorted({label(region) for _, _, region in objects})
-    category = {name: index for index, name in enumerate(names, 1)}
-    return {
-        "images": [
-            {"id": i, "file_name": f"{r.key}.{ext}", "width": r.width, "height": r.height, "fld_key": r.key}
-            for i, (r, ext) in enumerate(samples, 1)
-        ],
-        "categories": [{"id": index, "name": name} for name, index in category.items()],
-        "annotations": [
-            {"id": n, "image_id": i, "category_id": category[label(region)], **_place(record, region)}
-            for n, (i, record, region) in enumerate(objects, 1)
-        ],
-    }
+def _check(out: Path, format: Format, pictures: Pictures, single: bool) -> None:
+    """Nothing that is there is written over."""
+    if format not in FORMATS:
+        raise ConfigError(f"--format must be one of {', '.join(FORMATS)}, got {format!r}")
+    if single:
+        if format != "coco":
+            raise ConfigError(f"{out}: one file can only be coco, got --format {format}: name a folder")
+        return
+    if format in ("yolo", "yolo-seg") and pictures == "leave":
+        raise ConfigError(f"--format {format} finds labels beside pictures: take --pictures copy or link")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} is not an empty folder: name a new one, or remove what is there")
+    out.mkdir(parents=True, exist_ok=True)
 
 
-def label(region: Region) -> str:
-    """What the region is called: its `phrase` candidate, else its selected text."""
-    return next((each.text for each in region.candidates if each.kind == "phrase"), region.text)
+def _labels(round_: Round) -> set[str]:
+    """The labels of all objects of the round, whatever is chosen of it."""
+    found: set[str] = set()
+    for shard in round_.shards():
+        summary = round_.summary(shard)
+        if summary is not None:
+            found.update(label for labels in summary["labels"].to_pylist() for label in labels or ())
+    return found
 
 
-def _objects(record: Record) -> list[Region]:
-    return [region for region in record.regions if region.kind == "object"]
-
-
-def _place(record: Record, region: Region) -> dict[str, Any]:
-    x0, y0, x1, y1 = region.box
-    place = {"bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0), "iscrowd": 0, "score": region.score}
-    if region.polygons:
-        mask = polygons_to_mask(region.polygons, record.height, record.width)
-        place |= {"area": float(mask.sum()), "segmentation": coco_rle(region.polygons, *mask.shape)}
-    return place
+def _target(out: Path, format: Format, pictures: Pictures, categories: Categories) -> Target:
+    match format:
+        case "coco":
+            return CocoTarget(out, categories)
+        case "yolo" | "yolo-seg":
+            return YoloTarget(out, categories, masks=format == "yolo-seg")
+        case "hf":
+            return HfTarget(out, categories, embed=pictures == "copy")
+        case "fiftyone":
+            return FiftyOneTarget(out)
+        case "label-studio":
+            return LabelStudioTarget(out, categories)
+        case "cvat":
+            return CvatTarget(out, categories)
+        case "jsonl":
+            return JsonlTarget(out)

@@ -1,17 +1,20 @@
 """Gold of both formats, and everything that makes it no gold."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from engine.api.export import coco
 from shards.images import ImageRow
 from shards.record import encode
+from shards.store import open_store
+from shards.summary import label_of
 from stages.evaluate.gold import gold_of
 from stages.evaluate.report import evaluate
+from stages.export.categories import Categories
+from stages.export.coco import Instances
+from stages.export.sample import Sample
 from stages.held_out import is_held_out
 from stages.ingest.entry import SourceError
 from stages.ingest.settings import IngestSettings
@@ -36,7 +39,12 @@ def records_file(folder: Path) -> str:
 
 def coco_file(folder: Path) -> str:
     path = folder / "instances.json"
-    path.write_text(json.dumps(coco([(each, "jpg") for each in GOLD])))
+    categories = Categories(open_store("memory://gold"))
+    categories.learn({label_of(region) for each in GOLD for region in each.regions})
+    file = Instances(path, categories)
+    for each in GOLD:
+        file.add(Sample(each, "train", f"{each.key}.jpg", each.uri, b""))
+    file.close()
     return str(path)
 
 
