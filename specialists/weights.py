@@ -32,7 +32,7 @@ TEXT_SUFFIXES = (".json", ".txt", ".model", ".yaml", ".yml")
 MODEL_SUFFIXES = WEIGHT_SUFFIXES + TEXT_SUFFIXES
 """Files at the top of a checkpoint folder that can change what the model says; others (cards, logs) do not count."""
 NOT_THE_MODEL = re.compile(
-    r"card\.json|calibration\.json|training\.json|metrics.*|"
+    r"card\.json|untrained\.json|calibration\.json|training\.json|metrics.*|"
     r"trainer_state.*|training_args.*|optimizer.*|scheduler.*|rng_state.*"
 )
 

@@ -36,6 +36,8 @@ from stages.gate.decide import Promotion
 from stages.retrain.job import Job, RetrainResult
 from stages.watch.judge import Report, is_exhausted
 
+REVISION = "loop.start_revision"
+
 
 class RefusedError(StoppedError):
     """The gate refused a model and there is no promoted one to go on with."""
@@ -85,7 +87,11 @@ def loop(
     training and annotating raise."""
     if gold is not None and not Path(gold).is_file():
         raise ConfigError(f"--gold {gold} is no file: give a gold.jsonl or a COCO instances json")
-    chosen = {f"loop.{name}": str(value) for name, value in (("start", start), ("gold", gold)) if value is not None}
+    chosen: dict[str, str | None] = {
+        f"loop.{name}": str(value) for name, value in (("start", start), ("gold", gold)) if value is not None
+    }
+    if start is not None and not any(name.startswith(REVISION) for name in settings):
+        chosen[REVISION] = None  # a profile's belongs to the profile's own start
     with opened(str(corpus), config, _also(settings, chosen)) as session:
         kept_gold = session.config.loop.gold
         if kept_gold is not None and not Path(kept_gold).is_file():
@@ -106,7 +112,7 @@ def loop_rounds(store: Store, count: int) -> list[LoopRound]:
     return [LoopRound(number, report, promotions_of(store, number)) for number, report in found if report is not None]
 
 
-def _also(settings: Changes, chosen: dict[str, str]) -> Changes:
+def _also(settings: Changes, chosen: Mapping[str, str | None]) -> Changes:
     if isinstance(settings, Mapping):
         return {**settings, **chosen}
     return [*settings, *(f"{name}={json.dumps(value)}" for name, value in chosen.items())]

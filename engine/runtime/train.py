@@ -19,10 +19,12 @@ from shards.errors import CorpusError
 from shards.record import RecordError
 from shards.store import LocalStore, open_store
 from specialists.roles import SpecialistError
-from specialists.weights import EMBEDDED_PREFIX
+from specialists.weights import EMBEDDED_PREFIX, locate
 from stages.retrain.data import RetrainError
+from stages.retrain.fit import fitted
 from stages.retrain.job import Job, RetrainJob, RetrainResult, StudentJob, read_training
 from stages.retrain.metrics import Watch
+from stages.retrain.run import NAME
 from stages.retrain.run import retrain as core
 from stages.retrain.settings import RetrainSettings
 from stages.retrain.student import train_student
@@ -43,7 +45,8 @@ def train(job: Job, engine: EngineSettings, *, progress: bool = False) -> Retrai
     run = core if engine.backend == "local" else _in_this_process
     if not progress:
         return run(job, unwatched)
-    with training_bar(f"train round {job.round}", job.settings.recipe.steps) as watch:
+    settings = fitted(job.settings, locate(NAME, job.checkpoint, job.revision))
+    with training_bar(f"train round {job.round}", settings.recipe.over(1).steps) as watch:
         return run(job, watch)
 
 

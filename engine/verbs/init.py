@@ -54,7 +54,7 @@ def init(out: str, size: "Size", source: TokenizerSource, seed: int, *, ordinal:
     build.save(model, build.build_processor(size, tokenizer), folder)
     count = sum(weights.numel() for weights in model.parameters())
     err.print(f"{out}: {size}, {count / 1e6:,.1f} million untrained parameters, {len(tokenizer):,} tokens")
-    err.print(f"Train it: [bold]fld retrain CORPUS --from {out} --set loop.retrain.preset={size}[/]")
+    err.print(f"Train it: [bold]fld retrain CORPUS --from {out}[/]")
 
 
 def _tokenizer(source: TokenizerSource, vocabulary: int) -> Any:

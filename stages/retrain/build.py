@@ -26,6 +26,7 @@ from specialists.weights import locate
 from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
 from stages.retrain.data import RetrainError
+from stages.retrain.fit import mark_untrained
 
 Size = Literal["nano", "base", "large"]
 
@@ -206,6 +207,7 @@ def save(model: Any, processor: Any, out: Path) -> None:
     part = out.with_name(f"{out.name}.part")
     model.save_pretrained(part)
     processor.save_pretrained(part)
+    mark_untrained(part)
     part.rename(out)
 
 

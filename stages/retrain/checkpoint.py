@@ -17,8 +17,8 @@ from typing import Any
 
 from stages.retrain import model as models
 from stages.retrain.data import RetrainError
+from stages.retrain.presets import Recipe
 from stages.retrain.schedule import Course, average_into
-from stages.retrain.settings import Recipe
 
 _PREFIX = "step-"
 

@@ -23,7 +23,7 @@ import msgspec
 from shards.layout import round_folder
 from shards.store import LocalStore, Store, open_store
 from stages.retrain.data import RetrainError
-from stages.retrain.settings import RetrainSettings
+from stages.retrain.settings import LATER, RetrainSettings
 from stages.retrain.student_settings import StudentSettings
 
 TRAINING_FILE = "training.json"
@@ -141,11 +141,12 @@ def job_hash(job: Job, identity: str, data: str) -> str:
     how = {"eval_every", "eval_images", "generate_every", "generate_images", "save_every"}
     how |= {"loader_threads", "cpu_threads", "start", "start_revision"}
     where = {"workers", "gpu", "cpus_per_worker", "device"}
+    settings = job.settings.model_dump(mode="json", exclude=how | where)
     facts = {
         "round": job.round,
         "identity": identity,
         "data": data,
-        "settings": job.settings.model_dump(mode="json", exclude=how | where),
+        "settings": {name: value for name, value in settings.items() if value is not None or name not in LATER},
     }
     if isinstance(job, StudentJob):
         facts["held_out"] = job.held_out

@@ -14,7 +14,7 @@ from specialists.florence2_checkpoint import load_florence2
 from specialists.roles import SpecialistError
 from specialists.weights import require_package
 from stages.retrain.data import RetrainError
-from stages.retrain.settings import Recipe
+from stages.retrain.presets import Recipe
 
 LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 """Names of the native model: attention and feed-forward of BART."""

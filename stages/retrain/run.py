@@ -13,7 +13,7 @@ process and the same batch spread over several give the same step.
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from stages.retrain import model as models
 from stages.retrain.answers import measured
 from stages.retrain.checkpoint import Average, Keeper
 from stages.retrain.data import Batch, Feeder, RetrainError, Share
+from stages.retrain.fit import fitted
 from stages.retrain.held_out import LESSONS, answer_f1, task_losses
 from stages.retrain.job import (
     JOB_FILE,
@@ -46,9 +47,9 @@ from stages.retrain.job import (
 from stages.retrain.lessons import Examiner
 from stages.retrain.metrics import F1, LOSSES, METRICS_FILE, Event, Metrics, Watch
 from stages.retrain.pool import Pool, load_pool
+from stages.retrain.presets import Recipe
 from stages.retrain.schedule import Course, falling
 from stages.retrain.seal import seal
-from stages.retrain.settings import Recipe
 
 NAME = "fld retrain"
 LOG_EVERY = 10
@@ -75,6 +76,7 @@ def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
     for package in ("accelerate", "tensorboard", "peft"):
         require_package(NAME, package, "train")
     task = _examined(job)
+    job = task.job
     if (done := finished(job, task.hash)) is not None:
         return RetrainResult(final_place(job), done, already=True)
     return _Run(task, watch).run()
@@ -82,6 +84,7 @@ def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
 
 def _examined(job: RetrainJob) -> Task:
     found = locate(NAME, job.checkpoint, job.revision)
+    job = replace(job, settings=fitted(job.settings, found))
     known = identity(NAME, job.checkpoint, job.revision)
     pool = load_pool(open_store(job.corpus), job.round)
     return Task(job, found, known, pool, job_hash(job, known, pool.data), work_folder(job))
@@ -93,9 +96,13 @@ class _Run:
     def __init__(self, task: Task, watch: Watch | None) -> None:
         import torch
 
-        settings = task.job.settings
-        self.task, self.settings, self.recipe, self.watch = task, settings, settings.recipe, watch
-        self.accelerator = _accelerator(self.recipe)
+        self.task, self.watch = task, watch
+        self.accelerator = _accelerator(task.job.settings.recipe)
+        self.recipe = task.job.settings.recipe.over(self.accelerator.num_processes)
+        self.accelerator.gradient_accumulation_steps = self.recipe.accumulation
+        self.settings = settings = task.job.settings.model_copy(
+            update={"accumulation": self.recipe.accumulation, "effective_batch": None}
+        )
         models.check_sharding(self.accelerator.distributed_type.value, self.recipe)
         if self.accelerator.device.type == "cpu":
             torch.set_num_threads(settings.cpu_threads)

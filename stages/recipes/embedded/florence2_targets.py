@@ -4,7 +4,7 @@ from shards.record import Record
 from stages.codec import encode
 from stages.codec.lesson import Lesson
 from stages.codec.settings import CodecSettings
-from stages.retrain.settings import NANO_WEIGHTS
+from stages.retrain.presets import NANO_WEIGHTS
 
 SETTINGS = CodecSettings(tasks=list(NANO_WEIGHTS))
 

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from stages.retrain.settings import PRESETS, TASK_SETS, RetrainSettings
+from stages.retrain.presets import PRESETS, TASK_SETS
+from stages.retrain.settings import RetrainSettings
 
 
 def test_a_preset_gives_what_is_not_set() -> None:
