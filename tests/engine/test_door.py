@@ -24,6 +24,8 @@ def test_the_exports_are_these_and_all_are_there() -> None:
     for name in EXPORTS:
         assert getattr(engine, name).__name__ == name
     assert set(EXPORTS) <= set(dir(engine))
+    modules = {path.stem for path in Path(engine.__file__).parent.iterdir()}
+    assert not modules & set(EXPORTS), "a module of that name would take the place of the function"
     with pytest.raises(AttributeError, match=r"'engine' has no attribute 'rnu': it has .*run"):
         engine.rnu  # noqa: B018
 
