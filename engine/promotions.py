@@ -26,6 +26,8 @@ from stages.retrain.job import model_path
 
 CALIBRATION = "calibration"
 """Name of the unit in the model's folder, and of its file."""
+CONSENSUS = "round 0"
+"""What models are judged by where there is no gold."""
 _FILE = f"{CALIBRATION}.json"
 _OTHERS = re.compile(r"promotion-(.+)\.json")
 

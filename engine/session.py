@@ -14,7 +14,7 @@ from engine.config.config import Config, load, save
 from engine.config.config_text import ConfigError
 from engine.costs import with_account
 from engine.learned import Model, annotator_of, share_boxes
-from engine.promotions import model_below, read_calibration, weights_of
+from engine.promotions import CONSENSUS, model_below, read_calibration, weights_of
 from engine.runtime.column import Column
 from engine.runtime.lock import corpus_lock
 from engine.runtime.plan import columns, needs
@@ -107,8 +107,11 @@ class Session:
         return next(each for each in self.columns_with(models) if each.name == learner)
 
     def _model(self, learner: str, below: int, is_boxed: bool) -> Model:
+        """A student keeps its own scores where only round 0 could say what they are worth: what humans and annotators
+        left out would count as wrong, and to find that is what it is for."""
         found = read_calibration(self.store, below, learner) if learner in LEARNED else None
-        worth = None if found is None else found.worth
+        is_mapped = found is not None and not (learner == STUDENT and found.reference == CONSENSUS)
+        worth = found.worth if found is not None and is_mapped else None
         return Model(weights_of(self.store, below, learner), None, worth, is_boxed or learner != GENERALIST)
 
     def skipped(self) -> dict[str, Skipped]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.promotions import is_calibrated, read_promotion, save_calibration, save_promotion
+from engine.promotions import CONSENSUS, is_calibrated, read_promotion, save_calibration, save_promotion
 from engine.runtime.annotate import annotate
 from engine.runtime.backend import StartError
 from engine.runtime.column import Column
@@ -45,7 +45,6 @@ from stages.gate.settings import GateSettings
 from stages.held_out import held_out_order, is_held_out
 from stages.subset import Subset, read_subset
 
-CONSENSUS = "round 0"
 _TEXTS: dict[Granularity, MeasureName] = {
     "brief": "texts/brief", "detailed": "texts/detailed", "more_detailed": "texts/more_detailed"
 }  # fmt: skip

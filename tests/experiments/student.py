@@ -1,0 +1,274 @@
+"""Does a student that learns from wrong labels make them better, and is it better for it? On real pictures.
+
+    python -m tests.experiments.student --data bccd --work build/student
+
+DATA holds `images/`, `gold.json` (COCO: human boxes) and `noisy_seed7.json` (the same, spoilt: 30% of the boxes
+missing, 10% of the labels swapped, corners moved by 8% of the side). BCCD has both; docs/experiments.md says where it
+is to be had. A quarter of the pictures, chosen by the hash of their names, is kept out of every corpus and judges. The
+others come with spoilt labels, as a human's:
+
+    random      noisy_seed7.json
+    platelets   human gold, without the smaller half of one class
+    confused    human gold, of one class every second box is called by the name of another
+
+and per kind of noise and seed, every student from the architecture of yolo-nano with random weights at first:
+
+    a      STEPS on the spoilt labels                                    rounds/00/model-student of the loop
+    b      the loop: STEPS more on each of the two rounds that it made of the spoilt labels and the student before
+    c      as many more steps on the spoilt labels as b
+    d      as many steps as b and c, on human gold: the ceiling
+
+The gate and the calibration of the loop see the gold of a tenth of the pictures, on which nobody trains, unless
+--no-gold is given. Left in WORK: a folder per noise, seed and arm, and student.md. What is there is not made again.
+"""
+
+import argparse
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import engine
+from engine.report.quality import measure
+from shards.reader import Corpus
+from shards.record import Candidate, Record, Region, Source
+from shards.store import open_store
+from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
+from stages.evaluate.bootstrap import Estimate
+from stages.ingest.decode import decode
+from stages.ingest.settings import DecodeLimits
+from tests.experiments.running import table
+
+JUDGED = 4
+"""One picture in so many judges."""
+PASSES = 3
+SHOWN = {"boxes/map": "AP", "boxes/map50": "AP at IoU 0.5"}
+LABELS = {"boxes/precision": "precision", "boxes/recall": "recall", "boxes/f1": "F1"}
+Coco = dict[str, Any]
+
+
+def main() -> None:
+    """Command line of the experiment."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=220)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--noise", nargs="+", default=["random", "platelets", "confused"])
+    parser.add_argument("--arms", nargs="+", default=["b", "c", "d"])
+    parser.add_argument("--no-gold", action="store_true")
+    arguments = parser.parse_args()
+    for noise in arguments.noise:
+        for seed in arguments.seeds:
+            for arm in arguments.arms:
+                Arm(arguments, noise, seed, arm).run()
+                (arguments.work / "student.md").write_text(report(arguments))
+
+
+class Arm:
+    """One student's course."""
+
+    def __init__(self, arguments: argparse.Namespace, noise: str, seed: int, arm: str) -> None:
+        self._data, self._steps, self._seed, self._arm = arguments.data, arguments.steps, seed, arm
+        self._folder = folder(arguments, noise, seed, arm)
+        self._noise, self._gold = noise, None if arguments.no_gold else arguments.data / "gold.json"
+
+    def run(self) -> None:
+        """Train, and measure every student on the pictures that are kept out."""
+        done = self._folder / "measured.json"
+        if done.exists():
+            return
+        corpus = self._folder / "corpus"
+        if not corpus.exists():
+            self._ingest(corpus)
+        students = self._loop(corpus) if self._arm == "b" else self._longer(corpus)
+        gold = records_of(self._data, judged=True)
+        found = [as_numbers(measure(predictions(self._data, each), gold, ["boxes"])) for each in students]
+        labels = self._labels(corpus) if self._arm == "b" else []
+        done.write_text(json.dumps({"students": found, "labels": labels}))
+
+    def _ingest(self, corpus: Path) -> None:
+        spoilt = read(self._data / "gold.json") if self._arm == "d" else spoil(self._data, self._noise, self._seed)
+        listed = self._folder / "labels.json"
+        listed.parent.mkdir(parents=True, exist_ok=True)
+        kept = [image for image in spoilt["images"] if not is_judge(image["file_name"])]
+        (self._folder / "images").symlink_to((self._data / "images").resolve())
+        ids = {image["id"] for image in kept}
+        boxes = [each for each in spoilt["annotations"] if each["image_id"] in ids]
+        listed.write_text(json.dumps({**spoilt, "images": kept, "annotations": boxes}))
+        config = self._folder / "config.yaml"
+        config.write_text("annotators: {}\nengine: {backend: local}\nfuse: {given: filter}\n")
+        engine.run([str(listed)], str(corpus), str(config), self._settings())
+
+    def _settings(self) -> dict[str, object]:
+        return {
+            "loop.learners": ["student"],
+            "loop.student.start": "embedded:yolo-nano",
+            "loop.student.fresh": "first",
+            "loop.student.steps": self._steps,
+            "loop.student.seed": self._seed,
+            "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0},
+            "loop.watch.patience": PASSES + 1,
+            "loop.watch.boxes_change": {"warn": None, "stop": None},
+            "loop.gate.tolerance": 1.0,
+        }
+
+    def _loop(self, corpus: Path) -> list[Path]:
+        engine.loop(str(corpus), PASSES, gold=self._gold, settings=self._settings(), tell=print)
+        return [corpus / f"rounds/{number:02d}/model-student/student.pt" for number in range(PASSES)]
+
+    def _longer(self, corpus: Path) -> list[Path]:
+        """The same trainings on the same labels, one after the other."""
+        students: list[Path] = []
+        for number in range(PASSES):
+            out = self._folder / f"student-{number}.pt"
+            if not out.exists():
+                start = students[-1] if students else "embedded:yolo-nano"
+                how = {**self._settings(), "loop.student.fresh": "never" if students else "first"}
+                result = engine.retrain(str(corpus), start, settings=how, again=True, student="ultralytics")
+                shutil.copyfile(Path(result.folder) / "student.pt", out)
+            students.append(out)
+        return students
+
+    def _labels(self, corpus: Path) -> list[dict[str, list[float]]]:
+        """How good the labels of every round are."""
+        gold = records_of(self._data, judged=False)
+        found = []
+        for number in Corpus(open_store(str(corpus))).rounds():
+            round_ = Corpus(open_store(str(corpus))).round(number)
+            said = [record for shard in round_.shards() for record in round_.records(shard)]
+            found.append(as_numbers(measure(said, gold, ["boxes"]), LABELS))
+        return found
+
+
+def folder(arguments: argparse.Namespace, noise: str, seed: int, arm: str) -> Path:
+    """Human gold is the same whatever the noise."""
+    work: Path = arguments.work
+    return work / ("gold" if arm == "d" else noise) / f"seed-{seed}-{arm}{'-no-gold' if arguments.no_gold else ''}"
+
+
+def read(path: Path) -> Coco:
+    """A COCO file."""
+    found: Coco = json.loads(path.read_text())
+    return found
+
+
+def is_judge(name: str) -> bool:
+    """Whether a picture is kept out of every corpus."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % JUDGED == 0
+
+
+def spoil(data: Path, noise: str, seed: int) -> Coco:
+    """Labels with this noise."""
+    if noise == "random":
+        return read(data / "noisy_seed7.json")
+    gold, rng = read(data / "gold.json"), np.random.default_rng(seed)
+    classes = {each["name"]: each["id"] for each in gold["categories"]}
+    small, other = classes["platelet"], classes["red blood cell"]
+    areas = [each["bbox"][2] * each["bbox"][3] for each in gold["annotations"] if each["category_id"] == small]
+    half = float(np.median(areas))
+    kept = []
+    for each in gold["annotations"]:
+        is_small = each["category_id"] == small
+        if noise == "platelets" and is_small and each["bbox"][2] * each["bbox"][3] < half:
+            continue
+        is_confused = noise == "confused" and is_small and rng.random() < 0.5
+        kept.append({**each, "category_id": other if is_confused else each["category_id"]})
+    return {**gold, "annotations": kept}
+
+
+def records_of(data: Path, *, judged: bool) -> list[Record]:
+    """Human gold of the pictures that judge, or of the others."""
+    gold = read(data / "gold.json")
+    names = {each["id"]: each["name"] for each in gold["categories"]}
+    found: dict[int, list[Region]] = {each["id"]: [] for each in gold["images"]}
+    for each in gold["annotations"]:
+        x, y, w, h = each["bbox"]
+        found[each["image_id"]].append(_region(names[each["category_id"]], (x, y, x + w, y + h), 1.0))
+    return [
+        Record(_key(image), image["file_name"], "", image["width"], image["height"], 0, [], found[image["id"]])
+        for image in gold["images"]
+        if is_judge(image["file_name"]) == judged
+    ]
+
+
+def predictions(data: Path, weights: Path) -> list[Record]:
+    """What a student finds in the pictures that judge."""
+    detector = UltralyticsDetector(UltralyticsSettings(weights=str(weights), nms_iou=0.6))
+    detector.load()
+    gold = [image for image in read(data / "gold.json")["images"] if is_judge(image["file_name"])]
+    pictures = [decode((data / "images" / image["file_name"]).read_bytes(), DecodeLimits()) for image in gold]
+    said = detector.detect(pictures)
+    detector.close()
+    return [
+        Record(
+            _key(image), image["file_name"], "", image["width"], image["height"], 0, [],
+            [_region(label, tuple(box), score) for box, score, label in zip(
+                each.boxes.tolist(), each.scores.tolist(), each.labels, strict=True
+            )],
+        )
+        for image, each in zip(gold, said, strict=True)
+    ]  # fmt: skip
+
+
+def _region(label: str, box: tuple[float, float, float, float], score: float) -> Region:
+    source = Source("gold", "", 0, None, "")
+    return Region("", "object", box, score, [Candidate("phrase", label, None, source)], 0, [])
+
+
+def _key(image: dict[str, Any]) -> str:
+    return Path(image["file_name"]).stem
+
+
+def as_numbers(found: dict[str, Estimate], names: dict[str, str] = SHOWN) -> dict[str, list[float]]:
+    """Value and interval over pictures."""
+    return {name: [found[name].value, found[name].low, found[name].high] for name in names}
+
+
+def report(arguments: argparse.Namespace) -> str:
+    """Per noise, means over seeds, with the 95% interval of the mean (Student's t) where there are several."""
+    text = []
+    for noise in arguments.noise:
+        columns = {
+            f"{arm}, {(number + 1) * arguments.steps} steps": over_seeds(
+                [each["students"][number] for each in measured(arguments, noise, arm)], SHOWN
+            )
+            for arm in arguments.arms
+            for number in range(PASSES)
+        }
+        rounds = measured(arguments, noise, "b")
+        labels = {
+            f"labels of round {number}": over_seeds([each["labels"][number] for each in rounds], LABELS)
+            for number in range(len(rounds[0]["labels"]) if rounds else 0)
+        }
+        text += [f"## {noise}\n", table(columns, SHOWN), table(labels, LABELS)]
+    return "\n".join(text)
+
+
+def measured(arguments: argparse.Namespace, noise: str, arm: str) -> list[dict[str, Any]]:
+    """What is there so far, one entry per seed."""
+    files = [folder(arguments, noise, seed, arm) / "measured.json" for seed in arguments.seeds]
+    return [json.loads(file.read_text()) for file in files if file.exists()]
+
+
+def over_seeds(found: Sequence[dict[str, list[float]]], names: dict[str, str]) -> dict[str, Estimate]:
+    """One seed: its interval over pictures; several: that of the mean over seeds."""
+    if not found:
+        return {}
+    if len(found) == 1:
+        return {name: Estimate(found[0][name][0], found[0][name][1], found[0][name][2], 1) for name in names}
+    quantile = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(found), 2.0)
+    out = {}
+    for name in names:
+        values = np.array([each[name][0] for each in found])
+        mean, half = float(values.mean()), quantile * float(values.std(ddof=1)) / len(values) ** 0.5
+        out[name] = Estimate(mean, mean - half, mean + half, len(values))
+    return out
+
+
+if __name__ == "__main__":
+    main()
