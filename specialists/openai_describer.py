@@ -111,7 +111,7 @@ class OpenAiDescriber:
     def _request(self, image: Image, context: Context, template: str) -> Request:
         of = self._settings
         prompt = fill(template, image, context, of.prompts.max_regions)
-        picture = _data_url(image, of.image_side) if of.send_image else None
+        picture = data_url(image, of.image_side) if of.send_image else None
         optional = {of.max_tokens_field: of.max_tokens, "temperature": of.temperature, "seed": of.seed}
         given = {name: value for name, value in optional.items() if value is not None}
         plain = {"model": of.model, "messages": _messages(prompt, picture)} | given
@@ -128,7 +128,7 @@ def _messages(prompt: str, picture: str | None) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content}]
 
 
-def _data_url(image: Image, side: int) -> str:
+def data_url(image: Image, side: int) -> str:
     """The picture as JPEG in a data URL, its longer side `side` px at most."""
     from PIL import Image as Pil
 

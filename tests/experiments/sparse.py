@@ -1,139 +1,213 @@
-"""Does a task with few labels gain from the loop's model? Fine-tuned from it, against trained from nothing.
+"""Does a task with few labels gain from the loop's model? `fld loop` with a paid describer on a part of the pictures.
 
     python -m tests.experiments.sparse --work build/sparse
 
-After section 4.4 of the Florence-2 paper (a task with few labels is left out of the first rounds, then fine-tuned).
-Pictures of a seed that no checkpoint has seen; all come with careless brief texts and boxes (`fld scenes --noisy`), one
-in twenty also with the gold detailed text. The loop trains an *untrained* model on brief texts and boxes only (the
-embedded model has read detailed texts: it would be no test). Then the same training on the few detailed texts, once
-from the loop's model and once from the untrained one, and both write detailed texts for
-pictures that came without.
+After sections 4.2 and 4.3 of the Florence-2 paper. Pictures of a seed that no checkpoint has seen; all come with
+careless brief texts and boxes (`fld scenes --noisy`). A describer behind an endpoint writes detailed texts about one
+in twenty: a local server that speaks the protocol, knows every picture by its bytes and answers with the gold text,
+and misbehaves as real ones do (every few requests a 500, a refusal, half an answer). `fld loop` leaves detailed texts
+out, trains an *untrained* model on brief texts and boxes (the embedded one has read detailed texts: it would be no
+test), fine-tunes it on the few, and lets it write them about all. Beside it the same fine-tuning from the untrained
+model. Both are judged by the gold texts of pictures that the describer has not seen.
 
-Left in WORK: corpus/, pretrained/ and scratch-STEPS/ (checkpoints), labels-*/ (what they wrote), sparse.md.
+Left in WORK, per seed: corpus/, untrained/, what the endpoint was asked; sparse.md. What is there is not made again.
 """
 
 import argparse
+import base64
+import hashlib
 import json
-import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import engine
 from engine.report.eval_report import changed
 from engine.report.quality import measure
+from engine.session import look
 from shards.reader import Corpus
-from shards.record import Record, read_records
+from shards.record import Record, Source, Text, read_records
 from shards.store import open_store
+from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
+from specialists.openai_describer import data_url
 from stages.evaluate.bootstrap import Estimate
-from tests.experiments.running import fld, table, written
+from stages.ingest.decode import decode
+from stages.ingest.settings import DecodeLimits
+from stages.retrain.job import RetrainJob, model_path
+from stages.retrain.run import retrain
+from stages.subset import SubsetSettings, read_subset
+from tests.experiments.running import fld, table
+from tests.specialists.chat_server import ChatServer, Reply, chat_server
 
 SEED = 43_000
-EVERY = 20
-"""One picture of so many has a detailed text: 5%."""
-DETAILED = 'loop.retrain.tasks=["<DETAILED_CAPTION>"]'
-RATE = "loop.retrain.learning_rate=0.0006"
-DETECTOR = """engine: {backend: local}
-annotators:
-  objects:
-    role: detector
-    specialist: {backend: ultralytics, weights: "embedded:yolo-nano"}
-"""
-WRITER = """engine: {backend: local}
-annotators:
-  details:
-    role: captioner
-    specialist: {backend: florence2, weights: "%s"}
-    granularities: [detailed]
-    resources: {batch_size: 32}
-"""
+ROUNDS = 2
+RATE = 0.0006
+SIDE = 256
+"""Longer side of the picture that is sent: scenes as they are."""
 SHOWN = {
     "captions/detailed/exact": "exact", "captions/detailed/cider": "CIDEr-D", "captions/detailed/bleu": "BLEU-4",
 }  # fmt: skip
+CONFIG = """engine: {{backend: local}}
+annotators:
+  objects: {{role: detector, specialist: {{backend: ultralytics, weights: "embedded:yolo-nano"}}}}
+  long:
+    role: describer
+    needs: []
+    granularities: [detailed]
+    subset: {{share: {share}, seed: 1}}
+    specialist:
+      backend: openai
+      base_url: "{url}"
+      model: gold
+      api_key_env: null
+      send_image: true
+      image_side: {side}
+      max_retries: 3
+      max_requests: 2000
+      prompt_price: 0.5
+      answer_price: 1.5
+loop:
+  start: "{start}"
+  learners: [generalist]
+  retrain: {{tasks: ["<CAPTION>", "<OD>"], steps: {steps}, learning_rate: {rate}}}
+  generalist: {{tasks: ["<CAPTION>", "<OD>"]}}
+  gate: {{watched: [boxes, texts/brief], tolerance: 1.0, floor: 0.0}}
+  sparse: {{steps: {fine_steps}, learning_rate: {rate}}}
+"""
 
 
 def main() -> None:
     """Command line of the experiment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--scenes", type=int, default=1000)
-    parser.add_argument("--steps", type=int, default=1000, help="of the loop's training, without detailed texts")
-    parser.add_argument("--fine-steps", type=int, nargs="+", default=[150, 450], help="of the trainings on them")
-    parser.add_argument("--judged", type=int, default=300, help="pictures that both models write texts for")
+    parser.add_argument("--scenes", type=int, default=800)
+    parser.add_argument("--share", type=float, default=0.05, help="of the pictures that the describer sees")
+    parser.add_argument("--steps", type=int, default=800, help="of each training of the loop, without detailed texts")
+    parser.add_argument("--fine-steps", type=int, default=120)
+    parser.add_argument("--judged", type=int, default=240, help="pictures that both models write texts for")
+    parser.add_argument("--start", help="another checkpoint than an untrained one: to try the script, not the claim")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
-    work, corpus = arguments.work, arguments.work / "corpus"
-    _loop(work, corpus, arguments.scenes, arguments.steps)
-    columns = {}
-    for steps in arguments.fine_steps:
-        for name, start in (
-            ("from the loop's model", corpus / "rounds/00/model"),
-            ("from nothing", work / "untrained"),
-        ):
-            columns[f"{name}, {steps} steps"] = _labels(work, corpus, start, steps, arguments.judged)
-    keys = {record.key for said in columns.values() for record in said}
-    gold = [record for record in read_records(work / "scenes/gold.jsonl") if record.key in keys]
-    (work / "sparse.md").write_text(_report(columns, gold))
+    found = {seed: _Run(arguments, seed).measured() for seed in arguments.seeds}
+    (arguments.work / "sparse.md").write_text("\n".join(report(seed, each) for seed, each in found.items()))
 
 
-def _loop(work: Path, corpus: Path, count: int, steps: int) -> None:
-    """Round 0, an untrained model that learns brief texts and boxes from it, round 1."""
-    scenes = work / "scenes"
-    if not scenes.exists():
-        fld("scenes", scenes, "--count", count, "--seed", SEED, "--noisy")
-    (work / "detector.yaml").write_text(DETECTOR)
-    fld("run", _few_detailed(scenes), corpus, "--config", work / "detector.yaml")
-    if not (work / "untrained").exists():
-        fld("init", work / "untrained", "--size", "nano", "--corpus", corpus)
-    tasks = '["<CAPTION>", "<OD>"]'
-    watched = 'loop.gate.watched=["boxes", "texts/brief"]'
-    chosen = [
-        watched,
-        f"loop.retrain.tasks={tasks}",
-        f"loop.generalist.tasks={tasks}",
-        f"loop.retrain.steps={steps}",
-        RATE,
-    ]
-    sets = [part for each in chosen for part in ("--set", each)]
-    fld("loop", corpus, "--rounds", 1, "--from", work / "untrained", *sets)
+class _Run:
+    """One seed: of the scenes, of the untrained weights and of the trainings."""
+
+    def __init__(self, arguments: argparse.Namespace, seed: int) -> None:
+        self._arguments, self._seed = arguments, seed
+        self._work = arguments.work / f"seed-{seed}"
+        self._scenes, self._corpus = self._work / "scenes", self._work / "corpus"
+
+    def measured(self) -> dict[str, dict[str, Estimate]]:
+        """Of the texts of both models."""
+        with endpoint(self._scenes, self._drawn()) as server:
+            self._loop(server)
+            (self._work / "requests.txt").write_text(f"{len(server.requests)} requests in this run\n")
+        gold = self._judges()
+        scratch = self._scratch()
+        tuned = Path(open_store(str(self._corpus)).url) / model_path(ROUNDS - 1, "model-long-learned")
+        return {
+            name: measure(self._texts(folder, gold), gold, ["captions"])
+            for name, folder in (("from the loop's model", tuned), ("from nothing", scratch))
+        }
+
+    def _drawn(self) -> list[Record]:
+        if not self._scenes.exists():
+            fld("scenes", self._scenes, "--count", self._arguments.scenes, "--seed", SEED + self._seed, "--noisy")
+        return read_records(self._scenes / "gold.jsonl")
+
+    def _loop(self, server: ChatServer) -> None:
+        of, untrained = self._arguments, self._work / "untrained"
+        settings = {
+            "share": of.share, "url": server.url, "side": SIDE, "start": of.start or untrained.resolve(),
+            "steps": of.steps,
+            "fine_steps": of.fine_steps, "rate": RATE,
+        }  # fmt: skip
+        (self._work / "config.yaml").write_text(CONFIG.format(**settings))
+        noisy, config = str(self._scenes / "noisy.jsonl"), str(self._work / "config.yaml")
+        engine.run([noisy], str(self._corpus), config, {"engine.failure_budget": 1.0}, tell=print)
+        if not untrained.exists():
+            fld("init", untrained, "--size", "nano", "--corpus", self._corpus, "--seed", self._seed + 1)
+        engine.loop(str(self._corpus), ROUNDS, settings={"loop.retrain.seed": self._seed + 1}, tell=print)
+
+    def _scratch(self) -> Path:
+        """The fine-tuning from nothing: what the loop did last, but for its start."""
+        session = look(str(self._corpus))
+        of = session.config.loop
+        how = of.retrain.model_copy(
+            update={"tasks": ["<DETAILED_CAPTION>"], "steps": of.sparse.steps, "learning_rate": RATE}
+        )
+        start = str(self._work / "untrained")
+        return Path(retrain(RetrainJob(str(self._corpus), ROUNDS - 1, start, how, name="model-scratch")).folder)
+
+    def _judges(self) -> list[Record]:
+        """Gold of the first pictures that the describer does not see."""
+        subset = read_subset(SubsetSettings(share=self._arguments.share, seed=1))
+        rows = [row for _, row in Corpus(open_store(str(self._corpus))).image_rows() if row.status == "ok"]
+        unseen = {row.key for row in rows if subset is None or not subset.has(row)}
+        return [record for record in self._drawn() if record.key in unseen][: self._arguments.judged]
+
+    def _texts(self, folder: Path, gold: list[Record]) -> list[Record]:
+        captioner = Florence2Captioner(Florence2CaptionerSettings(weights=str(folder), max_new_tokens=128))
+        captioner.load()
+        pictures = [decode(picture_of(self._scenes, record), DecodeLimits()) for record in gold]
+        said = captioner.caption(pictures, "detailed")
+        captioner.close()
+        source = Source("model", "", 0, None, "")
+        return [
+            Record(r.key, r.uri, r.sha256, r.width, r.height, 0, [Text("t0", "detailed", each.text, source)], [])
+            for r, each in zip(gold, said, strict=True)
+        ]
 
 
-def _few_detailed(scenes: Path) -> Path:
-    """The careless labels of all pictures, and for one in EVERY the gold detailed text."""
-    lines = [json.loads(line) for line in (scenes / "noisy.jsonl").read_text().splitlines()]
-    for line, record in list(zip(lines, read_records(scenes / "gold.jsonl"), strict=True))[::EVERY]:
-        text = next(text.text for text in record.texts if text.granularity == "detailed")
-        line["given"].append({"kind": "text", "text": text, "granularity": "detailed"})
-    return written(scenes / "few.jsonl", lines)
+def picture_of(scenes: Path, record: Record) -> bytes:
+    """The file of a scene."""
+    return (scenes / record.uri).read_bytes()
 
 
-def _others(scenes: Path, count: int) -> Path:
-    """Pictures without a detailed text, and nothing given."""
-    lines = [json.loads(line) for line in (scenes / "noisy.jsonl").read_text().splitlines()]
-    bare = [{name: line[name] for name in ("uri", "key")} for i, line in enumerate(lines) if i % EVERY]
-    return written(scenes / "others.jsonl", bare[:count])
+@contextmanager
+def endpoint(scenes: Path, gold: list[Record]) -> Iterator[ChatServer]:
+    """A server that describes each picture as its gold does, and misbehaves now and then."""
+    known = {}
+    for record in gold:
+        url = data_url(decode(picture_of(scenes, record), DecodeLimits()), SIDE)
+        known[_digest(url)] = next(text.text for text in record.texts if text.granularity == "detailed")
+    with chat_server() as server:
+        yield _Moody(server, known).server
 
 
-def _labels(work: Path, corpus: Path, start: Path, steps: int, count: int) -> list[Record]:
-    """Train on the few detailed texts from `start`, let the model annotate `count` of the other pictures."""
-    name = f"{'pretrained' if start.parent.name == '00' else 'scratch'}-{steps}"
-    model = work / name
-    if not model.exists():
-        sets = [part for each in (DETAILED, RATE, f"loop.retrain.steps={steps}") for part in ("--set", each)]
-        fld("retrain", corpus, "--round", 1, "--from", start, "--again", *sets)
-        shutil.copytree(corpus / "rounds/01/model", model)
-    config = work / f"{name}.yaml"
-    config.write_text(WRITER % model.resolve())
-    labels = work / f"labels-{name}"
-    fld("run", _others(work / "scenes", count), labels, "--config", config)
-    round_ = Corpus(open_store(str(labels))).round(0)
-    return [record for shard in round_.shards() for record in round_.records(shard)]
+class _Moody:
+    """What comes back: of nine requests one 500, one refusal, one body that is no JSON; else the gold text."""
+
+    def __init__(self, server: ChatServer, known: Mapping[str, str]) -> None:
+        self.server, self._known = server, known
+        server.answers = self._reply
+
+    def _reply(self, request: dict[str, Any]) -> Reply:
+        number = len(self.server.requests)
+        if number % 9 == 3:
+            return Reply("overloaded", status=500)
+        if number % 9 == 5:
+            return Reply(b"half an ans")
+        if number % 9 == 7:
+            return Reply("", refusal="I cannot look at this picture.")
+        parts = request["messages"][-1]["content"]
+        picture = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+        return Reply(self._known[_digest(picture)])
 
 
-def _report(columns: dict[str, list[Record]], gold: list[Record]) -> str:
-    found: dict[str, dict[str, Estimate]] = {name: measure(said, gold, ["captions"]) for name, said in columns.items()}
-    pairs = list(found.items())
-    gains = {
-        f"gain, {name.split(', ')[1]}": changed(scratch, tuned)
-        for (name, tuned), (_, scratch) in zip(pairs[::2], pairs[1::2], strict=True)
-    }
-    return table(found, SHOWN) + "\n" + table(gains, SHOWN, signed=True)
+def _digest(url: str) -> str:
+    return hashlib.sha256(base64.b64decode(url.partition(",")[2])).hexdigest()
+
+
+def report(seed: int, found: dict[str, dict[str, Estimate]]) -> str:
+    """Both columns and the gain, of one seed."""
+    gain = {"gain": changed(found["from nothing"], found["from the loop's model"])}
+    numbers = {name: {key: [each.value, each.low, each.high] for key, each in of.items()} for name, of in found.items()}
+    return f"Seed {seed}\n\n{table(found, SHOWN)}\n{table(gain, SHOWN, signed=True)}\n<!-- {json.dumps(numbers)} -->\n"
 
 
 if __name__ == "__main__":

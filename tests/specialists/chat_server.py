@@ -6,7 +6,7 @@ Each request takes the next of the scripted replies (the last one is repeated); 
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,11 +38,13 @@ class Reply:
 
 
 class ChatServer:
-    """What a test scripts and reads. `by_text`: a part of the prompt -> its own reply, before the script."""
+    """What a test scripts and reads. `by_text`: a part of the prompt -> its own reply, before the script.
+    `answers`: makes the reply to a request, before both."""
 
     def __init__(self) -> None:
         self.script: list[Reply] = [Reply()]
         self.by_text: dict[str, Reply] = {}
+        self.answers: Callable[[dict[str, Any]], Reply] | None = None
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.clients: list[Any] = []  # what a test opened, and its fixture closes
@@ -58,6 +60,8 @@ class ChatServer:
             self.keys.append(key)
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
+            if self.answers is not None:
+                return self.answers(request)
             for part, reply in self.by_text.items():
                 if part in prompt:
                     return reply
