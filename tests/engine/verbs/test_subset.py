@@ -12,6 +12,7 @@ from engine.verbs.status import status
 from engine.verbs.verify import verify
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
+from specialists.roles import RunStopError
 from tests.engine.fake_specialists import save_pictures
 from tests.specialists.chat_server import ChatServer, Reply, chat_server
 
@@ -118,7 +119,7 @@ def test_a_second_run_asks_nobody_and_a_larger_subset_only_about_its_new_images(
 
 @pytest.mark.usefixtures("project")
 def test_an_answer_that_fails_costs_the_image_only_that_text(server: ChatServer) -> None:
-    server.script = [Reply("no", status=400), Reply(LONG)]
+    server.script = [Reply("", refusal="no"), Reply(LONG)]
     run("engine.failure_budget=0.5")
     assert len(Corpus("corpus").round(0).keys()) == 10
     assert {row.status for row in said("long").values()} == {"ok", "failed"}
@@ -127,13 +128,12 @@ def test_an_answer_that_fails_costs_the_image_only_that_text(server: ChatServer)
 
 @pytest.mark.usefixtures("project")
 def test_a_budget_holds_over_runs_and_a_higher_one_goes_on(server: ChatServer) -> None:
-    run("annotators.long.specialist.max_requests=1", "annotators.long.specialist.concurrency=1")
+    spent = r"budget spent, max_requests is 1 \(of all runs together, in .*raise it to go on"
+    with pytest.raises(RunStopError, match=spent):
+        run("annotators.long.specialist.max_requests=1", "annotators.long.specialist.concurrency=1")
     assert len(server.requests) == 1
-    assert sorted(row.status for row in said("long").values()) == ["failed", "ok"]
-    rounds.annotate("corpus", None, [], retry_quarantined=True)  # another process's actors: the account is the corpus's
+    with pytest.raises(RunStopError, match=spent):  # another run's actors: the account is the corpus's
+        rounds.annotate("corpus", None, [], retry_quarantined=False)
     assert len(server.requests) == 1
-    [reason] = [row.error for row in said("long").values() if row.error]
-    assert "budget spent, max_requests is 1 (of all runs together, in" in reason
-    rounds.annotate("corpus", None, ["annotators.long.specialist.max_requests=4"], retry_quarantined=True)
-    run()
+    run("annotators.long.specialist.max_requests=4")
     assert (len(server.requests), detailed()) == (2, {"p001", "p006"})
