@@ -192,14 +192,22 @@ def show(
     corpus: Corpus,
     key: Annotated[str, typer.Argument(help="Key of the image, as in the list that was ingested.")],
     round_: RoundOption = 0,
-    out: Annotated[str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.png.")] = None,
-    dropped: Annotated[bool, typer.Option("--dropped", help="Also list what the filters dropped, and why.")] = False,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.roundN.png.")
+    ] = None,
+    dropped: Annotated[
+        bool, typer.Option("--dropped", help="Also list what the filters dropped, rule by rule.")
+    ] = False,
     phrases: Annotated[bool, typer.Option("--phrases", help="Also draw the boxes of grounded phrases.")] = False,
+    draw_dropped: Annotated[bool, typer.Option("--draw-dropped", help="Also draw dropped boxes, dashed.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the record and all that was dropped as JSON.")] = False,
 ) -> None:
     """Print a record and draw its picture. Boxes, quads, masks and labels are drawn."""
     from engine.verbs import show as show_module
 
-    show_module.show(corpus, key, round_, out, dropped=dropped, groundings=phrases)
+    show_module.show(
+        corpus, key, round_, out, dropped=dropped, groundings=phrases, draw_dropped=draw_dropped, json=json_
+    )
 
 
 @app.command()

@@ -5,30 +5,37 @@ when the picture is tiny, so that labels can be read.
 """
 
 import colorsys
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.report.fonts import drawable, font_for
+from engine.report.labels import place_labels
+from shards.finding import Box
 from shards.geometry import signed_area
+from shards.reader import Row
 from shards.record import GroundedBox, Record, Region
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
     from specialists.roles import Image
 
-    Font = FreeTypeFont | ImageFont
     Colour = tuple[int, int, int]
 
 SHORT_SIDE = 480  # a smaller picture is enlarged to this, otherwise labels hide it
 FILL_OPACITY = 90  # of 255
 LABEL_CHARACTERS = 48
+DASH, DOT = (8, 6), (2, 3)
+LIGHT, SHADE = (245, 245, 245), (70, 70, 70)
 
 
-def draw(image: "Image", record: Record, *, groundings: bool = False) -> "Picture":
-    """Regions of `record` on `image`; with `groundings` also the boxes of grounded phrases, dashed by a thin line."""
+def draw(image: "Image", record: Record, *, groundings: bool = False, dropped: Sequence[Row] = ()) -> "Picture":
+    """Regions of `record` on `image`; with `groundings` also the boxes of grounded phrases, dotted; `dropped`: rows of
+    the index whose boxes are drawn dashed. No label hides another, or a word that was read."""
     import PIL.Image
     from PIL import ImageDraw
 
@@ -38,18 +45,23 @@ def draw(image: "Image", record: Record, *, groundings: bool = False) -> "Pictur
     )
     canvas = _filled(canvas, record, scale)
     pen = ImageDraw.Draw(canvas)
-    font = _font(max(12, min(canvas.size) // 45))
     width = max(2, min(canvas.size) // 300)
+    for row in dropped:
+        if row["box"] is not None:
+            corners = _scaled(_corners(tuple(row["box"].values())), scale)
+            pen.polygon(corners, outline=SHADE)  # between light strokes, so that they are seen on any ground
+            _broken(pen, corners, LIGHT, DASH)
+    labels = []
     for index, region in enumerate(record.regions):
         outline = region.quad if region.quad is not None else _corners(region.box)
         pen.polygon(_scaled(outline, scale), outline=colour(index), width=width)
-    for index, region in enumerate(record.regions):
-        _label(pen, _caption(region), (region.box[0] * scale, region.box[1] * scale), colour(index), font)
-    if groundings:
-        for index, (phrase, place) in enumerate(_grounded(record)):
-            tint = colour(index + len(record.regions))
-            pen.polygon(_scaled(_corners(place.box), scale), outline=tint, width=1)
-            _label(pen, f"“{phrase}”", (place.box[0] * scale, place.box[3] * scale), tint, font)
+        labels.append((_caption(region), region.box, colour(index)))
+    for index, (phrase, place) in enumerate(_grounded(record) if groundings else []):
+        tint = colour(index + len(record.regions))
+        _broken(pen, _scaled(_corners(place.box), scale), tint, DOT)
+        labels.append((f"“{phrase}”", place.box, tint))
+    words = [_larger(region.box, scale) for region in record.regions if region.kind == "text"]
+    _label_all(pen, [(text, _larger(box, scale), tint) for text, box, tint in labels], words)
     return canvas
 
 
@@ -90,31 +102,41 @@ def _caption(region: Region) -> str:
     return f"{text} {region.score:.2f}".strip()
 
 
-def _corners(box: tuple[float, float, float, float]) -> tuple[float, ...]:
+def _corners(box: Box) -> tuple[float, ...]:
     x0, y0, x1, y1 = box
     return (x0, y0, x1, y0, x1, y1, x0, y1)
+
+
+def _larger(box: Box, scale: int) -> Box:
+    x0, y0, x1, y1 = box
+    return x0 * scale, y0 * scale, x1 * scale, y1 * scale
 
 
 def _scaled(flat: "tuple[float, ...] | list[float]", scale: int) -> list[tuple[float, float]]:
     return [(x * scale, y * scale) for x, y in zip(flat[0::2], flat[1::2], strict=True)]
 
 
-def _label(pen: "ImageDraw", text: str, at: tuple[float, float], tint: "Colour", font: "Font") -> None:
-    """The text above `at`, moved into the picture where it would leave it."""
-    canvas_width = pen.im.size[0]
-    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
-    width, height = right - left + 4, bottom - top + 4
-    x, y = max(0, min(at[0], canvas_width - width)), max(0, at[1] - height)
-    pen.rectangle((x, y, x + width, y + height), fill=tint)
-    bright = 0.3 * tint[0] + 0.59 * tint[1] + 0.11 * tint[2] > 140
-    pen.text((x + 2 - left, y + 2 - top), text, fill=(0, 0, 0) if bright else (255, 255, 255), font=font)
+def _broken(pen: "ImageDraw", corners: list[tuple[float, float]], tint: "Colour", pattern: tuple[int, int]) -> None:
+    """A closed line of strokes. pattern: length of a stroke and of a gap, in px."""
+    stroke, gap = pattern
+    for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
+        length = math.hypot(x1 - x0, y1 - y0)
+        for start in range(0, math.ceil(length), stroke + gap):
+            first, last = start / length, min(start + stroke, length) / length
+            ends = [(x0 + (x1 - x0) * at, y0 + (y1 - y0) * at) for at in (first, last)]
+            pen.line(ends, fill=tint, width=1)
 
 
-def _font(size: int) -> "Font":
-    """DejaVu where matplotlib or the system has it (it knows accents and CJK is drawn as boxes), else PIL's own."""
-    from PIL import ImageFont
-
-    try:
-        return ImageFont.truetype("DejaVuSans.ttf", size)
-    except OSError:
-        return ImageFont.load_default(size)
+def _label_all(pen: "ImageDraw", labels: "list[tuple[str, Box, Colour]]", words: list[Box]) -> None:
+    """Every text beside its box. words: boxes of words, which stay readable."""
+    size = max(12, min(pen.im.size) // 45)
+    texts = [drawable(text, size) for text, _, _ in labels]
+    edges = [pen.textbbox((0, 0), text, font=font_for(text, size)) for text in texts]
+    sizes = [(right - left + 4.0, bottom - top + 4.0) for left, top, right, bottom in edges]
+    canvas = (float(pen.im.size[0]), float(pen.im.size[1]))
+    places = place_labels([box for _, box, _ in labels], sizes, canvas, words)
+    for text, (_, _, tint), edge, (width, height), (x, y) in zip(texts, labels, edges, sizes, places, strict=True):
+        pen.rectangle((x, y, x + width, y + height), fill=tint)
+        bright = 0.3 * tint[0] + 0.59 * tint[1] + 0.11 * tint[2] > 140
+        ink = (0, 0, 0) if bright else (255, 255, 255)
+        pen.text((x + 2 - edge[0], y + 2 - edge[1]), text, fill=ink, font=font_for(text, size))

@@ -12,10 +12,12 @@ Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
 
-def place_labels(boxes: Sequence[Box], sizes: Sequence[Point], canvas: Point) -> list[Point]:
+def place_labels(
+    boxes: Sequence[Box], sizes: Sequence[Point], canvas: Point, keep_free: Sequence[Box] = ()
+) -> list[Point]:
     """The top left corner of each label. boxes: xyxy px that are named; sizes: width and height of each label in px;
-    canvas: width and height of the picture in px."""
-    taken: list[Box] = []
+    canvas: width and height of the picture in px; keep_free: what no label shall hide, as the words in a picture."""
+    taken = list(keep_free)
     places = []
     for box, (width, height) in zip(boxes, sizes, strict=True):
         tries = [_inside(x, y, width, height, canvas) for x, y in _tries(box, width, height)]

@@ -1,62 +1,107 @@
 """`fld show`: one record in words and as a picture."""
 
+import re
+
+import msgspec
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from engine.config.config_text import ConfigError
 from engine.report.draw import draw
+from engine.report.drops import by_rule
 from engine.terminal import out
-from shards.reader import Corpus, Round
+from shards.reader import Corpus, Round, Row
 from shards.record import Record, Region
+from shards.tar import safe_key
 from stages.ingest.decode import decode
 from stages.ingest.settings import DecodeLimits
 
 UNLIMITED = DecodeLimits(max_pixels=2**40, max_bytes=2**40)  # ingest has judged it already
+NEAREST = 5
+"""Findings per rule that are listed: those nearest to its threshold."""
+_LONGEST_NAME = 120
+_WIDE = 10_000
+"""Columns where there is no terminal: a line per row, whatever its length, for `grep` and `cut`."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def show(corpus: str, key: str, number: int, picture: str | None, *, dropped: bool, groundings: bool = False) -> None:
-    """Print the record of `key` and save it drawn as `picture` (default: the key, as a file name in this folder).
-    With `groundings` the boxes of grounded phrases are drawn, too."""
+def show(
+    corpus: str,
+    key: str,
+    number: int,
+    picture: str | None,
+    *,
+    dropped: bool,
+    groundings: bool = False,
+    draw_dropped: bool = False,
+    json: bool = False,
+) -> None:
+    """Print the record of `key` and save it drawn as `picture` (default: key and round, as a file name in this folder).
+    With `groundings` the boxes of grounded phrases are drawn, too, with `draw_dropped` what the rules dropped. json:
+    print it for machines; a picture is drawn only if one is named."""
     opened = Corpus(corpus)
     if number not in opened.rounds():
         raise ConfigError(f"{corpus} has no round {number}: it has {opened.rounds() or 'none'}; run `fld run` first")
     round_ = opened.round(number)
+    row = _found(round_, key)
+    record = round_.record_of(row)
+    rows = round_.rows_of(row) if dropped or draw_dropped or json else []
+    lost = [each for each in rows if not each["kept"] and each["type"] != "image"]
+    if json:
+        out.file.write(msgspec.json.encode({"record": record, "dropped": lost}).decode() + "\n")
+    else:
+        _print(record, lost if dropped else [])
+    if picture or not json:
+        path = picture or picture_name(key, number)
+        drawn = lost if draw_dropped else []
+        draw(decode(round_.image_of(row), UNLIMITED), record, groundings=groundings, dropped=drawn).save(path)
+        if not json:
+            out.print(f"picture: {path}", markup=False)
+
+
+def picture_name(key: str, number: int) -> str:
+    """`picture_name("photos/dog", 1)` is "photos_dog.round1.png"."""
+    return f"{safe_key(key).replace('/', '_')[:_LONGEST_NAME]}.round{number}.png"
+
+
+def _found(round_: Round, key: str) -> Row:
+    """The row of an image that the round kept. Raises ConfigError that says why it is not there."""
     try:
-        record = round_.record(key)
+        row = round_.find(key)
     except KeyError:
-        raise ConfigError(_not_there(round_, key)) from None
-    out.print(f"[bold]{record.key}[/]  {record.width}x{record.height}  {record.uri}  round {record.round}")
-    for table in (_texts(record), _regions(record), _groundings(record), *([_drops(round_, key)] if dropped else [])):
+        summary = round_.summary(round_.shards()[0])
+        some = [] if summary is None else summary["key"].slice(0, 3).to_pylist()
+        raise ConfigError(f"no image {key!r} in this round; keys look like {', '.join(map(repr, some))}") from None
+    if row["status"] != "kept":
+        raise ConfigError(f"image {key!r} is not in this round: {row['rule']} {row['reason']}".rstrip())
+    return row
+
+
+def _print(record: Record, dropped: list[Row]) -> None:
+    head = Text(_plain(record.key), style="bold")
+    head.append(f"  {record.width}x{record.height}  {_plain(record.uri)}  round {record.round}", style="not bold")
+    out.print(head, soft_wrap=True)
+    for table in (_texts(record), _regions(record), _groundings(record), _drops(dropped)):
         if table.row_count:
-            out.print(table)
-    path = picture or f"{key.replace('/', '_')}.png"
-    draw(decode(round_.image(key), UNLIMITED), record, groundings=groundings).save(path)
-    out.print(f"picture: {path}")
-
-
-def _not_there(round_: Round, key: str) -> str:
-    import pyarrow.compute as pc
-
-    rows = round_.index(["key", "type", "rule", "text"], pc.field("key") == key).to_pylist()
-    why = [row for row in rows if row["type"] == "image"]
-    if why:
-        return f"image {key!r} is not in this round: {why[0]['rule']} {why[0]['text']}".rstrip()
-    return f"no image {key!r} in this round; keys look like {', '.join(map(repr, round_.keys()[:3]))}"
+            (out if out.is_terminal else Console(file=out.file, width=_WIDE)).print(table)
 
 
 def _texts(record: Record) -> Table:
-    table = _table("text", "granularity", "score", "from")
+    table = _table("id", "text", "granularity", "score", "from")
     for text in record.texts:
-        table.add_row(text.text, text.granularity, _number(text.source.score), text.source.ref)
+        _add(table, text.id, text.text, text.granularity, _number(text.source.score), text.source.ref)
     return table
 
 
 def _regions(record: Record) -> Table:
-    table = _table("region", "kind", "label", "score", "box", "mask", "other candidates", "votes")
+    table = _table("id", "region", "kind", "label", "score", "box", "mask", "other candidates", "votes")
     for region in record.regions:
         votes = ", ".join(f"{vote.source.ref} {_number(vote.score)}" for vote in region.votes)
         box = " ".join(f"{value:.0f}" for value in region.box)
         mask = "yes" if region.polygons else ""
-        table.add_row(region.text, region.kind, named(region), _number(region.score), box, mask, _others(region), votes)
+        score, others = _number(region.score), _others(region)
+        _add(table, region.id, region.text, region.kind, named(region), score, box, mask, others, votes)
     return table
 
 
@@ -78,33 +123,41 @@ def _others(region: Region) -> str:
 
 
 def _groundings(record: Record) -> Table:
-    table = _table("phrase", "of", "span", "score", "boxes")
-    for grounding in record.groundings:
+    table = _table("id", "phrase", "of", "span", "score", "boxes")
+    for index, grounding in enumerate(record.groundings):
         places = "; ".join(
             f"{' '.join(f'{value:.0f}' for value in place.box)} {_number(place.score)} {place.region_id or ''}".strip()
             for place in grounding.boxes
         )
         span = f"{grounding.span[0]}-{grounding.span[1]}"
-        table.add_row(grounding.phrase, grounding.text_id, span, _number(grounding.score), places)
+        _add(table, f"g{index}", grounding.phrase, grounding.text_id, span, _number(grounding.score), places)
     return table
 
 
-def _drops(round_: Round, key: str) -> Table:
-    import pyarrow.compute as pc
-
-    table = _table("dropped", "type", "rule", "value", "threshold", "from")
-    wanted = ["text", "type", "rule", "value", "threshold", "ref", "kept", "key"]
-    for row in round_.index(wanted, (pc.field("key") == key) & ~pc.field("kept")).to_pylist():
-        value, threshold = _number(row["value"]), _number(row["threshold"])
-        table.add_row(row["text"], row["type"], row["rule"], value, threshold, row["ref"])
+def _drops(rows: list[Row]) -> Table:
+    table = _table("dropped by", "how many", "nearest", "value", "threshold", "from")
+    for group in by_rule(rows):
+        for place, row in enumerate(group.rows[:NEAREST]):
+            rule, count = (group.rule, f"{group.count:,}") if place == 0 or not out.is_terminal else ("", "")
+            what = row["text"] or f"({row['type']})"
+            _add(table, rule, count, what, _number(row["value"]), _number(row["threshold"]), row["ref"])
     return table
 
 
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=not out.is_terminal)
     return table
+
+
+def _add(table: Table, *cells: str) -> None:
+    table.add_row(*(Text(_plain(cell)) for cell in cells))
+
+
+def _plain(text: str) -> str:
+    """What cannot be seen, or would steer a terminal, as its number."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _number(value: float | None) -> str:

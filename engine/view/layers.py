@@ -5,6 +5,7 @@ finding that has a box, in pixels of the oriented image, so that an SVG of the p
 """
 
 import json
+import math
 import unicodedata
 import zlib
 from collections.abc import Sequence
@@ -112,8 +113,10 @@ def voters_of(record: Record) -> list[str]:
 
 
 def label_size(record: Record) -> float:
-    """The height of a letter, in px of the picture, that can be read when the picture fills the page."""
-    return max(record.width, record.height) / 44
+    """The height of a letter, in px of the picture, that can be read when the picture fills the page; smaller where
+    there is much to name."""
+    crowd = max(1.0, len(record.regions) / 10)
+    return max(record.width, record.height) / 44 * max(0.6, 1 / math.sqrt(crowd))
 
 
 def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
@@ -132,7 +135,8 @@ def _labels(record: Record) -> dict[str, Label]:
     texts = [f"{name} {each.score:.2f}" for name, each in zip(names, record.regions, strict=True)]
     sizes = [(text_width(text, size) + size * 0.6, size * 1.35) for text in texts]
     boxes: list[Box] = [region.box for region in record.regions]
-    places = place_labels(boxes, sizes, (float(record.width), float(record.height)))
+    words = [region.box for region in record.regions if region.kind == "text"]
+    places = place_labels(boxes, sizes, (float(record.width), float(record.height)), words)
     return {
         region.id: Label(text, x, y, width, height)
         for region, text, (x, y), (width, height) in zip(record.regions, texts, places, sizes, strict=True)

@@ -6,7 +6,8 @@ Every function takes what was asked and the open rounds, and returns plain value
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.view import diff, drops, layers, texts
+from engine.report import drops
+from engine.view import diff, layers, texts
 from engine.view.board import Bar
 from engine.view.effects import Slider
 from engine.view.layers import Shape

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.report.draw import colour, draw
+from engine.report.draw import LIGHT, SHADE, colour, draw
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source
 
 SOURCE = Source("detector", "f0", 0, 0.9, "detector/0")
@@ -65,3 +65,18 @@ def test_a_label_that_would_leave_the_picture_is_moved_into_it() -> None:
 def test_a_tiny_picture_is_enlarged(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     record = Record(key="k", uri="k.png", sha256="0", width=size[0], height=size[1], round=0)
     assert draw(np.zeros((size[1], size[0], 3), np.uint8), record).size == wanted
+
+
+def test_no_label_lies_on_a_word_that_was_read() -> None:
+    quad = (100.0, 200.0, 300.0, 200.0, 300.0, 240.0, 100.0, 240.0)
+    word = a_region(kind="text", box=(100.0, 200.0, 300.0, 240.0), quad=quad)
+    below = a_region(id="r1", box=(110.0, 241.0, 290.0, 400.0))
+    drawn = np.asarray(draw(grey(), a_record(regions=[word, below])))
+    assert (drawn[205:236, 105:296] == 128).all()
+
+
+def test_dropped_boxes_are_drawn_dashed_on_request() -> None:
+    row = {"box": {"x0": 400.0, "y0": 50.0, "x1": 500.0, "y1": 90.0}}
+    drawn = np.asarray(draw(grey(), a_record(), dropped=[row, {"box": None}]))
+    assert {tuple(pixel) for pixel in drawn[50, 400:500].tolist()} == {LIGHT, SHADE}
+    assert tuple(drawn[70, 450]) == (128, 128, 128)
