@@ -84,6 +84,7 @@ def _next_steps(folder: str, corpus: str, key: str) -> None:
         "\nThe tiny models of the embedded profile know these drawn scenes only; OCR (RapidOCR) is real."
         " --config open brings the others from the hub."
         "\nNext (fld is in .venv/bin):"
+        f"\n  fld view {corpus}     look at all of it in the browser"
         f"\n  fld show {corpus} {key} --dropped     a record, its picture, and what was dropped and why"
         f"\n  fld filter {corpus} --dry-run --set filters.region.min_score=0.5"
         f"\n  fld eval {corpus} --gold {folder}/scenes/gold.jsonl   which annotator and which filter does what"

@@ -8,7 +8,7 @@ from engine.verbs.printing import printer
 def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
     """`fld run`."""
     rounds.run(images, corpus, source, assignments, progress=True, tell=printer(corpus))
-    err.print(f"Look at one: [bold]fld show {corpus} KEY[/]   all of it: [bold]fld status {corpus}[/]")
+    err.print(f"Look at it: [bold]fld view {corpus}[/]   one image: [bold]fld show {corpus} KEY[/]")
 
 
 def ingest(
