@@ -13,9 +13,10 @@ from tests.engine.fake_specialists import save_pictures
 from tests.engine.verbs.test_rounds import CONFIG
 
 EXPORTS = [
-    "AnnotateReport", "Config", "ConfigError", "Corpus", "EvalReport", "ExportReport", "FilterReport", "IngestReport",
+    "AnnotateReport", "CalibrateReport",
+    "Config", "ConfigError", "Corpus", "EvalReport", "ExportReport", "FilterReport", "IngestReport",
     "LoopReport", "Record", "RefusedError", "RetrainResult", "RunReport", "WatchError",
-    "annotate", "evaluate", "export", "filter", "ingest", "load_config", "loop", "retrain", "run",
+    "annotate", "calibrate", "evaluate", "export", "filter", "ingest", "load_config", "loop", "retrain", "run",
 ]  # fmt: skip
 
 
