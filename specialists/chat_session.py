@@ -37,7 +37,13 @@ LETTERS_PER_TOKEN = 4
 """What an endpoint that does not count is taken to count, for max_total_tokens."""
 _AGAIN = {408, 409, 425, 429}
 _PLAIN_AFTER = {400, 415, 422, 501}
-"""What servers say that know no response_format."""
+_ABOUT_STRUCTURE = re.compile(
+    r"response_?format|json|schema|structured|grammar|guided|unrecognized|extra[ _](?:inputs|fields|forbidden)"
+    r"|(?:unknown|unexpected|unsupported) (?:field|argument|parameter|key)"
+    r"|HTTP \d+:\W*(?:bad|invalid|unprocessable)?\W*(?:request|entity|error|content)?\W*\Z",
+    re.IGNORECASE,
+)
+"""What servers say that know no response_format, or nothing at all."""
 _NO_CREDIT = re.compile(
     r"insufficient[ _](?:quota|balance|credits?|funds)|credit balance|(?:out of|not enough|no) credits?\b"
     r"|billing_(?:hard_limit|not_active)|payment[ _]required|quota (?:is |has been )?exhausted|account_deactivated",
@@ -136,7 +142,9 @@ class ChatSession:
             return self._read(body, sent, key, structured)
         outcome = self._refused(refusal)
         unsure = structured and not request.fixed and self._structures is None
-        return self._plainly(request, key, timeout_s) if unsure and refusal.status_code in _PLAIN_AFTER else outcome
+        if unsure and refusal.status_code in _PLAIN_AFTER and _ABOUT_STRUCTURE.search(outcome.problem):
+            return self._plainly(request, key, timeout_s)
+        return outcome
 
     def _plainly(self, request: Request, key: bytes, timeout_s: float) -> Answer | _Again:
         """The same without a structure, and what follows from its success for all further requests."""

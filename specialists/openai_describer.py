@@ -13,6 +13,7 @@ import base64
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from shards.finding import Granularity
@@ -22,7 +23,7 @@ from specialists.devices import loaded
 from specialists.kept_answers import KeptAnswers
 from specialists.openai_settings import OpenAiSettings
 from specialists.roles import Caption, Context, Fingerprint, Image, ItemError, MissingRequirementError, check_images
-from specialists.weights import cache_folder, library, require_package
+from specialists.weights import library, require_package
 
 _STRUCTURE = {
     "type": "json_schema",
@@ -63,8 +64,9 @@ class OpenAiDescriber:
         self._templates()
         from openai import OpenAI
 
+        kept = Path(of.account).with_suffix(".answers.sqlite") if of.account else None
         client = OpenAI(base_url=of.base_url, api_key=key or "none", timeout=of.timeout_s, max_retries=0)
-        self._session = ChatSession(of, client, key, KeptAnswers(cache_folder() / "answers.sqlite"))
+        self._session = ChatSession(of, client, key, KeptAnswers(kept))
 
     def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[Caption]:
         """One text per image, no score. Raises ItemError for the first image without an acceptable answer, when all

@@ -30,9 +30,7 @@ BIRD = Context("a bird in a tree", [])
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
-    """Answers that are kept are this test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def server() -> Iterator[ChatServer]:
     with chat_server() as state:
         yield state
         for client in state.clients:
@@ -219,7 +217,7 @@ def test_a_budget_holds_where_the_endpoint_counts_otherwise_or_not_at_all(server
 def test_failures_are_not_paid_for_again_because_a_neighbour_failed(server: ChatServer) -> None:
     """As the engine does: the batch again without the image that failed."""
     server.script = [Reply("bad picture", status=400)]
-    client = describer(server, structured="never", concurrency=1)
+    client = describer(server)
     contexts = [Context(f"number {index}") for index in range(8)]
     while contexts:
         index, reason = problem(client, *contexts)
@@ -228,16 +226,21 @@ def test_failures_are_not_paid_for_again_because_a_neighbour_failed(server: Chat
     assert len(server.requests) == 8
 
 
-def test_answers_outlive_the_process(server: ChatServer) -> None:
+def test_answers_outlive_the_process_in_their_corpus(server: ChatServer, tmp_path: Path) -> None:
+    account = str(tmp_path / "costs" / "describer.json")
     server.by_text = {"a bird": Reply("I'm sorry, but I can't help with that.")}
-    assert problem(describer(server), DOG, BIRD)[0] == 1
-    again = describer(server)
+    assert problem(describer(server, account=account), DOG, BIRD)[0] == 1
+    again = describer(server, account=account)
     assert ask(again, DOG) == ["A brown dog runs after a ball on the grass."]
     assert len(server.requests) == 2
     problem(again, BIRD)
     assert len(server.requests) == 3, "what failed is asked again by a new process"
-    assert ask(describer(server, seed=2), DOG)
+    assert ask(describer(server, account=account, seed=2), DOG)
     assert len(server.requests) == 4, "another question is asked"
+    assert ask(describer(server, account=str(tmp_path / "other" / "describer.json")), DOG)
+    assert len(server.requests) == 5, "another corpus asks for itself"
+    assert ask(describer(server), DOG)
+    assert len(server.requests) == 6, "without an account nothing is kept"
 
 
 def test_a_long_rate_limit_ends_the_run(server: ChatServer) -> None:
@@ -294,6 +297,22 @@ def test_keys_do_not_get_into_settings() -> None:
             validate(OpenAiSettings, {"model": "m", "base_url": url}, "mine.yaml")
         assert url not in str(caught.value)
     assert OpenAiSettings(model="m", base_url="http://[::1]:8000/v1/", api_key_env="MY_KEY_2")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "response_format is not supported",
+        "Invalid value: 'json_schema'",
+        "Unrecognized request argument supplied: response_format",
+        "Extra inputs are not permitted",
+        "Bad Request",
+    ],
+)
+def test_words_by_which_servers_say_that_they_structure_nothing(server: ChatServer, words: str) -> None:
+    server.by_text = {"JSON object": Reply(words, status=400)}
+    assert ask(describer(server), DOG)
+    assert len(server.requests) == 2
 
 
 def test_a_structured_answer_is_asked_for_and_read(server: ChatServer) -> None:
@@ -362,7 +381,7 @@ def test_a_pause_is_read_as_a_date() -> None:
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
 
 
-def test_a_home_that_cannot_be_written_only_costs_asking_again(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_only_costs_asking_again(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     kept = KeptAnswers(tmp_path / "file" / "answers.sqlite")
     kept.put(b"1", "one")
@@ -374,7 +393,6 @@ def test_a_home_that_cannot_be_written_only_costs_asking_again(tmp_path: Path) -
     kept = KeptAnswers(tmp_path / "good" / "answers.sqlite")
     kept.put(b"1", "one")
     assert kept.get(b"1") == "one"
-    assert (tmp_path / "good" / "answers.sqlite").stat().st_mode & 0o077 == 0
     kept.close()
 
 
