@@ -9,6 +9,7 @@ FldError                              exit code 2, where nothing else is said
         ConfigError                   a setting or an option, each with its name
         ColumnError                   annotators that do not go together
         FactoryError                  a class of your own that is not there or lacks a method
+        QueryError                    a condition of `fld export --where` that is none
         CustomError                   a filter of your own that breaks its contract
     InputError                        what was put in cannot be read
         SourceError                   a list, a tar, an annotation file
@@ -19,6 +20,7 @@ FldError                              exit code 2, where nothing else is said
         TarError                      a tar that cannot be written, or is not as it was written
         DecodeError                   one file that gives no correct picture
         JpegDamageError               one JPEG whose stream is damaged
+        PictureError                  a picture that `fld export` cannot link
         FetchError                    one file or URL that could not be read
         RefusedAddressError           one URL that leads into a private network
     CorpusError                       a corpus that cannot be used as it is
