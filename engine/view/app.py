@@ -54,6 +54,7 @@ def build_app(store: Store, name: str, token: str, roles: dict[str, str], few_im
     ]
     handlers: dict[Any, Callable[[Request, Any], Response | Awaitable[Response]]] = {
         CorpusError: viewer.failed,
+        FileNotFoundError: viewer.failed,
         InputError: viewer.failed,
         KeyError: viewer.failed,
         HTTPException: viewer.failed,

@@ -4,6 +4,7 @@ Every function takes what was asked and the open rounds, and returns plain value
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from engine.report import drops
@@ -13,6 +14,7 @@ from engine.view.effects import Slider
 from engine.view.layers import Shape
 from engine.view.query import FACETS, PAGE_SIZE, RANGES, Query
 from engine.view.rounds import Looker
+from shards.errors import CorpusError
 from shards.overview_table import OverviewTable
 from shards.reader import Row
 from shards.record import Record
@@ -175,8 +177,10 @@ def _card(looker: Looker, number: int, row: int, at: int) -> Card:
     place = images.place(row)
     shapes: Sequence[Shape] = []
     if place["status"] == "kept":
-        regions = round_.record_of(place).regions[:_SHAPES_ON_A_CARD]
-        shapes = [layers.region_shape(region) for region in regions]
+        # A shard that is being written again, or is damaged, costs its own cards their boxes, not the page.
+        with suppress(CorpusError, FileNotFoundError):
+            regions = round_.record_of(place).regions[:_SHAPES_ON_A_CARD]
+            shapes = [layers.region_shape(region) for region in regions]
     score = float(images.numbers("score_min")[row])
     return Card(
         at=at,

@@ -38,17 +38,18 @@ class _Open:
 class Looker:
     """Opens rounds when they are asked for. Safe to use from several threads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, check_every_s: float = _CHECKED_EVERY_S) -> None:
         self.store = store
+        self._check_every_s = check_every_s
         self._lock = RLock()
         self._open: dict[int, _Open] = {}
         self._numbers: list[int] = []
-        self._counted_s = -_CHECKED_EVERY_S
+        self._counted_s = -check_every_s
 
     @property
     def numbers(self) -> list[int]:
         """The rounds there are."""
-        if time.monotonic() - self._counted_s >= _CHECKED_EVERY_S:
+        if time.monotonic() - self._counted_s >= self._check_every_s:
             self._numbers, self._counted_s = Corpus(self.store).rounds(), time.monotonic()
         return self._numbers
 
@@ -76,15 +77,14 @@ class Looker:
         with self._lock:
             known = self._open.get(number)
             now_s = time.monotonic()
-            if known is not None and now_s - known.checked_s < _CHECKED_EVERY_S:
+            if known is not None and now_s - known.checked_s < self._check_every_s:
                 return known
-            if known is not None and known.manifest == find_overview(self.store, number):
-                known.checked_s = now_s
+            if known is not None and find_overview(self.store, number) in (None, known.manifest):
+                known.checked_s = now_s  # unchanged, or just being written: then it is shown as it was
                 return known
-            if known is None or known.manifest is not None:
-                self._open = {other: each for other, each in self._open.items() if other < number}
-                known = self._open[number] = self._fresh(number, now_s)
-            return known
+            self._open = {other: each for other, each in self._open.items() if other < number}
+            self._open[number] = self._fresh(number, now_s)
+            return self._open[number]
 
     def _fresh(self, number: int, now_s: float) -> _Open:
         if number not in self.numbers:

@@ -1,7 +1,9 @@
 import pytest
 
+from engine.view import pages
 from engine.view.query import Query
 from engine.view.rounds import Looker
+from shards.overview import complete_overview, withdraw_overview
 from shards.store import LocalStore
 from tests.engine.view.corpora import EVIL, build_viewed
 
@@ -66,3 +68,28 @@ def test_a_histogram_counts_every_image_with_a_number(looker: Looker) -> None:
     for bar in bars:
         assert len(keys(looker, Query(0, ranges={"score": (bar.low, bar.high)}))) >= bar.count
     assert sum(bar.count for bar in looker.board(0).histogram(Query(0), "drops")) == 16
+
+
+def test_a_round_that_is_written_again_is_shown_anew_when_it_is_done(looker: Looker) -> None:
+    watching = Looker(looker.store, check_every_s=0)
+    before = watching.board(0)
+    withdraw_overview(looker.store, 0)
+    assert watching.board(0) is before, "in the middle of it"
+    complete_overview(looker.store, 0)
+    assert watching.board(0) is before, "nothing changed"
+    withdraw_overview(looker.store, 0)
+    build_viewed(looker.store, images=6)
+    assert len(watching.images(0)) == 10
+    fresh = Looker(looker.store, check_every_s=0)
+    withdraw_overview(looker.store, 0)
+    in_memory = fresh.board(0)
+    assert fresh.board(0) is in_memory
+    complete_overview(looker.store, 0)
+    assert fresh.board(0) is not in_memory
+
+
+def test_a_damaged_shard_costs_its_cards_their_boxes_and_not_the_page(looker: Looker) -> None:
+    tar = "rounds/00/shards/000001.tar"
+    looker.store.write(tar, [looker.store.read(tar).replace(b"beside", b"BESIDE")])
+    cards = pages.grid(looker, Query(0)).cards
+    assert [len(card.shapes) for card in cards] == [2] * 6 + [0] * 10
