@@ -14,13 +14,15 @@ from rich.table import Table
 
 from engine.report.quality import cell, comparison
 from stages.evaluate.bootstrap import Estimate, change
+from stages.evaluate.boxes import RECALLS
 
+_LABEL, _LABELS = "boxes/map50/", 12
 _STARS = "  (paired; * beyond the 95% interval)"
 Measures = dict[str, Estimate]
 Measured = dict[str, dict[str, Measures]]
 UNFILTERED, FILTERED = "raw", "kept"
 SHOWN = (
-    "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "regions/accuracy", "regions/brief",
+    "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "boxes/best_f1", "regions/accuracy", "regions/brief",
     "phrases/precision", "phrases/recall_at_1", "phrases/coverage", "masks/iou", "words/cer", "words/f1",
     "texts/precision", "texts/recall",
     *(f"captions/{size}/{name}" for size in ("brief", "detailed", "more_detailed")
@@ -47,7 +49,45 @@ def round_tables(measured: Measured) -> list[str | Table]:
     lines: list[str | Table] = ["\n[bold]After each filter stage[/]", comparison(measured["stages"], SHOWN)]
     if any(measured.get("annotators", {}).values()):
         lines += ["\n[bold]Each annotator alone, unfiltered, and the round[/]", _against_annotators(measured)]
+    ranked = ranked_columns(measured)
+    if ranked:
+        lines += ["\n[bold]Objects over all thresholds[/]", _over_thresholds(ranked), suggestion(ranked[FILTERED])]
+        lines += ["\n[bold]Objects by label: AP at IoU 0.5[/]", _by_label(ranked)]
     return lines
+
+
+def ranked_columns(measured: Measured) -> Mapping[str, Measures]:
+    """The annotators alone, and the round before and after its filters, as far as they have boxes with scores."""
+    stages = measured["stages"]
+    columns = {**measured.get("annotators", {}), UNFILTERED: stages[UNFILTERED], FILTERED: stages[FILTERED]}
+    found = {name: each for name, each in columns.items() if "boxes/best_f1" in each and each["boxes/best_f1"].count}
+    return found if FILTERED in found else {}
+
+
+def suggestion(kept: Measures) -> str:
+    """The threshold with the best F1."""
+    best, score = kept["boxes/best_f1"], kept["boxes/best_score"]
+    return (
+        f"Best F1 of the round is {best.value:.3f}, at a score of {score.value:.2f} (95% interval {score.low:.2f} to"
+        f" {score.high:.2f}): --set filters.region.min_score={score.value:.2f}"
+    )
+
+
+def _over_thresholds(columns: Mapping[str, Measures]) -> Table:
+    recalls = {f"precision at recall {recall}": f"boxes/precision_at/{recall}" for recall in RECALLS}
+    names = {"AP": "boxes/map", "best F1": "boxes/best_f1", "at score": "boxes/best_score", **recalls}
+    rows = [[name, *(cell(each.get(key)) for key in names.values())] for name, each in columns.items()]
+    return _rows(["", *names], rows)
+
+
+def _by_label(columns: Mapping[str, Measures]) -> Table:
+    """The most frequent labels."""
+    own = {name.removeprefix(_LABEL): each.count for name, each in columns[FILTERED].items() if name.startswith(_LABEL)}
+    labels = sorted(own, key=lambda label: (-own[label], label))[:_LABELS]
+    rows = [
+        [label, str(own[label]), *(cell(each.get(_LABEL + label)) for each in columns.values())] for label in labels
+    ]
+    return _rows(["label", "gold", *columns], rows)
 
 
 def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Table]:

@@ -20,7 +20,7 @@ from shards.layout import IMAGES
 from shards.record import Record
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
-from stages.evaluate.captions import text_of
+from stages.evaluate.captions import text_of, texts_of
 from stages.evaluate.plans import unfiltered
 from stages.evaluate.report import AREAS, evaluate
 from stages.round import RoundPlan, Skipped, build_shard, read_shard
@@ -62,13 +62,15 @@ def measure(
     resamples: int = RESAMPLES,
 ) -> dict[str, Estimate]:
     """The measures of `stages.evaluate` for `areas` (default: objects, masks, phrases and words that there are any of),
-    and of brief texts the share that is the gold text word for word: of those that are there (texts/precision), and of
+    and of brief texts the share that is a gold text word for word: of those that are there (texts/precision), and of
     the gold ones (texts/recall)."""
     table = evaluate(predicted, gold, resamples, _areas(predicted) if areas is None else areas)
     said = {record.key: text_of(record, "brief") for record in predicted}
-    truth = {record.key: text for record in gold if (text := text_of(record, "brief"))}
+    truth = {record.key: texts for record in gold if (texts := texts_of(record, "brief"))}
     if truth and any(said.values()):
-        exact = [(plain(text) == plain(said.get(key, "")), bool(said.get(key)), 1) for key, text in truth.items()]
+        exact = [
+            (plain(said.get(key, "")) in map(plain, texts), bool(said.get(key)), 1) for key, texts in truth.items()
+        ]
         sums = np.array(exact, dtype=np.float64)  # [images, (hits, said, true)]
         table["texts/precision"] = estimate(sums[:, [0, 1]], ratio, int(sums[:, 1].sum()), resamples)
         table["texts/recall"] = estimate(sums[:, [0, 2]], ratio, len(sums), resamples)

@@ -1,16 +1,34 @@
-"""Objects: precision and recall at IoU 0.5, and COCO's mean average precision through pycocotools."""
+"""Objects: precision and recall at IoU 0.5, over all thresholds of the score, and COCO's average precision.
+
+Precision and recall of a set of images at every threshold come from one matching, since the highest score chooses
+first: `best_f1` is the best F1 of all thresholds, `best_score` where it is, `precision_at/0.3` the precision where 0.3
+of the gold is found.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shards.record import Record, Region
+from stages.evaluate.average_precision import average_precisions
 from stages.evaluate.bootstrap import Estimate, draws, estimate, f1, interval, ratio
-from stages.evaluate.match import label_of, matches
+from stages.evaluate.match import counted, label_of, matches
 
 Pairs = Sequence[tuple[Record, Record]]
 """(predicted, gold) of each image."""
+RECALLS = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Where precision is compared."""
+
+
+class Curve(NamedTuple):
+    """Boxes by falling score [n]: score, whether right, and of which image; gold [images]: how many there are."""
+
+    scores: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    image: NDArray[np.intp]
+    gold: NDArray[np.float64]
 
 
 def objects(record: Record) -> list[Region]:
@@ -19,10 +37,10 @@ def objects(record: Record) -> list[Region]:
 
 def box_quality(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
     """precision, recall, f1 (place and label), place_precision, place_recall (any label), label_accuracy (of the boxes
-    in the right place), map, map50."""
+    in the right place), map, map50 (of each label, too), best_f1, best_score and precision_at/RECALL."""
     found, placed = [], []
     for predicted, gold in pairs:
-        said, truth = objects(predicted), objects(gold)
+        said, truth = counted(objects(predicted), objects(gold), True)
         found.append((len(matches(said, truth, True)), len(said), len(truth)))
         where = matches(said, truth, False)
         right = sum(label_of(said[i]) == label_of(truth[j]) for i, j in where)
@@ -36,74 +54,54 @@ def box_quality(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
         "place_precision": estimate(places[:, [0, 1]], ratio, said_count, resamples),
         "place_recall": estimate(places[:, [0, 2]], ratio, gold_count, resamples),
         "label_accuracy": estimate(places[:, [3, 0]], ratio, int(places[:, 0].sum()), resamples),
-        **_average_precision(pairs, gold_count, resamples),
+        **_over_thresholds(curve_of(pairs), resamples),
+        **average_precisions(pairs, resamples),
     }
 
 
-def _average_precision(pairs: Pairs, count: int, resamples: int) -> dict[str, Estimate]:
-    """COCO AP over IoU 0.5:0.95 and at 0.5. Labels without gold have no AP and do not count, as in COCO."""
-    if count == 0:
+def curve_of(pairs: Pairs) -> Curve:
+    """All boxes of all images, matched once (IoU 0.5, same label)."""
+    scores, right, image, wanted = [], [], [], []
+    for place, (predicted, gold) in enumerate(pairs):
+        said, truth = counted(objects(predicted), objects(gold), True)
+        hits = {row for row, _ in matches(said, truth, True)}
+        scores += [region.score for region in said]
+        right += [row in hits for row in range(len(said))]
+        image += [place] * len(said)
+        wanted.append(len(truth))
+    order = np.argsort(-np.array(scores, np.float64), kind="stable")
+    return Curve(
+        np.array(scores, np.float64)[order],
+        np.array(right, bool)[order],
+        np.array(image, np.intp)[order],
+        np.array(wanted, np.float64),
+    )
+
+
+def _over_thresholds(curve: Curve, resamples: int) -> dict[str, Estimate]:
+    count = int(curve.gold.sum())
+    if count == 0 or not len(curve.scores):
         nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
-        return {"map": nothing, "map50": nothing}
-    run = _coco(pairs)
-    per_image, images = run.evalImgs, len(pairs)
-    value = _accumulated(run, per_image, range(images), images)
-    resampled = [
-        _accumulated(run, per_image, np.repeat(np.arange(images), times.astype(int)), images)
-        for times in draws(images, resamples)
-    ] or [value]
-    drawn = np.array(resampled, dtype=np.float64)
-    return {name: interval(value[k], drawn[:, k], count) for k, name in enumerate(("map", "map50"))}
+        return dict.fromkeys(["best_f1", "best_score", *(f"precision_at/{recall}" for recall in RECALLS)], nothing)
+    weights = np.concatenate([np.ones((1, len(curve.gold))), draws(len(curve.gold), resamples)])
+    gold, times = weights @ curve.gold, weights[:, curve.image]
+    hits, said = np.cumsum(times * curve.right, axis=1), np.cumsum(times, axis=1)
+    f1s = 2 * hits / np.maximum(said + gold[:, None], 1e-9)
+    best = f1s.argmax(axis=1)
+    found = {"best_f1": _drawn(f1s.max(axis=1), count), "best_score": _drawn(curve.scores[best], count)}
+    for recall in RECALLS:
+        wanted = recall * gold
+        first = np.array([np.searchsorted(row, least - 1e-9) for row, least in zip(hits, wanted, strict=True)])
+        places = np.minimum(first, hits.shape[1] - 1)
+        rows = np.arange(len(hits))
+        precision = hits[rows, places] / np.maximum(said[rows, places], 1e-9)
+        reached = (first < hits.shape[1]) & (gold > 0)
+        found[f"precision_at/{recall}"] = _drawn(np.where(reached, precision, np.nan), count)
+    return found
 
 
-def _coco(pairs: Pairs) -> Any:
-    """pycocotools' evaluation with its per-image matching done."""
-    import contextlib
-    import io
-
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    names = sorted({label_of(region) for _, gold in pairs for region in objects(gold)})
-    number = {name: i + 1 for i, name in enumerate(names)}
-    truth, said = COCO(), COCO()
-    frame = {"images": [{"id": i} for i in range(len(pairs))], "categories": [{"id": i} for i in number.values()]}
-    truth.dataset = frame | {"annotations": _annotations([gold for _, gold in pairs], number)}
-    said.dataset = frame | {"annotations": _annotations([predicted for predicted, _ in pairs], number)}
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports its progress on standard output
-        truth.createIndex()
-        said.createIndex()
-        run = COCOeval(truth, said, "bbox")
-        run.params.areaRng, run.params.areaRngLbl, run.params.maxDets = [[0, 1e10]], ["all"], [100]
-        run.evaluate()
-    return run
-
-
-def _annotations(records: list[Record], number: dict[str, int]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for image, record in enumerate(records):
-        for region in objects(record):
-            if label_of(region) in number:
-                x0, y0, x1, y1 = region.box
-                wide, tall = x1 - x0, y1 - y0
-                row = {"bbox": [x0, y0, wide, tall], "area": wide * tall, "iscrowd": 0, "score": region.score}
-                rows.append(row | {"id": len(rows) + 1, "image_id": image, "category_id": number[label_of(region)]})
-    return rows
-
-
-def _accumulated(run: Any, per_image: list[Any], chosen: Any, images: int) -> tuple[float, float]:
-    """AP and AP50 of a set of images, in which an image can be more than once."""
-    import contextlib
-    import io
-
-    labels = len(run.params.catIds)
-    run.evalImgs = [per_image[label * images + int(i)] for label in range(labels) for i in chosen]
-    with contextlib.redirect_stdout(io.StringIO()):
-        run.accumulate()
-    precision = run.eval["precision"]  # [IoU, recall, label, area, max detections], -1 where a label has no gold
-    return _mean(precision), _mean(precision[:1])
-
-
-def _mean(precision: Any) -> float:
-    known = precision[precision > -1]
-    return float(known.mean()) if known.size else float("nan")
+def _drawn(values: NDArray[np.float64], count: int) -> Estimate:
+    """The first value is of all images, the others of resampled ones; nothing where it is not a number."""
+    if not np.isfinite(values[0]):
+        return Estimate(float("nan"), float("nan"), float("nan"), 0)
+    return interval(float(values[0]), values[1:] if len(values) > 1 else values, count)

@@ -18,22 +18,31 @@ def text_of(record: Record, granularity: Granularity) -> str:
     return next((text.text for text in record.texts if text.granularity == granularity), "")
 
 
+def texts_of(record: Record, granularity: Granularity) -> list[str]:
+    """All texts of a granularity: of gold, the references."""
+    return [text.text for text in record.texts if text.granularity == granularity and text.text]
+
+
 def caption_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
-    """For every granularity that the gold has: <granularity>/exact, /cider, /bleu. A missing text scores 0."""
+    """For every granularity that the gold has: <granularity>/exact, /cider, /bleu. A missing text scores 0. All texts
+    of the gold are references: COCO has five of each picture."""
     found: dict[str, Estimate] = {}
     for granularity in GRANULARITIES:
-        texts = [(text_of(p, granularity), text_of(g, granularity)) for p, g in pairs]
-        texts = [(said, truth) for said, truth in texts if truth]
+        texts = [(text_of(p, granularity), texts_of(g, granularity)) for p, g in pairs]
+        texts = [(said, references) for said, references in texts if references]
         if texts:
-            scores = text_quality([said for said, _ in texts], [truth for _, truth in texts], resamples)
+            scores = text_quality([said for said, _ in texts], [references for _, references in texts], resamples)
             found |= {f"{granularity}/{name}": value for name, value in scores.items()}
     return found
 
 
-def text_quality(predictions: Sequence[str], references: Sequence[str], resamples: int) -> dict[str, Estimate]:
-    """exact (up to case and spaces, in [0, 1]), cider (CIDEr-D, in [0, 10]) and bleu (sacrebleu, in [0, 100])."""
+def text_quality(
+    predictions: Sequence[str], references: Sequence[Sequence[str]], resamples: int
+) -> dict[str, Estimate]:
+    """exact (one of its references up to case and spaces, in [0, 1]), cider (CIDEr-D, in [0, 10]) and bleu (sacrebleu,
+    in [0, 100]). references: one at least of each text."""
     count = len(references)
-    exact = [float(plain(a) == plain(b)) for a, b in zip(predictions, references, strict=True)]
+    exact = [float(plain(text) in map(plain, own)) for text, own in zip(predictions, references, strict=True)]
     scores = {"exact": exact, "cider": cider(predictions, references)}
     found = {
         name: estimate(np.stack([values, np.ones(count)], axis=1), ratio, count, resamples)
@@ -47,33 +56,35 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+(?:'\w+)?", text.lower())
 
 
-def cider(said: Sequence[str], truth: Sequence[str]) -> list[float]:
-    """CIDEr-D of each text (Vedantam et al. 2015, section 6) by pycocoevalcap, with one reference each. Document
+def cider(said: Sequence[str], truth: Sequence[Sequence[str]]) -> list[float]:
+    """CIDEr-D of each text (Vedantam et al. 2015, section 6) by pycocoevalcap, with all its references. Document
     frequencies come from `truth`; a set of one text has none, so its scores are 0. The words are ours (`words`): the
     package's own tokenizer is a Java program, which differs in rare cases such as hyphens and contractions."""
     from pycocoevalcap.cider.cider import Cider
 
-    if not any(map(words, truth)):
+    if not any(words(text) for references in truth for text in references):
         return [0.0] * len(truth)
-    references = {i: [" ".join(words(text))] for i, text in enumerate(truth)}
+    references = {i: [" ".join(words(text)) for text in texts] for i, texts in enumerate(truth)}
     answers = {i: [" ".join(words(text))] for i, text in enumerate(said)}
     _, scores = Cider().compute_score(references, answers)
     return [float(score) for score in scores]
 
 
-def _bleu(said: Sequence[str], truth: Sequence[str], resamples: int) -> Estimate:
-    """Corpus BLEU-4 of sacrebleu (13a tokens, lower case) with its own bootstrap."""
+def _bleu(said: Sequence[str], truth: Sequence[Sequence[str]], resamples: int) -> Estimate:
+    """Corpus BLEU-4 of sacrebleu (13a tokens, lower case), with all references, over resampled sets of texts."""
     from sacrebleu.metrics.bleu import BLEU
 
+    most = max(map(len, truth))
+    streams = [[each[min(place, len(each) - 1)] for each in truth] for place in range(most)]
     if resamples < 2:
-        value = BLEU(lowercase=True).corpus_score(list(said), [list(truth)]).score
+        value = BLEU(lowercase=True).corpus_score(list(said), streams).score
         return interval(value, np.array([]), len(truth))
-    metric, texts, references = BLEU(lowercase=True), list(said), [list(truth)]
+    metric, texts, references = BLEU(lowercase=True), list(said), streams
     value = metric.corpus_score(texts, references).score
     rng = np.random.default_rng(0)
     drawn = []
     for _ in range(min(resamples, 50)):
         chosen = rng.integers(len(texts), size=len(texts))
-        some = [texts[i] for i in chosen], [[references[0][i] for i in chosen]]
+        some = [texts[i] for i in chosen], [[stream[i] for i in chosen] for stream in references]
         drawn.append(metric.corpus_score(*some).score)
     return interval(value, np.array(drawn), len(truth))

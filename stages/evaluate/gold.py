@@ -2,6 +2,9 @@
 
 gold.jsonl        one record per line, as `fld scenes` writes it
 instances.json    COCO: boxes, masks, captions (`stages.ingest.coco`); file names become keys as at ingest
+
+A gold region with a score of 0 is a don't-care area, as COCO's crowds are; so is a text region that reads "###", as in
+ICDAR's gold. Several texts of one granularity are all references.
 """
 
 from collections.abc import Sequence
@@ -69,7 +72,7 @@ def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -
     rule = "path" if settings.key == "column" else settings.key
     naming = settings.model_copy(update={"key": rule})
     left_out = LeftOut()
-    entries = list(read_coco(path, Path(path).read_bytes(), str(Path(path).parent), left_out))
+    entries = list(read_coco(path, Path(path).read_bytes(), str(Path(path).parent), left_out, crowds=True))
     if left_out.unreadable:  # truth with holes would count what models find there as wrong
         raise SourceError(f"gold {path}: {'; '.join(left_out.lines())}")
     found = {}
@@ -100,8 +103,9 @@ def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
 
 def _region(id: str, finding: Detection) -> Region:
     candidate = Candidate("phrase", finding.text, None, SOURCE)
+    score = 1.0 if finding.score is None else finding.score  # 0: a don't-care area (`match.is_counted`)
     return msgspec.structs.replace(
-        Region(id, "object", finding.box, 1.0, [candidate], 0, []), polygons=finding.polygons
+        Region(id, "object", finding.box, score, [candidate], 0, []), polygons=finding.polygons
     )
 
 

@@ -9,14 +9,14 @@ from shards.finding import Polygons
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.boxes import objects
-from stages.evaluate.match import matches
+from stages.evaluate.match import counted, matches
 
 
 def mask_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
     """iou: mean over predicted objects with a mask that lie (box IoU 0.5, any label) on a gold object with one."""
     rows = []
     for predicted, gold in pairs:
-        said, truth = objects(predicted), objects(gold)
+        said, truth = counted(objects(predicted), objects(gold), False)
         both = [(said[i], truth[j]) for i, j in matches(said, truth, False)]
         values = [_region_iou(a, b, gold.width, gold.height) for a, b in both if a.polygons and b.polygons]
         rows.append((sum(values), len(values)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from shards.folding import plain
-from shards.geometry import iou_matrix
+from shards.geometry import FloatArray, iou_matrix
 from shards.record import Region
 
 MATCH_IOU = 0.5
@@ -15,6 +15,40 @@ def label_of(region: Region) -> str:
     """What kind of thing a region is: its phrase (a detector's label) where it has one, else its selected text."""
     phrase = next((c.text for c in region.candidates if c.kind == "phrase"), region.text)
     return plain(phrase)
+
+
+DONT_CARE = "###"
+"""What ICDAR's gold gives for the text of a word that nobody can read."""
+
+
+def is_counted(region: Region) -> bool:
+    """Whether a gold region is one that must be found. The others are don't-care areas, whose score is 0 (crowds of
+    COCO) or whose text is ### (ICDAR): finding one counts neither way."""
+    return region.score > 0 and not (region.kind == "text" and region.text == DONT_CARE)
+
+
+def counted(predicted: Sequence[Region], gold: Sequence[Region], same_label: bool) -> tuple[list[Region], list[Region]]:
+    """Without don't-care areas, and without the predicted regions that match no other gold region and lie in one of
+    them with at least half of their own area, as in pycocotools and in ICDAR's protocol."""
+    truth, areas = [each for each in gold if is_counted(each)], [each for each in gold if not is_counted(each)]
+    if not areas:
+        return list(predicted), truth
+    matched = {row for row, _ in matches(predicted, truth, same_label)}
+    inside = _shares_inside(predicted, areas) >= MATCH_IOU
+    if same_label:
+        labels = [[label_of(each) == label_of(area) or area.kind == "text" for area in areas] for each in predicted]
+        inside &= np.array(labels, dtype=bool).reshape(inside.shape)
+    free = [row in matched or not inside[row].any() for row in range(len(predicted))]
+    return [each for each, is_free in zip(predicted, free, strict=True) if is_free], truth
+
+
+def _shares_inside(predicted: Sequence[Region], areas: Sequence[Region]) -> FloatArray:
+    """[predicted, areas]: how much of each region lies in each area."""
+    boxes = np.array([each.box for each in predicted], np.float64).reshape(-1, 1, 4)
+    around = np.array([each.box for each in areas], np.float64).reshape(1, -1, 4)
+    sides = np.minimum(boxes[..., 2:], around[..., 2:]) - np.maximum(boxes[..., :2], around[..., :2])
+    own = np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+    return np.asarray(np.prod(np.clip(sides, 0, None), axis=-1) / np.maximum(own, 1e-9))
 
 
 def matches(predicted: Sequence[Region], gold: Sequence[Region], same_label: bool) -> list[tuple[int, int]]:

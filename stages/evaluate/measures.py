@@ -27,7 +27,7 @@ from stages.evaluate.bootstrap import Sums
 from stages.evaluate.boxes import objects
 from stages.evaluate.captions import text_of, words
 from stages.evaluate.masks import mask_iou
-from stages.evaluate.match import MATCH_IOU, label_of, matches
+from stages.evaluate.match import MATCH_IOU, counted, is_counted, label_of, matches
 from stages.evaluate.phrases import names
 
 MeasureName = Literal[
@@ -56,7 +56,7 @@ def paired(predictions: Sequence[Record], references: Sequence[Record]) -> list[
 
 
 def _boxes(said: Record, wanted: Record) -> Counts:
-    here, there = objects(said), objects(wanted)
+    here, there = counted(objects(said), objects(wanted), True)
     return len(matches(here, there, True)), len(here), len(there)
 
 
@@ -71,7 +71,7 @@ def _text(granularity: Granularity) -> Callable[[Record, Record], Counts]:
 
 
 def _words(said: Record, wanted: Record) -> Counts:
-    here, there = _text_regions(said), _text_regions(wanted)
+    here, there = counted(_text_regions(said), _text_regions(wanted), False)
     same = sum(label_of(here[i]) == label_of(there[j]) for i, j in matches(here, there, False))
     return same, len(here), len(there)
 
@@ -86,7 +86,7 @@ def _masks(said: Record, wanted: Record) -> Counts:
 def _phrases(said: Record, wanted: Record) -> Counts:
     if not wanted.groundings:
         return 0, 0, 0  # nobody tied phrases to boxes there
-    there = objects(wanted)
+    there = [region for region in objects(wanted) if is_counted(region)]
     found: set[int] = set()
     for grounding in said.groundings:
         overlap = iou_matrix([place.box for place in grounding.boxes], [region.box for region in there]) >= MATCH_IOU

@@ -8,7 +8,7 @@ from shards.folding import plain
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.boxes import objects
-from stages.evaluate.match import matches
+from stages.evaluate.match import counted, matches
 
 _ARTICLES = ("a ", "an ", "the ")
 
@@ -19,7 +19,7 @@ def region_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
     label, against the gold phrases. Case, blanks and a leading article do not count."""
     right, phrased = [], []
     for predicted, gold in pairs:
-        said, truth = objects(predicted), objects(gold)
+        said, truth = counted(objects(predicted), objects(gold), False)
         both = [(said[i], truth[j]) for i, j in matches(said, truth, False)]
         right.append((sum(without_article(a.text) in _texts(b) for a, b in both), len(both)))
         sentences = [(a, b) for a, b in both if a.candidates[a.selected].kind != "phrase"]

@@ -8,7 +8,7 @@ from rapidfuzz.distance import Levenshtein
 from shards.folding import plain
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, estimate, f1, ratio
-from stages.evaluate.match import matches
+from stages.evaluate.match import counted, matches
 
 
 def word_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
@@ -16,7 +16,7 @@ def word_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict
     character of these. f1: place and text both right (end to end). Upper and lower case count as equal."""
     placed, edited, ended = [], [], []
     for predicted, gold in pairs:
-        said, truth = _words(predicted), _words(gold)
+        said, truth = counted(_words(predicted), _words(gold), False)
         where = matches(said, truth, False)
         texts = [(plain(said[i].text), plain(truth[j].text)) for i, j in where]
         placed.append((len(where), len(truth)))

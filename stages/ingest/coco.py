@@ -76,8 +76,11 @@ class _LabelError(InputError):
     """An annotation that cannot be read."""
 
 
-def read_coco(location: str, data: bytes, root: str | None, left_out: LeftOut) -> Iterator[Entry]:
-    """Entries in the order of `images`; annotations left out are counted in `left_out` by reason.
+def read_coco(
+    location: str, data: bytes, root: str | None, left_out: LeftOut, *, crowds: bool = False
+) -> Iterator[Entry]:
+    """Entries in the order of `images`; annotations left out are counted in `left_out` by reason. crowds: they are not
+    left out, but have a score of 0, which of gold says that they are don't-care areas.
 
     Raises SourceError for a file that is no COCO, and for ids that stand for two images or two categories."""
     images, annotations, categories = _read(location, data, left_out)
@@ -88,7 +91,7 @@ def read_coco(location: str, data: bytes, root: str | None, left_out: LeftOut) -
     for number, annotation in annotations.items():
         if annotation.image_id not in known:
             left_out.by_rule("annotation of an image that the file does not list")
-        elif annotation.caption is None and annotation.iscrowd:
+        elif annotation.caption is None and annotation.iscrowd and not crowds:
             left_out.by_rule("crowd (iscrowd: 1)")
         else:
             try:
@@ -190,7 +193,8 @@ def _findings(annotation: _Annotation, names: dict[int, str]) -> list[Finding]:
         raise _LabelError(f"category_id {annotation.category_id} is not among the file's categories")
     label = "" if annotation.category_id is None else names[annotation.category_id]
     polygons = _polygons(annotation.segmentation)
-    return [Detection(label, box=_box(annotation.bbox, polygons), polygons=polygons)]
+    score = 0.0 if annotation.iscrowd else None
+    return [Detection(label, score, box=_box(annotation.bbox, polygons), polygons=polygons)]
 
 
 def _box(bbox: list[float] | None, polygons: Polygons | None) -> Box:

@@ -70,3 +70,33 @@ def test_resampled_average_precision_brackets_the_value() -> None:
     found = box_quality(pairs, resamples=50)["map50"]
 
     assert found.low < found.value < found.high
+
+
+def test_over_all_thresholds_the_best_one_is_found() -> None:
+    truth = record("a", thing("cat", CAT), thing("dog", DOG))
+    said = record("a", thing("cat", CAT, 0.9), thing("dog", DOG, 0.4), thing("cat", DOG, 0.3), thing("dog", CAT, 0.2))
+
+    found = box_quality([(said, truth)], resamples=0)
+
+    assert (found["best_f1"].value, found["best_score"].value) == (1.0, 0.4)
+    assert found["f1"].value == pytest.approx(2 * 2 / (4 + 2))
+    assert found["precision_at/0.5"].value == 1.0
+
+
+def test_precision_at_a_recall_that_is_not_reached_is_none() -> None:
+    truth = record("a", thing("cat", CAT), *(thing("dog", DOG) for _ in range(4)))
+    found = box_quality([(record("a", thing("cat", CAT, 0.9)), truth)], resamples=0)
+
+    assert found["precision_at/0.2"].value == 1.0
+    assert found["precision_at/0.3"].count == 0
+
+
+def test_a_box_in_a_dont_care_area_counts_neither_way() -> None:
+    crowd = thing("cat", (40.0, 40.0, 100.0, 100.0), 0.0)
+    truth = record("a", thing("cat", CAT), crowd)
+    inside, other = thing("cat", DOG, 0.8), thing("dog", DOG, 0.7)
+
+    found = box_quality([(record("a", thing("cat", CAT, 0.9), inside, other), truth)], resamples=0)
+
+    assert found["precision"].value == 0.5  # of the cat that counts and the dog, which is in no crowd of dogs
+    assert (found["recall"].value, found["recall"].count) == (1.0, 1)

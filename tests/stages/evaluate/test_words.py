@@ -20,3 +20,12 @@ def test_a_missed_word_lowers_recall_and_f1_but_not_the_error_rate() -> None:
 
     assert (found["place_recall"].value, found["cer"].value) == (0.5, 0.0)
     assert found["f1"].value == pytest.approx(2 / 3)
+
+
+def test_a_word_that_nobody_can_read_counts_neither_way() -> None:
+    truth = record("a", word("EXIT", (0.0, 0.0, 20.0, 10.0)), word("###", (40.0, 40.0, 90.0, 60.0)))
+    said = record("a", word("EXIT", (0.0, 0.0, 20.0, 10.0)), word("scribble", (45.0, 42.0, 85.0, 58.0)))
+
+    found = word_quality([(said, truth)], resamples=0)
+
+    assert (found["f1"].value, found["f1"].count) == (1.0, 1)
