@@ -32,11 +32,36 @@ _FEWEST_FOR_LANGUAGE = 6
 """Texts of fewer words may well have no function word at all: "two brown dogs playing"."""
 _ENGLISH = frozenset(
     {"a", "the", "this", "that", "these", "those", "some", "several", "each", "other", "one", "two", "three"}
-    | {"and", "or", "of", "at", "to", "from", "with", "by", "for", "into", "over", "under", "near", "next", "up"}
+    | {
+        "and",
+        "or",
+        "of",
+        "at",
+        "to",
+        "from",
+        "with",
+        "by",
+        "for",
+        "into",
+        "over",
+        "under",
+        "near",
+        "next",
+        "up",
+        "through",
+        "down",
+        "around",
+    }
     | {"is", "are", "were", "be", "being", "has", "have", "while", "as", "front", "on", "wearing", "holding"}
     | {"it", "its", "his", "her", "their", "there", "who", "which"}
 )
 """Frequent words of English captions, without those that are frequent in another language too (in, an, was)."""
+
+
+_ENGLISH_ENDINGS = ("ing", "ed")
+_SHORTEST_INFLECTED = 5
+_INFLECTED = 0.5
+"""How much a word counts that ends as English verbs do: other languages have such words, too, though few."""
 
 
 UNLIMITED = 10**6
@@ -71,7 +96,11 @@ class TextSettings(Settings):
         0.9, ge=0, le=1, description="language: least share of a-z among the letters"
     )
     min_function_words: Annotated[float, Off(0.0)] = Field(
-        0.1, ge=0, le=1, description="language: least share of English function words, in texts of 6 words or more"
+        0.1,
+        ge=0,
+        le=1,
+        description="language: least share of English function words, in texts of 6 words or more;"
+        " a word in -ing or -ed counts half",
     )
     max_repeats: Annotated[int, Off(UNLIMITED)] = Field(
         3, ge=1, description="most times that a run of 1 to 4 words may stand in a row"
@@ -128,10 +157,19 @@ def _judge_language(text: str, words: list[str], settings: TextSettings) -> Verd
         if letters and ascii_share < settings.min_ascii_share:
             return dropped("text.script", ascii_share, settings.min_ascii_share)
     if len(words) >= _FEWEST_FOR_LANGUAGE:
-        share = sum(word in _ENGLISH for word in words) / len(words)
+        share = sum(map(_english, words)) / len(words)
         if share < settings.min_function_words:
             return dropped("text.language", share, settings.min_function_words)
     return KEPT
+
+
+def _english(word: str) -> float:
+    """1 for a function word, less for one that only looks English: "An old fashioned brown retro bus riding through
+    town." has no more."""
+    if word in _ENGLISH:
+        return 1.0
+    is_inflected = len(word) >= _SHORTEST_INFLECTED and word.endswith(_ENGLISH_ENDINGS)
+    return _INFLECTED if is_inflected else 0.0
 
 
 def _judge_repetition(words: list[str], settings: TextSettings) -> Verdict:

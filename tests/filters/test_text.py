@@ -62,6 +62,25 @@ def test_another_language(text: str) -> None:
     assert judge(text, settings=TextSettings(language=None)) == KEPT
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "An old fashioned brown retro bus riding through town.",
+        "Adult man displaying abilities using flying yellow disc.",
+        "Double bed in medium sized blue carpeted room.",
+    ],
+)
+def test_what_people_write_is_english_with_few_function_words_too(text: str) -> None:
+    assert judge(text) == KEPT
+
+
+@pytest.mark.parametrize(
+    "text", ["ein Schmetterling sitzt auf einer gelben Blume im Garten", "en hund springer efter en gul ring i parken"]
+)
+def test_one_word_that_ends_like_english_is_not_enough(text: str) -> None:
+    assert judge(text).rule == "text.language"
+
+
 def test_short_texts_need_no_function_word() -> None:
     assert judge("two small brown dogs playing") == KEPT
 
