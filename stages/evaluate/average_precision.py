@@ -90,10 +90,10 @@ def _matched(pairs: Pairs) -> list[_Label]:
             gold[image] = np.count_nonzero(np.asarray(result["gtIgnore"]) == 0)
         scores = np.concatenate([np.asarray(result["dtScores"], np.float64)[:MOST_BOXES] for _, result in there])
         order = np.argsort(-scores, kind="mergesort")
-        image = np.concatenate([np.full(len(result["dtScores"][:MOST_BOXES]), image) for image, result in there])
+        places = np.concatenate([np.full(len(result["dtScores"][:MOST_BOXES]), image) for image, result in there])
         hit = np.concatenate([result["dtMatches"][:, :MOST_BOXES] > 0 for _, result in there], axis=1)
         ignored = np.concatenate([result["dtIgnore"][:, :MOST_BOXES] > 0 for _, result in there], axis=1)
-        found.append(_Label(name, image[order].astype(np.intp), hit[:, order], ~ignored[:, order], gold))
+        found.append(_Label(name, places[order].astype(np.intp), hit[:, order], ~ignored[:, order], gold))
     return [label for label in found if label.gold.sum() > 0]
 
 
