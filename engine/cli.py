@@ -8,7 +8,8 @@
 Exit codes: 0 done; 1 a mistake of ours (run again with --debug and report it); 2 wrong usage, settings or input;
 3 finished or stopped over the failure budget; 4 the corpus is in use by another process; 5 damaged files found;
 6 fld loop: the gate refused a model and there is no other to go on with; 7 fld loop: the watch stopped it;
-130 interrupted. Imports happen inside the verbs, so that `fld --help` answers at once.
+130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. Imports happen inside the verbs, so that `fld --help`
+answers at once.
 """
 
 import sys
@@ -18,6 +19,7 @@ import typer
 from typer.exceptions import Exit
 
 from engine.exit_codes import INTERRUPTED, KNOWN, report
+from engine.signals import EndedBySignal, ended_by_signals
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -288,6 +290,14 @@ def verify(
 
 
 @app.command()
+def trust(corpus: Corpus) -> None:
+    """Let a corpus of somebody else run its own annotators and filters: docs/security.md says what that means."""
+    from engine.verbs import trust as trust_module
+
+    trust_module.trust(corpus)
+
+
+@app.command()
 def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
     """Versions, devices, and who can load here. Says why the other annotators cannot."""
     from engine.verbs import doctor as doctor_module
@@ -346,12 +356,15 @@ def run_command(arguments: list[str]) -> int:
 
     try:
         command = get_command(app)
-        with command.make_context("fld", arguments) as context:
+        with ended_by_signals(), command.make_context("fld", arguments) as context:
             command.invoke(context)
     except KNOWN as error:
         if "--debug" in arguments and not isinstance(error, Exit):
             raise
         return report(error)
+    except EndedBySignal as ended:
+        sys.stderr.write(f"\nStopped by {ended.signal.name}. What was finished is kept: the same command goes on.\n")
+        return 128 + ended.signal
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. What was finished is kept: the same command goes on from here.\n")
         return INTERRUPTED

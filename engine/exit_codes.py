@@ -9,6 +9,7 @@ import sys
 
 from typer.exceptions import Abort, Exit, TyperException
 
+from engine.cleaning import clean
 from shards.errors import FldError
 
 USAGE, OVER_BUDGET, LOCKED, DAMAGED, REFUSED, WATCHED, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
@@ -30,7 +31,7 @@ def report(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     said = str(error) if isinstance(error, FldError) else _of_the_world(error)
-    sys.stderr.write(f"Error: {said}\n")
+    sys.stderr.write(f"Error: {clean(said)}\n")
     return error.exit_code if isinstance(error, FldError) else USAGE
 
 

@@ -16,8 +16,9 @@ import msgspec
 from engine.config.config_text import ConfigError
 from shards import commit
 from shards.commit import Counts
-from shards.errors import CorpusError
+from shards.errors import DamageError
 from shards.layout import round_folder
+from shards.seal import read_sealed, write_sealed
 from shards.store import LocalStore, Store
 from stages.fuse.settings import GENERALIST
 from stages.gate.calibration import Calibration
@@ -44,11 +45,15 @@ def promotion_path(number: int, learner: str = GENERALIST) -> str:
 
 
 def read_promotion(store: Store, number: int, learner: str = GENERALIST) -> Promotion | None:
-    """The verdict on the model of round `number`; None while there is none."""
+    """The verdict on the model of round `number`; None while there is none. Raises DamageError."""
+    path = promotion_path(number, learner)
     try:
-        return msgspec.json.decode(store.read(promotion_path(number, learner)), type=Promotion)
+        data = read_sealed(store, path, "delete it, and `fld loop` judges the model again")
+        return msgspec.json.decode(data, type=Promotion)
     except FileNotFoundError:
         return None
+    except msgspec.DecodeError as error:
+        raise DamageError(f"{path} is damaged: {error}; delete it, and `fld loop` judges the model again") from error
 
 
 def promotions_of(store: Store, number: int) -> dict[str, Promotion]:
@@ -60,18 +65,25 @@ def promotions_of(store: Store, number: int) -> dict[str, Promotion]:
 
 def save_promotion(store: Store, number: int, promotion: Promotion, learner: str = GENERALIST) -> None:
     """Publish the verdict."""
-    store.write(promotion_path(number, learner), [msgspec.json.format(msgspec.json.encode(promotion)) + b"\n"])
+    write_sealed(store, promotion_path(number, learner), msgspec.json.format(msgspec.json.encode(promotion)) + b"\n")
 
 
 def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Calibration | None:
-    """What the scores of the model of round `number` are worth; None while nobody knows. Raises CorpusError."""
-    path = f"{model_path(number, model_name(learner))}/{_FILE}"
+    """What the scores of the model of round `number` are worth; None while nobody knows. Raises DamageError."""
+    folder = model_path(number, model_name(learner))
+    path = f"{folder}/{_FILE}"
     try:
-        return msgspec.json.decode(store.read(path), type=Calibration)
+        data = store.read(path)
     except FileNotFoundError:
         return None
+    found = commit.find(store, folder, CALIBRATION)
+    if found is None or (damages := commit.verify_unit(store, folder, found)):
+        reason = "its manifest is missing or damaged" if found is None else damages[0].reason
+        raise DamageError(f"{path} is damaged: {reason}; delete it, and `fld loop` fits it again")
+    try:
+        return msgspec.json.decode(data, type=Calibration)
     except msgspec.DecodeError as error:
-        raise CorpusError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
+        raise DamageError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
 
 
 def save_calibration(

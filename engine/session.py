@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.calibrations import calibration_for
-from engine.config.config import Config, load, save
+from engine.config.config import CORPUS_FILE, Config, load, save
 from engine.config.config_text import ConfigError
 from engine.costs import with_account
 from engine.learned import Model, annotator_of, share_boxes
+from engine.memory import Memory, on_disk
 from engine.promotions import CONSENSUS, model_below, read_calibration, weights_of
 from engine.runtime.column import Column
-from engine.runtime.lock import corpus_lock
+from engine.runtime.lock import corpus_lock, shown_command
 from engine.runtime.plan import columns, needs
 from engine.sparse import teachers
+from engine.trust import check_trusted
+from shards import commit
+from shards.completeness import check_corpus, check_whole
 from shards.finding import GIVEN
+from shards.layout import MODEL
 from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
 from stages.build import Annotator, build_stage, gives
@@ -35,12 +40,15 @@ Build = Callable[[Annotator, str], Stage]
 
 @dataclass(frozen=True)
 class Session:
-    """An open corpus: nobody else writes to it, and its settings are known. build: makes the stage of an annotator."""
+    """An open corpus: nobody else writes to it, and its settings are known. build: makes the stage of an annotator;
+    memory: what stages said of themselves; builds: whether they are built, or only remembered."""
 
     corpus: str
     store: Store
     config: Config
     build: Build = build_stage
+    memory: Memory | None = None
+    builds: bool = True
 
     def plan(self, number: int) -> RoundPlan:
         """What round `number` is made of. Raises ConfigError for a round above 0 that no model may write."""
@@ -60,7 +68,8 @@ class Session:
     def columns(self, number: int) -> list[Column]:
         """The columns of round `number`: the annotators', and from round 1 on those of the promoted models."""
         models, is_boxed = share_boxes(self.store, self.models(number), self.config.loop)
-        return self.columns_with({learner: self._model(learner, below, is_boxed) for learner, below in models.items()})
+        found = {learner: self._model(learner, below, is_boxed) for learner, below in models.items()}
+        return self.columns_with(found, number)
 
     def models(self, number: int) -> dict[str, int]:
         """Learner -> the round on which that model of it was trained which may write round `number`; nothing for round
@@ -75,9 +84,10 @@ class Session:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
         return found
 
-    def columns_with(self, models: Mapping[str, Model]) -> list[Column]:
+    def columns_with(self, models: Mapping[str, Model], number: int = 0) -> list[Column]:
         """The annotators' columns, and those that these models of learners would write. A model with a worth waits for
-        all that find boxes; nobody waits for a model, so that the annotators' columns are the same in every round."""
+        all that find boxes; nobody waits for a model, so that the annotators' columns are the same in every round.
+        number: the round that is looked at, where the columns of an older release are only known from its index."""
         own = self.config.annotators
         if taken := sorted((LEARNED | teachers(own).keys()) & own.keys()):
             raise ConfigError(f"annotators.{taken[0]}: the loop's own model has this name: use another")
@@ -91,11 +101,33 @@ class Session:
             waits_for |= set() if model.worth is None else {*self.witnesses()}
             annotators[learner] = annotator.model_copy(update={"needs": sorted(waits_for)})
 
+        unknown: set[str] = set()
+
         def build(annotator: Annotator, name: str) -> Stage:
-            stage, model = self.build(annotator, name), models.get(name)
+            model = models.get(name)
+            stage = self._stage(annotator, name, self._content(model), unknown)
             return stage if model is None or model.worth is None else CalibratedStage(stage, model.worth)
 
-        return columns(annotators, build)
+        found = columns(annotators, build)
+        return on_disk(self.store, found, unknown, number) if unknown else found
+
+    def _stage(self, annotator: Annotator, name: str, content: str, unknown: set[str]) -> Stage:
+        """A stage, built or remembered; `unknown` gets the names of those that nobody remembers."""
+        if self.builds:
+            stage = self.build(annotator, name)
+            if self.memory is not None:
+                self.memory.note(annotator, name, content, stage)
+            return stage
+        remembered = (self.memory or Memory(self.store)).stage(annotator, name, content)
+        if remembered.facts is None:
+            unknown.add(name)
+        return remembered
+
+    def _content(self, model: Model | None) -> str:
+        """What a model of this corpus is made of: another one may be trained in its place."""
+        folder = "" if model is None else model.weights.removeprefix(f"{self.store.url}/")
+        found = None if model is None or folder == model.weights else commit.find(self.store, folder, MODEL)
+        return "" if found is None else str(sorted((path, entry.crc32) for path, entry in found.files.items()))
 
     def witnesses(self) -> list[str]:
         """The annotators that find boxes, and what came with the images: they support a box of the loop's model."""
@@ -131,24 +163,56 @@ class Session:
 
 
 def look(
-    corpus: str, source: Config | str | Path | None = None, assignments: Sequence[str] | Mapping[str, object] = ()
+    corpus: str,
+    source: Config | str | Path | None = None,
+    assignments: Sequence[str] | Mapping[str, object] = (),
+    *,
+    runs: Sequence[str] = (),
 ) -> Session:
-    """A corpus to read only: no lock, nothing saved."""
+    """A corpus to read only: no lock, nothing saved, and nothing that it names is imported, built or loaded. runs:
+    sections of the settings that are put to work all the same, the filters say: they must be this user's."""
     store = open_store(corpus)
-    return Session(corpus, store, load(source, assignments, store))
+    config = load(source, assignments, store)
+    _check_trusted(store, config, source, assignments, runs)
+    return Session(corpus, store, config, memory=Memory(store), builds=False)
 
 
 @contextmanager
 def opened(
-    corpus: str, source: Config | str | Path | None, assignments: Sequence[str] | Mapping[str, object]
+    corpus: str,
+    source: Config | str | Path | None,
+    assignments: Sequence[str] | Mapping[str, object],
+    *,
+    fills: bool = False,
+    runs: Sequence[str] | None = None,
 ) -> Iterator[Session]:
-    """A corpus to write to: locked, its leftovers removed, its settings saved."""
+    """A corpus to write to: locked, its leftovers removed, its settings saved.
+
+    fills: it may be new, or lack images, as they are about to come in; else all that was planned must be there. runs:
+    sections of the settings that are put to work, None for all; without the annotators none of them is built."""
     if corpus.startswith("memory:"):
         raise ConfigError(f"{corpus} ends with this command: name a folder or an object store (s3://, gs://, ...)")
 
     store = open_store(corpus)
+    check_corpus(store, may_be_new=fills)
     config = load(source, assignments, store)
-    with corpus_lock(store, " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])):
+    with corpus_lock(store, shown_command(sys.argv)):
+        if not fills:
+            check_whole(store)
+        _check_trusted(store, config, source, assignments, runs)
         remove_leftovers(store)
         save(config, store)
-        yield Session(corpus, store, config)
+        yield Session(corpus, store, config, memory=Memory(store), builds=runs is None or "annotators" in runs)
+
+
+def _check_trusted(
+    store: Store,
+    config: Config,
+    source: Config | str | Path | None,
+    assignments: Sequence[str] | Mapping[str, object],
+    runs: Sequence[str] | None,
+) -> None:
+    """Raise TrustError unless all settings that this command puts to work are this user's."""
+    own = load(None, (), store) if source is None and CORPUS_FILE in store.names("") else None
+    given = assignments if isinstance(assignments, Mapping) else [each.partition("=")[0] for each in assignments]
+    check_trusted(store, config, own, [path.strip() for path in given], runs)

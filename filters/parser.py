@@ -12,7 +12,7 @@ process; workers that return these small tuples are not (docs/parser.md).
 import hashlib
 from importlib import metadata, util
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ from filters.chunks import noun_chunks
 from filters.features import ElementWords, TextFeatures, element_words, text_features
 from shards.errors import ModelError
 from shards.finding import Span
-from shards.settings import Settings
+from shards.settings import Danger, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ class ParserError(ModelError):
 class ParserSettings(Settings):
     """Which spaCy pipeline reads the texts."""
 
-    pipeline: str | None = Field(
+    pipeline: Annotated[str | None, Danger("(imports the package)")] = Field(
         None,
         description="name or folder of an installed spaCy pipeline with a tagger and a dependency parser, such as"
         " en_core_web_sm; null: the small one that ships with the project, the same on every machine",

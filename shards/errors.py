@@ -8,11 +8,14 @@ FldError                              exit code 2, where nothing else is said
     SettingsError                     what was asked for cannot be done
         ConfigError                   a setting or an option, each with its name
         ColumnError                   annotators that do not go together
+        QueryError                    a condition that the summary of a round cannot answer
+        TrustError                    settings of a corpus that this user never gave it
         FactoryError                  a class of your own that is not there or lacks a method
-        QueryError                    a condition of `fld export --where` that is none
         CustomError                   a filter of your own that breaks its contract
     InputError                        what was put in cannot be read
         SourceError                   a list, a tar, an annotation file
+        RowError                      one row of a list
+        _LabelError                   one label of a COCO file
         PlanError                     sources or settings that contradict the plan of the corpus
         DuplicateKeyError             two images, one key
         FrameError                    given annotations of another picture
@@ -37,6 +40,7 @@ FldError                              exit code 2, where nothing else is said
     StoppedError                      the work ended before it was done
         FailureBudgetError            3: more images failed than may
         IngestBudgetError             3: likewise, while ingesting
+        WorkerError                   processes that read images die again and again
         RunStopError                  an endpoint that does nothing more for us: key, model, credit, budget
         RefusedError                  6: the gate refused a model, and there is no other
         WatchError                    7: the loop feeds on its own labels

@@ -8,11 +8,12 @@ The module must be importable wherever it runs: an installed package, or a folde
 
 import importlib
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from pydantic import Field, JsonValue
 
 from shards.errors import SettingsError
-from shards.settings import Settings
+from shards.settings import Danger, Settings
 
 
 class FactoryError(SettingsError):
@@ -22,7 +23,7 @@ class FactoryError(SettingsError):
 class FactorySettings(Settings):
     """An object that the project does not know."""
 
-    factory: str = Field(
+    factory: Annotated[str, Danger("(imports and calls it)")] = Field(
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:Class, called with the options as one dict"
     )
     options: dict[str, JsonValue] = Field({}, description="what the factory is called with")

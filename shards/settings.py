@@ -32,6 +32,14 @@ class Off:
     value: object
 
 
+@dataclass(frozen=True)
+class Danger:
+    """In the annotation of a setting that can run code or send secrets: what it can do. A corpus of somebody else does
+    not get to set it (`engine/trust.py`)."""
+
+    why: str
+
+
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
@@ -50,6 +58,11 @@ def switched_off(settings: SettingsT) -> SettingsT:
 def off_of(field: FieldInfo) -> Off | None:
     """When the rule of a field is off; None for a field that is no rule."""
     return next((each for each in field.metadata if isinstance(each, Off)), None)
+
+
+def danger_of(field: FieldInfo) -> Danger | None:
+    """What a setting can do to the user; None for one that is harmless."""
+    return next((each for each in field.metadata if isinstance(each, Danger)), None)
 
 
 def leaves(kind: type[Settings], path: str = "") -> Iterator[tuple[str, FieldInfo]]:

@@ -15,6 +15,7 @@ make visible only when it is complete.
 
 import errno
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ PART = ".part"
 PUBLISHES_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "memory"})
 """fsspec protocols whose uploads appear when complete; on all others a file is uploaded as `.part` and renamed."""
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_LEFTOVER = re.compile(r"((images|raw|rounds|logs|calibration|reviews)/.+|[^/]+)\.[0-9a-f]{8}\.part")
 _BATCH_BYTES = 1 << 20
 _BATCH_CHUNKS = 512  # below IOV_MAX, which is 1024 on Linux and macOS
 
@@ -76,8 +78,9 @@ def open_store(url: str) -> Store:
 
 
 def remove_leftovers(store: Store) -> list[str]:
-    """Delete what killed writers left behind and return the paths. Only for the holder of the corpus lock."""
-    leftovers = [path for path in store.walk() if path.endswith(PART)]
+    """Delete what killed writers left behind and return the paths. Only for the holder of the corpus lock. Nothing but
+    files that `write` named, in folders of a corpus: a download that is called movie.iso.part is somebody else's."""
+    leftovers = [path for path in store.walk() if _LEFTOVER.fullmatch(path)]
     for path in leftovers:
         store.remove(path)
     return leftovers

@@ -22,8 +22,10 @@ import pyarrow.compute as pc
 
 from shards import commit, images, raw, record, rounds, table, tar
 from shards.commit import Damage, Manifest
-from shards.errors import CorpusError
+from shards.completeness import PLAN, Missing, find_missing
+from shards.errors import CorpusError, DamageError
 from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, ROUNDS, manifest_path, round_tar
+from shards.seal import SEAL, broken
 from shards.store import PART, Store
 
 _Units = dict[tuple[str, str], Manifest | None]
@@ -33,7 +35,14 @@ _MANIFEST = re.compile(r"(.+)/manifest/([^/]+)\.json")
 _MODEL = re.compile(rf"{ROUNDS}/\d+/model(?:-[^/]+)?")
 _TRAINED = re.compile(rf"({_MODEL.pattern})/training\.json")
 _MODEL_MANIFEST = re.compile(rf"{_MODEL.pattern}/manifest/[^/]+\.json")
-_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/|promotion(-[^/]+)?\.json$)")
+_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/|promotion(-[^/]+)?\.json(\.seal)?$)")
+_CALIBRATED = re.compile(rf"({_MODEL.pattern})/(calibration)\.json")
+_LOST_PART = re.compile(rf"{PLAN} part (\d+) is missing")
+NO_MANIFEST = "no manifest names it: that was deleted, or the run that wrote it was killed"
+_SHARD = re.compile(r"(.+)/(\d{6})\.\w+")
+"""A file of a unit, by its name."""
+_PARTS = ("shards", "index", "summary")
+"""Folders below a round in which the files of its units are."""
 _UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/", f"{CALIBRATION}/")
 
 
@@ -53,7 +62,7 @@ class UnitDamage:
 @dataclass(frozen=True)
 class VerifyReport:
     """What was read and what is wrong. orphans: files in unit folders that no manifest names; unsealed: folders of
-    models of an older release, which have no checksums."""
+    models of an older release, which have no checksums; unfinished: planned image shards of which nothing is there."""
 
     units: int
     files: int
@@ -61,6 +70,7 @@ class VerifyReport:
     damages: list[UnitDamage]
     orphans: list[str]
     unsealed: list[str]
+    unfinished: list[str]
 
     @property
     def ok(self) -> bool:
@@ -69,8 +79,13 @@ class VerifyReport:
 
     @property
     def of_models(self) -> list[UnitDamage]:
-        """Those damages that nothing repairs."""
+        """Those damages of models, which nothing repairs."""
         return [each for each in self.damages if is_model(each.folder)]
+
+    @property
+    def of_single_files(self) -> list[UnitDamage]:
+        """Those of corpus.yaml and the like, which nothing repairs either."""
+        return [each for each in self.damages if not each.folder]
 
 
 def verify(store: Store, progress: Callable[[str], None] | None = None) -> VerifyReport:
@@ -91,17 +106,35 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
             files += len(manifest.files)
             size += sum(entry.bytes for entry in manifest.files.values())
         damages += [UnitDamage(folder, name, damage) for damage in found]
-    trained = [match[1] for path in paths if (match := _TRAINED.fullmatch(path))]
-    unsealed = [folder for folder in trained if (folder, MODEL) not in units]
-    return VerifyReport(len(units), files, size, damages, _orphans(paths, units), unsealed)
+    orphans = _orphans(paths, units)
+    damages += [UnitDamage(*_unit_of(path), Damage(path, NO_MANIFEST)) for path in orphans if _SHARD.fullmatch(path)]
+    damages += [*_broken_seals(store, paths), *_uncalibrated(paths, units)]
+    models = [match[1] for path in paths if (match := _TRAINED.fullmatch(path))]
+    models = [folder for folder in models if (folder, MODEL) not in units]
+    damages += [UnitDamage(each, MODEL, Damage(each, NO_MANIFEST)) for each in models if _was_sealed(store, each)]
+    missing = _missing(store)
+    damages += [each for each in _lost_parts(missing) if (each.folder, each.name) not in units]
+    return VerifyReport(
+        len(units),
+        files,
+        size,
+        list(dict.fromkeys(damages)),
+        [path for path in orphans if not _SHARD.fullmatch(path)],
+        [folder for folder in models if not _was_sealed(store, folder)],
+        missing.unfinished,
+    )
 
 
 def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
     """Withdraw the damaged units, so that the next run writes them again, and return (folder, name) of each. Models
     stay as they are."""
-    units = sorted({(damage.folder, damage.name) for damage in damages if not is_model(damage.folder)})
+    mended = [damage for damage in damages if damage.folder and not is_model(damage.folder)]
+    units = sorted({(damage.folder, damage.name) for damage in mended})
     for folder, name in units:
         commit.retire(store, folder, name)
+    for damage in mended:
+        if damage.damage.reason == NO_MANIFEST:
+            store.remove(damage.damage.path)  # a column that is not in force any more is written by nobody again
     return units
 
 
@@ -117,6 +150,49 @@ def _units(store: Store, paths: list[str]) -> _Units:
     ]
     found = [match.groups() for match in matches if match]
     return {(folder, name): commit.find(store, folder, name) for folder, name in found}
+
+
+def _unit_of(path: str) -> tuple[str, str]:
+    """Folder and name of the unit to which a file belongs by its name."""
+    folder, _, file = path.rpartition("/")
+    above, _, last = folder.rpartition("/")
+    return (above if last in _PARTS and _ROUND.fullmatch(above) else folder), file.partition(".")[0]
+
+
+def _broken_seals(store: Store, paths: list[str]) -> Iterator[UnitDamage]:
+    """corpus.yaml and the like that are not what was sealed."""
+    there = {*paths}
+    for path in paths:
+        file = path.removesuffix(SEAL)
+        if path != file and (reason := broken(store, file, store.read(file) if file in there else None)):
+            yield UnitDamage("", file, Damage(file, reason))
+
+
+def _uncalibrated(paths: list[str], units: _Units) -> Iterator[UnitDamage]:
+    for path in paths:
+        match = _CALIBRATED.fullmatch(path)
+        if match and (match[1], match[2]) not in units:
+            yield UnitDamage(match[1], match[2], Damage(path, NO_MANIFEST))
+
+
+def _was_sealed(store: Store, model: str) -> bool:
+    """Whether the release that trained a model gave it checksums."""
+    return b'"sealed":true' in store.read(f"{model}/training.json").replace(b" ", b"")
+
+
+def _missing(store: Store) -> Missing:
+    """What the plan says is not there; nothing where the plan itself is damaged, which its own unit says."""
+    try:
+        return find_missing(store)
+    except DamageError:
+        return Missing(0)
+
+
+def _lost_parts(missing: Missing) -> Iterator[UnitDamage]:
+    """Parts of the plan that are gone with their files."""
+    for reason in missing.damaged:
+        if match := _LOST_PART.fullmatch(reason):
+            yield UnitDamage(PLAN, match[1], Damage(manifest_path(PLAN, match[1]), NO_MANIFEST))
 
 
 def _orphans(paths: list[str], units: _Units) -> list[str]:

@@ -8,12 +8,12 @@ one per granularity, and the settings can name others.
 import re
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import Field, field_validator
 
 from shards.finding import Granularity
-from shards.settings import Settings
+from shards.settings import Danger, Settings
 from specialists.chat_markup import strip_markup
 from specialists.chat_politeness import strip_politeness
 from specialists.refusals import declines
@@ -31,11 +31,18 @@ REFUSALS = (
 """How English-speaking models begin that decline in words; `specialists/refusals.py` knows more."""
 
 
+_SENT = Danger("(is read and sent to the model)")
+
+
 class PromptSettings(Settings):
     """What a describer is told."""
 
-    detailed: str | None = Field(None, description="template file of detailed texts; null: the shipped one")
-    more_detailed: str | None = Field(None, description="template file of more detailed texts; null: the shipped one")
+    detailed: Annotated[str | None, _SENT] = Field(
+        None, description="template file of detailed texts; null: the shipped one"
+    )
+    more_detailed: Annotated[str | None, _SENT] = Field(
+        None, description="template file of more detailed texts; null: the shipped one"
+    )
     max_regions: int = Field(50, ge=0, description="regions listed at most, in the order they come in")
     refusals: list[str] = Field(
         list(REFUSALS), description="an answer that begins like this (regular expression, any case) is a refusal"

@@ -4,12 +4,12 @@ A key never stands here: settings are kept in corpus.yaml. `api_key_env` names t
 """
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from shards.settings import SECRET, Settings
+from shards.settings import SECRET, Danger, Settings
 from specialists.description import PromptSettings
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -20,9 +20,11 @@ class OpenAiSettings(Settings):
     """An endpoint, a model and what it may cost."""
 
     backend: Literal["openai"] = Field("openai", description="an OpenAI-compatible endpoint (chat completions)")
-    base_url: str = Field("https://api.openai.com/v1", description="address of the endpoint, without a key in it")
+    base_url: Annotated[str, Danger("(is sent the key and the pictures)")] = Field(
+        "https://api.openai.com/v1", description="address of the endpoint, without a key in it"
+    )
     model: str = Field(min_length=1, description="name of the model there; pin a dated version where there is one")
-    api_key_env: str | None = Field(
+    api_key_env: Annotated[str | None, Danger("(the variable is sent to base_url)")] = Field(
         "OPENAI_API_KEY", description="environment variable that holds the key; null: the endpoint needs none"
     )
     prompts: PromptSettings = Field(PromptSettings(), description="what the model is told")

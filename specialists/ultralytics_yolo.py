@@ -14,11 +14,12 @@ import logging
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from shards.settings import Danger
 from specialists.class_names import class_labels
 from specialists.devices import loaded, pick_device
 from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
@@ -34,7 +35,7 @@ class UltralyticsSettings(ModelSettings):
     weights: str = Field(
         "embedded:yolo-nano", min_length=1, description=".pt file, embedded:NAME, or hub id with revision"
     )
-    trust_pickle: bool = Field(
+    trust_pickle: Annotated[bool, Danger("(runs code of the weights)")] = Field(
         False, description="true: load checkpoints that the library's safe loader refuses; runs code of the file"
     )
     image_size: int | None = Field(None, ge=32, description="long side in pixels; null: what it was trained with")

@@ -1,12 +1,12 @@
 """What one actor of an annotator needs, declared as data beside the stage and never probed on the driver."""
 
 import re
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from shards.settings import SECRET, Settings
+from shards.settings import SECRET, Danger, Settings
 
 _KEY = re.compile(r"key|token|secret|passw", re.IGNORECASE)
 
@@ -26,7 +26,9 @@ class Resources(Settings):
     in_flight: int = Field(2, ge=1, description="calls queued per actor, so that it never waits for the driver")
     timeout_s: float = Field(300.0, gt=0, description="longest call; replace the actor after it")
     group: str | None = Field(None, description="annotators of one group share actors and decoded images")
-    runtime_env: dict[str, object] = Field({}, description="Ray runtime_env of the actor (pip, env_vars, ...)")
+    runtime_env: Annotated[dict[str, object], Danger("(installs packages, sets variables)")] = Field(
+        {}, description="Ray runtime_env of the actor (pip, env_vars, ...)"
+    )
 
     @field_validator("runtime_env")
     @classmethod

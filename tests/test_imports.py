@@ -33,11 +33,15 @@ TOP = {
     "shards": set[str](),
 }
 ENGINE = {
-    "cli": {"config", "exit_codes", "verbs"},
-    "exit_codes": set[str](),
-    "verbs": {"api", "config", "costs", "promotions", "report", "runtime", "session", "terminal", "view"},
+    "cli": {"config", "exit_codes", "signals", "verbs"},
+    "exit_codes": {"cleaning"},
+    "cleaning": set[str](),
+    "verbs": {"api", "config", "costs", "promotions", "report", "runtime", "session", "terminal", "trust", "view"},
+    "signals": set[str](),
     "api": {"calibrations", "config", "costs", "promotions", "report", "runtime", "session", "sparse"},
-    "session": {"calibrations", "config", "costs", "learned", "promotions", "runtime", "sparse"},
+    "session": {"calibrations", "config", "costs", "learned", "memory", "promotions", "runtime", "sparse", "trust"},
+    "memory": {"config", "runtime"},
+    "trust": {"config"},
     "costs": set[str](),
     "learned": {"config", "promotions", "sparse"},
     "sparse": set[str](),
@@ -45,9 +49,9 @@ ENGINE = {
     "view": {"report"},
     "calibrations": set[str](),
     "report": {"config"},
-    "runtime": {"config"},
+    "runtime": {"cleaning", "config", "signals", "terminal"},
     "config": set[str](),
-    "terminal": set[str](),
+    "terminal": {"cleaning"},
 }
 STAGES = {
     "recipes": {"annotate", "codec", "evaluate", "retrain", "scenes"},

@@ -25,9 +25,10 @@ from engine.session import Session, look
 from filters.features import ElementWords
 from filters.parser import ParsedText, Parser
 from shards.commit import committed
+from shards.completeness import check_round, check_whole
 from shards.finding import GIVEN
 from shards.images import ImageRow
-from shards.layout import IMAGES
+from shards.layout import IMAGES, round_folder
 from shards.reader import Corpus
 from shards.record import Record
 from stages.evaluate.elements import element_quality
@@ -119,7 +120,8 @@ def evaluate(
     trained on, this share. Raises ConfigError for a round or share that is none, SourceError for gold that is none."""
     if held_out is not None and not 0 < held_out <= 1:
         raise ConfigError(f"held_out must be above 0 and at most 1, got {held_out}")
-    session = look(str(corpus))
+    session = look(str(corpus), runs=["filters"])
+    check_whole(session.store)
     there = Corpus(session.store).rounds()
     if round not in there:
         raise ConfigError(f"{corpus} has no round {round} to measure: it has {there or 'none'}; run `fld run` first")
@@ -127,6 +129,7 @@ def evaluate(
     numbers = there if all_rounds else [round]
     images = committed(session.store, IMAGES)
     for each in numbers:
+        check_round(session.store, round_folder(each), str(corpus))
         inputs(session.store, session.plan(each), images)  # says at once what is missing
     found = {each: measure_round(session, each, truth.records, resamples, short=all_rounds) for each in numbers}
     return EvalReport(found, truth, str(gold), held_out, resamples)

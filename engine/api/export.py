@@ -14,6 +14,8 @@ from typing import Literal, get_args
 from engine.api.reports import ExportReport, Place
 from engine.config.config import load
 from engine.config.config_text import ConfigError
+from shards.completeness import check_round, check_whole
+from shards.layout import round_folder
 from shards.reader import Corpus, Round
 from shards.summary import label_of
 from stages.export.categories import Categories
@@ -49,6 +51,8 @@ def export(
     QueryError, PictureError."""
     opened = Corpus(str(corpus))
     found = opened.round(round)
+    check_whole(opened.store)
+    check_round(opened.store, round_folder(round), str(corpus))
     path = Path(out)
     single = path.suffix == ".json"
     _check(path, format, pictures, single)

@@ -22,6 +22,7 @@ from engine.runtime.refilter import Tally, preview, refilter, tally_round
 from engine.session import Session, look, opened
 from shards import commit
 from shards.commit import Counts
+from shards.completeness import check_corpus, check_whole
 from shards.layout import IMAGES
 from shards.reader import Corpus
 from shards.store import open_store
@@ -42,7 +43,7 @@ def run(
     All specialists are built before the first image is read: a wrong path or a missing package is known at once. Raises
     IngestBudgetError, FailureBudgetError, ConfigError; what was finished is kept. progress: draw it on stderr. tell:
     called with each part's report when it is there."""
-    with opened(str(corpus), config, settings) as session:
+    with opened(str(corpus), config, settings, fills=True) as session:
         _build(session)
         ingested = ingest_round(session, images)
         tell(ingested)
@@ -62,7 +63,7 @@ def ingest(
     retry_quarantined: bool = False,
 ) -> IngestReport:
     """Check, hash and store images; no model runs. retry_quarantined: run again only what failed before."""
-    with opened(str(corpus), config, settings) as session:
+    with opened(str(corpus), config, settings, fills=True, runs=["ingest"]) as session:
         return ingest_round(session, images, retry_quarantined=retry_quarantined)
 
 
@@ -89,14 +90,16 @@ def filter(
 ) -> FilterReport:
     """Fuse, filter and write a round without any model. dry_run: count what would be there and write nothing."""
     store = open_store(str(corpus))
+    check_corpus(store, may_be_new=False)
+    check_whole(store)
     if not commit.committed(store, IMAGES):
         raise ConfigError(f"{corpus} holds no image shards: `fld run IMAGES {corpus}` fills it")
     if round not in {0, *Corpus(store).rounds()}:
         raise ConfigError(f"{corpus} has no round {round} to filter again: it has {Corpus(store).rounds() or 'none'}")
     if not dry_run:
-        with opened(str(corpus), config, settings) as session:
+        with opened(str(corpus), config, settings, runs=["filters"]) as session:
             return write_round(session, round)
-    session = look(str(corpus), config, settings)
+    session = look(str(corpus), config, settings, runs=["filters"])
     before = tally_round(session.store, round)[1]
     tally = preview(session.store, session.plan(round), session.skipped(), _processes())
     return FilterReport(round, _images(tally), before, tally, dry_run=True)
@@ -105,7 +108,7 @@ def filter(
 def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold) -> None:
     """Withdraw the damaged units (`retire`), then run what is missing. No sources are needed: the plan of the ingest
     knows where the images came from."""
-    with opened(corpus, None, ()) as session:
+    with opened(corpus, None, (), fills=True) as session:
         numbers = Corpus(session.store).rounds()  # before a round's only shard is withdrawn
         retire()
         tell(ingest_round(session, []))

@@ -9,17 +9,21 @@ import msgspec
 from engine.runtime.refilter import loaded_parser
 from engine.session import Session
 from filters.parser import Parser
+from shards.errors import DamageError
 from shards.images import read_image_rows
 from shards.layout import round_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.record import Record
+from shards.seal import read_sealed, write_sealed
 from shards.store import Store
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.alone import filtered_alone, records
 from stages.held_out import held_out_order
 from stages.watch.judge import Report, judge
 from stages.watch.statistics import statistics
+
+_ADVICE = "delete it, and `fld loop` writes it again"
 
 
 def report_path(number: int) -> str:
@@ -30,9 +34,12 @@ def report_path(number: int) -> str:
 def read_report(store: Store, number: int) -> Report | None:
     """The report on a round; None while there is none."""
     try:
-        return msgspec.json.decode(store.read(report_path(number)), type=Report)
+        data = read_sealed(store, report_path(number), _ADVICE)
+        return msgspec.json.decode(data, type=Report)
     except FileNotFoundError:
         return None
+    except msgspec.DecodeError as error:
+        raise DamageError(f"{report_path(number)} is damaged: {error}: {_ADVICE}") from error
 
 
 def watch(session: Session, number: int) -> Report:
@@ -49,7 +56,7 @@ def watch(session: Session, number: int) -> Report:
         statistics(now, parser, first, own, own_before),
         session.config.loop.watch,
     )
-    session.store.write(report_path(number), [msgspec.json.format(msgspec.json.encode(report)) + b"\n"])
+    write_sealed(session.store, report_path(number), msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     return report
 
 

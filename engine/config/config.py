@@ -20,6 +20,7 @@ from engine.config.config_text import ConfigError, override, parse, render, vali
 from engine.config.loop_settings import LoopSettings
 from engine.config.settings import EngineSettings
 from filters.settings import FilterSettings
+from shards.seal import broken, read_sealed, write_sealed
 from shards.settings import Settings
 from shards.store import Store
 from stages.build import Annotator
@@ -29,6 +30,9 @@ from stages.ingest.settings import IngestSettings
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_PROFILE = "embedded"
 CORPUS_FILE = "corpus.yaml"
+_ADVICE = (
+    "restore it from a copy; or look at it, and say --config with its path: then what it says now are your settings"
+)
 RECORDED_PACKAGES = ("fld-engine", "torch", "transformers", "spacy", "ray", "rapidocr", "webdataset")
 
 
@@ -68,24 +72,31 @@ def save(config: Config, store: Store) -> None:
     text = f"# The settings in force in this corpus, defaults included. Written by {installed}.\n{render(config)}"
     data = text.encode()
     try:
-        if store.read(CORPUS_FILE) == data:
+        if store.read(CORPUS_FILE) == data and not broken(store, CORPUS_FILE, data):
             return
     except FileNotFoundError:
         pass
-    store.write(CORPUS_FILE, [data])
+    write_sealed(store, CORPUS_FILE, data)
+
+
+def _text(data: bytes, origin: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{origin} is not valid YAML: byte {error.start} is no UTF-8") from error
 
 
 def _read(source: str | None, store: Store | None) -> tuple[dict[str, Any], str]:
     if source is None and store is not None:
         try:
-            return parse(store.read(CORPUS_FILE).decode(), CORPUS_FILE), CORPUS_FILE
+            return parse(_text(read_sealed(store, CORPUS_FILE, _ADVICE), CORPUS_FILE), CORPUS_FILE), CORPUS_FILE
         except FileNotFoundError:
             pass
     source = DEFAULT_PROFILE if source is None else source
     profile = PROFILES / f"{source}.yaml"
     path = profile if "/" not in source and profile.is_file() else Path(source)
     try:
-        return parse(path.read_text(), source), source
+        return parse(_text(path.read_bytes(), source), source), source
     except (FileNotFoundError, IsADirectoryError) as error:
         known = ", ".join(sorted(found.stem for found in PROFILES.glob("*.yaml")))
         raise ConfigError(f"--config {source}: neither a file nor a profile ({known})") from error

@@ -20,6 +20,7 @@ from shards.settings import SECRET, Settings
 END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one plain value
 _SHORT = 3
 """Settings that differ in a section, up to which they share its line."""
+_MOST_VALUES = 100_000
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
@@ -42,13 +43,30 @@ def parse(text: str, origin: str) -> dict[str, Any]:
     """The mapping that YAML `text` holds. Raises ConfigError naming `origin` and the line."""
     try:
         data = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{origin} is not valid YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-02-31 is no date
+        said = _one_line(error) if isinstance(error, yaml.YAMLError) else str(error)
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f", line {mark.line + 1}"
+        raise ConfigError(f"{origin} is not valid YAML{where}: {said}") from error
     if data is None:
         return {}
+    if _is_endless(data):
+        raise ConfigError(
+            f"{origin} holds more than {_MOST_VALUES:,} values: an alias (*name) repeats or contains itself"
+        )
     if not isinstance(data, dict):
         raise ConfigError(f"{origin} must hold a mapping of settings, got {type(data).__name__}")
     return data
+
+
+def _is_endless(data: object) -> bool:
+    """Whether aliases make more of a few lines than can be read: copies of copies, or a section within itself."""
+    waiting, seen = [data], 0
+    while waiting and seen <= _MOST_VALUES:
+        value = waiting.pop()
+        seen += 1
+        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return seen > _MOST_VALUES
 
 
 def override(data: dict[str, Any], assignments: Sequence[str] | Mapping[str, object]) -> dict[str, Any]:

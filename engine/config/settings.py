@@ -6,11 +6,11 @@ engine:
   shards_in_flight: 16
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shards.settings import Settings
+from shards.settings import Danger, Settings
 
 
 class EngineSettings(Settings):
@@ -19,7 +19,7 @@ class EngineSettings(Settings):
     backend: Literal["ray", "local"] = Field(
         "ray", description="ray: actors, one machine or a cluster; local: in this process, no isolation, for tiny jobs"
     )
-    address: str | None = Field(
+    address: Annotated[str | None, Danger("(runs the work on that cluster)")] = Field(
         None, description="Ray cluster to join (auto, ray://... or host:port); null: RAY_ADDRESS, else this machine"
     )
     failure_budget: float = Field(

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from engine.report.quality import cell, comparison
 from stages.evaluate.bootstrap import Estimate, change
@@ -44,15 +45,19 @@ def changed(before: Measures, after: Measures) -> Measures:
     return {name: change(before[name], after[name]) for name in both}
 
 
-def round_tables(measured: Measured) -> list[str | Table]:
+def _title(words: str) -> Text:
+    return Text(f"\n{words}", "bold")
+
+
+def round_tables(measured: Measured) -> list[str | Text | Table]:
     """Of one round: after each filter stage, and what it has over each annotator alone."""
-    lines: list[str | Table] = ["\n[bold]After each filter stage[/]", comparison(measured["stages"], SHOWN)]
+    lines: list[str | Text | Table] = [_title("After each filter stage"), comparison(measured["stages"], SHOWN)]
     if any(measured.get("annotators", {}).values()):
-        lines += ["\n[bold]Each annotator alone, unfiltered, and the round[/]", _against_annotators(measured)]
+        lines += [_title("Each annotator alone, unfiltered, and the round"), _against_annotators(measured)]
     ranked = ranked_columns(measured)
     if ranked:
-        lines += ["\n[bold]Objects over all thresholds[/]", _over_thresholds(ranked), suggestion(ranked[FILTERED])]
-        lines += ["\n[bold]Objects by label: AP at IoU 0.5[/]", _by_label(ranked)]
+        lines += [_title("Objects over all thresholds"), _over_thresholds(ranked), suggestion(ranked[FILTERED])]
+        lines += [_title("Objects by label: AP at IoU 0.5"), _by_label(ranked)]
     return lines
 
 
@@ -90,18 +95,18 @@ def _by_label(columns: Mapping[str, Measures]) -> Table:
     return _rows(["label", "gold", *columns], rows)
 
 
-def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Table]:
+def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Text | Table]:
     """Of all rounds: what was said in the first, what each kept, and how each differs from the first."""
     first = next(iter(rounds))
     kept = {number: measured["stages"][FILTERED] for number, measured in rounds.items()}
     columns = {UNFILTERED: rounds[first]["stages"][UNFILTERED]} | {
         f"round {number}": found for number, found in kept.items()
     }
-    lines: list[str | Table] = ["\n[bold]Rounds[/]", comparison(columns, SHOWN)]
+    lines: list[str | Text | Table] = [_title("Rounds"), comparison(columns, SHOWN)]
     later = {f"round {n} - round {first}": changed(kept[first], found) for n, found in kept.items() if n != first}
     if later:
         rows = [(name, *(_signed(found.get(name)) for found in later.values())) for name in SHOWN]
-        lines += [f"\n[bold]Changes[/]{_STARS}", _rows(["measure", *later], rows)]
+        lines += [_title("Changes").append(_STARS, "not bold"), _rows(["measure", *later], rows)]
     return lines
 
 

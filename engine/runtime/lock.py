@@ -17,11 +17,12 @@ removes it by hand.
 
 import json
 import os
+import re
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,9 @@ from pathlib import Path
 from shards.errors import CorpusError
 from shards.store import LocalStore, Store
 
+_USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*@")
+_QUERY = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^?\s]*)\?\S*")
+_SECRET_NAME = re.compile(r"key$|token|secret|passw|credential", re.IGNORECASE)
 LOCK = ".lock"
 OWNER = ".lock.json"
 
@@ -70,6 +74,20 @@ def corpus_lock(store: Store, command: str, timing: Timing = Timing()) -> Iterat
 def break_lock(store: Store) -> None:
     """Remove the lock of an object store's corpus. For a local corpus there is nothing to break: end its owner."""
     store.remove(OWNER)
+
+
+def shown_command(arguments: Sequence[str]) -> str:
+    """A command line as others may see it: without user names, passwords and query strings of URLs, and without values
+    of settings whose name says that they are secret."""
+    shown = [Path(arguments[0]).name or "python", *(_without_secrets(each) for each in arguments[1:])]
+    return " ".join(shown)
+
+
+def _without_secrets(argument: str) -> str:
+    name, equals, _ = argument.partition("=")
+    if equals and _SECRET_NAME.search(name.rpartition(".")[2]):
+        return f"{name}=***"
+    return _QUERY.sub(r"\1?***", _USERINFO.sub(r"\1***@", argument))
 
 
 def describe(owner: dict[str, object]) -> str:

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, TextIO
 
+from engine.cleaning import clean
 from shards.store import LocalStore, Store
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class Plain:
 
     def log(self, event: str, fields: Mapping[str, object]) -> None:
         if event == "quarantined":
-            self._stream.write(f"{fields.get('column')}: {fields.get('key')} quarantined: {fields.get('error')}\n")
+            line = f"{fields.get('column')}: {fields.get('key')} quarantined: {fields.get('error')}"
+            self._stream.write(f"{clean(line)}\n")
 
     def end(self, columns: list[ColumnProgress]) -> None:
         self._write(columns)
@@ -150,7 +152,7 @@ class Live:
     def log(self, event: str, fields: Mapping[str, object]) -> None:
         if event == "quarantined":
             line = f"{fields.get('column')}: {fields.get('key')} quarantined: {fields.get('error')}"
-            self._live.console.print(line, style="yellow", markup=False, highlight=False)  # keys may look like markup
+            self._live.console.print(line, style="yellow")
 
     def end(self, columns: list[ColumnProgress]) -> None:
         self._draw(columns)
@@ -213,9 +215,9 @@ def open_reporter(store: Store, stream: TextIO = sys.stderr) -> Reporter:
     """A live table if `stream` is a terminal, plain lines otherwise; logged in the corpus either way."""
     if not stream.isatty():
         return Logged(Plain(stream), store)
-    from rich.console import Console
+    from engine.terminal import console
 
-    return Logged(Live(Console(file=stream)), store)
+    return Logged(Live(console(stream)), store)
 
 
 def quiet_reporter(store: Store) -> Reporter:

@@ -6,10 +6,14 @@ terminal goes to `log`; worker output of a local session is handed over when it 
 
 import logging
 import os
+import shutil
+import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from engine.runtime.backend import StartError
+from engine.signals import kept_handlers
 
 LogEvent = Callable[[str, Mapping[str, object]], None]
 ATTEMPTS = 3
@@ -17,6 +21,10 @@ START_WAIT_S = "60"
 """Ray's raylet ends itself when its agent, a Python process, is not up after 15 s: on a busy machine the first attempt
 often fails and the next, with warm file caches, does not. `ray.init` would give up after 30 s of waiting."""
 _MAGIC = (b":job_id:", b":actor_name:", b":task_name:")
+CONNECT_S = 10.0
+"""A cluster that does not answer in this time is not there; `ray.init` would wait for minutes."""
+_PATH_MAX = 107
+_BELOW_TEMP = len("/ray/session_2026-01-31_12-00-00_123456_1234567/sockets/plasma_store")
 _MAX_OUTPUT = 1 << 20  # of one worker: the end of its output
 
 
@@ -42,16 +50,18 @@ class RaySession:
             self._silence()
             return
         self.local = self._address in (None, "local")
+        _check_place() if self.local else _check_address(str(self._address))
         cpus = int(max(os.cpu_count() or 1, -(-min_cpus // 1))) if self.local else None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                ray.init(
-                    address="local" if self.local else self._address,
-                    num_cpus=cpus,
-                    include_dashboard=False if self.local else None,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                )
+                with kept_handlers():
+                    ray.init(
+                        address="local" if self.local else self._address,
+                        num_cpus=cpus,
+                        include_dashboard=False if self.local else None,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                    )
                 break
             except Exception as error:  # ray.init raises bare Exception
                 ray.shutdown()
@@ -69,8 +79,18 @@ class RaySession:
         if self._ours:
             import ray
 
+            session = self._session_folder()
             ray.shutdown()
             self._ours = False
+            if session is not None:
+                shutil.rmtree(session, ignore_errors=True)  # its logs are in ours (`worker_output`)
+
+    def _session_folder(self) -> Path | None:
+        """Where a Ray that was started here keeps its sockets and logs, tens of megabytes per run."""
+        from ray._private.worker import global_worker
+
+        node = global_worker.node if self.local else None
+        return None if node is None else Path(node.get_session_dir_path())
 
     def worker_output(self) -> bytes:
         """What the workers of a session started here wrote to stdout and stderr, worker by worker."""
@@ -97,3 +117,27 @@ class RaySession:
 
         if hasattr(worker, "print_to_stdstream"):
             worker.print_to_stdstream = keep
+
+
+def _check_address(address: str) -> None:
+    """Raise StartError if nobody listens at host:port or ray://host:port."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdecimal():
+        return  # "auto", or a name that only Ray knows
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise StartError(
+            f"no Ray answers at {address} (engine.address, else RAY_ADDRESS): {error}; start it there, unset"
+            " RAY_ADDRESS to run on this machine, or --set engine.backend=local"
+        ) from error
+
+
+def _check_place() -> None:
+    """Raise StartError where Ray's sockets would have names that are too long."""
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    if len(folder) + _BELOW_TEMP > _PATH_MAX:
+        raise StartError(
+            f"Ray cannot start below {folder}: the names of its sockets would be longer than {_PATH_MAX} bytes; set"
+            " RAY_TMPDIR (or TMPDIR) to a short folder such as /tmp"
+        )

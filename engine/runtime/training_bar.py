@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from engine.terminal import err
 from stages.retrain.metrics import F1, LOSSES, Event, Watch
 
 _COLUMNS = (
@@ -22,7 +22,7 @@ def unwatched(event: Event) -> None:
 @contextmanager
 def training_bar(title: str, steps: int) -> Iterator[Watch]:
     """What the trainer calls with its events while the bar is drawn."""
-    with Progress(*_COLUMNS, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*_COLUMNS, console=err, transient=True) as bar:
         row = bar.add_task(title, total=steps, news="")
 
         def show(event: Event) -> None:

@@ -10,12 +10,12 @@ def run(
     """`fld calibrate`."""
     report = calibrate.calibrate(corpus, gold, source, assignments, round=number)
     found = report.calibration
-    err.print(f"calibration/{report.name}.json: by {found.reference}, from {found.images:,} images", markup=False)
+    err.print(f"calibration/{report.name}.json: by {found.reference}, from {found.images:,} images")
     for line in report.lines:
-        err.print(f"  {line}", markup=False)
+        err.print(f"  {line}")
     if figure is not None:
         from engine.report.reliability import draw
 
         draw(found, figure)
-        err.print(f"reliability: {figure}", markup=False)
-    err.print(f"Write the round with it: fld filter {corpus}", markup=False)
+        err.print(f"reliability: {figure}")
+    err.print(f"Write the round with it: fld filter {corpus}")

@@ -5,7 +5,7 @@ from pathlib import Path
 from engine.config.config_text import ConfigError
 from engine.report.quality import comparison, measure, records, unfiltered
 from engine.session import look
-from engine.terminal import err, out
+from engine.terminal import err, out, styled
 from engine.verbs import rounds
 from shards.reader import Corpus
 from shards.record import Record, read_records
@@ -44,13 +44,13 @@ def scenes(folder: str, count: int, seed: int, size: int, *, noisy: bool) -> Non
 def demo(folder: str, count: int) -> None:
     """`fld demo`: draw, annotate, filter, write, measure; then one turn of the loop, and measure again."""
     drawn, corpus = Path(folder) / "scenes", str(Path(folder) / "corpus")
-    err.print(f"[bold]1. Draw {count} scenes with exact gold[/]  ({drawn})")
+    err.print(styled("bold", f"1. Draw {count} scenes with exact gold"), f" ({drawn})")
     scenes(str(drawn), count, DEMO_SEED, SceneSettings().size, noisy=False)
-    err.print(f"[bold]2. Annotate them with the embedded profile, filter, write round 0[/]  ({corpus})")
+    err.print(styled("bold", "2. Annotate them with the embedded profile, filter, write round 0"), f" ({corpus})")
     rounds.run([str(drawn / "images")], corpus, None, [])
-    err.print("[bold]3. Train florence2-nano on round 0, judge it, let it annotate, write round 1[/]")
+    err.print(styled("bold", "3. Train florence2-nano on round 0, judge it, let it annotate, write round 1"))
     learned = _turn(corpus, drawn / "gold.jsonl")
-    err.print("[bold]4. Measure the labels against the gold[/]  (95% intervals)")
+    err.print(styled("bold", "4. Measure the labels against the gold"), " (95% intervals)")
     session = look(corpus)
     gold = read_records(drawn / "gold.jsonl")
     raw = records(session.store, unfiltered(session.plan(0)), session.skipped())
@@ -69,7 +69,7 @@ def _turn(corpus: str, gold: Path) -> bool:
     try:
         loop(corpus, 1, "embedded:florence2-nano", str(gold), None, TURN)
     except RefusedError as error:
-        err.print(f"[yellow]{error}[/]: so there is no round 1. That is what the gate is for.")
+        err.print(styled("yellow", str(error)), "so there is no round 1. That is what the gate is for.")
         return False
     return True
 

@@ -8,13 +8,12 @@ import platform
 import re
 from importlib.metadata import PackageNotFoundError, requires, version
 
-from rich.markup import escape
 from rich.table import Table
 
 from engine.api.check import check_annotator, check_filter
 from engine.config.config import load
 from engine.config.config_text import ConfigError
-from engine.terminal import out
+from engine.terminal import out, styled
 from specialists.roles import SpecialistError
 from stages.build import Annotator, build_stage
 
@@ -35,12 +34,13 @@ def doctor(source: str | None, assignments: list[str]) -> None:
         reason = check_annotator(name, annotator) if own else _why_not(name, annotator)
         if reason:
             failures[name] = reason
-        outcome = f"[red]no:[/] {escape(reason)}" if reason else "[green]yes[/]"
+        outcome = styled("red", f"no: {reason}") if reason else styled("green", "yes")
         table.add_row(name, annotator.role, getattr(annotator.specialist, "backend", ""), outcome)
     out.print(table)
     for each in config.filters.custom:
         reason = check_filter(each)
-        out.print(f"filter on {each.on}: {each.factory}: " + (f"[red]no:[/] {escape(reason)}" if reason else "works"))
+        outcome = styled("red", f"no: {reason}") if reason else styled("green", "works")
+        out.print(f"filter on {each.on}: {each.factory}:", outcome)
         if reason:
             failures[each.factory] = reason
     if failures:
@@ -64,7 +64,9 @@ def _packages() -> Table:
         try:
             table.add_row(name, version(name), extra)
         except PackageNotFoundError:
-            table.add_row(name, "[yellow]not installed[/]", f"pip install 'fld-engine\\[{extra}]'" if extra else "")
+            table.add_row(
+                name, styled("yellow", "not installed"), f"pip install 'fld-engine[{extra}]'" if extra else ""
+            )
     return table
 
 

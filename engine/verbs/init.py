@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config.config_text import ConfigError
-from engine.terminal import err
+from engine.terminal import err, styled
 
 if TYPE_CHECKING:
     from stages.retrain.build import Size
@@ -54,7 +54,7 @@ def init(out: str, size: "Size", source: TokenizerSource, seed: int, *, ordinal:
     build.save(model, build.build_processor(size, tokenizer), folder)
     count = sum(weights.numel() for weights in model.parameters())
     err.print(f"{out}: {size}, {count / 1e6:,.1f} million untrained parameters, {len(tokenizer):,} tokens")
-    err.print(f"Train it: [bold]fld retrain CORPUS --from {out}[/]")
+    err.print("Train it:", styled("bold", f"fld retrain CORPUS --from {out}"))
 
 
 def _tokenizer(source: TokenizerSource, vocabulary: int) -> Any:

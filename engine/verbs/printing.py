@@ -27,7 +27,7 @@ def printer(corpus: str) -> Tell:
         elif isinstance(part, FilterReport):
             _filtered(part)
         else:
-            err.print(_line(part), markup=False)
+            err.print(_line(part))
 
     return tell
 
@@ -61,7 +61,7 @@ def _ingested(report: IngestReport) -> None:
         f" {report.new:,} new, {report.repeated:,} known, {report.written:,} written"
     )
     for line in (*report.failure_lines(), *report.warnings):
-        err.print(f"  {line}", markup=False)
+        err.print(f"  {line}")
     if report.duplicates:
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.duplicates.items()))
         err.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")

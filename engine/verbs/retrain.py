@@ -40,7 +40,7 @@ def retrain(
     if result.training.unreadable_images:
         err.print(f"{result.training.unreadable_images} images could not be read: `fld verify` says why")
     for reason, count in result.training.refused_labels.items():
-        err.print(f"not taught: {count:,} labels, {reason}", markup=False)
+        err.print(f"not taught: {count:,} labels, {reason}")
     state = "was trained before" if result.already else f"trained in {result.training.seconds:.0f} s"
     err.print(f"{result.folder}: {state}, {result.training.steps} steps on {result.training.images} images")
 

@@ -1,14 +1,15 @@
 """`fld run`, `ingest`, `annotate` and `filter`: what was typed goes to `engine/api/rounds.py`, reports to stderr."""
 
 from engine.api import rounds
-from engine.terminal import err
+from engine.terminal import err, styled
 from engine.verbs.printing import printer
 
 
 def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
     """`fld run`."""
     rounds.run(images, corpus, source, assignments, progress=True, tell=printer(corpus))
-    err.print(f"Look at it: [bold]fld view {corpus}[/]   one image: [bold]fld show {corpus} KEY[/]")
+    look, one = styled("bold", f"fld view {corpus}"), styled("bold", f"fld show {corpus} KEY")
+    err.print("Look at it:", look, "  one image:", one)
 
 
 def ingest(

@@ -3,14 +3,15 @@
 import re
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from engine.config.config_text import ConfigError
 from engine.report.draw import draw
 from engine.report.drops import by_rule
-from engine.terminal import out
+from engine.terminal import console, out
+from shards.completeness import check_round, check_whole
+from shards.layout import round_folder
 from shards.reader import Corpus, Round, Row
 from shards.record import Record, Region
 from shards.tar import safe_key
@@ -57,7 +58,7 @@ def show(
         drawn = lost if draw_dropped else []
         draw(decode(round_.image_of(row), UNLIMITED), record, groundings=groundings, dropped=drawn).save(path)
         if not json:
-            out.print(f"picture: {path}", markup=False)
+            out.print(f"picture: {path}")
 
 
 def picture_name(key: str, number: int) -> str:
@@ -70,6 +71,8 @@ def _found(round_: Round, key: str) -> Row:
     try:
         row = round_.find(key)
     except KeyError:
+        check_whole(round_.store)  # perhaps the image is only lost
+        check_round(round_.store, round_folder(round_.number), round_.store.url)
         summary = round_.summary(round_.shards()[0])
         some = [] if summary is None else summary["key"].slice(0, 3).to_pylist()
         raise ConfigError(f"no image {key!r} in this round; keys look like {', '.join(map(repr, some))}") from None
@@ -84,7 +87,7 @@ def _print(record: Record, dropped: list[Row]) -> None:
     out.print(head, soft_wrap=True)
     for table in (_texts(record), _regions(record), _groundings(record), _drops(dropped)):
         if table.row_count:
-            (out if out.is_terminal else Console(file=out.file, width=_WIDE)).print(table)
+            (out if out.is_terminal else console(out.file, width=_WIDE)).print(table)
 
 
 def _texts(record: Record) -> Table:

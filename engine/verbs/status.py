@@ -11,8 +11,10 @@ from engine.session import look
 from engine.terminal import out
 from shards import commit
 from shards.commit import Manifest
+from shards.completeness import check_round, find_missing
+from shards.errors import CorpusError, DamageError
 from shards.images import read_image_rows
-from shards.layout import IMAGES, raw_folder
+from shards.layout import IMAGES, raw_folder, round_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.store import Store, open_store
@@ -28,13 +30,15 @@ def status(corpus: str) -> None:
     """Print the state of a corpus. Raises ConfigError if nothing was ingested yet."""
     store = open_store(corpus)
     images = commit.committed(store, IMAGES)
-    if not images:
+    missing = find_missing(store)
+    if not images and missing.error is None:
         raise ConfigError(f"{corpus} holds no image shards: `fld ingest IMAGES {corpus}` or `fld run` fills it")
     failures: Failures = {}
     for key, reason in _failed_images(store, images):
         failures.setdefault(("ingest", reason), []).append(key)
     table = Table("column", "shards", "images", "failed", box=None, pad_edge=False)
-    table.add_row("images", _share(images, images), *_images(images))
+    planned = max(missing.planned, len(images))
+    table.add_row("images", f"{len(images)}/{planned}", *_images(images))
     for column in _columns(corpus, store):
         done = commit.committed(store, raw_folder(column.name, column.fingerprint))
         table.add_row(f"{column.name}-{column.fingerprint}", _share(done, images), *_images(done))
@@ -42,21 +46,39 @@ def status(corpus: str) -> None:
             failures.setdefault((column.name, reason), []).append(key)
     out.print(table)
     for number in Corpus(store).rounds():
-        counts, tally = tally_round(store, number)
-        out.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
-        kinds = sorted({kind for kind, _ in tally} - {"image"})
-        kept = ", ".join(
-            f"{tally[kind, OUTCOME_KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}"
-            for kind in kinds
-        )
-        out.print(f"  annotations kept: {kept}")
-        for learner, promotion in promotions_of(store, number).items():
-            verdict = "promoted" if promotion.promoted else "refused"
-            name = "model" if learner == GENERALIST else learner
-            out.print(f"  the {name} trained on it is {verdict}: {promotion.reason}")
+        _print_round(store, number)
     for name, (spent, settings) in accounts(look(corpus).config.annotators, store).items():
         out.print(f"cost of {cost_line(name, spent, settings)}")
     _print_failures(failures, corpus)
+    if missing.error is not None:
+        raise missing.error
+    for number in Corpus(store).rounds():
+        _check_round(store, number, corpus)
+
+
+def _print_round(store: Store, number: int) -> None:
+    counts, tally = tally_round(store, number)
+    out.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
+    kinds = sorted({kind for kind, _ in tally} - {"image"})
+    kept = ", ".join(
+        f"{tally[kind, OUTCOME_KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}"
+        for kind in kinds
+    )
+    out.print(f"  annotations kept: {kept}")
+    for learner, promotion in promotions_of(store, number).items():
+        verdict = "promoted" if promotion.promoted else "refused"
+        name = "model" if learner == GENERALIST else learner
+        out.print(f"  the {name} trained on it is {verdict}: {promotion.reason}")
+
+
+def _check_round(store: Store, number: int, corpus: str) -> None:
+    """Say what a round lacks. Raises DamageError for what it lost."""
+    try:
+        check_round(store, round_folder(number), corpus)
+    except DamageError:
+        raise
+    except CorpusError as error:  # a round is written after its images came in
+        out.print(str(error))
 
 
 def _columns(corpus: str, store: Store) -> list[Column]:

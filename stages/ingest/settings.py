@@ -7,11 +7,11 @@ ingest:
   duplicates: {exact: drop, near: report, distance: 6}
 """
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from shards.settings import Settings
+from shards.settings import Danger, Settings
 from stages.ingest.secrets import public
 
 ObjectStore = Literal["s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf"]
@@ -35,7 +35,7 @@ class FetchSettings(Settings):
     retries: int = Field(3, ge=0, description="further attempts after a time-out, a broken connection, 429 or 5xx")
     backoff_s: float = Field(0.5, ge=0, description="wait before the first retry; doubles each time, 30 s at most")
     max_redirects: int = Field(5, ge=0, description="redirects followed per URL")
-    allow_private: bool = Field(
+    allow_private: Annotated[bool, Danger("(reads from your private network)")] = Field(
         False, description="allow http(s) URLs into private, loopback and link-local address ranges"
     )
     schemes: tuple[ObjectStore, ...] = Field(

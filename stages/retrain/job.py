@@ -87,7 +87,8 @@ class Training(msgspec.Struct, frozen=True):
     """How a model was trained. identity: of the checkpoint it started from (`specialists.weights.identity`); data: of
     the round's shards; job: hash of both with the settings that matter; held_out_f1: by measure; measures: a student's,
     as its library takes them, on held-out images against the round's labels. refused_labels: task and reason -> labels
-    that were not taught, of the images that the first process read."""
+    that were not taught, of the images that the first process read. sealed: its files
+    have a manifest; models of older releases have none."""
 
     job: str
     round: int
@@ -108,6 +109,7 @@ class Training(msgspec.Struct, frozen=True):
     held_out_f1: dict[str, MeasureF1] = {}
     measures: dict[str, float] = {}
     refused_labels: dict[str, int] = {}
+    sealed: bool = False
 
 
 @dataclass(frozen=True)

@@ -284,6 +284,7 @@ class _Run:
             held_out_images=self.held_count,
             unreadable_images=len(self.feeder.corrupt),
             refused_labels=self.examiner.refused(),
+            sealed=True,
             seconds=round(self.course.seconds, 1),
             last_loss=self.course.smooth,
             held_out=held,

@@ -10,6 +10,14 @@ from engine.runtime.progress import Silent
 from engine.runtime.ray_session import RaySession
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What a user trusts is remembered here, and not in the home of who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def ray_here() -> Iterator[None]:
     """A Ray on this machine with eight promised CPUs, whatever it has; the engine joins it."""

@@ -11,8 +11,8 @@ from shards import errors
 
 ROOT = Path(errors.__file__).parents[1]
 PACKAGES = ("engine", "filters", "shards", "specialists", "stages")
-BESIDE_THE_TREE = {"ConservationError"}
-"""Mistakes of ours: a traceback is right."""
+BESIDE_THE_TREE = {"ConservationError", "EndedBySignal"}
+"""A mistake of ours, where a traceback is right; and what a signal raises, which is no error."""
 
 
 def drawn() -> set[tuple[str, str, int | None]]:

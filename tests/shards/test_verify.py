@@ -8,8 +8,9 @@ from shards import commit
 from shards.commit import Counts
 from shards.images import read_image_rows
 from shards.rounds import kept_samples, read_index
+from shards.seal import write_sealed
 from shards.store import LocalStore
-from shards.verify import retire, verify
+from shards.verify import NO_MANIFEST, retire, verify
 from tests.shards.corpora import build_corpus
 
 IMAGE_TAR, ROUND_TAR = "images/000001.tar", "rounds/00/shards/000001.tar"
@@ -135,13 +136,35 @@ def test_a_damaged_manifest_is_found_and_its_files_are_no_orphans(store: LocalSt
 
 
 def test_files_of_no_unit_are_listed_but_are_no_damage(store: LocalStore) -> None:
-    commit.retire(store, "images", "000001")
     for path in ("rounds/00/report/stats.json", "rounds/00/model/config.json", "corpus.yaml", "logs/run.jsonl"):
         store.write(path, [b"{}"])
     store.write("raw/detector-3fa9c1/junk.parquet", [b""])
     report = verify(store)
     assert report.ok
-    assert report.orphans == ["images/000001.parquet", IMAGE_TAR, "raw/detector-3fa9c1/junk.parquet"]
+    assert report.orphans == ["raw/detector-3fa9c1/junk.parquet"]
+
+
+def test_files_of_a_unit_without_its_manifest_are_damage_and_are_removed_with_it(store: LocalStore) -> None:
+    commit.retire(store, "images", "000001")
+    report = verify(store)
+    assert [str(found) for found in report.damages] == [
+        f"images 000001: {path}: {NO_MANIFEST}" for path in ("images/000001.parquet", IMAGE_TAR)
+    ]
+    retire(store, report.damages)
+    assert IMAGE_TAR not in store.walk()
+
+
+def test_a_sealed_file_that_was_changed_or_lost_is_found(store: LocalStore) -> None:
+    for path in ("corpus.yaml", "rounds/00/promotion.json", "rounds/00/report/watch.json"):
+        write_sealed(store, path, b"as it was")
+    assert verify(store).ok
+    store.write("corpus.yaml", [b"as it is."])
+    store.remove("rounds/00/promotion.json")
+    found = verify(store).of_single_files
+    assert [(each.name, each.damage.reason) for each in found] == [
+        ("corpus.yaml", "damaged, or changed by hand"),
+        ("rounds/00/promotion.json", "missing"),
+    ]
 
 
 def test_counts_that_differ_from_the_table_are_found(store: LocalStore) -> None:

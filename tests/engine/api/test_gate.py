@@ -11,7 +11,7 @@ from engine.runtime.backend import StartError
 from engine.runtime.column import Column
 from engine.session import Session, look
 from engine.verbs import rounds
-from shards.errors import CorpusError
+from shards.errors import DamageError
 from shards.raw import read_raw
 from shards.record import encode
 from shards.store import open_store
@@ -29,7 +29,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     save_pictures(tmp_path / "photos", 10)
     (tmp_path / "loop.yaml").write_text(CONFIG)
     rounds.run(["photos"], "corpus", "loop.yaml", [])
-    return replace(look("corpus"), build=build)
+    return replace(look("corpus"), build=build, builds=True, memory=None)
 
 
 def model(session: Session, tmp_path: Path, says: Says, name: str = "model") -> Column:
@@ -39,7 +39,7 @@ def model(session: Session, tmp_path: Path, says: Says, name: str = "model") -> 
 def test_a_checkpoint_of_random_weights_is_refused(session: Session, tmp_path: Path) -> None:
     weights = str(save_tiny_florence2(tmp_path / "random"))
     short = ["loop.generalist.specialist.max_new_tokens=24", "loop.generalist.tasks=['<CAPTION>', '<OD>']"]
-    candidate = look("corpus", None, short).learned("generalist", weights)
+    candidate = replace(look("corpus", None, short), builds=True).learned("generalist", weights)
     promotion = gate(session, 0, candidate, model(session, tmp_path, GOOD), None)
     assert not promotion.promoted
     assert promotion.reason.startswith("the candidate says nothing about ")
@@ -100,7 +100,7 @@ def test_other_gold_gives_another_calibration(session: Session, tmp_path: Path) 
 def test_a_calibration_that_is_none_says_what_to_do(session: Session) -> None:
     session.store.write("rounds/00/model/calibration.json", [b"{}"])
     with pytest.raises(
-        CorpusError, match=r"rounds/00/model/calibration.json is no calibration: .*; delete it, and `fld loop` fits it"
+        DamageError, match=r"rounds/00/model/calibration.json is damaged: .*; delete it, and `fld loop` fits it"
     ):
         read_calibration(session.store, 0)
 
@@ -130,7 +130,7 @@ def test_held_out_images_are_chosen_by_their_hash_and_always_the_same(session: S
 
 
 def test_without_held_out_images_there_is_no_promotion(session: Session, tmp_path: Path) -> None:
-    none = replace(look("corpus", None, ["loop.retrain.held_out=0"]), build=build)
+    none = replace(look("corpus", None, ["loop.retrain.held_out=0"]), build=build, builds=True, memory=None)
     promotion = gate(none, 0, model(session, tmp_path, GOOD), None, None)
     assert (promotion.promoted, promotion.images) == (False, 0)
     assert promotion.reason.startswith("no image is held out")

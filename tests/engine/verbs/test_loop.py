@@ -23,7 +23,7 @@ from engine.verbs.show import show
 from engine.verbs.status import status
 from engine.verbs.verify import verify
 from shards import commit
-from shards.errors import DamageError
+from shards.errors import CorpusError, DamageError
 from shards.finding import kind_of
 from shards.layout import raw_folder
 from shards.raw import read_raw
@@ -264,7 +264,7 @@ def test_a_round_without_a_model_says_what_to_run(session: Session) -> None:
 
 
 def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: Path) -> None:
-    with opened("empty", "loop.yaml", []) as empty, pytest.raises(ConfigError, match="holds no image shards"):
+    with opened("empty", "loop.yaml", []) as empty, pytest.raises(CorpusError, match="holds no images"):
         run(replace(empty, build=build), 1)
     with pytest.raises(ConfigError, match=r"loop.start: training needs a checkpoint to start from: --from embedded:"):
         run(reopened("loop.start=null"), 1)

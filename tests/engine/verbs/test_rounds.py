@@ -12,7 +12,7 @@ from engine.verbs import rounds
 from engine.verbs.show import show
 from engine.verbs.status import status
 from engine.verbs.verify import verify
-from shards.errors import DamageError
+from shards.errors import CorpusError, DamageError
 from shards.reader import Corpus
 from stages.ingest.report import IngestBudgetError
 from tests.engine.fake_specialists import save_pictures
@@ -181,7 +181,7 @@ def test_every_verb_has_help() -> None:
 
 
 def test_what_is_no_corpus_is_not_made_into_one(project: Path) -> None:
-    with pytest.raises(ConfigError, match="typo holds no image shards"):
+    with pytest.raises(CorpusError, match="typo is no corpus"):
         rounds.refilter_round("typo", 0, None, [], dry_run=False)
     with pytest.raises(ConfigError, match="typo holds no units"):
         verify("typo", repair=False)

@@ -1,0 +1,30 @@
+"""The real command line in this process: what is typed, what is printed, how it ends."""
+
+import contextlib
+import io
+from typing import NamedTuple
+
+from engine import terminal
+from engine.cli import run_command
+
+
+class Done(NamedTuple):
+    """code: exit code; said: all that was printed."""
+
+    code: int
+    said: str
+
+
+def fld(*arguments: str) -> Done:
+    """`fld ARGUMENTS`. An exception that is no error of the project or the world passes through: a mistake of ours."""
+    said = io.StringIO()
+    streams = [(each, each.file) for each in (terminal.out, terminal.err)]
+    try:
+        for each, _ in streams:
+            each.file = said
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = run_command([str(each) for each in arguments])
+    finally:
+        for each, file in streams:
+            each.file = file
+    return Done(code, said.getvalue())

@@ -1,0 +1,48 @@
+"""A command that a cluster or a closed terminal ends: it unwinds as after Ctrl-C, and says so with its exit code."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.engine.commands import fld
+from tests.engine.projects import build
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "said"),
+    [
+        (signal.SIGTERM, 143, "Stopped by SIGTERM. What was finished is kept"),
+        (signal.SIGHUP, 129, "Stopped by SIGHUP. What was finished is kept"),
+        (signal.SIGINT, 130, "Stopped. What was finished is kept"),
+    ],
+)
+def test_a_signal_ends_a_command_and_releases_the_corpus(
+    tmp_path: Path, how: signal.Signals, code: int, said: str
+) -> None:
+    corpus = build(tmp_path)
+    # a shell without job control starts background jobs, and so these tests, with SIGINT ignored
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    waits = "annotators.boxes.specialist.factory=tests.engine.projects:SlowDetector"
+    command = [sys.executable, "-c", f"{heard}; from engine.cli import main; main()", "annotate", str(corpus)]
+    with subprocess.Popen(
+        [*command, "--set", waits, "--set", "engine.backend=local"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"FLD_STARTED": str(tmp_path / "started")},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "started").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(how)
+        errors = process.communicate(timeout=60)[1]
+    assert process.returncode == code, errors
+    assert said in errors
+    assert "Traceback" not in errors
+    assert not (corpus / ".lock.json").exists()
+    assert fld("status", str(corpus)).code == 0
