@@ -63,11 +63,11 @@ class Merge:
                 return stated
 
     def picked(self, rivals: list[Statement[F]], type_: MergeType) -> list[Statement[F]]:
-        """Under pick: of `rivals` for one place (texts of one granularity, boxes of one phrase) those of the source
-        whose best is worth most, the originals' where worths are equal; without originals that the model finds
-        unlikely. Humans stay and are no rivals; where the settings let them be rivals, a human text that the model does
-        not find unlikely wins: a captioner of the model's own family would always be likelier. Nothing goes where the
-        model, or everybody else, is silent."""
+        """Under pick: keep, of `rivals` for one place (texts of one granularity, boxes of one phrase), those of the
+        source with the highest worth; the originals' if worths are equal. Originals that the model finds unlikely go
+        first. Human labels stay and do not compete, unless the settings let them: then a human text wins that the model
+        does not find unlikely, since a captioner of the model's own family would always be likelier. Nothing is dropped
+        if the model, or everybody else, is silent."""
         free = [statement for statement in rivals if not self._stays(statement)]
         if self.policy(type_) != "pick" or len({self._is_learned(statement) for statement in free}) < 2:
             return rivals

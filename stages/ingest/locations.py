@@ -187,9 +187,9 @@ def starts_like_an_image(head: bytes) -> bool:
 
 def looks_like_image(location: str) -> bool:
     """By suffix; a local file without any suffix by its first bytes."""
-    ending = suffix(location)
-    if ending or is_url(location):
-        return ending in IMAGE_SUFFIXES
+    extension = suffix(location)
+    if extension or is_url(location):
+        return extension in IMAGE_SUFFIXES
     try:
         with open_file(location) as file:
             return starts_like_an_image(file.read(16))

@@ -68,12 +68,12 @@ def _read_one(uri: str, settings: IngestSettings, read: Read, left_out: LeftOut)
 
 def _kind(uri: str, location: str) -> str:
     """What a source is, by its name, and for folders by asking."""
-    ending = suffix(location.removesuffix(".gz"))
-    if ending in (".tar", ".tgz"):
+    extension = suffix(location.removesuffix(".gz"))
+    if extension in (".tar", ".tgz"):
         return "webdataset"
-    if ending in LIST_SUFFIXES or ending == ".json":
+    if extension in LIST_SUFFIXES or extension == ".json":
         return "list"
-    if ending and looks_like_image(location):
+    if extension and looks_like_image(location):
         return "image"
     if is_folder(location):
         return "folder"
@@ -86,12 +86,12 @@ def _kind(uri: str, location: str) -> str:
 
 
 def _file(location: str, kind: str, settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
-    data, ending = unzipped(location, read(location), settings.fetch.max_list_bytes)
-    if kind in ("coco", "objects365") or (kind == "list" and ending == ".json" and data.lstrip()[:1] == b"{"):
+    data, extension = unzipped(location, read(location), settings.fetch.max_list_bytes)
+    if kind in ("coco", "objects365") or (kind == "list" and extension == ".json" and data.lstrip()[:1] == b"{"):
         return read_coco(location, data, settings.root, left_out)
-    if kind == "openimages" or (kind == "list" and ending == ".csv" and is_open_images(data)):
+    if kind == "openimages" or (kind == "list" and extension == ".csv" and is_open_images(data)):
         return read_open_images(location, data, _class_names(location, settings, read), settings.root, left_out)
-    return read_list(location, data, settings.columns, settings.root, ending, left_out)
+    return read_list(location, data, settings.columns, settings.root, extension, left_out)
 
 
 def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[str, str] | None:
