@@ -19,8 +19,8 @@ and per kind of noise and seed, every student from the architecture of yolo-nano
     d      as many steps as b and c, on human gold: the ceiling
 
 The gate and the calibration of the rounds see the gold of a tenth of the pictures, on which nobody trains (19 of
-219), unless --no-gold is given. Left in WORK: a folder per noise, seed and arm, and student.md. What is there is not made
-again.
+219), unless --no-gold is given. Left in WORK: a folder per noise, seed and arm, and student.md. What is there is not
+made again.
 """
 
 import argparse
