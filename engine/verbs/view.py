@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import yaml
 
@@ -38,7 +39,8 @@ def view(corpus: str, number: int | None, port: int) -> None:
     config = uvicorn.Config(
         build_app(store, corpus, token, roles(store)), log_level="warning", access_log=False, lifespan="off"
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # that is how it ends
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def prepare(store: Store, number: int) -> None:

@@ -1,3 +1,7 @@
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -55,3 +59,15 @@ def test_settings_that_cannot_be_read_cost_only_the_roles(tmp_path: Path) -> Non
         assert roles(store) == {}
     store.write("corpus.yaml", [b"annotators: {ocr: {role: reader}}"])
     assert roles(store) == {"ocr": "reader"}
+
+
+def test_an_interrupt_is_its_good_end(tmp_path: Path) -> None:
+    build_viewed(LocalStore(tmp_path), images=2)
+    command = [sys.executable, "-m", "engine.cli", "view", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as viewer:
+        assert viewer.stdout is not None
+        address = viewer.stdout.readline().split()[1]
+        assert urllib.request.urlopen(address.replace("localhost", "127.0.0.1"), timeout=60).status == 200
+        viewer.send_signal(signal.SIGINT)
+        _, errors = viewer.communicate(timeout=60)
+    assert (viewer.returncode, errors) == (0, "")
