@@ -89,8 +89,8 @@ def _judged(measures: dict[str, Change], settings: GateSettings, is_compared: bo
         return Verdict(True, f"{worst}; there is no previous model to compare with", measures)
     if falls := [fall for name, change in measures.items() if (fall := _fall(name, change, settings))]:
         return Verdict(False, "; ".join(falls), measures)
-    better = [name for name, change in measures.items() if change.low is not None and change.low > 0]
-    return Verdict(True, f"better: {', '.join(better)}" if better else "no measure fell, none rose", measures)
+    said = "; ".join(line for name, change in measures.items() if (line := _moved(name, change, settings)))
+    return Verdict(True, said or "no measure rose or fell beyond its interval", measures)
 
 
 def _change(own: Sums, old: Sums | None, settings: GateSettings) -> Change:
@@ -116,6 +116,18 @@ def _fall(name: str, change: Change, settings: GateSettings) -> str:
         return ""
     interval = f"95% interval {change.low:+.3f} to {change.high:+.3f}"
     return f"{name} fell by {-change.difference:.3f} ({interval}), more than {settings.tolerance} (loop.gate.tolerance)"
+
+
+def _moved(name: str, change: Change, settings: GateSettings) -> str:
+    """What is said of a measure of a model that is promoted; "" where chance explains the difference."""
+    if change.difference is None or change.unchanged or change.low is None or change.high is None:
+        return ""
+    interval = f"95% interval {change.low:+.3f} to {change.high:+.3f}"
+    if change.difference > 0:
+        return f"{name} rose by {change.difference:.3f} ({interval})"
+    return (
+        f"{name} fell by {-change.difference:.3f} ({interval}), which loop.gate.tolerance = {settings.tolerance} allows"
+    )
 
 
 def _rounded(value: float) -> float:

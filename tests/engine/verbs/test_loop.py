@@ -1,5 +1,6 @@
 """The loop from round to round, in this process, with models that say what they are told."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -79,13 +80,14 @@ def test_two_rounds(session: Session, capsys: pytest.CaptureFixture[str]) -> Non
         assert (text.source.annotator, text.merge) == ("generalist", "pick")
     first, second = (read_promotion(session.store, number) for number in (0, 1))
     assert first is not None and second is not None  # noqa: PT018
-    assert (first.promoted, first.reason, first.reference) == (True, "better: boxes, texts/brief", "round 0")
-    assert (second.promoted, second.reason) == (True, "no measure fell, none rose")
+    assert (first.promoted, first.reference) == (True, "round 0")
+    assert re.match(r"boxes rose by .*; texts/brief rose by ", first.reason)
+    assert (second.promoted, second.reason) == (True, "no measure rose or fell beyond its interval")
     report = read_report(session.store, 2)
     assert report is not None
     assert (report.stops, report.statistics.self_agreement, report.statistics.agreement_boxes) == ([], 1.0, 1.0)
     said = capsys.readouterr()
-    assert "promoted: better: boxes, texts/brief" in " ".join(said.out.split())
+    assert "promoted: boxes rose by" in " ".join(said.out.split())
     assert "gate: promoted" in said.err
     assert "gate: scores of object as they are (right: 4 of 4 seen), phrase as they are, ocr as they are" in " ".join(
         said.err.split()
@@ -205,7 +207,7 @@ def test_the_other_verbs_know_a_round_of_the_loop(
     status("corpus")
     said = " ".join(capsys.readouterr().out.split())
     assert "generalist-" in said
-    assert "the model trained on it is promoted: better: boxes, texts/brief" in said
+    assert "the model trained on it is promoted: boxes rose by" in said
     show("corpus", "p001", 1, "p.png", dropped=True)
     assert "fuse.merge.pick" in capsys.readouterr().out
 
@@ -279,7 +281,7 @@ def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -
     (tmp_path / "gold.jsonl").write_text("")
     with pytest.raises(ConfigError, match=r"loop\.start"):  # it gets as far as the training
         loop("corpus", 1, None, "gold.jsonl", None, ["loop.start=null"])
-    assert look("corpus").config.loop.gold == "gold.jsonl"
+    assert look("corpus").config.loop.gold == str(Path("gold.jsonl").absolute())
     (tmp_path / "gold.jsonl").unlink()
     with pytest.raises(ConfigError, match=r"loop.gold: gold.jsonl is no file any more: .* --set loop.gold=null"):
         loop("corpus", 1, None, None, None, [])
@@ -328,7 +330,7 @@ def test_a_student_writes_rounds_by_itself(session: Session, capsys: pytest.Capt
     capsys.readouterr()
     status("corpus")
     said = " ".join(capsys.readouterr().out.split())
-    assert "the student trained on it is promoted: no measure fell" in said
+    assert "the student trained on it is promoted: no measure rose or fell" in said
     assert "student-" in said
 
 

@@ -1,5 +1,7 @@
 """Which candidates are promoted, and what the refusal says."""
 
+import re
+
 import pytest
 
 from shards.record import Record
@@ -25,7 +27,8 @@ GOLD = said(COUNT)
 
 def test_a_better_model_is_promoted_and_the_reason_names_what_rose() -> None:
     verdict = decide(said(28, "cat"), said(15, "cat"), GOLD, SETTINGS)
-    assert (verdict.promoted, verdict.reason) == (True, "better: boxes")
+    assert verdict.promoted
+    assert re.fullmatch(r"boxes rose by 0\.433 \(95% interval \+0\.\d{3} to \+0\.\d{3}\)", verdict.reason)
     boxes = verdict.measures["boxes"]
     assert boxes.candidate == pytest.approx(28 / 30)
     assert boxes.difference == pytest.approx(13 / 30)
@@ -42,9 +45,12 @@ def test_a_worse_model_is_refused_with_its_numbers() -> None:
 
 def test_a_fall_within_its_interval_or_the_tolerance_is_no_fall() -> None:
     one_worse = decide(said(27, "cat"), said(28, "cat"), GOLD, SETTINGS)
-    assert (one_worse.promoted, one_worse.reason) == (True, "no measure fell, none rose")
+    assert (one_worse.promoted, one_worse.reason) == (True, "no measure rose or fell beyond its interval")
     assert one_worse.measures["boxes"].unchanged
-    assert decide(said(15, "cat"), said(28, "cat"), GOLD, GateSettings(tolerance=0.5)).promoted
+    tolerated = decide(said(15, "cat"), said(28, "cat"), GOLD, GateSettings(tolerance=0.5))
+    assert tolerated.promoted
+    assert tolerated.reason.startswith("boxes fell by 0.433 (95% interval -0.600 to -0.267), which")
+    assert tolerated.reason.endswith("loop.gate.tolerance = 0.5 allows")
 
 
 def test_a_measure_that_is_not_watched_may_fall() -> None:
