@@ -66,6 +66,8 @@ _JPEG, _SCAN = b"\xff\xd8\xff", b"\xff\xda"
 """How a JPEG begins, and its marker of a scan, which its codes never contain. A progressive one may have any number of
 scans, and each goes over the whole picture."""
 
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
 Factory = Callable[[IO[bytes], str], ImageFile.ImageFile]
 Accept = Callable[[bytes], bool | str]
 
@@ -205,9 +207,20 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
             problem = error
             reason: Reason = "truncated" if _is_cut(error) else "corrupt"
             detail = f"{name} header: {error or type(error).__name__}"
+    if problem is None and (kind := _unread(data)):
+        raise DecodeError("unsupported", f"{kind} is not read here: convert it to JPEG or PNG first")
     if problem is None:
         raise DecodeError("not_an_image", f"starts with {data[:12]!r}")
     raise DecodeError(reason, detail) from problem
+
+
+def _unread(data: bytes) -> str:
+    """The name of a format of pictures that is known and not read; "" for anything else."""
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
+        return "HEIC"
+    if data.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")):
+        return "JPEG XL"
+    return "SVG" if b"<svg" in data[:1000].lower() else ""
 
 
 @cache

@@ -69,9 +69,9 @@ class DuplicateSettings(Settings):
 class IngestSettings(Settings):
     """What `fld ingest` does with a list of images."""
 
-    format: Literal["auto", "image", "folder", "list", "webdataset", "coco", "objects365", "openimages"] = Field(
-        "auto", description="what the sources are; auto tells by name and content"
-    )
+    format: Literal[
+        "auto", "image", "folder", "list", "webdataset", "coco", "objects365", "openimages", "voc", "yolo"
+    ] = Field("auto", description="what the sources are; auto tells by name and content")
     columns: ColumnNames = Field(ColumnNames(), description="columns of lists")
     root: str | None = Field(
         None, description="where relative paths of lists and annotation files start; null: the folder of that file"

@@ -5,10 +5,13 @@ entries in that order. Nothing but lists, tar headers and folders is read here; 
 written.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
+from stages.ingest.folders import read_folder
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import LIST_SUFFIXES, read_list
 from stages.ingest.locations import (
@@ -30,6 +33,7 @@ from stages.ingest.rows import unzipped
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.tars import read_tar
+from stages.ingest.yolo import YAML_SUFFIXES
 
 Read = Callable[[str], bytes]
 """Content of a list or annotation file by location (stages/ingest/fetch.py)."""
@@ -56,14 +60,21 @@ def _read_one(uri: str, settings: IngestSettings, read: Read, left_out: LeftOut)
     if is_url(location) and not is_http(location):
         file_system(location)  # refuses other schemes
     kind = settings.format if settings.format != "auto" else _kind(uri, location)
-    if kind == "folder":
-        yield from _folder(uri, location, left_out)
+    if kind in ("folder", "voc", "yolo"):
+        yield from read_folder(uri, location, kind, read, partial(_packed, settings, read, left_out), left_out)
     elif kind == "webdataset":
         yield from read_tar(uri, location, left_out)
     elif kind == "image":
         yield Entry(uri=uri, location=location, name=place_name(uri) if is_url(uri) else _file_name(uri))
     else:
         yield from _file(location, kind, settings, read, left_out)
+
+
+def _packed(settings: IngestSettings, read: Read, left_out: LeftOut, uri: str, location: str) -> Iterator[Entry]:
+    """What is in a tar or list of a folder."""
+    if suffix(location) == ".tar":
+        return read_tar(uri, location, left_out)
+    return _file(location, "list", settings, read, left_out)
 
 
 def _kind(uri: str, location: str) -> str:
@@ -73,6 +84,8 @@ def _kind(uri: str, location: str) -> str:
         return "webdataset"
     if extension in LIST_SUFFIXES or extension == ".json":
         return "list"
+    if extension in YAML_SUFFIXES:
+        return "yolo"
     if extension and looks_like_image(location):
         return "image"
     if is_folder(location):
@@ -80,18 +93,23 @@ def _kind(uri: str, location: str) -> str:
     if is_http(location) or looks_like_image(location):
         return "image"
     raise SourceError(
-        f"source {uri}: neither an image, a folder nor a list (.txt .csv .tsv .jsonl .json .parquet .tar), or missing:"
-        " check the path, or say what it is with ingest.format"
+        f"source {uri}: neither an image, a folder nor a list (.txt .csv .tsv .jsonl .json .parquet .tar .yaml), or"
+        " missing: check the path, or say what it is with ingest.format"
     )
 
 
 def _file(location: str, kind: str, settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
     data, extension = unzipped(location, read(location), settings.fetch.max_list_bytes)
-    if kind in ("coco", "objects365") or (kind == "list" and extension == ".json" and data.lstrip()[:1] == b"{"):
+    if kind in ("coco", "objects365") or (kind == "list" and extension == ".json" and _is_object(data)):
         return read_coco(location, data, settings.root, left_out)
     if kind == "openimages" or (kind == "list" and extension == ".csv" and is_open_images(data)):
         return read_open_images(location, data, _class_names(location, settings, read), settings.root, left_out)
     return read_list(location, data, settings.columns, settings.root, extension, left_out)
+
+
+def _is_object(data: bytes) -> bool:
+    """Whether JSON begins with a brace, a byte order mark or blanks before it."""
+    return data[:1000].removeprefix(BOM_UTF8).lstrip()[:1] == b"{"
 
 
 def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[str, str] | None:
@@ -103,14 +121,6 @@ def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[st
     beside = [name for name in files_below(folder) if "/" not in name]
     found = [name for name in beside if "class-descriptions" in name and name.endswith(".csv")]
     return class_names(read(join(folder, found[0]))) if found else None
-
-
-def _folder(uri: str, location: str, left_out: LeftOut) -> Iterator[Entry]:
-    for name in files_below(location):
-        if looks_like_image(join(location, name)):
-            yield Entry(uri=f"{uri.rstrip('/')}/{name}", location=join(location, name), name=name)
-        else:
-            left_out.by_rule(f"file that is no image by its name ({suffix(name) or 'no suffix'})")
 
 
 def _file_name(path: str) -> str:

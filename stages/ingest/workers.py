@@ -205,10 +205,9 @@ class Workers:
             free.start(self._waiting.popleft())
 
     def _freest(self) -> _Worker | None:
-        """The worker with the fewest images, a new one rather than one that has some; None if all are full."""
+        """The worker with the fewest images; a new one if all that run are full, for a few images are not worth it."""
         free = [each for each in self._workers if not each.alone and len(each.flights) < self._threads]
-        least = min(free, key=lambda each: len(each.flights), default=None)
-        return least if least is not None and not least.flights else self._new_worker() or least
+        return min(free, key=lambda each: len(each.flights), default=None) or self._new_worker()
 
     def _new_worker(self) -> _Worker | None:
         if len(self._workers) == self._count:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.ingest.decode import DecodeError, check, decode
+from stages.ingest.examine import perceptual_hash
 from stages.ingest.settings import DecodeLimits
 from tests.stages.ingest.broken import BROKEN, encoded, jpeg_bomb, picture, png_bomb, webp_bomb, zeroed
 
@@ -302,8 +303,23 @@ def test_the_hash_of_the_reduced_picture_is_that_of_the_whole(kind: str) -> None
         data = encoded(picture(seed, 900, 640), kind)
         grey = check(data, LIMITS).grey
         assert min(grey.shape) >= 128
+        assert perceptual_hash(grey) == str(imagehash.phash(Image.fromarray(grey)))
         whole = imagehash.phash(Image.open(io.BytesIO(data)))
-        assert whole - imagehash.phash(Image.fromarray(grey)) <= 2
+        assert whole - imagehash.hex_to_hash(perceptual_hash(grey)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\xff\x0a\xfa\x1f\x01", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+    ],
+)
+def test_pictures_that_nobody_here_reads_say_what_they_are(data: bytes, name: str) -> None:
+    with pytest.raises(DecodeError, match=f"unsupported: {name} is not read here: convert it to JPEG or PNG first"):
+        check(data, LIMITS)
 
 
 def test_a_jpeg_of_many_scans_is_refused_unread() -> None:
