@@ -57,7 +57,9 @@ class IngestBudgetError(StoppedError):
         lines += "".join(f"\n  {line}" for line in report.warnings) if report.unreadable else ""
         super().__init__(
             f"{report.failed} of {report.planned} images failed{unreadable},"
-            f" more than ingest.failure_budget={budget:g} allows:{lines}"
+            f" more than ingest.failure_budget={budget:g} allows:{lines}\n"
+            "the others are written: mend the list or the files and run it again with --retry-quarantined, or raise"
+            " ingest.failure_budget to go on without these"
         )
         self.report = report
 

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,21 @@ def test_a_folder_at_any_depth_in_sorted_order(tmp_path: Path) -> None:
         "file that is no image by its name (.txt)": 1,
         "file that is no image by its name (no suffix)": 1,
     }
+
+
+def test_a_pipe_and_a_name_of_odd_bytes_in_a_folder_stop_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))).write_bytes(JPEG)
+    found, left_out = read_counted(tmp_path)
+    assert [entry.name for entry in found] == ["caf\udce9.jpg", "pipe.jpg"]
+    assert left_out.counts == {"file that is no image by its name (no suffix)": 1}
+
+
+def test_coco_with_a_byte_order_mark_is_still_coco(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg")
+    write(tmp_path, "a.json", data=b'\xef\xbb\xbf {"images": [{"id": 1, "file_name": "a.jpg"}]}')
+    assert [entry.name for entry in read(tmp_path / "a.json")] == ["a.jpg"]
 
 
 def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
