@@ -81,6 +81,8 @@ class _Run:
     examiner: Examiner
     places: dict[str, str] = field(default_factory=dict)
     """Key -> URL with its secrets, where it has some; never written down."""
+    wanted: frozenset[str] | None = None
+    """Keys that the sources name; None where there are none, and the plan is carried out as it is."""
     retry: set[str] = field(default_factory=set)
     """Shards whose failed images were mended in the list."""
     new: int = 0
@@ -105,15 +107,17 @@ class _Run:
         return self.fetcher.read(location, self.settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
 
     def report(self, plan: Plan) -> IngestReport:
-        """Counts over the whole corpus. Raises IngestBudgetError when too much of it failed."""
+        """Counts over the whole corpus. Raises IngestBudgetError when too much of what the sources name failed: a bad
+        line that was taken out of the list must not fail the command for ever."""
         manifests = commit.committed(self.store, IMAGES)
         duplicates = update_duplicates(self.store, self.settings.duplicates)
-        tally = FailureTally()
+        tally, abandoned = FailureTally(), 0
         for shard, manifest in manifests.items():
             if manifest.counts.failed:
                 for row in read_image_rows(self.store, shard):
                     if row.status == "failed":
                         tally.add(row)
+                        abandoned += self.wanted is not None and row.key not in self.wanted
         report = IngestReport(
             planned=len(plan.images()),
             kept=sum(manifest.counts.kept for manifest in manifests.values()),
@@ -123,13 +127,15 @@ class _Run:
             repeated=self.repeated,
             moved=self.moved,
             unreadable=self.left_out.rows,
+            abandoned=abandoned,
             failures=dict(tally.counts),
             first_failed=tally.first,
             duplicates=dict(Counter(found.kind for found in duplicates)),
-            warnings=self._warnings(),
+            warnings=self._warnings(abandoned),
         )
-        failed, wanted = report.failed + report.unreadable, report.planned + report.unreadable
-        if failed > self.settings.failure_budget * wanted:
+        failed = report.failed - report.abandoned + report.unreadable
+        planned = report.planned if self.wanted is None else len(self.wanted)
+        if failed > self.settings.failure_budget * (planned + report.unreadable):
             raise IngestBudgetError(report, self.settings.failure_budget)
         return report
 
@@ -152,13 +158,15 @@ class _Run:
         if examined.row.status == "ok" and name and _FAMILY.get(name, name) != f".{examined.row.ext}":
             self.mislabelled[f"{name} that is {examined.row.ext}"] += 1
 
-    def _warnings(self) -> list[str]:
+    def _warnings(self, abandoned: int) -> list[str]:
         lines = self.left_out.lines()
         lines += [
             f"mislabelled, kept as what it is: {count} x {what}" for what, count in sorted(self.mislabelled.items())
         ]
         if self.repeated:
             lines.append(f"named more than once, taken once: {self.repeated}")
+        if abandoned:
+            lines.append(f"failed before, and not in these sources any more: {abandoned}")
         if self.moved:
             lines.append(f"at another place now, with the same bytes: {self.moved}")
         return lines
@@ -202,6 +210,7 @@ def _plan(run: _Run, sources: list[str]) -> Plan:
     if not wanted and not plan.parts:
         lines = "".join(f"\n  {line}" for line in run.left_out.lines())
         raise SourceError(f"no image in {', '.join(map(public, sources))}{lines}")
+    run.wanted = frozenset(wanted)
     written = {key: without_secrets(entry, run.settings) for key, entry in wanted.items()}
     run.places = {key: entry.location for key, entry in wanted.items() if entry.location != written[key].location}
     changes = amendments(run.store, plan, written, run.read, run.left_out)

@@ -13,7 +13,8 @@ SHOWN = 5
 @dataclass(frozen=True)
 class IngestReport:
     """Of the whole corpus: planned, kept, failed, failures, duplicates. Of this run: new, moved, written, repeated,
-    unreadable (rows of the sources that should have been images and are not even failed ones), warnings.
+    unreadable (rows of the sources that should have been images and are not even failed ones), abandoned (failed
+    images that the sources do not name any more), warnings.
 
     failures: "stage/reason" -> number; first_failed: the same -> first keys. duplicates: "exact" | "near" -> number."""
 
@@ -25,6 +26,7 @@ class IngestReport:
     repeated: int = 0
     moved: int = 0
     unreadable: int = 0
+    abandoned: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     first_failed: dict[str, list[str]] = field(default_factory=dict)
     duplicates: dict[str, int] = field(default_factory=dict)

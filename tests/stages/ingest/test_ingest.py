@@ -205,6 +205,19 @@ def test_a_mended_list_goes_on_with_the_corpus_it_began(tmp_path: Path, store: L
     assert rows(store)["b"].given == [Caption("two", granularity="brief")]
 
 
+def test_a_bad_line_that_was_taken_out_fails_the_command_no_more(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path, 1)
+    with pytest.raises(IngestBudgetError, match=r"1 of 2 images failed(.|\n)*--retry-quarantined"):
+        ingest(store, [write_list(tmp_path / "l.txt", "0000.jpg", "hdfs://x/1.jpg")], settings(failure_budget=0.1))
+    mended = write_list(tmp_path / "l.txt", "0000.jpg")
+    for again in (False, True):
+        report = ingest(store, [mended], settings(failure_budget=0.1), retry_failed=again)
+        assert (report.planned, report.kept, report.failed, report.abandoned) == (2, 1, 1, 1)
+        assert report.warnings == ["failed before, and not in these sources any more: 1"]
+    with pytest.raises(IngestBudgetError):
+        ingest(store, [], settings(failure_budget=0.1))
+
+
 def test_photographs_that_moved_are_recognised_by_their_bytes(tmp_path: Path, store: LocalStore) -> None:
     write_pictures(tmp_path / "old", 3)
     ingest(store, [str(tmp_path / "old")], settings())
