@@ -18,13 +18,14 @@ from stages.scenes.settings import SceneSettings
 COUNT, PER_SHARD = 8, 4
 
 
-def build(folder: Path) -> list[Record]:
-    """Two shards of four scenes; the sources lie beside the corpus. The second key has a dot, the third a folder."""
+def build(folder: Path, bare: int = 0) -> list[Record]:
+    """Two shards of four scenes; the sources lie beside the corpus. The second key has a dot, the third a folder.
+    Nothing is known about the first `bare` of them."""
     store = LocalStore(str(folder / "corpus"))
     (folder / "photos").mkdir()
     records = []
     for shard in range(COUNT // PER_SHARD):
-        samples = [_sample(folder, shard * PER_SHARD + index) for index in range(PER_SHARD)]
+        samples = [_sample(folder, index, index < bare) for index in range(shard * PER_SHARD, (shard + 1) * PER_SHARD)]
         name = f"{shard:06d}"
         write_images(store, name, [(row, data) for row, _, data in samples])
         rows = [IndexRow(row.key, "", "image") for row, _, _ in samples]
@@ -34,7 +35,7 @@ def build(folder: Path) -> list[Record]:
     return records
 
 
-def _sample(folder: Path, index: int) -> tuple[ImageRow, Record, bytes]:
+def _sample(folder: Path, index: int, bare: bool) -> tuple[ImageRow, Record, bytes]:
     scene = draw_scene(40, index, SceneSettings(size=160))
     buffer = io.BytesIO()
     kind = "png" if index % 2 else "jpg"
@@ -46,4 +47,5 @@ def _sample(folder: Path, index: int) -> tuple[ImageRow, Record, bytes]:
     digest = hashlib.sha256(data).hexdigest()
     height, width = scene.image.shape[:2]
     row = ImageRow(key, str(source), sha256=digest, width=width, height=height, ext=kind)
-    return row, msgspec.structs.replace(scene.record, key=key, uri=str(source), sha256=digest), data
+    record = msgspec.structs.replace(scene.record, key=key, uri=str(source), sha256=digest)
+    return row, msgspec.structs.replace(record, texts=[], regions=[], groundings=[]) if bare else record, data
