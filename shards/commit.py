@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shards.errors import CorpusError
+from shards.errors import CorpusError, DamageError
 from shards.layout import manifest_path
 from shards.store import Store
 
@@ -165,6 +165,15 @@ def verify_unit(store: Store, folder: str, manifest: Manifest) -> list[Damage]:
         for path, entry in manifest.files.items()
         if (reason := _compare(store, f"{folder}/{path}", entry))
     ]
+
+
+def check_file(store: Store, folder: str, name: str, path: str) -> None:
+    """Raise DamageError unless a file of a finished unit is what its manifest says: a table of another shard in its
+    place can be read, too."""
+    manifest = find(store, folder, name)
+    entry = None if manifest is None else manifest.files.get(path)
+    if entry is not None and (reason := _compare(store, f"{folder}/{path}", entry)):
+        raise DamageError(f"{folder}/{path}: {reason}: `fld verify --repair` writes it again")
 
 
 def encode(manifest: Manifest) -> bytes:

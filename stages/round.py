@@ -114,7 +114,10 @@ def build_shard(
 
 
 def read_shard(store: Store, shard: str, plan: RoundPlan) -> tuple[list[ImageRow], dict[str, dict[str, RawRow]]]:
-    """The rows and columns of a shard. Raises FileNotFoundError if a column is not finished."""
+    """The rows and columns of a shard. Raises FileNotFoundError if a column is not finished, DamageError if a table is
+    not the one that was written."""
+    for folder in (IMAGES, *(raw_folder(each.name, each.fingerprint) for each in plan.annotators)):
+        commit.check_file(store, folder, shard, f"{shard}.parquet")
     columns = {
         each.name: {row.key: row for row in read_raw(store, each.name, each.fingerprint, shard)}
         for each in plan.annotators
