@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import engine
 from shards.geometry import iou_matrix
@@ -90,13 +91,13 @@ def bccd(data: Path, student: Path, out: Path) -> None:
         _overruled(out / "corpus", spoilt, json.loads(half.read_text()))
 
 
-def _overruled(corpus: Path, spoilt: Path, gold: Mapping[str, list[dict[str, object]]]) -> None:
+def _overruled(corpus: Path, spoilt: Path, gold: Mapping[str, list[dict[str, Any]]]) -> None:
     """How many of the overruled human labels are wrong: no gold box of the label overlaps them by half."""
     keys = {each["id"]: Path(str(each["file_name"])).stem for each in gold["images"]}
     names = {each["id"]: str(each["name"]) for each in gold["categories"]}
     truth: dict[str, list[tuple[str, list[float]]]] = {key: [] for key in keys.values()}
     for each in gold["annotations"]:
-        x, y, wide, tall = each["bbox"]  # type: ignore[misc]
+        x, y, wide, tall = each["bbox"]
         truth[keys[each["image_id"]]].append((names[each["category_id"]], [x, y, x + wide, y + tall]))
     wrong = count = 0
     for shard in Corpus(str(corpus)).round(0).shards():
