@@ -226,6 +226,33 @@ def view(
     view_module.view(corpus, round_, port)
 
 
+@app.command("report")
+def report_(
+    corpus: Corpus,
+    round_: Annotated[
+        int | None, typer.Option("--round", "-r", min=0, help="Round to report on. Default: last.")
+    ] = None,
+    against: Annotated[int | None, typer.Option(min=0, metavar="ROUND", help="Compare with this round.")] = None,
+    out: Annotated[str, typer.Option("--out", "-o", help="File to write.")] = "report.html",
+) -> None:
+    """Write one HTML page: what a corpus is made of, beside FLD-5B; what was dropped; the worst pictures."""
+    from engine.verbs import report as report_module
+
+    report_module.report(corpus, round_, against, out)
+
+
+@app.command()
+def stats(
+    corpus: Corpus,
+    round_: Annotated[int | None, typer.Option("--round", "-r", min=0, help="Round. Default: last.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Count texts, regions, phrases and what texts say, beside FLD-5B's own numbers."""
+    from engine.verbs import stats as stats_module
+
+    stats_module.stats(corpus, round_, json=json_)
+
+
 @app.command()
 def export(
     corpus: Corpus,

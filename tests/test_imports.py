@@ -68,6 +68,7 @@ STAGES = {
     "calibrate": set[str](),
     "ingest": set[str](),
     "scenes": set[str](),
+    "describe": set[str](),
     "export": {"held_out"},
     "held_out": set[str](),
     "findings": set[str](),

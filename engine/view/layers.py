@@ -84,7 +84,7 @@ def shapes(record: Record, rows: Sequence[Row]) -> list[Shape]:
         for number, grounding in enumerate(record.groundings)
         for at, box in enumerate(grounding.boxes)
     ]
-    found += [(_area(_box(row)), _dropped(row)) for row in boxed]
+    found += [(_area(_box(row)), dropped_shape(row)) for row in boxed]
     return [shape for _, shape in sorted(found, key=lambda entry: -entry[0])]
 
 
@@ -151,7 +151,8 @@ def _place(id: str, grounding: Grounding, box: GroundedBox) -> Shape:
     )  # fmt: skip
 
 
-def _dropped(row: Row) -> Shape:
+def dropped_shape(row: Row) -> Shape:
+    """The shape of a finding that has a box and was dropped."""
     said = Said(row["source"], row["ref"], row["text"], row["score"], row["score"])
     return Shape(
         row["ref"], "dropped", row["text"], hue(row["text"]), _corners(_box(row)), "", row["score"], (said,),

@@ -1,0 +1,70 @@
+"""`fld stats`: the paper's tables 2 and 3 for a round, for people or as JSON with all that `fld report` draws."""
+
+import msgspec
+from rich.table import Table
+
+from engine.config.config_text import ConfigError
+from engine.runtime.refilter import loaded_parser
+from engine.session import Session, look
+from engine.terminal import out
+from shards.reader import Corpus, Round
+from stages.describe import paper
+from stages.describe.ledger import read_ledger
+from stages.describe.statistics import Statistics, describe
+
+
+def stats(corpus: str, number: int | None, *, json: bool) -> None:
+    """Print the statistics of a round, of the last if None."""
+    round_, found = described(look(corpus), number)
+    if json:
+        ledger = msgspec.to_builtins(read_ledger(round_))
+        data = msgspec.json.encode(msgspec.to_builtins(found, str_keys=True) | ledger)
+        out.file.write(msgspec.json.format(data).decode() + "\n")
+        return
+    out.print(f"round {found.round}: {found.images:,} images; in brackets FLD-5B (Florence-2, tables 2 and 3)")
+    out.print(_annotations(found))
+    out.print(_elements(found))
+
+
+def described(session: Session, number: int | None) -> tuple[Round, Statistics]:
+    """A round, opened, and its statistics. Raises ConfigError if there is none of this number."""
+    numbers = Corpus(session.store).rounds()
+    if not numbers or (number is not None and number not in numbers):
+        wanted = "round" if number is None else f"round {number}"
+        raise ConfigError(f"{session.corpus} has no {wanted}: it has {numbers or 'none'}; `fld run` writes round 0")
+    round_ = Corpus(session.store).round(numbers[-1] if number is None else number)
+    parser = loaded_parser(session.config.filters.parser)
+    return round_, describe(round_, lambda texts: [parsed.features for parsed in parser.parse(texts)])
+
+
+def _annotations(found: Statistics) -> Table:
+    published = {(each.type, each.kind): each for each in paper.TABLE_2}
+    table = Table(box=None, pad_edge=False)
+    for name in ("type", "of", "count", "tokens", "regions", "per image or text", "regional tokens"):
+        table.add_column(name, justify="left" if name in ("type", "of") else "right", overflow="fold")
+    for each in found.annotations:
+        other = published.get((each.type, each.kind))
+        cells = [
+            _beside(getattr(each, name), getattr(other, name, None), is_count=name == "regions")
+            for name in ("tokens", "regions", "per", "regional_tokens")
+        ]
+        table.add_row(each.type, each.kind.replace("_", " "), _number(each.count), *cells)
+    return table
+
+
+def _elements(found: Statistics) -> Table:
+    table = Table("per text", *(size.replace("_", " ") for size in found.elements), box=None, pad_edge=False)
+    for name in paper.TABLE_3["brief"]:
+        cells = [_beside(of[name], paper.TABLE_3[size][name]) for size, of in found.elements.items()]
+        table.add_row(name.replace("_", " "), *cells)
+    return table
+
+
+def _beside(value: float | None, other: float | None, *, is_count: bool = False) -> str:
+    if value is None:
+        return ""
+    return _number(value) + ("" if other is None or is_count else f" ({other:.2f})")
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

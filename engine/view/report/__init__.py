@@ -1,0 +1,1 @@
+"""`fld report`: one page that holds everything, to be kept, sent and printed."""

@@ -1,0 +1,61 @@
+"""What changed since another round: images by what became of them, labels by how much, some pictures side by side.
+
+Comes in: two rounds with their statistics. Goes out: a `Change`. Which images changed is read from the two overviews;
+records are read of the pictures that are shown alone.
+"""
+
+import base64
+
+import numpy as np
+
+from engine.view import changes, diff, layers
+from engine.view.pictures import Pictures
+from engine.view.report.gallery import Shown
+from engine.view.report.page import Change
+from shards.overview_table import open_overview
+from shards.reader import Round
+from stages.describe.statistics import Statistics
+
+LABELS = 16
+PICTURES = 8
+SHAPES = 60
+
+
+def compare(old: Round, before: Statistics, new: Round, now: Statistics, pictures: Pictures) -> Change:
+    """From `old` to `new`."""
+    images = open_overview(new.store, new.number)
+    became = changes.change_facet(open_overview(old.store, old.number), images)
+    counts = np.bincount(became.codes, minlength=len(became.names)).tolist()
+    kinds = {changes.NAMES.index(name) for name in ("labels", "objects", "texts", "phrases")}
+    changed = np.flatnonzero(np.isin(became.codes, [*kinds]))
+    order = images.numbers("shuffle")[changed].argsort(kind="stable")
+    keys = images.text("key")
+    shown = [keys[int(row)].as_py() for row in changed[order][:PICTURES]]
+    named = dict(zip(became.names, counts, strict=True))
+    return Change(before, named, _labels(before, now), [_pair(old, new, key, pictures) for key in shown])
+
+
+def _labels(before: Statistics, now: Statistics) -> list[tuple[str, int, int]]:
+    old, new = ({each.name: each.objects for each in of.agreement.labels} for of in (before, now))
+    both = [(name, old.get(name, 0), new.get(name, 0)) for name in old.keys() | new.keys()]
+    moved = [each for each in both if each[1] != each[2]]
+    return sorted(moved, key=lambda each: (-abs(each[2] - each[1]), each[0]))[:LABELS]
+
+
+def _pair(old: Round, new: Round, key: str, pictures: Pictures) -> tuple[str, Shown, Shown]:
+    """One image before and now, with what is said about it in words."""
+    row = new.find(key)
+    jpeg = "data:image/jpeg;base64," + base64.b64encode(pictures.small(new, row)).decode()
+    records = old.record(key), new.record(key)
+    found = diff.compare(*records)
+    sides = [
+        Shown(
+            key, next((text.text for text in record.texts), ""), None, record.width, record.height, jpeg,
+            layers.shapes(record, [])[:SHAPES],
+        )
+        for record in records
+    ]  # fmt: skip
+    counted = [(found.count(kind), kind) for kind in ("new", "gone", "renamed", "moved")]
+    counted += [(len(found.new_phrases), "new phrases"), (len(found.gone_phrases), "phrases gone")]
+    texts = [f"{text.granularity} text changed" for text in found.texts if not text.same]
+    return ", ".join([*(f"{count} {kind}" for count, kind in counted if count), *texts]), sides[0], sides[1]

@@ -1,0 +1,147 @@
+"""The report as HTML: what was found, handed to the templates.
+
+Comes in: a `Report`. Goes out: one page without a script, whose style, drawings and pictures are all inside. Whatever
+comes from the corpus is text to the templates, never markup, and the page's own policy forbids scripts and any request.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from engine.view.report import charts
+from engine.view.report.gallery import Shown
+from stages.describe import paper
+from stages.describe.annotations import Annotations
+from stages.describe.ledger import Drop, Ledger
+from stages.describe.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Part:
+    """An annotator of the round, and what was kept of what it said, by type: (type, kept, dropped)."""
+
+    name: str
+    fingerprint: str
+    role: str
+    model: str
+    said: list[tuple[str, int, int]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Against another round. images: what became of how many; labels: (name, before, now), the largest change first;
+    pictures: before and now, side by side."""
+
+    before: Statistics
+    images: dict[str, int]
+    labels: list[tuple[str, int, int]]
+    pictures: list[tuple[str, Shown, Shown]]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One sign of the watch over the rounds: (round, value) each; limits: None where there is none."""
+
+    name: str
+    values: list[tuple[int, float]]
+    warn: float | None
+    stop: float | None
+
+
+@dataclass(frozen=True)
+class Gated:
+    """One verdict on a model. measures: name -> candidate, previous, difference, low, high."""
+
+    round: int
+    learner: str
+    promoted: bool
+    reason: str
+    images: int
+    measures: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows. drops: each rule with its examples, a picture where there is one."""
+
+    corpus: str
+    made: str
+    statistics: Statistics
+    ledger: Ledger
+    drops: list[tuple[Drop, Sequence[Shown | None]]]
+    parts: list[Part]
+    profile: str
+    settings: Sequence[tuple[str, str, str]]
+    worst: list[Shown]
+    random: list[Shown]
+    change: Change | None = None
+    gates: list[Gated] = field(default_factory=list)
+    signs: list[Sign] = field(default_factory=list)
+    costs: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of table 2: here, in FLD-5B, and in the round that it is compared with."""
+
+    type: str
+    kind: str
+    here: Annotations
+    paper: Annotations | None
+    before: Annotations | None
+
+
+def render(report: Report) -> str:
+    """The page."""
+    environment = Environment(
+        loader=PackageLoader("engine.view.report"), autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals |= {"bars": charts.bars, "outline": charts.outline, "heat": charts.heat, "share": charts.share}
+    environment.filters |= {"number": number, "spaced": spaced}
+    before = report.change.before if report.change else None
+    return environment.get_template("report.html").render(
+        report=report, found=report.statistics, before=before, lines=lines(report.statistics, before),
+        paper=paper.TABLE_3, matrix=matrix(report.statistics),
+    )  # fmt: skip
+
+
+def lines(found: Statistics, before: Statistics | None) -> list[Line]:
+    """Table 2, without the kinds that neither FLD-5B nor the round has."""
+    published = {(each.type, each.kind): each for each in paper.TABLE_2}
+    old = {(each.type, each.kind): each for each in before.annotations} if before else {}
+    return [
+        Line(each.type, each.kind, each, published.get((each.type, each.kind)), old.get((each.type, each.kind)))
+        for each in found.annotations
+        if each.count or (each.type, each.kind) in published
+    ]
+
+
+def matrix(found: Statistics) -> list[tuple[str, list[tuple[str, int, float | None]]]]:
+    """Annotator -> the others with how many of its objects each saw, too, and the share; its own share is None."""
+    saw = found.agreement.saw
+    both = {(each.one, each.other): each.both for each in found.agreement.pairs}
+    return [
+        (one, [
+            (other, saw[one] if one == other else (shared := both.get((min(one, other), max(one, other)), 0)),
+             None if one == other else shared / max(1, saw[one]))
+            for other in saw
+        ])
+        for one in saw
+    ]  # fmt: skip
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """`number(1289000000)` is "1,289M", `number(4.271)` "4.27", `number(None)` "–"."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value / 1e6:,.0f}M" if value >= 10**7 else f"{value:,}"
+    return f"{value:,.{digits}f}"
+
+
+def spaced(name: str) -> str:
+    """`spaced("more_detailed")` is "more detailed"."""
+    return name.replace("_", " ")

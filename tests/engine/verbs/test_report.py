@@ -1,0 +1,67 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.config.config import load_config
+from engine.config.config_text import ConfigError, render
+from engine.config.differences import ABSENT, compare, nearest
+from engine.verbs.report import report
+from engine.verbs.stats import stats
+from shards.store import LocalStore
+from tests.engine.view.corpora import EVIL, build_viewed
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("corpora") / "squares"
+    store = LocalStore(folder)
+    build_viewed(store, images=12)
+    store.write("corpus.yaml", [render(load_config("embedded", {"filters.region.min_score": 0.45})).encode()])
+    return str(folder)
+
+
+def test_the_page_has_everything_inside_and_nothing_runs(corpus: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    report(corpus, None, 0, str(path))
+    page = path.read_text()
+    assert "Content-Security-Policy\" content=\"default-src 'none'" in page
+    assert EVIL not in page
+    assert "&#34;&gt;&lt;script&gt;" in page  # the same, as text
+    assert not re.search(r"<script|<link|https?://|url\(", page)
+    assert set(re.findall(r'src="([^,]*),', page)) == {"data:image/jpeg;base64"}
+    for said in ("<b>12</b>images", "Beside FLD-5B", "1,007M", "region.score", "Since round 0"):
+        assert said in page, said
+    assert re.search(r"filters\.region\.min_score</code></td><td>0\.45</td>", page)
+    assert "1 renamed" in page
+
+
+def test_a_round_that_is_not_there_is_refused(corpus: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has no round 7: it has \[0, 1\]"):
+        report(corpus, 7, None, str(tmp_path / "report.html"))
+    with pytest.raises(ConfigError, match=r"has no round: it has none; `fld run`"):
+        stats(str(tmp_path / "nothing"), None, json=True)
+
+
+def test_stats_are_there_for_machines_and_beside_the_paper_for_people(
+    corpus: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stats(corpus, 0, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["images"] == 12
+    assert found["elements"]["brief"]["tokens"] == 7
+    assert found["agreement"]["votes"] == {"1": 12, "3": 12}
+    assert found["drops"][0]["rule"] == "region.score"
+    stats(corpus, 0, json=False)
+    assert re.search(r"text\s+brief\s+12\s+7\.00 \(7\.95\)", capsys.readouterr().out)
+
+
+def test_settings_are_compared_with_the_nearest_profile() -> None:
+    changed = load_config("open", {"filters.region.min_score": 0.45})
+    found = nearest(changed)
+    assert found.profile == "open"
+    (only,) = found.settings
+    assert (only.name, only.here) == ("filters.region.min_score", "0.45")
+    names = {each.name: each for each in compare(load_config("embedded"), changed)}
+    assert any(each.there == ABSENT for each in names.values())
