@@ -7,6 +7,7 @@ from engine.report.quality import comparison, measure, records, unfiltered
 from engine.session import look
 from engine.terminal import err, out, styled
 from engine.verbs import rounds
+from engine.verbs.report import report
 from shards.reader import Corpus
 from shards.record import Record, read_records
 from shards.store import Store
@@ -58,6 +59,8 @@ def demo(folder: str, count: int) -> None:
     if learned:
         columns["round 1"] = measure(_kept(session.store, 1), gold)
     out.print(comparison(columns))
+    err.print(styled("bold", "5. All of it on one page, beside FLD-5B"))
+    report(corpus, None, 0 if learned else None, f"{folder}/report.html")
     _next_steps(folder, corpus, Corpus(session.store).round(0).keys()[0])
 
 
@@ -84,10 +87,10 @@ def _next_steps(folder: str, corpus: str, key: str) -> None:
         "\nThe tiny models of the embedded profile know these drawn scenes only; OCR (RapidOCR) is real."
         " --config open brings the others from the hub."
         "\nNext (fld is in .venv/bin):"
-        f"\n  fld view {corpus}     look at all of it in the browser"
         f"\n  fld show {corpus} {key} --dropped     a record, its picture, and what was dropped and why"
         f"\n  fld filter {corpus} --dry-run --set filters.region.min_score=0.5"
         f"\n  fld eval {corpus} --gold {folder}/scenes/gold.jsonl   which annotator and which filter does what"
         f"\n  fld run YOUR_PHOTOS/ my-corpus             your own images"
         f"\n  tar tf {corpus}/rounds/00/shards/000000.tar | head   what is on disk ({folder}/)"
+        f"\nLook at it: open {folder}/report.html in a browser, or browse every picture with  fld view {corpus}"
     )
