@@ -105,7 +105,7 @@ def _overruled(corpus: Path, spoilt: Path, gold: Mapping[str, list[dict[str, Any
             if row["rule"] == "fuse.overruled" and row["key"] in truth:
                 count += 1
                 same = [box for label, box in truth[row["key"]] if label == row["text"]]
-                wrong += not (same and iou_matrix([row["box"]], same).max() >= 0.5)
+                wrong += not (same and iou_matrix([tuple(row["box"].values())], same).max() >= 0.5)
     sys.stdout.write(f"\nOverruled human labels: {count}, wrong: {wrong} ({wrong / max(count, 1):.3f})\n")
 
 
