@@ -36,6 +36,8 @@ Kind = Literal["text", "object", "ocr", "phrase", "mask", "match"]
 
 GIVEN = "given"
 """The reserved annotator name of what came with an image (`ImageRow.given`): no raw column, always ready."""
+REVIEWER = "reviewer"
+"""The reserved annotator name of people's corrections (`shards/reviews.py`)."""
 COORDINATE_DECIMALS = 2
 SCORE_DECIMALS = 4
 

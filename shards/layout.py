@@ -6,6 +6,7 @@
     rounds/00/manifest/000000.json
 
     calibration/gold.json  calibration/manifest/gold.json
+    reviews/000000-20261126T101500123456-9f3c.parquet  reviews/manifest/000000-20261126T101500123456-9f3c.json
 
   rounds/00/model/model.safetensors ...  rounds/00/model/manifest/model.json
 
@@ -20,6 +21,7 @@ RAW = "raw"
 ROUNDS = "rounds"
 MODEL = "model"
 CALIBRATION = "calibration"
+REVIEWS = "reviews"
 _ANNOTATOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 

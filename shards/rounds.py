@@ -69,12 +69,13 @@ SCHEMA = table.versioned(
 class IndexRow(msgspec.Struct, frozen=True):
     """One verdict. Every image has exactly one row of type "image", kept or not; every annotation that was judged has
     one of type "text", "region" or "phrase", and what was said about a box one of type "candidate" (a text, or its
-    similarity) or "mask"; the likelihood of a text is a "candidate", too. id: of the annotation in the record, "" for
-    an image or where a dropped finding has none. `value` and `threshold` are in the unit of the rule."""
+    similarity) or "mask"; the likelihood of a text is a "candidate", too; every correction has one of type "review".
+    id: of the annotation in the record, "" for an image or where a dropped finding has none. `value` and `threshold`
+    are in the unit of the rule."""
 
     key: str
     id: str
-    type: Literal["image", "text", "region", "phrase", "candidate", "mask"]
+    type: Literal["image", "text", "region", "phrase", "candidate", "mask", "review"]
     source: str = ""
     fingerprint: str = ""
     ref: str = ""

@@ -7,7 +7,8 @@ Comes in: a store. Goes out: a report of damages (unit, file, image, reason) and
 Checked are the manifests themselves, size and checksum of every file, that the rows of a table add up to the counts of
 its manifest, and that units agree with the image shard they were made from. `retire` then withdraws exactly the damaged
 units; the next run writes them again, and the others are not touched. Models (`rounds/00/model`, and what was found out
-about their scores) are read, too, but never withdrawn: training again gives another model.
+about their scores) and people's corrections are read, too, but never withdrawn: training again gives another model, and
+nobody corrects twice.
 """
 
 import hashlib
@@ -20,11 +21,11 @@ from typing import NamedTuple
 
 import pyarrow.compute as pc
 
-from shards import commit, images, raw, record, rounds, table, tar
+from shards import commit, images, raw, record, reviews, rounds, table, tar
 from shards.commit import Damage, Manifest
 from shards.completeness import PLAN, Missing, find_missing
 from shards.errors import CorpusError, DamageError
-from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, ROUNDS, manifest_path, round_tar
+from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, REVIEWS, ROUNDS, manifest_path, round_tar
 from shards.seal import SEAL, broken
 from shards.store import PART, Store
 
@@ -43,7 +44,7 @@ _SHARD = re.compile(r"(.+)/(\d{6})\.\w+")
 """A file of a unit, by its name."""
 _PARTS = ("shards", "index", "summary")
 """Folders below a round in which the files of its units are."""
-_UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/", f"{CALIBRATION}/")
+_UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/", f"{CALIBRATION}/", f"{REVIEWS}/")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class VerifyReport:
     def of_models(self) -> list[UnitDamage]:
         """Those damages of models, which nothing repairs."""
         return [each for each in self.damages if is_model(each.folder)]
+
+    @property
+    def of_reviews(self) -> list[UnitDamage]:
+        """Those of people's corrections, which nothing repairs either."""
+        return [each for each in self.damages if each.folder == REVIEWS]
 
     @property
     def of_single_files(self) -> list[UnitDamage]:
@@ -127,8 +133,8 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
 
 def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
     """Withdraw the damaged units, so that the next run writes them again, and return (folder, name) of each. Models
-    stay as they are."""
-    mended = [damage for damage in damages if damage.folder and not is_model(damage.folder)]
+    and corrections stay as they are."""
+    mended = [damage for damage in damages if damage.folder and not is_unique(damage.folder)]
     units = sorted({(damage.folder, damage.name) for damage in mended})
     for folder, name in units:
         commit.retire(store, folder, name)
@@ -141,6 +147,11 @@ def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
 def is_model(folder: str) -> bool:
     """Whether a unit's folder is that of a trained model."""
     return _MODEL.fullmatch(folder) is not None
+
+
+def is_unique(folder: str) -> bool:
+    """Whether nothing writes such a unit again: models and people's corrections."""
+    return is_model(folder) or folder == REVIEWS
 
 
 def _units(store: Store, paths: list[str]) -> _Units:
@@ -249,6 +260,10 @@ def _row_counts(store: Store, folder: str, name: str) -> tuple[int, int] | None:
         path = f"{folder}/{name}.parquet"
         status = table.decode(store.read(path), schema, path, ["status"])["status"].to_pylist()
         return len(status), status.count("ok")
+    if folder == REVIEWS:
+        path = f"{folder}/{name}.parquet"
+        count = len(table.decode(store.read(path), reviews.SCHEMA, path, ["key"]))
+        return count, count
     if match := _ROUND.fullmatch(folder):
         index = rounds.read_index(store, int(match[1]), name, ["type", "kept"])
         kept = index.filter(pc.equal(index["type"], "image"))["kept"].to_pylist()

@@ -22,14 +22,17 @@ from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict
 from shards import commit
 from shards.commit import Counts, Manifest
-from shards.finding import GIVEN, Caption, Finding
+from shards.finding import GIVEN, REVIEWER, Caption, Finding
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES, raw_folder
 from shards.raw import RawRow, read_raw
 from shards.record import Record
+from shards.reviews import Review
 from shards.rounds import IndexRow, write_round
 from shards.store import Store
 from stages.calibrate.consensus import Calibration
+from stages.fuse.corrections import FORMAT as REVIEW_FORMAT
+from stages.fuse.corrections import REJECT, Corrections
 from stages.fuse.custom import Judged, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import ConservationError, Voter
@@ -73,14 +76,17 @@ class RoundPlan:
 
     def __post_init__(self) -> None:
         names = [annotator.name for annotator in self.annotators]
-        if GIVEN in names or len(set(names)) != len(names):
-            raise ValueError(f"annotators must have different names, none of them {GIVEN!r}, got {names}")
+        if {GIVEN, REVIEWER} & {*names} or len(set(names)) != len(names):
+            raise ValueError(
+                f"annotators must have different names, none of them {GIVEN!r} or {REVIEWER!r}, got {names}"
+            )
         if unknown := sorted(set(self.fuse.trust) - {*names, GIVEN, *LEARNED}):
             raise ValueError(f"fuse.trust names {unknown}, which are no annotators: use {', '.join(names) or 'none'}")
 
     def rules(self) -> Rules:
-        """The rules of each image; given findings are first, as their boxes win."""
-        return Rules(self.fuse, self.filters, (Voter(GIVEN, "given", GIVEN), *self.annotators), self.calibration)
+        """The rules of each image; people are first, as their boxes win."""
+        people = (Voter(REVIEWER, "reviewer", REVIEWER), Voter(GIVEN, "given", GIVEN))
+        return Rules(self.fuse, self.filters, (*people, *self.annotators), self.calibration)
 
 
 class Outcome(NamedTuple):
@@ -99,17 +105,23 @@ def build_shard(
     plan: RoundPlan,
     skipped: Skipped,
     parser: Reads,
+    reviews: Sequence[Review] = (),
 ) -> list[Outcome]:
-    """One outcome per image row, same order. `columns`: annotator name -> key -> what it said.
+    """One outcome per image row, same order. `columns`: annotator name -> key -> what it said. reviews: what people
+    corrected about any of them.
 
     An annotated image must be in every column; a column without it raises ConservationError."""
     rules = plan.rules()
     said = {row.key: _findings(row, columns, plan) for row in rows}
     parsed = _parsed(list(said.values()), parser)
     outcomes = []
+    corrected: dict[str, list[Review]] = {}
+    for review in reviews:
+        corrected.setdefault(review.key, []).append(review)
     for row in rows:
         failure = _failure(row, columns, plan, row.key in skipped)
-        outcomes.append(_outcome(row, said[row.key], rules, parsed, plan, skipped.get(row.key), failure))
+        own = corrected.get(row.key, [])
+        outcomes.append(_outcome(row, said[row.key], rules, parsed, plan, skipped.get(row.key), failure, own))
     return _custom(rows, outcomes, plan) if plan.filters.custom else outcomes
 
 
@@ -125,10 +137,18 @@ def read_shard(store: Store, shard: str, plan: RoundPlan) -> tuple[list[ImageRow
     return read_image_rows(store, shard), columns
 
 
-def write_shard(store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads) -> Manifest:
-    """Build one shard of the round and commit it, with what it was made of as its fingerprint."""
+def write_shard(
+    store: Store,
+    shard: str,
+    plan: RoundPlan,
+    skipped: Skipped,
+    parser: Reads,
+    reviews: Sequence[Review] = (),
+) -> Manifest:
+    """Build one shard of the round and commit it, with what it was made of as its fingerprint. reviews: of
+    the shard."""
     rows, columns = read_shard(store, shard, plan)
-    outcomes = build_shard(rows, columns, plan, skipped, parser)
+    outcomes = build_shard(rows, columns, plan, skipped, parser, reviews)
     places = {row.key: row for row in rows}
 
     def samples() -> Iterator[tuple[Record, str, bytes]]:
@@ -138,7 +158,7 @@ def write_shard(store: Store, shard: str, plan: RoundPlan, skipped: Skipped, par
                 yield outcome.record, row.ext, read_image(store, shard, row)
 
     index = [row for outcome in outcomes for row in outcome.rows]
-    fingerprint = shard_fingerprint(store, shard, plan, skipped, parser)
+    fingerprint = shard_fingerprint(store, shard, plan, skipped, parser, reviews)
     return write_round(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint)
 
 
@@ -183,23 +203,32 @@ def _calibration_facts(plan: RoundPlan) -> dict[str, object]:
     return {"calibration": msgspec.to_builtins(plan.calibration), "consensus_format": CONSENSUS_FORMAT}
 
 
-def shard_fingerprint(store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads) -> str:
-    """`round_fingerprint`, and the content of the shard's image and raw units: a column whose quarantined images were
-    rerun keeps its name but not its content. Raises FileNotFoundError if a unit is not finished."""
+def shard_fingerprint(
+    store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads, reviews: Sequence[Review] = ()
+) -> str:
+    """`round_fingerprint`, its reviews, and the content of the shard's image and raw units: a column whose
+    quarantined images were rerun keeps its name but not its content. Raises FileNotFoundError if a unit is not
+    finished."""
     units = [IMAGES, *(raw_folder(each.name, each.fingerprint) for each in plan.annotators)]
     found = {folder: commit.find(store, folder, shard) for folder in units}
     if missing := [folder for folder, manifest in found.items() if manifest is None]:
         raise FileNotFoundError(f"shard {shard} is not finished in {', '.join(missing)}: run `fld annotate`")
     own = {row.key for row in read_image_rows(store, shard)} if skipped else set()
     mine = {key: rule for key, rule in skipped.items() if key in own}
-    return unit_fingerprint(round_fingerprint(plan, parser), [each for each in found.values() if each], mine)
+    return unit_fingerprint(round_fingerprint(plan, parser), [each for each in found.values() if each], mine, reviews)
 
 
-def unit_fingerprint(round_hash: str, inputs: Sequence[Manifest], skipped: Skipped) -> str:
+def unit_fingerprint(
+    round_hash: str, inputs: Sequence[Manifest], skipped: Skipped, reviews: Sequence[Review] = ()
+) -> str:
     """The fingerprint of one shard from that of its round and the manifests of what goes in, images first, then one
-    per annotator (for callers that list all manifests of a folder at once). `skipped`: of this shard only."""
+    per annotator (for callers that list all manifests of a folder at once). `skipped`, reviews: of this shard only;
+    a shard without reviews is what it was before there were any."""
     contents = [[[path, entry.bytes, entry.crc32] for path, entry in sorted(each.files.items())] for each in inputs]
-    return _hash({"round": round_hash, "inputs": contents, "skipped": sorted(skipped.items())})
+    facts: dict[str, object] = {"round": round_hash, "inputs": contents, "skipped": sorted(skipped.items())}
+    if reviews:
+        facts["reviews"] = [REVIEW_FORMAT, *([each.key, *each.effect] for each in reviews)]
+    return _hash(facts)
 
 
 def _findings(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: RoundPlan) -> dict[str, list[Finding]]:
@@ -244,12 +273,15 @@ def _outcome(
     plan: RoundPlan,
     skip: Skip | None,
     failure: str,
+    reviews: Sequence[Review],
 ) -> Outcome:
     if failure:
-        return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure)
+        return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure, reviews)
+    if skip is None and Corrections(reviews).is_image_rejected:
+        skip = Skip(REJECT.rule)
     if skip is not None:
-        return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip.rule)
-    return _finished(row, *build_image(row, said, rules, parsed, plan.number), plan)
+        return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip.rule, reviews)
+    return _finished(row, *build_image(row, said, rules, parsed, plan.number, reviews), plan)
 
 
 def _custom(rows: Sequence[ImageRow], outcomes: Sequence[Outcome], plan: RoundPlan) -> list[Outcome]:
@@ -285,8 +317,9 @@ def _without_record(
     status: Literal["dropped", "failed"],
     verdict: Verdict,
     reason: str,
+    reviews: Sequence[Review],
 ) -> Outcome:
-    index = drop_all(row, said, rules, verdict)
+    index = drop_all(row, said, rules, verdict, reviews)
     return Outcome(row.key, status, reason, None, [_image_row(row, verdict, reason), *index])
 
 

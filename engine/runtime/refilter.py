@@ -18,6 +18,7 @@ from shards import commit
 from shards.commit import Manifest
 from shards.layout import IMAGES, raw_folder, round_folder
 from shards.overview import complete_overview, withdraw_overview
+from shards.reviews import Review, Reviews, read_reviews
 from shards.rounds import IndexRow
 from shards.store import Store, open_store
 from shards.summaries import read_tally
@@ -28,7 +29,7 @@ IMAGES_PER_PROCESS = 1000
 """Images that are worth a process of their own: starting one costs as long as judging about as many."""
 Tally = Counter[tuple[str, str]]
 """(type of annotation, rule that dropped it, or "kept") -> how many."""
-_Work = tuple[str, RoundPlan, Skipped]
+_Work = tuple[str, RoundPlan, Skipped, list[Review]]
 _ResultT = TypeVar("_ResultT")
 
 
@@ -47,11 +48,12 @@ def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], process
 
     Raises FileNotFoundError naming the first column that is not finished, before anything is written."""
     images = commit.committed(store, IMAGES)
-    stale = _stale(store, plan, images, skipped)
+    reviews = read_reviews(store)  # once: one that comes meanwhile waits for the next time
+    stale = _stale(store, plan, images, skipped, reviews)
     orphans = set(commit.committed(store, round_folder(plan.number))) - set(images)
     if stale or orphans:
         withdraw_overview(store, plan.number)
-    work = [(shard, plan, skipped.get(shard, {})) for shard in stale]
+    work = [(shard, plan, skipped.get(shard, {}), reviews.get(shard, [])) for shard in stale]
     written = len(list(_spread(store.url, work, _write, _worthwhile(processes, images, stale), plan)))
     for orphan in orphans:
         commit.retire(store, round_folder(plan.number), orphan)
@@ -65,7 +67,8 @@ def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processe
     images = commit.committed(store, IMAGES)
     inputs(store, plan, images)
     total: Tally = Counter()
-    work = [(shard, plan, skipped.get(shard, {})) for shard in images]
+    reviews = read_reviews(store)
+    work = [(shard, plan, skipped.get(shard, {}), reviews.get(shard, [])) for shard in images]
     for part in _spread(store.url, work, _count, _worthwhile(processes, images, list(images)), plan):
         total.update(part)
     return total
@@ -85,7 +88,9 @@ def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
     return counts, total
 
 
-def _stale(store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: dict[str, Skipped]) -> list[str]:
+def _stale(
+    store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: dict[str, Skipped], reviews: Reviews
+) -> list[str]:
     """Shards whose round unit is missing or was made of something else."""
     found = inputs(store, plan, images)
     whole = round_fingerprint(plan, Parser(plan.filters.parser))
@@ -93,7 +98,9 @@ def _stale(store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: 
     return [
         shard
         for shard in images
-        if shard not in done or done[shard].fingerprint != unit_fingerprint(whole, found[shard], skipped.get(shard, {}))
+        if shard not in done
+        or done[shard].fingerprint
+        != unit_fingerprint(whole, found[shard], skipped.get(shard, {}), reviews.get(shard, []))
     ]
 
 
@@ -149,14 +156,14 @@ def _start(url: str, plan: RoundPlan) -> None:
 
 
 def _write(work: _Work) -> str:
-    shard, plan, skipped = work
-    write_shard(_store, shard, plan, skipped, _parser)
+    shard, plan, skipped, reviews = work
+    write_shard(_store, shard, plan, skipped, _parser, reviews)
     return shard
 
 
 def _count(work: _Work) -> Tally:
-    shard, plan, skipped = work
-    outcomes = build_shard(*read_shard(_store, shard, plan), plan, skipped, _parser)
+    shard, plan, skipped, reviews = work
+    outcomes = build_shard(*read_shard(_store, shard, plan), plan, skipped, _parser, reviews)
     return Counter((row.type, _outcome_of(row)) for outcome in outcomes for row in outcome.rows)
 
 

@@ -13,7 +13,7 @@ from engine.promotions import CALIBRATION
 from engine.terminal import out, styled
 from engine.verbs.printing import printer
 from shards.errors import CorpusError, DamageError
-from shards.layout import IMAGES
+from shards.layout import IMAGES, REVIEWS
 from shards.store import Store, open_store
 from shards.verify import UnitDamage, VerifyReport, retire
 from shards.verify import verify as verify_units
@@ -30,6 +30,8 @@ def verify(corpus: str, *, repair: bool) -> None:
         return
     if report.of_single_files:
         raise DamageError(_about_files(corpus, report.of_single_files))
+    if report.of_reviews:
+        raise DamageError(_about_reviews(report.of_reviews))
     if report.of_models:
         raise DamageError(_about_models(corpus, report.of_models, len(report.damages)))
     if report.ok and not repair:
@@ -84,6 +86,15 @@ def _about_files(corpus: str, damages: list[UnitDamage]) -> str:
     if others := [name for name in names if name != CORPUS_FILE]:
         advice += f"; or delete {', '.join(others)}, and `fld annotate` or `fld loop` writes it again"
     return f"{len(names)} damaged files that --repair does not touch: {advice}"
+
+
+def _about_reviews(damages: list[UnitDamage]) -> str:
+    """What to do about corrections that nobody makes again."""
+    names = ", ".join(sorted({each.name for each in damages}))
+    return (
+        f"{len(damages)} damaged files of corrections, which --repair never touches: restore {names} of {REVIEWS}/ and"
+        f" of {REVIEWS}/manifest/ from a copy; or delete both, and correct again"
+    )
 
 
 def _about_models(corpus: str, damages: list[UnitDamage], count: int) -> str:

@@ -63,6 +63,11 @@ class Cluster:
         named = self.named()
         return named[0].finding.text if named else ""
 
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether a person's correction made it: then nothing moves, renames or drops it."""
+        return self.members[0].is_reviewed
+
     def named(self) -> list[Boxed]:
         """One statement per different label, the heaviest first. A human's label stands alone: no vote renames it."""
         if self.human and normalised(self.members[0].finding.text):
@@ -107,7 +112,9 @@ def fuse_boxes(
 def is_protected(statement: Boxed, settings: FuseSettings, consensus: Consensus | None) -> bool:
     """Whether it is a human's that wins over others: all are, unless a calibration knows what they are worth and the
     settings let them be judged."""
-    return statement.given and not (consensus and settings.given == "filter" and GIVEN in consensus.voices)
+    return statement.is_reviewed or (
+        statement.given and not (consensus and settings.given == "filter" and GIVEN in consensus.voices)
+    )
 
 
 def mass(statement: Boxed, settings: FuseSettings, consensus: Consensus | None = None) -> float:

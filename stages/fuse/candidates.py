@@ -118,7 +118,8 @@ def _settle(matches: list[Statement[Match]], out: Draft, verdict: Verdict | None
 
 def _selected(out: Draft, settings: FuseSettings) -> int:
     cluster = out.cluster
-    stays = cluster.human and cluster.label and not cluster.renamed and settings.given_label == "selected"
+    decides = cluster.is_reviewed or settings.given_label == "selected"
+    stays = cluster.human and cluster.label and not cluster.renamed and decides
     if cluster.quad is not None or stays:
         return 0
     scores = [-1.0 if each.similarity is None else each.similarity for each in out.candidates]

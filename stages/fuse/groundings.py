@@ -43,7 +43,7 @@ def keep_phrases(
     reference."""
     sound = []
     for statement in stated:
-        verdict = _judged(statement, texts, fuse, filters, ledger)
+        verdict = _judged(statement, texts, fuse, filters, merge, ledger)
         if verdict.kept:
             sound.append(statement)
         else:
@@ -53,7 +53,7 @@ def keep_phrases(
     for rivals in _by_phrase(sound).values():
         places = merge.picked(rivals, "phrases")
         for statement, verdict in zip(places, _judge_places(places, size_wh, filters), strict=True):
-            if verdict.kept or _is_safe(statement, fuse):
+            if verdict.kept or _is_safe(statement, fuse, merge):
                 kept.add(statement.source.ref)
             else:
                 ledger.drop(statement, verdict)
@@ -88,7 +88,12 @@ def build_groundings(
 
 
 def _judged(
-    statement: _Phrase, texts: dict[str, Text], fuse: FuseSettings, filters: PhraseSettings, ledger: Ledger
+    statement: _Phrase,
+    texts: dict[str, Text],
+    fuse: FuseSettings,
+    filters: PhraseSettings,
+    merge: Merge,
+    ledger: Ledger,
 ) -> Verdict:
     finding = statement.finding
     text = texts.get(finding.about)
@@ -99,7 +104,7 @@ def _judged(
         return _SPAN
     if statement.box is None:
         return _NO_AREA if finding.box else _NOWHERE
-    return KEPT if _is_safe(statement, fuse) else judge_phrase(finding.text, finding.phrase_score, filters)
+    return KEPT if _is_safe(statement, fuse, merge) else judge_phrase(finding.text, finding.phrase_score, filters)
 
 
 def _judge_places(places: list[_Phrase], size_wh: tuple[int, int], filters: PhraseSettings) -> list[Verdict]:
@@ -108,9 +113,9 @@ def _judge_places(places: list[_Phrase], size_wh: tuple[int, int], filters: Phra
     )
 
 
-def _is_safe(statement: _Phrase, fuse: FuseSettings) -> bool:
-    """A human's, which the settings let pass."""
-    return statement.given and fuse.given == "keep"
+def _is_safe(statement: _Phrase, fuse: FuseSettings, merge: Merge) -> bool:
+    """A human's, which the settings let pass, or accepted by a person."""
+    return merge.is_sure(statement) or (statement.given and fuse.given == "keep")
 
 
 def _by_phrase(stated: list[_Phrase]) -> dict[tuple[str, Span], list[_Phrase]]:

@@ -26,6 +26,7 @@ from filters.parser import ParsedText
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import (
+    REVIEWER,
     SCORE_DECIMALS,
     Box,
     Caption,
@@ -43,10 +44,12 @@ from shards.finding import (
 from shards.geometry import rounded_box
 from shards.images import ImageRow
 from shards.record import Grounding, Record, Region, Text, Vote
+from shards.reviews import Review
 from shards.rounds import IndexRow
 from stages.calibrate.consensus import Calibration, Consensus
 from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
+from stages.fuse.corrections import Corrections
 from stages.fuse.groundings import build_groundings, keep_phrases
 from stages.fuse.labels import correct_labels
 from stages.fuse.ledger import Boxed, Ledger, Remark, Statement, Voter, of_type, statements
@@ -98,27 +101,40 @@ class Rules:
 
 
 def build_image(
-    row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules, parsed: Mapping[str, ParsedText], round: int
+    row: ImageRow,
+    findings: Mapping[str, Sequence[Finding]],
+    rules: Rules,
+    parsed: Mapping[str, ParsedText],
+    round: int,
+    reviews: Sequence[Review] = (),
 ) -> tuple[Record, list[IndexRow]]:
-    """The record of one image and an index row per finding, in the order of `rules.annotators`.
+    """The record of one image, and index rows: one per review, then one per finding in the order of `rules.annotators`.
 
     `findings`: annotator name -> all it said. `parsed`: text -> its parse, for all texts about the whole image.
     Raises ConservationError if a finding was lost on the way.
     """
-    stated = _stated(row, findings, rules)
+    corrections = Corrections(reviews)
+    texts = [each for said in findings.values() for each in said if isinstance(each, Caption) and not each.about]
+    said = {REVIEWER: corrections.findings(texts), **findings} if reviews else findings
+    stated = _stated(row, said, rules)
     ledger = Ledger(row.key, stated)
-    return _Image(row, stated, ledger, rules).build(parsed, round), ledger.close()
+    record = _Image(row, stated, ledger, rules, corrections).build(parsed, round)
+    return record, [*corrections.rows(row.key, ledger.kept()), *ledger.close()]
 
 
 def drop_all(
-    row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules, verdict: Verdict
+    row: ImageRow,
+    findings: Mapping[str, Sequence[Finding]],
+    rules: Rules,
+    verdict: Verdict,
+    reviews: Sequence[Review] = (),
 ) -> list[IndexRow]:
-    """Index rows of an image that has no record: every finding goes with it."""
+    """Index rows of an image that has no record: every finding and every review goes with it."""
     stated = _stated(row, findings, rules)
     ledger = Ledger(row.key, stated)
     for statement in stated:
         ledger.drop(statement, verdict)
-    return ledger.close()
+    return [*Corrections(reviews).rows(row.key, {}, verdict), *ledger.close()]
 
 
 def _stated(row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules) -> list[Statement[Finding]]:
@@ -133,13 +149,22 @@ def _stated(row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rul
 class _Image:
     """The working state of one image."""
 
-    def __init__(self, row: ImageRow, stated: list[Statement[Finding]], ledger: Ledger, rules: Rules) -> None:
+    def __init__(
+        self,
+        row: ImageRow,
+        stated: list[Statement[Finding]],
+        ledger: Ledger,
+        rules: Rules,
+        corrections: Corrections,
+    ) -> None:
         self.row = row
         self.rules = rules
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
-        self.stated = [each for each in stated if self._is_sound(each)]
-        self.merge = Merge(rules.fuse, rules.generalists, self._likelihoods(), ledger)
+        self.corrections = corrections
+        self.stated = corrections.without([each for each in stated if self._is_sound(each)], ledger)
+        sure = corrections.sure(self.stated)
+        self.merge = Merge(rules.fuse, rules.generalists, self._likelihoods(), ledger, sure)
         self.about: dict[str, list[Remark]] = {}
         masks = self.merge.merged(of_type(self.stated, Mask), "masks")
         remarks: list[Remark] = [*of_type(self.stated, Caption), *of_type(self.stated, Match), *masks]
@@ -195,6 +220,7 @@ class _Image:
         for cluster in clusters:
             cluster.best_label = self.merge.picks_labels()
         correct_labels(clusters, self.about, fuse)
+        clusters = self.corrections.applied(clusters, "region", fuse, filters.region.nms_iou, self.ledger)
         verdicts = judge_clusters(clusters, phrases, fuse, filters.region, self.size_wh)
         return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
 
@@ -203,6 +229,7 @@ class _Image:
         certain = self._confident(of_type(self.stated, OcrLine), filters.ocr, "words", consensus)
         clusters = fuse_words(certain, fuse, self.rules.named("reader"), consensus)
         weigh(clusters, fuse, consensus)
+        clusters = self.corrections.applied(clusters, "ocr", fuse, filters.ocr.nms_iou, self.ledger)
         return self._drafts(clusters, judge_words(clusters, fuse, filters.ocr, self.size_wh))
 
     def _confident(
@@ -223,7 +250,7 @@ class _Image:
         return self.merge.merged(kept, type_)
 
     def _confidence(self, statement: Statement[B], filters: ConfidenceSettings, consensus: Consensus | None) -> Verdict:
-        if statement.given and self.rules.fuse.given == "keep":
+        if statement.is_reviewed or (statement.given and self.rules.fuse.given == "keep"):
             return KEPT
         if consensus is not None and statement.source.annotator in consensus.voices:
             filters = own_thresholds(filters)  # what it is worth is judged after fusion

@@ -28,7 +28,7 @@ def correct_labels(clusters: list[Cluster], about: dict[str, list[Remark]], sett
     if not settings.labels:
         return
     for cluster in clusters:
-        if not cluster.human or settings.given == "filter":
+        if not cluster.human or (settings.given == "filter" and not cluster.is_reviewed):
             cluster.renamed = _better_label(cluster, draft(cluster, about, settings).candidates, settings)
 
 

@@ -16,6 +16,7 @@ from typing import Generic, Literal, TypeGuard, TypeVar
 from filters.verdict import KEPT, Verdict
 from shards.finding import (
     GIVEN,
+    REVIEWER,
     Box,
     Caption,
     Detection,
@@ -65,6 +66,16 @@ class Statement(Generic[F_co]):
     def given(self) -> bool:
         """True for annotations that came with the image."""
         return self.source.annotator == GIVEN
+
+    @property
+    def is_reviewed(self) -> bool:
+        """True for what a person corrected."""
+        return self.source.annotator == REVIEWER
+
+    @property
+    def is_human(self) -> bool:
+        """True for both."""
+        return self.given or self.is_reviewed
 
     @property
     def type(self) -> RowType:
@@ -139,6 +150,10 @@ class Ledger:
     def knows(self, ref: str) -> bool:
         """A statement with this reference exists."""
         return ref in self._refs
+
+    def kept(self) -> dict[str, str]:
+        """Reference of every statement that is in the record -> the annotation that it is part of."""
+        return {ref: id for ref, (id, verdict) in self._entries.items() if verdict.kept}
 
     def close(self) -> list[IndexRow]:
         """One row per statement, in their order. Raises ConservationError if one has no verdict."""

@@ -34,15 +34,22 @@ _REPLACED = dropped("fuse.merge.replaced")
 
 class Merge:
     """The merge of one image. `generalists`: names of the annotators that are the loop's own model, often none.
-    `likelihoods`: reference of a text -> how likely the loop's model finds it, in [0, 1]."""
+    `likelihoods`: reference of a text -> how likely the loop's model finds it, in [0, 1]. `sure`: references of the
+    texts and phrases that a person accepted."""
 
     def __init__(
-        self, settings: FuseSettings, generalists: frozenset[str], likelihoods: Mapping[str, float], ledger: Ledger
+        self,
+        settings: FuseSettings,
+        generalists: frozenset[str],
+        likelihoods: Mapping[str, float],
+        ledger: Ledger,
+        sure: frozenset[str] = frozenset(),
     ) -> None:
         self._settings = settings
         self._generalists = generalists
         self._likelihoods = likelihoods
         self._ledger = ledger
+        self._sure = sure
 
     def policy(self, type_: MergeType) -> MergePolicy | None:
         """The policy in force; None in a round without the loop's model."""
@@ -110,8 +117,12 @@ class Merge:
         return kept
 
     def _stays(self, statement: Statement[Finding]) -> bool:
-        """A human's, which the settings protect."""
-        return statement.given and self._settings.given == "keep"
+        """A human's, which the settings protect, or what a person's correction says."""
+        return self.is_sure(statement) or (statement.given and self._settings.given == "keep")
+
+    def is_sure(self, statement: Statement[Finding]) -> bool:
+        """Whether a person corrected or accepted it: then no filter drops it either."""
+        return statement.is_reviewed or statement.source.ref in self._sure
 
     def _is_learned(self, statement: Statement[Finding]) -> bool:
         return statement.source.annotator in self._generalists

@@ -97,5 +97,6 @@ def _filtered(
     out = list(verdicts)
     for index, verdict in zip(kept, judged, strict=True):
         # A human's box takes part, so that it suppresses the synthetic ones on it, but stays whatever comes out.
-        out[index] = KEPT if clusters[index].human and fuse.given == "keep" else verdict
+        stays = clusters[index].is_reviewed or (clusters[index].human and fuse.given == "keep")
+        out[index] = KEPT if stays else verdict
     return out

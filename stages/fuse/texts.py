@@ -28,9 +28,9 @@ def keep_texts(
     """The kept texts by the reference of their statement; the ledger hears of every statement."""
     kept: dict[str, Text] = {}
     for level in ORDER:
-        good = _judged(
-            [statement for statement in stated if granularity(statement) == level], parsed, level, settings, ledger
-        )
+        mine = [statement for statement in stated if granularity(statement) == level]
+        sure = [statement for statement in mine if merge.is_sure(statement)]
+        good = sure + _judged([each for each in mine if each not in sure], parsed, level, settings, ledger)
         seen: set[str] = set()
         for statement in merge.picked(merge.merged(good, level), level):
             text = statement.finding.text

@@ -26,8 +26,8 @@ def fuse_words(
     without box is in none. `readers`: the names of all readers of the round. consensus: what the scores are worth."""
     places = {statement.source.ref: index for index, statement in enumerate(stated)}
     clusters = _Words(settings, {statement.source.annotator for statement in stated})
-    ranked = [(statement, 1.0 if statement.given else mass(statement, settings, consensus)) for statement in stated]
-    for statement, weighed in sorted(ranked, key=lambda entry: (not entry[0].given, -entry[1])):
+    ranked = [(statement, 1.0 if statement.is_human else mass(statement, settings, consensus)) for statement in stated]
+    for statement, weighed in sorted(ranked, key=_rank):
         if statement.box is not None:
             clusters.add(statement, statement.box, weighed)
     for cluster in clusters.found:
@@ -35,6 +35,11 @@ def fuse_words(
     return sorted(
         clusters.found, key=lambda cluster: min(places[statement.source.ref] for statement in cluster.members)
     )
+
+
+def _rank(entry: tuple[Statement[OcrLine], float]) -> tuple[bool, bool, float]:
+    """Corrections first, then what people gave, then by falling mass."""
+    return not entry[0].is_reviewed, not entry[0].given, -entry[1]
 
 
 def text_similarity(first: str, second: str) -> float:
@@ -59,7 +64,7 @@ class _Words:
         index = self._best(statement, quad)
         if index is None:
             index = len(self.found)
-            self.found.append(Cluster(box, statement.given, [statement], [mass], quad=quad))
+            self.found.append(Cluster(box, statement.is_human, [statement], [mass], quad=quad))
             for reader, grid in self._open.items():
                 if reader != statement.source.annotator:
                     grid.add(index, quad_box(quad))

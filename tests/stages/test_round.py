@@ -11,6 +11,7 @@ from shards.finding import Finding
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.raw import RawRow, write_raw
+from shards.reviews import Review
 from shards.rounds import IndexRow, read_index, read_samples
 from shards.store import Store, open_store
 from stages.fuse.ledger import ConservationError, Voter
@@ -212,3 +213,32 @@ def test_sources_name_annotator_fingerprint_and_round() -> None:
     source = outcome.record.regions[0].votes[0].source
     assert (source.annotator, source.fingerprint, source.round, source.ref) == ("detector", "d2", 1, "detector/0")
     assert outcome.record.round == 2
+
+
+def review(key: str, who: str = "ann") -> Review:
+    return Review(key, "accept", "region", who, "2026-11-26T10:15:00Z", text="cat", box=FAR)
+
+
+def test_a_review_changes_the_fingerprint_of_its_shard_and_of_no_other() -> None:
+    store = corpus(url="memory://reviewed")
+    before = shard_fingerprint(store, SHARD, PLAN, {}, PARSER)
+    assert shard_fingerprint(store, SHARD, PLAN, {}, PARSER, []) == before
+    after = shard_fingerprint(store, SHARD, PLAN, {}, PARSER, [review("a")])
+    assert after != before
+    assert shard_fingerprint(store, SHARD, PLAN, {}, PARSER, [review("a", "bob")]) == after
+    assert write_shard(store, SHARD, PLAN, {}, PARSER, [review("a")]).fingerprint == after
+
+
+def test_every_review_has_a_row_whatever_became_of_its_image() -> None:
+    reviews = [review("a"), review("broken"), review("b"), review("c")]
+    found = build_shard(ROWS, columns(), PLAN, {"b": Skip("near_duplicate", 3.0, 4.0)}, PARSER, reviews)
+    rows = [row for outcome in found for row in outcome.rows if row.type == "review"]
+    assert [(row.key, row.rule) for row in rows] == [
+        ("a", ""), ("broken", "image.failed"), ("b", "near_duplicate"), ("c", "image.failed")
+    ]  # fmt: skip
+
+
+def test_a_rejected_image_is_left_out() -> None:
+    reject = Review("b", "reject", "image", "ann", "2026-11-26T10:15:00Z")
+    dropped = build_shard(ROWS, columns(), PLAN, NOT_SKIPPED, PARSER, [reject])[2]
+    assert (dropped.status, dropped.reason, image_row(dropped).rule) == ("dropped", "review.reject", "review.reject")
