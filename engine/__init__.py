@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.api.loop import LoopReport, RefusedError, WatchError, loop
     from engine.api.reports import ExportReport, FilterReport, RunReport
     from engine.api.retrain import retrain
+    from engine.api.review import ReviewReport, review
     from engine.api.rounds import annotate, filter, ingest, run
     from engine.config.config import Config, load_config
     from engine.config.config_text import ConfigError
@@ -35,6 +36,7 @@ _MODULES = {
     "engine.api.loop": ("LoopReport", "RefusedError", "WatchError", "loop"),
     "engine.api.reports": ("ExportReport", "FilterReport", "RunReport"),
     "engine.api.retrain": ("retrain",),
+    "engine.api.review": ("ReviewReport", "review"),
     "engine.api.rounds": ("annotate", "filter", "ingest", "run"),
     "engine.config.config": ("Config", "load_config"),
     "engine.config.config_text": ("ConfigError",),
@@ -60,6 +62,7 @@ __all__ = [
     "Record",
     "RefusedError",
     "RetrainResult",
+    "ReviewReport",
     "RunReport",
     "WatchError",
     "annotate",
@@ -71,6 +74,7 @@ __all__ = [
     "load_config",
     "loop",
     "retrain",
+    "review",
     "run",
 ]
 

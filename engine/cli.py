@@ -254,6 +254,24 @@ def stats(
 
 
 @app.command()
+def review(
+    corpus: Corpus,
+    corrections: Annotated[str, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")],
+    round_: Annotated[
+        int | None, typer.Option("--round", "-r", min=0, help="Round they were made on. Default: last.")
+    ] = None,
+    who: Annotated[str | None, typer.Option("--who", help="Who made them. Default: you.")] = None,
+    accept_rest: Annotated[
+        bool, typer.Option("--accept-rest", help="Label Studio, CVAT: also accept what was left as it was.")
+    ] = False,
+) -> None:
+    """Take in people's corrections: accept, reject, relabel, move, add, rewrite. `fld filter` applies them."""
+    from engine.verbs import review as review_module
+
+    review_module.run(corpus, corrections, round_, who, accept_rest=accept_rest)
+
+
+@app.command()
 def export(
     corpus: Corpus,
     out: Annotated[str, typer.Argument(help="New folder, or a .json file for COCO instances alone.")],

@@ -20,6 +20,7 @@ FldError                              exit code 2, where nothing else is said
         DuplicateKeyError             two images, one key
         FrameError                    given annotations of another picture
         RecordError                   a record that is none
+        LineError                     a correction that cannot be taken in
         TarError                      a tar that cannot be written, or is not as it was written
         DecodeError                   one file that gives no correct picture
         JpegDamageError               one JPEG whose stream is damaged

@@ -17,6 +17,7 @@ from shards.images import read_image_rows
 from shards.layout import IMAGES, raw_folder, round_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
+from shards.reviews import waiting_reviews
 from shards.store import Store, open_store
 from stages.fuse.settings import GENERALIST
 
@@ -47,6 +48,8 @@ def status(corpus: str) -> None:
     out.print(table)
     for number in Corpus(store).rounds():
         _print_round(store, number)
+        if waiting := waiting_reviews(store, number):
+            out.print(f"  {waiting:,} corrections wait: `fld filter {corpus} --round {number}` applies them")
     for name, (spent, settings) in accounts(look(corpus).config.annotators, store).items():
         out.print(f"cost of {cost_line(name, spent, settings)}")
     _print_failures(failures, corpus)

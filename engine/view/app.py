@@ -5,16 +5,21 @@
     /image?round=0&key=photos/dog.jpg    one image; /diff?... what changed in it since another round
     /thumbnail?round=0&row=17            a small JPEG; /picture?... the original
     /effect?...                          what another threshold would change in the corpus
+    POST /review                         a correction: one line of corrections.jsonl (docs/review.md)
 
 All under the token (`engine/view/guard.py`). Keys and numbers are looked up, never joined to a path.
 """
 
+import getpass
+import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -29,10 +34,15 @@ from engine.view.query import FACETS, RANGES, SORTS, Query, read_query
 from engine.view.rounds import Looker
 from shards.errors import CorpusError, InputError
 from shards.images import read_image, read_image_rows
+from shards.reviews import waiting_reviews
 from shards.store import Store
+from stages.review.lines import Made
+from stages.review.take_in import take_in
 
 FEW_IMAGES = 100_000
 """Up to here facets are part of the page; beyond, the page does not wait for them."""
+MOST_BYTES = 64 << 10
+"""Of a correction."""
 _DAY = {"cache-control": "private, max-age=86400"}
 _NEVER = {"cache-control": "no-store"}
 
@@ -48,6 +58,7 @@ def build_app(store: Store, name: str, token: str, roles: dict[str, str], few_im
         Route("/image", viewer.image),
         Route("/diff", viewer.diff),
         Route("/effect", viewer.effect),
+        Route("/review", viewer.review, methods=["POST"]),
         Route("/thumbnail", viewer.thumbnail),
         Route("/picture", viewer.picture),
         Mount("/static", StaticFiles(directory=Path(__file__).with_name("static"))),
@@ -89,7 +100,14 @@ class _Viewer:
             bars = [pages.histogram(self._looker, query, name) for name in RANGES]
         page = pages.grid(self._looker, query)
         return self._page(
-            "grid.html", query, grid=page, at_once=at_once, facet_names=self._facets(query), shown=shown, bars=bars
+            "grid.html",
+            query,
+            grid=page,
+            at_once=at_once,
+            facet_names=self._facets(query),
+            shown=shown,
+            bars=bars,
+            waiting=self._looker.waiting(query.round),
         )
 
     def facet(self, request: Request) -> Response:
@@ -111,7 +129,9 @@ class _Viewer:
         at = request.query_params.get("at", "")
         place = int(at) if at.isdigit() and len(at) < 10 else None
         beside = {} if place is None else pages.neighbours(self._looker, query, place)
-        return self._page("image.html", query, image=page, at=place, beside=beside, roles=self._roles)
+        return self._page("image.html", query, image=page, at=place, beside=beside, roles=self._roles,
+            waiting=self._looker.waiting(query.round),
+        )  # fmt: skip
 
     def diff(self, request: Request) -> Response:
         query, key = self._query(request), _key(request)
@@ -131,6 +151,24 @@ class _Viewer:
             raise HTTPException(400, "wanted: rule, source and a threshold in [0, 1]")
         effect = self._looker.effects(query.round).effect(rule, source, threshold)
         return self._page("effect.html", query, effect=effect)
+
+    async def review(self, request: Request) -> Response:
+        """Take in one correction. Nobody waits for a round that is being written: it takes it in the next time."""
+        if int(request.headers.get("content-length", "0") or 0) > MOST_BYTES:
+            raise HTTPException(413, "a correction is shorter than that")
+        line = _json(await request.body())
+        return await run_in_threadpool(self._take_in, line)
+
+    def _take_in(self, line: dict[str, Any]) -> Response:
+        number = line.get("round", self._looker.numbers[-1] if self._looker.numbers else 0)
+        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        taken = take_in(self._store, [("correction", line)], Made(getpass.getuser(), when, number))
+        if taken.mistakes:
+            raise HTTPException(400, "; ".join(taken.mistakes))
+        waiting = waiting_reviews(self._store, number)
+        said = f"{line['action']}: {'taken' if taken.new else 'was so already'}"
+        wait = f"{waiting:,} corrections wait: fld filter {self._name} --round {number}"
+        return PlainTextResponse(f"{said}. {wait}", headers=_NEVER)
 
     def thumbnail(self, request: Request) -> Response:
         query = self._query(request)
@@ -178,6 +216,16 @@ class _Viewer:
             before=self._looker.before(query.round), **values,
         )  # fmt: skip
         return HTMLResponse(made, headers=_NEVER)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise HTTPException(400, f"not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise HTTPException(400, "wanted: one correction, as in corrections.jsonl")
+    return found
 
 
 def _key(request: Request) -> str:

@@ -18,6 +18,7 @@ from shards.errors import CorpusError
 from shards.overview import find_overview
 from shards.overview_table import Lists, OverviewTable, open_overview
 from shards.reader import Corpus, Round
+from shards.reviews import waiting_reviews
 from shards.store import Store
 
 _CHECKED_EVERY_S = 2.0
@@ -44,6 +45,7 @@ class Looker:
         self._lock = RLock()
         self._open: dict[int, _Open] = {}
         self._numbers: list[int] = []
+        self._waiting: dict[int, tuple[float, int]] = {}
         self._counted_s = -check_every_s
 
     @property
@@ -52,6 +54,14 @@ class Looker:
         if time.monotonic() - self._counted_s >= self._check_every_s:
             self._numbers, self._counted_s = Corpus(self.store).rounds(), time.monotonic()
         return self._numbers
+
+    def waiting(self, number: int) -> int:
+        """How many corrections the next `fld filter` of a round would take in; asked anew every few seconds."""
+        counted_s, count = self._waiting.get(number, (-_CHECKED_EVERY_S, 0))
+        if time.monotonic() - counted_s >= _CHECKED_EVERY_S:
+            count = waiting_reviews(self.store, number)
+            self._waiting[number] = time.monotonic(), count
+        return count
 
     def board(self, number: int) -> Board:
         """Raises CorpusError if there is no such round."""

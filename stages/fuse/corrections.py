@@ -91,6 +91,15 @@ class Corrections:
             self._fold(number, review)
 
     @property
+    def outcome(self) -> list[tuple[object, ...]]:
+        """What the reviews come to: two lists of reviews with equal outcomes do the same."""
+        return [
+            (each.on, each.granularity, each.text, each.box, each.new_text, each.new_box, each.new_quad, each.is_added,
+             each.is_rejected)
+            for each in self.all
+        ]  # fmt: skip
+
+    @property
     def is_image_rejected(self) -> bool:
         """Whether the whole image is to go."""
         return any(each.on == "image" and each.is_rejected for each in self.all)
@@ -190,6 +199,20 @@ class Corrections:
             correction.new_text = review.new_text
         if review.action in ("move", "add"):
             correction.new_box, correction.new_quad = review.new_box, review.new_quad
+
+
+def fresh(reviews: list[Review], there: list[Review]) -> list[Review]:
+    """Those that change what the corrections of their image come to."""
+    known: dict[str, list[Review]] = {}
+    for each in there:
+        known.setdefault(each.key, []).append(each)
+    found = []
+    for each in reviews:
+        before = known.setdefault(each.key, [])
+        if Corrections([*before, each]).outcome != Corrections(before).outcome:
+            before.append(each)
+            found.append(each)
+    return found
 
 
 def _is_meant(correction: Correction, review: Review) -> bool:

@@ -3,7 +3,8 @@
 Comes in: the plan and what the sources say now. Goes out: the entries that replace planned ones.
 
     the image failed, or is not written yet    anything may change: place, annotations, a line that was wrong
-    the image is in the corpus                 only its place, and only to where the same bytes are (SHA-256)
+    the image is in the corpus                 its place, but only to where the same bytes are (SHA-256); annotations
+                                               that came late become corrections (`late.py`)
 
 All else is refused: an image of the corpus never turns into another one.
 """
@@ -32,11 +33,13 @@ Read = Callable[[str, Entry], bytes]
 @dataclass(eq=False)
 class Amendments:
     """entries: key -> what replaces the planned one. moved: how many of them are images of the corpus at a new place.
-    retry: shards in which a failed image can be tried again."""
+    retry: shards in which a failed image can be tried again. late: key -> shard, row and entry of an image of the
+    corpus that comes with other annotations now (`late.py`)."""
 
     entries: dict[str, Entry] = field(default_factory=dict)
     moved: int = 0
     retry: set[str] = field(default_factory=set)
+    late: dict[str, tuple[str, ImageRow, Entry]] = field(default_factory=dict)
 
 
 def amendments(store: Store, plan: Plan, wanted: Mapping[str, Entry], read: Read, left_out: LeftOut) -> Amendments:
@@ -55,15 +58,17 @@ def amendments(store: Store, plan: Plan, wanted: Mapping[str, Entry], read: Read
             done.retry |= {shard_name(image.shard)} if row else set()
         elif wanted[key].problem:
             left_out.row("row", f"{key}: {wanted[key].problem}; its image stays as it is")
-        elif wanted[key].given != image.entry.given:
-            refused.append(f"{key}: {difference(image.entry, wanted[key])}")
         else:
-            moved[key] = row
+            if wanted[key].given != image.entry.given:
+                done.late[key] = shard_name(image.shard), row, wanted[key]
+            same_labels = msgspec.structs.replace(wanted[key], given=image.entry.given)
+            if _differs(image, same_labels):
+                moved[key] = row
     with ThreadPoolExecutor(_READERS) as pool:
         hashes = pool.map(lambda key: _sha256(key, wanted[key], read, left_out), moved)
         for (key, row), sha256 in zip(moved.items(), hashes, strict=True):
             if sha256 == row.sha256:
-                done.entries[key] = wanted[key]
+                done.entries[key] = msgspec.structs.replace(wanted[key], given=images[key].entry.given)
                 done.moved += 1
             elif sha256:
                 refused.append(f"{key}: {difference(images[key].entry, wanted[key])}, with other bytes")

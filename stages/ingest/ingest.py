@@ -25,6 +25,7 @@ from stages.ingest.entry import Entry, SourceError
 from stages.ingest.examine import Examined
 from stages.ingest.fetch import Fetcher
 from stages.ingest.keys import assign_keys, without_secrets
+from stages.ingest.late import take_late
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import suffix
 from stages.ingest.plan import Plan, PlanError, extend_plan, read_plan
@@ -67,6 +68,7 @@ def ingest(
                 manifest = run.write(shard, entries, recover=manifest is not None)
                 if on_shard is not None:
                     on_shard(shard, manifest)
+        run.take_late()
     complete_lookup(store)
     return run.report(plan)
 
@@ -87,6 +89,9 @@ class _Run:
     """Shards whose failed images were mended in the list."""
     new: int = 0
     moved: int = 0
+    late: dict[str, tuple[str, ImageRow, Entry]] = field(default_factory=dict)
+    """Key -> shard, row and entry of images of the corpus that come with other annotations now."""
+    corrected: int = 0
     written: int = 0
     repeated: int = 0
     left_out: LeftOut = field(default_factory=LeftOut)
@@ -100,6 +105,17 @@ class _Run:
         manifest = write_images(self.store, shard, samples, outcome_settings(self.settings))
         self.written += manifest.counts.read
         return manifest
+
+    def take_late(self) -> None:
+        """Annotations of images that are in the corpus already: what is new becomes corrections."""
+        shards: dict[str, list[tuple[ImageRow, Entry]]] = {}
+        for shard, row, entry in self.late.values():
+            shards.setdefault(shard, []).append((row, entry))
+        for shard, images in sorted(shards.items()):
+            wanted = (Wanted(entry, read_image(self.store, shard, row)) for row, entry in images)
+            rows = (row for row, _ in images)
+            pairs = zip(rows, self.examiner.examine_all(wanted), strict=True)
+            self.corrected += take_late(self.store, shard, pairs, self.left_out)
 
     def read(self, key: str, entry: Entry) -> bytes:
         """The bytes at an entry's place. Raises FetchError."""
@@ -167,6 +183,8 @@ class _Run:
             lines.append(f"named more than once, taken once: {self.repeated}")
         if abandoned:
             lines.append(f"failed before, and not in these sources any more: {abandoned}")
+        if self.corrected:
+            lines.append(f"annotations that came late, corrections now (`fld filter` applies them): {self.corrected}")
         if self.moved:
             lines.append(f"at another place now, with the same bytes: {self.moved}")
         return lines
@@ -214,7 +232,7 @@ def _plan(run: _Run, sources: list[str]) -> Plan:
     written = {key: without_secrets(entry, run.settings) for key, entry in wanted.items()}
     run.places = {key: entry.location for key, entry in wanted.items() if entry.location != written[key].location}
     changes = amendments(run.store, plan, written, run.read, run.left_out)
-    run.moved, run.retry = changes.moved, changes.retry
+    run.moved, run.retry, run.late = changes.moved, changes.retry, changes.late
     extended = extend_plan(run.store, plan, written, changes.entries)
     run.new = len(extended.images()) - len(taken)
     return extended

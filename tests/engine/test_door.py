@@ -15,8 +15,10 @@ from tests.engine.verbs.test_rounds import CONFIG
 EXPORTS = [
     "AnnotateReport", "CalibrateReport",
     "Config", "ConfigError", "Corpus", "EvalReport", "ExportReport", "FilterReport", "IngestReport",
-    "LoopReport", "Record", "RefusedError", "RetrainResult", "RunReport", "WatchError",
-    "annotate", "calibrate", "evaluate", "export", "filter", "ingest", "load_config", "loop", "retrain", "run",
+    "LoopReport", "Record", "RefusedError", "RetrainResult", "ReviewReport", "RunReport",
+    "WatchError",
+    "annotate", "calibrate", "evaluate", "export", "filter", "ingest", "load_config", "loop", "retrain", "review",
+    "run",
 ]  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 import html
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
 from engine.view.app import build_app
+from shards.reviews import read_reviews
 from shards.store import LocalStore
 from tests.engine.view.corpora import CAPTION, EVIL, build_viewed
 
@@ -111,7 +113,7 @@ def test_corpora_are_text_never_markup(client: TestClient) -> None:
         found = page(client, path)
         tags = Tags()
         tags.feed(found)
-        assert tags.scripts <= {"static/htmx.min.js", "static/grid.js", "static/image.js"}
+        assert tags.scripts <= {"static/htmx.min.js", "static/grid.js", "static/image.js", "static/review.js"}
         assert not tags.handlers, path
         assert "pwned" in found, "it is there, as text"
 
@@ -166,3 +168,33 @@ def test_pages_of_a_large_corpus_do_not_wait_for_their_facets(store: LocalStore)
     links = [html.unescape(link) for link in re.findall(r'hx-get="([^"]+)"', found)]
     assert len(links) == 11
     assert all('class="facet"' in page(client, link) for link in links)
+
+
+def correct(client: TestClient, line: dict[str, object], origin: str | None = None) -> tuple[int, str]:
+    answer = client.post("review", json=line, headers={} if origin is None else {"origin": origin})
+    return answer.status_code, answer.text
+
+
+def test_a_correction_is_taken_in_and_counted(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    build_viewed(store)
+    app = build_app(store, "corpus", TOKEN, {})
+    client = TestClient(app, base_url=f"http://localhost:8123/{TOKEN}/")
+    line: dict[str, object] = {"key": EVIL, "round": 1, "action": "relabel", "target": "r1", "label": "dice"}
+    assert correct(client, line) == (200, "relabel: taken. 1 corrections wait: fld filter corpus --round 1")
+    assert correct(client, line)[1].startswith("relabel: was so already. 1 corrections")
+    [[review]] = read_reviews(store).values()
+    assert (review.key, review.text, review.new_text) == (EVIL, "cube", "dice")
+    assert "1 corrections wait" in page(client, f"image?round=1&key={EVIL_KEY}")
+    assert "1 corrections wait" in page(client, "./")
+
+
+def test_a_wrong_correction_says_why_and_one_from_elsewhere_is_refused(client: TestClient, store: LocalStore) -> None:
+    assert correct(client, {"key": EVIL, "action": "acept", "target": "r1"})[1].endswith("did you mean 'accept'?")
+    assert correct(client, {"key": "nowhere", "action": "accept", "target": "r1"})[0] == 400
+    assert client.post("review", content=b"{").status_code == 400
+    assert client.post("review", content=b"[1]").status_code == 400
+    assert client.post("review", content=b" " * 70_000).status_code == 413
+    status, said = correct(client, {"key": EVIL, "action": "accept", "target": "r1"}, "http://evil.example")
+    assert (status, said) == (403, "Changes are accepted from pages of the viewer only.")
+    assert read_reviews(store) == {}

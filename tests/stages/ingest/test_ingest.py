@@ -12,6 +12,7 @@ import pytest
 
 from shards.finding import Caption, Detection
 from shards.images import ImageRow, read_image, read_image_rows
+from shards.reviews import read_reviews
 from shards.store import LocalStore, Store, open_store
 from stages.ingest.duplicates import read_duplicates
 from stages.ingest.entry import SourceError
@@ -237,9 +238,25 @@ def test_an_image_of_the_corpus_never_turns_into_another(tmp_path: Path, store: 
     (tmp_path / "new/0001.jpg").write_bytes(encoded(picture(77), "JPEG"))
     with pytest.raises(PlanError, match=r"1 keys .*\n  0001: was .*old/0001\.jpg, now .*, with other bytes"):
         ingest(store, [str(tmp_path / "new")], settings())
-    row = {"path": "old/0000.jpg", "id": "0000", "caption": "late"}
-    with pytest.raises(PlanError, match="0000: had 0 given annotations, now 1"):
-        ingest(store, [write_list(tmp_path / "l.jsonl", json.dumps(row))], settings())
+
+
+def test_labels_that_came_late_become_corrections(tmp_path: Path, store: LocalStore) -> None:
+    write_pictures(tmp_path / "old", 3)
+    row = {"path": "old/0000.jpg", "id": "0000", "caption": "early"}
+    names = [write_list(tmp_path / "a.jsonl", json.dumps(row)), str(tmp_path / "old/0001.jpg")]
+    ingest(store, names, settings())
+    before = contents(tmp_path / "corpus/images")
+    row["caption"] = "late"
+    late = write_list(tmp_path / "l.jsonl", json.dumps(row))
+    report = ingest(store, [late], settings())
+    assert (report.planned, report.new, report.written) == (2, 0, 0)
+    assert report.warnings == ["annotations that came late, corrections now (`fld filter` applies them): 1"]
+    [[review]] = read_reviews(store).values()
+    assert (review.key, review.action, review.on, review.new_text, review.who) == (
+        "0000", "add", "text", "late", "ingest"
+    )  # fmt: skip
+    assert ingest(store, [late], settings()).warnings == []
+    assert contents(tmp_path / "corpus/images") == before
 
 
 def test_an_image_whose_new_place_cannot_be_read_stays(tmp_path: Path, store: LocalStore) -> None:

@@ -1,0 +1,1 @@
+"""People's corrections, from the files that they come in: our own lines, Label Studio, CVAT."""

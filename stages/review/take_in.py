@@ -1,0 +1,164 @@
+"""Corrections into the corpus: every line is checked before one is written.
+
+    taken = take_in(store, read_file("corrections.jsonl", data), Made("ann", now, 0))
+    taken.new, taken.known, taken.mistakes          12, 2, ["line 7: no field 'lable': did you mean 'label'?"]
+
+Comes in: lines, or pictures as they are in another tool, with their numbers. Goes out: units of `shards/reviews.py`,
+one per image shard; nothing where there is a mistake. What changes nothing is counted and not written, so that a file
+may be read twice.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from shards.lookup import read_keys
+from shards.reader import Corpus, Round
+from shards.record import Record
+from shards.reviews import Review, Reviews, append_reviews, read_reviews
+from shards.store import Store
+from stages.fuse.corrections import fresh
+from stages.ingest.entry import SourceError
+from stages.ingest.rows import decode_json, lines_of
+from stages.review.compare import corrections
+from stages.review.cvat import read_images
+from stages.review.label_studio import is_export, read_tasks
+from stages.review.lines import LineError, Made, read_line
+from stages.review.sheet import Sheet
+
+Wanted = tuple[str, object]
+"""Where it stands ("line 7"), and a line, a sheet or a mistake."""
+_SHARDS_SEARCHED = 20
+_HINTS = 3
+
+
+@dataclass
+class Taken:
+    """What became of the corrections of a file. mistakes: one sentence each; nothing was written if there is one."""
+
+    read: int = 0
+    new: int = 0
+    known: int = 0
+    mistakes: list[str] = field(default_factory=list)
+
+
+def read_file(name: str, data: bytes) -> Iterator[Wanted]:
+    """The corrections of a file: jsonl (or a JSON array of the same), Label Studio's JSON, CVAT's XML. Raises
+    SourceError for what is none of them."""
+    if name.lower().endswith(".xml"):
+        try:
+            yield from ((f"image {number}", each) for number, each in read_images(data))
+        except LineError as error:
+            raise SourceError(f"{name}: {error}") from error
+        return
+    lines = [line for line in lines_of(data) if line.strip()]
+    if not (lines and lines[0].lstrip().startswith("[")):
+        for number, line in enumerate(lines_of(data), 1):
+            if line.strip():
+                yield f"line {number}", _json(line)
+        return
+    found = _json(data)
+    if isinstance(found, LineError) or not isinstance(found, list):
+        raise SourceError(f"{name}: {found}" if isinstance(found, LineError) else f"{name}: must be a list")
+    if is_export(found):
+        yield from ((f"task {number}", each) for number, each in read_tasks(found))
+    else:
+        yield from ((f"entry {number}", each) for number, each in enumerate(found, 1))
+
+
+def take_in(store: Store, wanted: Iterable[Wanted], made: Made, accept_rest: bool = False) -> Taken:
+    """Check and write. made: who, when and which round, where the file does not say. accept_rest: what somebody left as
+    it was in another tool is accepted."""
+    reader = _Reader(store, made, accept_rest)
+    taken = Taken()
+    found: Reviews = {}
+    for place, each in wanted:
+        try:
+            for shard, review in reader.reviews(each):
+                found.setdefault(shard, []).append(review)
+                taken.read += 1
+        except LineError as error:
+            taken.mistakes.append(f"{place}: {error}")
+    if taken.mistakes:
+        return taken
+    there = read_reviews(store) if found else {}
+    for shard, reviews in sorted(found.items()):
+        news = fresh(reviews, there.get(shard, []))
+        taken.new += len(news)
+        if news:
+            append_reviews(store, shard, news)
+    taken.known = taken.read - taken.new
+    return taken
+
+
+class _Reader:
+    """Looks up what lines refer to. Records are kept for the image that is being corrected only."""
+
+    def __init__(self, store: Store, made: Made, accept_rest: bool) -> None:
+        self._store = store
+        self._made = made
+        self._accept_rest = accept_rest
+        self._rounds: dict[int, Round] = {}
+        self._hints = _HINTS
+        self._last: tuple[tuple[str, int], tuple[str, Record | None]] | None = None
+
+    def reviews(self, wanted: object) -> Iterator[tuple[str, Review]]:
+        """(image shard, review). Raises LineError."""
+        if isinstance(wanted, LineError):
+            raise wanted
+        if isinstance(wanted, Sheet):
+            yield from self._of_sheet(wanted)
+            return
+        number = wanted.get("round", self._made.round) if isinstance(wanted, dict) else self._made.round
+        shard, record = self._find(wanted.get("key") if isinstance(wanted, dict) else None, number)
+        yield shard, read_line(wanted, record, self._made._replace(round=number))
+
+    def _of_sheet(self, sheet: Sheet) -> Iterator[tuple[str, Review]]:
+        number = self._made.round
+        shard, record = self._find(sheet.key, number)
+        if record is None:
+            raise LineError(f"round {number} did not keep {sheet.key!r}: name the round that was exported by --round")
+        made = Made(sheet.who or self._made.who, sheet.when or self._made.when, number)
+        for line in corrections(record, sheet.shapes, sheet.texts, self._accept_rest):
+            yield shard, read_line(line, record, made)
+
+    def _find(self, key: Any, number: Any) -> tuple[str, Record | None]:
+        if not isinstance(key, str):
+            raise LineError(f"key must be the key of an image, got {key!r}")
+        if self._last is not None and self._last[0] == (key, number):
+            return self._last[1]
+        round_ = self._round(number)
+        try:
+            row = round_.find(key)
+        except KeyError:
+            raise LineError(f"no image {key!r}{self._similar(key)}") from None
+        found = row["shard"], round_.record_of(row) if row["status"] == "kept" else None
+        self._last = (key, number), found
+        return found
+
+    def _round(self, number: Any) -> Round:
+        if number not in self._rounds:
+            there = Corpus(self._store).rounds()
+            if number not in there:
+                raise LineError(f"round must be one of {there}, got {number!r}")
+            self._rounds[number] = Round(self._store, number)
+        return self._rounds[number]
+
+    def _similar(self, key: str) -> str:
+        """What was meant, looked for in some shards, and for the first few only: it takes a while."""
+        if self._hints == 0:
+            return ""
+        self._hints -= 1
+        shards = list(Corpus(self._store).shards())[:_SHARDS_SEARCHED]
+        close = difflib.get_close_matches(
+            key, [known for shard in shards for known in read_keys(self._store, shard)], 1
+        )
+        return f": did you mean {close[0]!r}?" if close else ""
+
+
+def _json(text: str | bytes) -> object:
+    try:
+        return decode_json(text)
+    except ValueError as error:
+        return LineError(f"not JSON: {error}")
