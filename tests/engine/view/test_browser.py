@@ -14,8 +14,9 @@ import pytest
 
 from engine.verbs.view import listen
 from engine.view.app import build_app
+from shards.reviews import read_reviews
 from shards.store import LocalStore
-from tests.engine.view.corpora import EVIL, build_viewed
+from tests.engine.view.corpora import BLUE, EVIL, RED, build_viewed
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -198,3 +199,33 @@ def test_pictures_for_the_docs() -> None:
         page.evaluate("window.scrollTo(0, 0)")
         keep(page, "view-image")
         browser.close()
+
+
+def test_a_label_is_corrected_by_keys_and_by_a_button(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    store = LocalStore(tmp_path)
+    build_viewed(store)
+    with served(store, "squares") as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.on("dialog", lambda dialog: dialog.accept("dice"))
+        page.goto(f"{address}image?round=1&key=set/002")
+        row = page.locator('.regions tr[data-shape="r1"]')
+        row.focus()
+        page.keyboard.press("r")
+        page.locator("#told", has_text="relabel: taken. 1 corrections wait").wait_for()
+        page.locator('.regions tr[data-shape="r0"] button[data-action="reject"]').click()
+        page.locator("#told", has_text="reject: taken. 2 corrections wait").wait_for()
+        assert row.get_attribute("data-reviewed") == "relabel"
+        page.locator('.shape.dropped[data-id="yolo/7"]').first.dispatch_event("mouseenter")
+        page.locator("body").click(position={"x": 5, "y": 400})
+        page.keyboard.press("a")
+        page.locator("#told", has_text="accept: taken. 3 corrections wait").wait_for()
+        browser.close()
+    [reviews] = read_reviews(store).values()
+    assert [(each.action, each.on, each.text, each.new_text, each.box) for each in reviews] == [
+        ("relabel", "region", "cube", "dice", BLUE),
+        ("reject", "region", "square", "", RED),
+        ("accept", "region", "ghost", "", (70.0, 5.0, 100.0, 30.0)),
+    ]
