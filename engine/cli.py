@@ -233,12 +233,16 @@ def report_(
         int | None, typer.Option("--round", "-r", min=0, help="Round to report on. Default: last.")
     ] = None,
     against: Annotated[int | None, typer.Option(min=0, metavar="ROUND", help="Compare with this round.")] = None,
+    eval_: Annotated[
+        str | None,
+        typer.Option("--eval", metavar="FILE", help="Show the measures that fld eval --json wrote here."),
+    ] = None,
     out: Annotated[str, typer.Option("--out", "-o", help="File to write.")] = "report.html",
 ) -> None:
     """Write one HTML page: what a corpus is made of, beside FLD-5B; what was dropped; the worst pictures."""
     from engine.verbs import report as report_module
 
-    report_module.report(corpus, round_, against, out)
+    report_module.report(corpus, round_, against, out, eval_)
 
 
 @app.command()

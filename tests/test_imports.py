@@ -46,7 +46,7 @@ ENGINE = {
     "learned": {"config", "promotions", "sparse"},
     "sparse": set[str](),
     "promotions": {"config"},
-    "view": {"report"},
+    "view": {"config", "report"},
     "calibrations": set[str](),
     "report": {"config"},
     "runtime": {"cleaning", "config", "signals", "terminal"},

@@ -18,21 +18,21 @@ from stages.describe.ledger import Ledger, read_ledger
 from stages.watch.settings import Limit
 
 if TYPE_CHECKING:
-    from engine.view.report.page import Gated, Part, Report, Sign
+    from engine.view.report.page import Gated, Measure, Part, Report, Sign
 
 DEFAULT = "report.html"
 _MODEL = ("backend", "weights", "model", "revision")
 
 
-def report(corpus: str, number: int | None, against: int | None, path: str) -> None:
-    """Write the page. number: the round, None for the last; against: the round that it is compared with. Raises
-    ConfigError for a round that is not there, or without the extra."""
+def report(corpus: str, number: int | None, against: int | None, path: str, gold: str | None = None) -> None:
+    """Write the page. number: the round, None for the last; against: the round that it is compared with; gold: a file
+    that `fld eval --json` wrote. Raises ConfigError for a round or file that is not there, or without the extra."""
     try:
         from engine.view.report.page import render
     except ImportError as error:
         raise ConfigError(f"fld report needs {error.name}: pip install 'fld-engine[viewer]'") from error
     session = look(corpus)
-    made = render(gather(session, number, against))
+    made = render(gather(session, number, against, gold))
     try:
         Path(path).write_text(made, encoding="utf-8")
     except OSError as error:
@@ -40,7 +40,7 @@ def report(corpus: str, number: int | None, against: int | None, path: str) -> N
     out.print(f"report: {path}  ({len(made) / 1e6:.1f} MB, opens in any browser)", markup=False)
 
 
-def gather(session: Session, number: int | None, against: int | None) -> "Report":
+def gather(session: Session, number: int | None, against: int | None, gold: str | None) -> "Report":
     """All that the page shows."""
     from engine.view.pictures import Pictures
     from engine.view.report import gallery
@@ -70,11 +70,22 @@ def gather(session: Session, number: int | None, against: int | None) -> "Report
         change,
         gates(session.store),
         signs(session),
+        quality(gold) if gold else [],
         [
             cost_line(name, spent, of)
             for name, (spent, of) in accounts(session.config.annotators, session.store).items()
         ],
     )
+
+
+def quality(path: str) -> "list[Measure]":
+    """The measures in a file of `fld eval --json`."""
+    from engine.view.report.quality import measured
+
+    try:
+        return measured(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise ConfigError(f"--eval {path} cannot be read: {error.strerror}") from error
 
 
 def parts(ledger: Ledger, annotators: dict[str, Any]) -> "list[Part]":

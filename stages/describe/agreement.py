@@ -5,6 +5,8 @@ gave one name; for every label how many objects it has, how many of them a secon
 
     objects that yolo saw: 120; detr saw 90 of them, and named 81 of those 90 alike
 
+"a blue sign" and "sign" are alike: the words of one stand in the other.
+
 A grounder saw an object where a phrase of its own lies on it; it gives no name. All this is after fusion: what only one
 annotator saw and the filters dropped is not there.
 """
@@ -68,7 +70,9 @@ class AgreementCounts:
                 self._add(region, grounders.get(region.id, set()))
 
     def _add(self, region: Region, grounders: set[str]) -> None:
-        names = {vote.source.annotator: normalised(vote.label) for vote in region.votes}
+        names: dict[str, set[str]] = {}
+        for vote in region.votes:
+            names.setdefault(vote.source.annotator, set()).update({normalised(vote.label)} - {""})
         witnesses = sorted(names.keys() | grounders)
         self._saw.update(witnesses)
         self._votes[len(witnesses)] += 1
@@ -80,7 +84,7 @@ class AgreementCounts:
                 self._pairs["both"][one, other] += 1
                 if names.get(one) and names.get(other):
                     self._pairs["named"][one, other] += 1
-                    self._pairs["alike"][one, other] += names[one] == names[other]
+                    self._pairs["alike"][one, other] += _is_alike(names[one], names[other])
 
     def total(self) -> Agreement:
         """All that was added."""
@@ -94,3 +98,7 @@ class AgreementCounts:
         ]
         labels.sort(key=lambda each: (-each.objects, each.name))
         return Agreement(dict(sorted(self._saw.items())), dict(sorted(self._votes.items())), pairs, labels)
+
+
+def _is_alike(one: set[str], other: set[str]) -> bool:
+    return any(f" {a} " in f" {b} " or f" {b} " in f" {a} " for a in one for b in other)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from engine.view.report import charts
@@ -62,6 +63,22 @@ class Gated:
     measures: Mapping[str, Any]
 
 
+class Value(msgspec.Struct, frozen=True):
+    """A measure with its 95% interval, as `fld eval --json` writes it; None: nothing to measure."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure against gold: what the annotators said, then what each round kept."""
+
+    name: str
+    columns: list[tuple[str, Value]]
+
+
 @dataclass(frozen=True)
 class Report:
     """All that the page shows. drops: each rule with its examples, a picture where there is one."""
@@ -79,6 +96,7 @@ class Report:
     change: Change | None = None
     gates: list[Gated] = field(default_factory=list)
     signs: list[Sign] = field(default_factory=list)
+    measured: list[Measure] = field(default_factory=list)
     costs: list[str] = field(default_factory=list)
 
 

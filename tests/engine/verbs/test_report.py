@@ -7,7 +7,7 @@ import pytest
 from engine.config.config import load_config
 from engine.config.config_text import ConfigError, render
 from engine.config.differences import ABSENT, compare, nearest
-from engine.verbs.report import report
+from engine.verbs.report import quality, report
 from engine.verbs.stats import stats
 from shards.store import LocalStore
 from tests.engine.view.corpora import EVIL, build_viewed
@@ -35,6 +35,29 @@ def test_the_page_has_everything_inside_and_nothing_runs(corpus: str, tmp_path: 
         assert said in page, said
     assert re.search(r"filters\.region\.min_score</code></td><td>0\.45</td>", page)
     assert "1 renamed" in page
+
+
+def test_measures_against_gold_come_in_the_order_of_their_change(corpus: str, tmp_path: Path) -> None:
+    def stage(recall: float) -> dict[str, dict[str, float]]:
+        steady = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 3}
+        return {"boxes/precision": steady, "boxes/recall": steady | {"value": recall}}
+
+    rounds = {str(number): {"stages": {"raw": stage(0.9), "kept": stage(0.2 + 0.3 * number)}} for number in (0, 1)}
+    measures = tmp_path / "eval.json"
+    measures.write_text(json.dumps({"images": 3, "rounds": rounds}))
+    found = quality(str(measures))
+    assert [each.name for each in found] == ["boxes/recall", "boxes/precision"]
+    assert [(name, each.value) for name, each in found[0].columns] == [
+        ("before filters", 0.9),
+        ("round 0", 0.2),
+        ("round 1", 0.5),
+    ]
+    path = tmp_path / "report.html"
+    report(corpus, None, None, str(path), str(measures))
+    assert "Quality against gold" in path.read_text()
+    measures.write_text("{}")
+    with pytest.raises(ConfigError, match=r"--eval .*eval.json: wanted what `fld eval --json"):
+        quality(str(measures))
 
 
 def test_a_round_that_is_not_there_is_refused(corpus: str, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import msgspec
+
 from filters.features import TextFeatures
 from shards.reader import Corpus
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
@@ -72,6 +74,15 @@ def test_agreement_counts_detectors_and_grounders_as_witnesses() -> None:
     assert Pair("g", "yolo", 1, 0, 0) in found.pairs
     (dog,) = found.labels
     assert (dog.name, dog.objects, dog.supported, dog.score) == ("dog", 2, 1, 0.6)
+
+
+def test_a_longer_name_of_the_same_thing_is_alike() -> None:
+    counts, made = AgreementCounts(), record()
+    votes = [Vote(SMALL, "a brown dog", 0.8, 0.5, source("g")), Vote(SMALL, "Dog", 0.7, 0.5, source("yolo"))]
+    hotdog = [Vote(SMALL, "hotdog", 0.8, 0.5, source("g")), Vote(SMALL, "dog", 0.7, 0.5, source("yolo"))]
+    for each in (votes, hotdog):
+        counts.add(msgspec.structs.replace(made, regions=[msgspec.structs.replace(made.regions[0], votes=each)]))
+    assert counts.total().pairs == [Pair("g", "yolo", 2, 2, 1)]
 
 
 def test_a_round_is_described_shard_by_shard(tmp_path: Path) -> None:
