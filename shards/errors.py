@@ -16,6 +16,7 @@ FldError                              exit code 2, where nothing else is said
         SourceError                   a list, a tar, an annotation file
         RowError                      one row of a list
         _LabelError                   one label of a COCO file
+        LabelError                    one label of a VOC or YOLO file
         PlanError                     sources or settings that contradict the plan of the corpus
         DuplicateKeyError             two images, one key
         FrameError                    given annotations of another picture

@@ -112,10 +112,11 @@ def test_removing_is_final_and_a_missing_file_is_fine(store: Store) -> None:
 
 
 def test_leftovers_of_killed_writers_are_removed(store: Store) -> None:
-    store.write("f/a", [b"."])
-    store.write("f/b.0123abcd.part", [b"torn"])
-    assert remove_leftovers(store) == ["f/b.0123abcd.part"]
-    assert store.walk() == ["f/a"]
+    store.write("images/a", [b"."])
+    store.write("images/b.0123abcd.part", [b"torn"])
+    store.write("Downloads/movie.0123abcd.part", [b"not ours"])
+    assert remove_leftovers(store) == ["images/b.0123abcd.part"]
+    assert store.walk() == ["Downloads/movie.0123abcd.part", "images/a"]
 
 
 def test_a_store_can_be_pickled(store: Store) -> None:
