@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from engine.verbs.report import quality, report
 from engine.verbs.stats import stats
 from shards.store import LocalStore
 from tests.engine.view.corpora import EVIL, build_viewed
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +91,24 @@ def test_settings_are_compared_with_the_nearest_profile() -> None:
     assert (only.name, only.here) == ("filters.region.min_score", "0.45")
     names = {each.name: each for each in compare(load_config("embedded"), changed)}
     assert any(each.there == ABSENT for each in names.values())
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium here: the report is not tried in a browser")
+def test_a_browser_shows_all_of_it_asks_for_nothing_and_prints_it(corpus: str, tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    path, asked, problems = tmp_path / "report.html", list[str](), list[str]()
+    report(corpus, None, 0, str(path))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1180, "height": 900})
+        page.on("request", lambda each: asked.append(each.url))
+        page.on("console", lambda message: problems.append(message.text))
+        page.goto(path.as_uri())
+        assert page.evaluate("window.pwned") is None
+        assert page.evaluate("[...document.images].every(each => each.naturalWidth > 0)")
+        assert page.evaluate("document.body.scrollWidth <= innerWidth")
+        assert page.pdf(prefer_css_page_size=True)[:5] == b"%PDF-"
+        browser.close()
+    assert problems == []
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
