@@ -260,7 +260,9 @@ def stats(
 @app.command()
 def review(
     corpus: Corpus,
-    corrections: Annotated[str, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")],
+    corrections: Annotated[
+        str | None, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")
+    ] = None,
     round_: Annotated[
         int | None, typer.Option("--round", "-r", min=0, help="Round they were made on. Default: last.")
     ] = None,
@@ -268,11 +270,17 @@ def review(
     accept_rest: Annotated[
         bool, typer.Option("--accept-rest", help="Label Studio, CVAT: also accept what was left as it was.")
     ] = False,
+    suspects: Annotated[
+        int | None, typer.Option("--suspects", metavar="COUNT", min=1, help="Print the labels that are probably wrong.")
+    ] = None,
 ) -> None:
     """Take in people's corrections: accept, reject, relabel, move, add, rewrite. `fld filter` applies them."""
     from engine.verbs import review as review_module
 
-    review_module.run(corpus, corrections, round_, who, accept_rest=accept_rest)
+    if suspects is not None:
+        review_module.suspect(corpus, round_, suspects)
+    else:
+        review_module.run(corpus, corrections, round_, who, accept_rest=accept_rest)
 
 
 @app.command()

@@ -8,19 +8,33 @@ written meanwhile takes them in the next time.
 """
 
 import getpass
+import heapq
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from engine.api.reports import Place
 from engine.config.config_text import ConfigError
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
 from shards.store import open_store
+from shards.summary import label_of
 from stages.review.lines import LineError, Made
+from stages.review.suspects import suspects
 from stages.review.take_in import read_file, take_in
 
 MISTAKES_SHOWN = 20
+
+
+class Suspected(NamedTuple):
+    """A label that is probably wrong: of which image, which region, why (`stages/review/suspects.py`), how sure."""
+
+    key: str
+    id: str
+    label: str
+    why: str
+    score: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,23 @@ def review(
         listed = "".join(f"\n  {line}" for line in lines)
         raise LineError(f"{corrections}: nothing was taken in, {len(taken.mistakes)} to mend:{listed}")
     return ReviewReport(taken.read, taken.new, taken.known, number, waiting_reviews(store, number))
+
+
+def suspected(corpus: Place, *, round: int | None = None, count: int = 100) -> list[Suspected]:
+    """The labels that a person should look at first; reads every record of the round."""
+    opened = Corpus(str(corpus))
+    rounds = opened.rounds()
+    if not rounds:
+        raise ConfigError(f"{corpus} has no round yet: `fld run IMAGES {corpus}` writes one")
+    found = opened.round(rounds[-1] if round is None else round)
+    every = (
+        Suspected(record.key, each.id, label_of(regions[each.id]), each.kind, each.score)
+        for shard in found.shards()
+        for record in found.records(shard)
+        for regions in [{region.id: region for region in record.regions}]
+        for each in suspects(record)
+    )
+    return heapq.nsmallest(count, every, key=lambda each: (-each.score, each.key, each.id))
 
 
 def now() -> str:

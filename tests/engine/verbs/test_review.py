@@ -116,3 +116,12 @@ def test_what_was_taken_back_may_be_made_again(project: Path) -> None:
         refilter("corpus", dry_run=True)
     refilter("corpus")
     assert len(Corpus("corpus").round(0).record("p001").regions) == 0
+
+
+def test_what_to_look_at_first_is_printed(project: Path) -> None:
+    assert fld("review", "corpus", "--suspects", "5") == ""  # nobody labelled anything
+    add = {"key": "p003", "action": "add", "label": "zebra", "box": [50, 1, 60, 9]}
+    review("corpus", write(add))
+    refilter("corpus")
+    [line] = fld("review", "corpus", "--suspects", "5").splitlines()
+    assert (json.loads(line)["key"], json.loads(line)["why"]) == ("p003", "overlooked")

@@ -1,0 +1,66 @@
+"""Which labels are probably wrong: regions of a record in the order in which a person should look at them.
+
+    suspects(record)    [Suspect("r3", "swapped", 0.91), Suspect("r7", "located", 0.55), ...]
+
+Comes in: a record, with the votes behind every region. Goes out: a suspicion in [0, 1] per region, the highest first:
+
+    swapped      another annotator sees another label here, and none sees this one: its score
+    located      the votes for it disagree about the place: 1 - their least IoU, times the score of the other
+    overlooked   models see a thing that people, who labelled this image, did not: its score
+    unseen       people labelled a thing that no model sees
+
+Only images that people labelled have suspects: where models alone spoke, a region's own probability says it. What was
+reviewed is none. How often the first ones are truly wrong: docs/experiments.md.
+"""
+
+from typing import Literal, NamedTuple
+
+from shards.finding import GIVEN, REVIEWER
+from shards.geometry import iou
+from shards.record import Record, Region, Vote
+from shards.summary import label_of
+
+RIVAL_IOU = 0.5
+UNSEEN = 0.3
+"""That no model sees a thing says less than that one sees another."""
+Kind = Literal["swapped", "located", "overlooked", "unseen"]
+
+
+class Suspect(NamedTuple):
+    """A region, what may be wrong with it, and how much speaks for that, in [0, 1]."""
+
+    id: str
+    kind: Kind
+    score: float
+
+
+def suspects(record: Record) -> list[Suspect]:
+    """Every object of the record that something speaks against."""
+    objects = [region for region in record.regions if region.kind == "object"]
+    human = {region.id for region in objects if any(is_human(vote) for vote in region.votes)}
+    found = [_suspect(region, objects, human) for region in objects]
+    return sorted((each for each in found if each is not None and each.score > 0), key=lambda each: -each.score)
+
+
+def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect | None:
+    if any(vote.source.annotator == REVIEWER for vote in region.votes):
+        return None
+    models = [vote for vote in region.votes if not is_human(vote)]
+    near = [each for each in objects if each is not region and iou(each.box, region.box) >= RIVAL_IOU]
+    rivals = [each for each in near if label_of(each) != label_of(region)]
+    if region.id not in human:
+        if not human or any(each.id in human for each in near):
+            return None  # nobody labelled the image, or it is the rival of a label that is suspected itself
+        return Suspect(region.id, "overlooked", region.score)
+    rival = max((each.score for each in rivals if each.id not in human), default=0.0)
+    if rival and not models:
+        return Suspect(region.id, "swapped", rival)
+    if models:
+        far = max((1 - iou(vote.box, region.box)) * (1.0 if vote.score is None else vote.score) for vote in models)
+        return Suspect(region.id, "located", far)
+    return Suspect(region.id, "unseen", UNSEEN)
+
+
+def is_human(vote: Vote) -> bool:
+    """Whether a person said it."""
+    return vote.source.annotator in (GIVEN, REVIEWER)
