@@ -173,5 +173,16 @@ def _packed(found: list[Finding]) -> bytes:
 def _checked(finding: Finding) -> Finding:
     """Rounded, as it is stored. A value that is not finite cannot be stored, nor compared by a filter."""
     if not all(map(math.isfinite, chain(scores_of(finding), coordinates_of(finding)))):
-        raise ValueError(f"{kind_of(finding)} finding must have finite numbers, got {finding}")
+        raise ValueError(f"{kind_of(finding)} finding must have finite numbers, got {_not_finite(finding)}")
     return rounded(finding)
+
+
+def _not_finite(finding: Finding) -> str:
+    """The first field that is not, as in "score = nan"."""
+    for name in ("score", "phrase_score", "box", "quad", "polygons"):
+        value = getattr(finding, name, None)
+        numbers = value if isinstance(value, tuple | list) else () if value is None else (value,)
+        flat = chain(*numbers) if name == "polygons" else numbers
+        if not all(map(math.isfinite, flat)):
+            return f"{name} = {value}"
+    return "none"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from engine import terminal
 from engine.runtime.progress import LOG, ColumnProgress, Live, Logged, Plain, Silent, duration, open_reporter, table
 from shards.store import FsspecStore, LocalStore
 
@@ -51,13 +52,12 @@ def test_without_a_terminal_there_are_lines_and_not_too_many() -> None:
 
 
 def test_the_live_view_prints_names_with_brackets_as_they_are() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True, width=100)
-    live = Live(console)
+    stream = io.StringIO()
+    live = Live(terminal.console(stream))
     live.begin([halfway()])
     live.log("quarantined", {"column": "a", "key": "[/photo]", "error": "error: [x]"})
     live.end([halfway()])
-    assert isinstance(console.file, io.StringIO)
-    assert "[/photo] quarantined: error: [x]" in console.file.getvalue()
+    assert "[/photo] quarantined: error: [x]" in stream.getvalue()
 
 
 def test_the_log_survives_in_the_corpus(tmp_path: Path) -> None:
