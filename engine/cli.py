@@ -19,6 +19,7 @@ import typer
 from typer.exceptions import Exit
 
 from engine.exit_codes import INTERRUPTED, KNOWN, report
+from engine.options import ConfigOption, Corpus, Images, RetryOption, RoundOption, SetOption
 from engine.signals import EndedBySignal, ended_by_signals
 
 app = typer.Typer(
@@ -29,20 +30,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Build an FLD-5B-style vision corpus: annotate images with specialists, filter, write shards, retrain.",
 )
-
-Corpus = Annotated[str, typer.Argument(help="Corpus folder: a local path or an fsspec URL (s3://, gs://, ...).")]
-Images = Annotated[
-    list[str], typer.Argument(help="Images, folders, globs, lists (txt csv tsv jsonl parquet), tars, COCO json, URLs.")
-]
-ConfigOption = Annotated[
-    str | None,
-    typer.Option("--config", "-c", help="Settings: a YAML file or a profile (embedded, open). Default: the corpus's."),
-]
-SetOption = Annotated[
-    list[str], typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one setting; repeat for more.")
-]
-RoundOption = Annotated[int, typer.Option("--round", "-r", min=0, help="Round number.")]
-RetryOption = Annotated[bool, typer.Option("--retry-quarantined", help="Run again only what failed before.")]
 
 
 @app.callback()

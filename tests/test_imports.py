@@ -33,7 +33,8 @@ TOP = {
     "shards": set[str](),
 }
 ENGINE = {
-    "cli": {"config", "exit_codes", "signals", "verbs"},
+    "cli": {"config", "exit_codes", "signals", "verbs", "options"},
+    "options": set[str](),
     "exit_codes": {"cleaning"},
     "cleaning": set[str](),
     "verbs": {"api", "config", "costs", "promotions", "report", "runtime", "session", "terminal", "trust", "view"},
