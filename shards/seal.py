@@ -26,9 +26,16 @@ def write_sealed(store: Store, path: str, data: bytes) -> None:
 
 
 def read_sealed(store: Store, path: str, advice: str) -> bytes:
-    """The content. Raises FileNotFoundError, and DamageError with `advice` if it is not what was sealed."""
-    data = store.read(path)
-    if reason := broken(store, path, data):
+    """The content. Raises FileNotFoundError where there is neither file nor seal, DamageError with `advice` if it
+    is not what was sealed."""
+    try:
+        data: bytes | None = store.read(path)
+    except FileNotFoundError:
+        if not broken(store, path, None):
+            raise
+        data = None
+    if data is None or (reason := broken(store, path, data)):
+        reason = "missing" if data is None else reason
         raise DamageError(f"{path} of {store.url}: {reason}: {advice}")
     return data
 

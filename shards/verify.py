@@ -40,7 +40,7 @@ _NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/
 _CALIBRATED = re.compile(rf"({_MODEL.pattern})/(calibration)\.json")
 _LOST_PART = re.compile(rf"{PLAN} part (\d+) is missing")
 NO_MANIFEST = "no manifest names it: that was deleted, or the run that wrote it was killed"
-_SHARD = re.compile(r"(.+)/(\d{6})\.\w+")
+_SHARD = re.compile(r"(.+)/(\d{6})\.\w+|.+/(lookup|overview)/[^/]+")
 """A file of a unit, by its name."""
 _PARTS = ("shards", "index", "summary")
 """Folders below a round in which the files of its units are."""
