@@ -266,7 +266,7 @@ def test_a_round_without_a_model_says_what_to_run(session: Session) -> None:
 
 
 def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: Path) -> None:
-    with opened("empty", "loop.yaml", []) as empty, pytest.raises(CorpusError, match="holds no images"):
+    with opened("empty", "loop.yaml", []) as empty, pytest.raises(CorpusError, match="is no corpus: it holds no im"):
         run(replace(empty, build=build), 1)
     with pytest.raises(ConfigError, match=r"loop.start: training needs a checkpoint to start from: --from embedded:"):
         run(reopened("loop.start=null"), 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shards.errors import ModelError
 from stages.retrain.data import RetrainError
 from stages.retrain.model import check_sharding
 from stages.retrain.run import retrain
@@ -70,7 +71,7 @@ def test_averages_and_adapters_need_whole_weights() -> None:
 def test_what_is_no_florence2(corpus: str, checkpoint: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
-    with pytest.raises(RetrainError, match=r"broken must be a checkpoint with a config.json"):
+    with pytest.raises(ModelError, match=r"broken must be a checkpoint with a config.json"):
         retrain(corpora.job(corpus, broken))
     shutil.copytree(checkpoint, broken, dirs_exist_ok=True)
     (broken / "model.safetensors").write_bytes(b"no weights")
