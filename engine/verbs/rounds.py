@@ -1,15 +1,42 @@
 """`fld run`, `ingest`, `annotate` and `filter`: what was typed goes to `engine/api/rounds.py`, reports to stderr."""
 
+import shlex
+
 from engine.api import rounds
+from engine.config.config import load
 from engine.terminal import err, styled
 from engine.verbs.printing import printer
+from shards.reader import Corpus, Round, Row
+from shards.store import Store, open_store
+
+SMOKE_TEST = (
+    "The embedded models know generated scenes only: on other pictures these labels, but for what is read (OCR), are a"
+    " smoke test. Real ones: --config open, or annotators of your own."
+)
 
 
 def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
     """`fld run`."""
     rounds.run(images, corpus, source, assignments, progress=True, tell=printer(corpus))
-    look, one = styled("bold", f"fld view {corpus}"), styled("bold", f"fld show {corpus} KEY")
+    store = open_store(corpus)
+    look, one = styled("bold", f"fld view {corpus}"), styled("bold", f"fld show {corpus} {_some_key(store)}")
     err.print("Look at it:", look, "  one image:", one)
+    if "embedded:" in str(load(None, [], store).annotators):
+        err.print(styled("yellow", SMOKE_TEST))
+
+
+def _some_key(store: Store) -> str:
+    """A key that round 0 kept, as a shell takes it."""
+    round_ = Corpus(store).round(0)
+    kept = (row for shard in round_.shards() for row in _rows(round_, shard) if row["status"] == "kept")
+    return shlex.quote(next((row["key"] for row in kept), "KEY"))
+
+
+def _rows(round_: Round, shard: str) -> list[Row]:
+    """key and status of the images of a shard."""
+    summary = round_.summary(shard)
+    rows: list[Row] = [] if summary is None else summary.select(["key", "status"]).to_pylist()
+    return rows
 
 
 def ingest(

@@ -191,3 +191,17 @@ def test_what_is_no_corpus_is_not_made_into_one(project: Path) -> None:
     run()
     with pytest.raises(ConfigError, match=r"corpus has no round 3 to filter again: it has \[0\]"):
         rounds.refilter_round("corpus", 3, None, [], dry_run=True)
+
+
+def test_the_last_line_says_what_embedded_labels_are_and_names_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pictures(tmp_path / "photos", 2)
+    specialist = "{backend: ultralytics, weights: 'embedded:yolo-nano'}"
+    tiny = f"engine: {{backend: local}}\nannotators: {{boxes: {{role: detector, specialist: {specialist}}}}}\n"
+    (tmp_path / "tiny.yaml").write_text(tiny)
+    rounds.run(["photos"], "corpus", "tiny.yaml", [])
+    lines = " ".join(capsys.readouterr().err.split())
+    assert "one image: fld show corpus p000" in lines
+    assert lines.endswith("are a smoke test. Real ones: --config open, or annotators of your own.")
