@@ -163,4 +163,11 @@ def json_schema() -> dict[str, Any]:
 
 def read_records(path: Path | str) -> list[Record]:
     """The records of a file with one per line, such as a gold.jsonl. Raises RecordError for a line that is none."""
-    return [decode(line) for line in Path(path).read_bytes().splitlines() if line.strip()]
+    records = []
+    for number, line in enumerate(Path(path).read_bytes().splitlines(), 1):
+        if line.strip():
+            try:
+                records.append(decode(line))
+            except RecordError as error:
+                raise RecordError(f"{path}, line {number}: {error}") from error
+    return records

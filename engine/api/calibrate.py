@@ -116,7 +116,8 @@ def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -
     names = [each.name for each in participants]
     if len(names) < 2:
         found: Consensus | str = (
-            f"{' and '.join(names) or 'nobody'} cannot agree with anybody: two annotators must find boxes"
+            f"{' and '.join(names) or 'nobody'} cannot agree with anybody: two annotators must find boxes;"
+            " with labels that you trust: fld calibrate CORPUS --gold GOLD"
         )
         images: list[Spoken] = []
     else:

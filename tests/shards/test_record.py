@@ -61,3 +61,10 @@ def test_a_malformed_record_names_its_field(old: bytes, new: bytes, message: str
 def test_the_schema_in_docs_is_the_schema_of_the_code() -> None:
     """After a change: python -c "import json, shards.record as r; print(json.dumps(r.json_schema(), indent=2))" """
     assert json.loads(SCHEMA_FILE.read_text()) == record.json_schema()
+
+
+def test_a_line_that_is_no_record_is_named_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    path.write_bytes(b'\n{"key": "a"}\n')
+    with pytest.raises(record.RecordError, match=r"gold.jsonl, line 2: record version must be 1, got None"):
+        record.read_records(path)
