@@ -51,6 +51,10 @@ def kept_handlers() -> Iterator[None]:
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, *ENDING)}
     try:
         yield
+    except SystemExit as ended:
+        if ended.code == signal.SIGTERM:  # Ray's handler, in force while Ray starts, exits with the signal's number
+            raise EndedBySignal(signal.SIGTERM) from None
+        raise
     finally:
         for each, handler in before.items():
             if handler is not None:
