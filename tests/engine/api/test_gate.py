@@ -81,6 +81,7 @@ def test_a_calibration_without_a_verdict_or_the_other_way_round_is_made_again(se
     made = store.read(path)
     for lost in (promotion_path(0), path, "rounds/00/model/manifest/calibration.json"):
         store.remove(lost)
+        store.remove(f"{lost}.seal")  # a sealed file that is gone is damage, not a verdict to be reached again
         assert gate(session, 0, many, None, None) == promotion
         assert store.read(path) == made
 
