@@ -4,7 +4,6 @@ import contextlib
 import io
 from typing import NamedTuple
 
-from engine import terminal
 from engine.cli import run_command
 
 
@@ -18,13 +17,6 @@ class Done(NamedTuple):
 def fld(*arguments: str) -> Done:
     """`fld ARGUMENTS`. An exception that is no error of the project or the world passes through: a mistake of ours."""
     said = io.StringIO()
-    streams = [(each, each.file) for each in (terminal.out, terminal.err)]
-    try:
-        for each, _ in streams:
-            each.file = said
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            code = run_command([str(each) for each in arguments])
-    finally:
-        for each, file in streams:
-            each.file = file
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = run_command([str(each) for each in arguments])
     return Done(code, said.getvalue())
