@@ -44,7 +44,8 @@ def checked_boxes(boxes: NDArray[np.float32] | Sequence[Sequence[float]], what: 
     if array.ndim != 2 or array.shape[1] != 4:
         raise ValueError(f"{what}: boxes must be [n, 4] (x0, y0, x1, y1), got {list(array.shape)}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{what}: box coordinates must be finite, got {array[~np.isfinite(array).all(axis=1)][0]}")
+        odd = array[~np.isfinite(array).all(axis=1)][0].tolist()  # a list: ultralytics changes how numpy prints arrays
+        raise ValueError(f"{what}: box coordinates must be finite, got {odd}")
     return array
 
 

@@ -76,7 +76,8 @@ def check_boxes(boxes: list[Boxes], images: int) -> None:
         if array.dtype != np.float32 or array.ndim != 2 or array.shape[1] != 4:
             raise ValueError(f"boxes[{index}] must be float32 [n, 4], got {array.dtype} {list(array.shape)}")
         if not np.isfinite(array).all():
-            raise ValueError(f"boxes[{index}] must be finite pixels, got {array[~np.isfinite(array).all(axis=1)][0]}")
+            odd = array[~np.isfinite(array).all(axis=1)][0].tolist()
+            raise ValueError(f"boxes[{index}] must be finite pixels, got {odd}")
 
 
 def _masks(parts: SamParts, encoded: Any, boxes: Boxes, hw: tuple[int, int], settings: SamCommon) -> Masks:

@@ -115,7 +115,7 @@ def test_lengths_must_agree() -> None:
 def test_boxes_must_be_boxes() -> None:
     with pytest.raises(ValueError, match=r"regions: boxes must be \[n, 4\] \(x0, y0, x1, y1\), got \[1, 3\]"):
         judge_regions([[1, 2, 3]], [0.5], ["dog"], 640, 480, ShapeSettings())
-    with pytest.raises(ValueError, match=r"regions: box coordinates must be finite, got \[ 0\.  0\. nan  1\.\]"):
+    with pytest.raises(ValueError, match=r"regions: box coordinates must be finite, got \[0\.0, 0\.0, nan, 1\.0\]"):
         judge_regions([[0, 0, math.nan, 1]], [0.5], ["dog"], 640, 480, ShapeSettings())
 
 

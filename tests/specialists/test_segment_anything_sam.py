@@ -78,7 +78,7 @@ def test_scaling_never_loses_a_side() -> None:
         ([], r"one array per image \(1\), got 0"),
         ([np.zeros((1, 4))], r"boxes\[0\] must be float32 \[n, 4\], got float64"),
         ([np.zeros((4,), np.float32)], r"must be float32 \[n, 4\], got float32 \[4\]"),
-        ([boxes((0, 0, float("nan"), 4))], "must be finite pixels"),
+        ([boxes((0, 0, float("nan"), 4))], r"must be finite pixels, got \[0\.0, 0\.0, nan, 4\.0\]"),
     ],
 )
 def test_wrong_boxes_are_named(segmenter: SegmentAnything, prompts: list[Boxes], message: str) -> None:
