@@ -16,11 +16,42 @@ import sys
 from typing import Annotated, Literal
 
 import typer
-from typer.exceptions import Exit
 
-from engine.exit_codes import INTERRUPTED, KNOWN, report
-from engine.options import ConfigOption, Corpus, Images, RetryOption, RoundOption, SetOption
-from engine.signals import EndedBySignal, ended_by_signals
+from engine.exit_codes import run_to_its_code
+from engine.options import (
+    AcceptRestOption,
+    Checkpoint,
+    ConfigOption,
+    Corpus,
+    Corrections,
+    DiagramOption,
+    DroppedOption,
+    FigureOption,
+    FirstRoundOption,
+    FormatOption,
+    GoldOption,
+    HeldOutOption,
+    Images,
+    LastRoundOption,
+    LearnedFromCorpusOption,
+    LearnedFromTextsOption,
+    LoopGoldOption,
+    MaybeGoldOption,
+    MeasuresOption,
+    OrdinalOption,
+    PictureOption,
+    ReportRoundOption,
+    RetryOption,
+    ReviewRoundOption,
+    RoundOption,
+    SetOption,
+    StartOption,
+    StudentOption,
+    SuspectsOption,
+    TakenTokenizerOption,
+    ValShareOption,
+    WhereOption,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,14 +65,13 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
-    context: typer.Context,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    context: typer.Context, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False
 ) -> None:
     context.obj = debug
 
 
 @app.command()
-def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:
     """Ingest, annotate, filter and write round 0. Run it again to go on where it stopped."""
     from engine.verbs import rounds
 
@@ -53,7 +83,7 @@ def ingest(
     images: Images,
     corpus: Corpus,
     config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
+    set_: SetOption = [],
     retry_quarantined: RetryOption = False,
 ) -> None:
     """Check, hash and store images. Duplicates are found, and no model runs."""
@@ -64,10 +94,7 @@ def ingest(
 
 @app.command()
 def annotate(
-    corpus: Corpus,
-    config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
-    retry_quarantined: RetryOption = False,
+    corpus: Corpus, config: ConfigOption = None, set_: SetOption = [], retry_quarantined: RetryOption = False
 ) -> None:
     """Run every annotator where it is not done yet."""
     from engine.verbs import rounds
@@ -80,7 +107,7 @@ def filter_(
     corpus: Corpus,
     round_: RoundOption = 0,
     config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
+    set_: SetOption = [],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, write nothing.")] = False,
 ) -> None:
     """Fuse, filter and write a round without any model. Prints what a changed threshold changed."""
@@ -92,15 +119,11 @@ def filter_(
 @app.command()
 def calibrate(
     corpus: Corpus,
-    gold: Annotated[
-        str | None, typer.Option("--gold", "-g", help="gold.jsonl (records), or COCO instances json.")
-    ] = None,
+    gold: MaybeGoldOption = None,
     round_: RoundOption = 0,
     config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
-    figure: Annotated[
-        str | None, typer.Option("--figure", metavar="FILE", help="Draw the reliability diagram, as png or svg.")
-    ] = None,
+    set_: SetOption = [],
+    figure: DiagramOption = None,
 ) -> None:
     """Find out how often annotators are right: from gold, or by their agreement. Then `fld filter` uses it."""
     from engine.verbs import calibrate as calibrate_module
@@ -112,20 +135,12 @@ def calibrate(
 def init(
     out: Annotated[str, typer.Argument(help="New folder for the checkpoint.")],
     size: Annotated[Literal["nano", "base", "large"], typer.Option(help="1.7, 231 or 776 million parameters.")],
-    corpus: Annotated[
-        str | None, typer.Option("--corpus", help="Learn the tokenizer from what a round of this corpus trains.")
-    ] = None,
+    corpus: LearnedFromCorpusOption = None,
     round_: RoundOption = 0,
-    texts: Annotated[
-        str | None, typer.Option("--texts", metavar="FILE", help="Learn it from the lines of this file.")
-    ] = None,
-    tokenizer: Annotated[
-        str | None, typer.Option("--tokenizer", help="Take that of a Florence-2: a folder or embedded:NAME.")
-    ] = None,
+    texts: LearnedFromTextsOption = None,
+    tokenizer: TakenTokenizerOption = None,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.")] = 1,
-    ordinal: Annotated[
-        bool, typer.Option("--ordinal/--no-ordinal", help="Neighbouring location tokens start out alike.")
-    ] = True,
+    ordinal: OrdinalOption = True,
 ) -> None:
     """Write an untrained Florence-2, for `fld retrain --from`. Wants one of --corpus, --texts and --tokenizer."""
     from engine.verbs import init as init_module
@@ -137,18 +152,13 @@ def init(
 @app.command()
 def retrain(
     corpus: Corpus,
-    checkpoint: Annotated[
-        str, typer.Option("--from", help="Checkpoint to start from: a folder, embedded:NAME or a hub id.")
-    ],
+    checkpoint: Checkpoint,
     round_: RoundOption = 0,
     revision: Annotated[str | None, typer.Option("--revision", help="Commit of a hub id, 40 hex digits.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Replace a model that was trained otherwise.")] = False,
-    student: Annotated[
-        Literal["ultralytics"] | None,
-        typer.Option(help="Train a small detector by this library's trainer instead; --from takes a .pt file."),
-    ] = None,
+    student: StudentOption = None,
     config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
+    set_: SetOption = [],
 ) -> None:
     """Train a Florence-2, or a student, on a round. Run it again to go on where it stopped."""
     from engine.verbs import retrain as retrain_module
@@ -160,15 +170,10 @@ def retrain(
 def loop(
     corpus: Corpus,
     rounds_: Annotated[int, typer.Option("--rounds", "-n", min=1, help="Last round to write.")] = 3,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", help="Checkpoint of the first training: a folder or embedded:NAME. Kept in the corpus."),
-    ] = None,
-    gold: Annotated[
-        str | None, typer.Option("--gold", help="Gold that models are judged by. Kept in the corpus. Default: round 0.")
-    ] = None,
+    start: StartOption = None,
+    gold: LoopGoldOption = None,
     config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
+    set_: SetOption = [],
 ) -> None:
     """Retrain, judge the model, annotate again, and so on. Run it again to go on where it stopped."""
     from engine.verbs import loop as loop_module
@@ -181,12 +186,8 @@ def show(
     corpus: Corpus,
     key: Annotated[str, typer.Argument(help="Key of the image, as in the list that was ingested.")],
     round_: RoundOption = 0,
-    out: Annotated[
-        str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.roundN.png.")
-    ] = None,
-    dropped: Annotated[
-        bool, typer.Option("--dropped", help="Also list what the filters dropped, rule by rule.")
-    ] = False,
+    out: PictureOption = None,
+    dropped: DroppedOption = False,
     phrases: Annotated[bool, typer.Option("--phrases", help="Also draw the boxes of grounded phrases.")] = False,
     draw_dropped: Annotated[bool, typer.Option("--draw-dropped", help="Also draw dropped boxes, dashed.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the record and all that was dropped as JSON.")] = False,
@@ -202,9 +203,7 @@ def show(
 @app.command()
 def view(
     corpus: Corpus,
-    round_: Annotated[
-        int | None, typer.Option("--round", "-r", min=0, help="Round to begin with. Default: last.")
-    ] = None,
+    round_: FirstRoundOption = None,
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 0,
 ) -> None:
     """Look into a corpus in the browser: this machine only, nothing is installed, nothing is changed."""
@@ -216,14 +215,9 @@ def view(
 @app.command("report")
 def report_(
     corpus: Corpus,
-    round_: Annotated[
-        int | None, typer.Option("--round", "-r", min=0, help="Round to report on. Default: last.")
-    ] = None,
+    round_: ReportRoundOption = None,
     against: Annotated[int | None, typer.Option(min=0, metavar="ROUND", help="Compare with this round.")] = None,
-    eval_: Annotated[
-        str | None,
-        typer.Option("--eval", metavar="FILE", help="Show the measures that fld eval --json wrote here."),
-    ] = None,
+    eval_: MeasuresOption = None,
     out: Annotated[str, typer.Option("--out", "-o", help="File to write.")] = "report.html",
 ) -> None:
     """Write one HTML page: what a corpus is made of, beside FLD-5B; what was dropped; the worst pictures."""
@@ -235,7 +229,7 @@ def report_(
 @app.command()
 def stats(
     corpus: Corpus,
-    round_: Annotated[int | None, typer.Option("--round", "-r", min=0, help="Round. Default: last.")] = None,
+    round_: LastRoundOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Count texts, regions, phrases and what texts say, beside FLD-5B's own numbers."""
@@ -247,19 +241,11 @@ def stats(
 @app.command()
 def review(
     corpus: Corpus,
-    corrections: Annotated[
-        str | None, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")
-    ] = None,
-    round_: Annotated[
-        int | None, typer.Option("--round", "-r", min=0, help="Round they were made on. Default: last.")
-    ] = None,
+    corrections: Corrections = None,
+    round_: ReviewRoundOption = None,
     who: Annotated[str | None, typer.Option("--who", help="Who made them. Default: you.")] = None,
-    accept_rest: Annotated[
-        bool, typer.Option("--accept-rest", help="Label Studio, CVAT: also accept what was left as it was.")
-    ] = False,
-    suspects: Annotated[
-        int | None, typer.Option("--suspects", metavar="COUNT", min=1, help="Print the labels that are probably wrong.")
-    ] = None,
+    accept_rest: AcceptRestOption = False,
+    suspects: SuspectsOption = None,
 ) -> None:
     """Take in people's corrections: accept, reject, relabel, move, add, rewrite. `fld filter` applies them."""
     from engine.verbs import review as review_module
@@ -274,19 +260,11 @@ def review(
 def export(
     corpus: Corpus,
     out: Annotated[str, typer.Argument(help="New folder, or a .json file for COCO instances alone.")],
-    format_: Annotated[
-        str,
-        typer.Option("--format", "-f", help="coco, yolo, yolo-seg, hf, fiftyone, label-studio, cvat or jsonl."),
-    ] = "coco",
+    format_: FormatOption = "coco",
     round_: RoundOption = 0,
-    where: Annotated[
-        str | None, typer.Option("--where", metavar="SQL", help="Only images whose summary row meets this condition.")
-    ] = None,
+    where: WhereOption = None,
     pictures: Annotated[str, typer.Option("--pictures", help="copy, link (to the source files) or leave.")] = "copy",
-    held_out: Annotated[
-        float | None,
-        typer.Option("--held-out", metavar="SHARE", help="Share of images in the split val. Default: as in training."),
-    ] = None,
+    held_out: ValShareOption = None,
 ) -> None:
     """Write a round for another tool: COCO, YOLO, Hugging Face, FiftyOne, Label Studio, CVAT, JSON lines."""
     from engine.verbs import export as export_module
@@ -297,16 +275,12 @@ def export(
 @app.command("eval")
 def eval_(
     corpus: Corpus,
-    gold: Annotated[str, typer.Option("--gold", "-g", help="gold.jsonl (records), or COCO instances json.")],
+    gold: GoldOption,
     round_: RoundOption = 0,
     all_rounds: Annotated[bool, typer.Option("--rounds", help="All rounds side by side.")] = False,
-    held_out: Annotated[
-        float | None, typer.Option("--held-out", metavar="SHARE", help="Only the images never trained on.")
-    ] = None,
+    held_out: HeldOutOption = None,
     json_: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Also write all measures here.")] = None,
-    figure: Annotated[
-        str | None, typer.Option("--figure", metavar="FILE", help="With --rounds: draw them, as png, svg or pdf.")
-    ] = None,
+    figure: FigureOption = None,
 ) -> None:
     """Measure a round against gold: per filter stage and per annotator, with 95% intervals. Runs no model."""
     from engine.verbs import eval as eval_module
@@ -324,8 +298,7 @@ def status(corpus: Corpus) -> None:
 
 @app.command()
 def verify(
-    corpus: Corpus,
-    repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
+    corpus: Corpus, repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False
 ) -> None:
     """Compare every file with its checksum. Exit code 5 if one is damaged."""
     from engine.verbs import verify as verify_module
@@ -342,7 +315,7 @@ def trust(corpus: Corpus) -> None:
 
 
 @app.command()
-def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: B006
+def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:
     """Versions, devices, and who can load here. Says why the other annotators cannot."""
     from engine.verbs import doctor as doctor_module
 
@@ -352,7 +325,7 @@ def doctor(config: ConfigOption = None, set_: SetOption = []) -> None:  # noqa: 
 @app.command("config")
 def config_(
     config: ConfigOption = None,
-    set_: SetOption = [],  # noqa: B006
+    set_: SetOption = [],
     all_: Annotated[bool, typer.Option("--all", help="Print the defaults, too: every setting there is.")] = False,
 ) -> None:
     """Print the settings that differ from their defaults. Save them to a file, change it, pass it with --config."""
@@ -389,30 +362,7 @@ def demo_(
 
 def main() -> None:
     """Entry point: runs the verb, turns a known error into one message and its exit code."""
-    sys.exit(run_command(sys.argv[1:]))
-
-
-def run_command(arguments: list[str]) -> int:
-    """What `fld ARGUMENTS` does; its exit code.
-
-    The group is invoked without its `main`, which makes an Abort of Ctrl-C and of every EOFError alike."""
-    from typer.main import get_command
-
-    try:
-        command = get_command(app)
-        with ended_by_signals(), command.make_context("fld", arguments) as context:
-            command.invoke(context)
-    except KNOWN as error:
-        if "--debug" in arguments and not isinstance(error, Exit):
-            raise
-        return report(error)
-    except EndedBySignal as ended:
-        sys.stderr.write(f"\nStopped by {ended.signal.name}. What was finished is kept: the same command goes on.\n")
-        return 128 + ended.signal
-    except KeyboardInterrupt:
-        sys.stderr.write("\nStopped. What was finished is kept: the same command goes on from here.\n")
-        return INTERRUPTED
-    return 0
+    sys.exit(run_to_its_code(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

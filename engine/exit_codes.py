@@ -6,15 +6,43 @@ read, are one line with the file and the cause. All others are mistakes of ours,
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from typer.exceptions import Abort, Exit, TyperException
 
 from engine.cleaning import clean
+from engine.signals import EndedBySignal, ended_by_signals
 from shards.errors import FldError
+
+if TYPE_CHECKING:
+    from typer import Typer
 
 USAGE, OVER_BUDGET, LOCKED, DAMAGED, REFUSED, WATCHED, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
 KNOWN = (FldError, OSError, Exit, Abort, TyperException)
 """The errors whose message is all that a user needs."""
+
+
+def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
+    """Run `fld ARGUMENTS`; its exit code. With --debug among them an error keeps its traceback.
+
+    The group is invoked without its `main`, which makes an Abort of Ctrl-C and of every EOFError alike."""
+    from typer.main import get_command
+
+    try:
+        command = get_command(app)
+        with ended_by_signals(), command.make_context("fld", arguments) as context:
+            command.invoke(context)
+    except KNOWN as error:
+        if "--debug" in arguments and not isinstance(error, Exit):
+            raise
+        return report(error)
+    except EndedBySignal as ended:
+        sys.stderr.write(f"\nStopped by {ended.signal.name}. What was finished is kept: the same command goes on.\n")
+        return 128 + ended.signal
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. What was finished is kept: the same command goes on from here.\n")
+        return INTERRUPTED
+    return 0
 
 
 def report(error: Exception) -> int:

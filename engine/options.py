@@ -1,8 +1,10 @@
-"""Arguments and options that several words of `fld` share."""
+"""Arguments and options of the words of `fld`: those that several share, and those that take more than a line."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+# What most words take
 
 Corpus = Annotated[str, typer.Argument(help="Corpus folder: a local path or an fsspec URL (s3://, gs://, ...).")]
 Images = Annotated[
@@ -17,3 +19,88 @@ SetOption = Annotated[
 ]
 RoundOption = Annotated[int, typer.Option("--round", "-r", min=0, help="Round number.")]
 RetryOption = Annotated[bool, typer.Option("--retry-quarantined", help="Run again only what failed before.")]
+
+# A round, the last by default
+
+LastRoundOption = Annotated[int | None, typer.Option("--round", "-r", min=0, help="Round. Default: last.")]
+FirstRoundOption = Annotated[
+    int | None, typer.Option("--round", "-r", min=0, help="Round to begin with. Default: last.")
+]
+ReportRoundOption = Annotated[
+    int | None, typer.Option("--round", "-r", min=0, help="Round to report on. Default: last.")
+]
+ReviewRoundOption = Annotated[
+    int | None, typer.Option("--round", "-r", min=0, help="Round they were made on. Default: last.")
+]
+
+# Gold, and what is measured by it
+
+GoldOption = Annotated[str, typer.Option("--gold", "-g", help="gold.jsonl (records), or COCO instances json.")]
+MaybeGoldOption = Annotated[
+    str | None, typer.Option("--gold", "-g", help="gold.jsonl (records), or COCO instances json.")
+]
+LoopGoldOption = Annotated[
+    str | None, typer.Option("--gold", help="Gold that models are judged by. Kept in the corpus. Default: round 0.")
+]
+HeldOutOption = Annotated[
+    float | None, typer.Option("--held-out", metavar="SHARE", help="Only the images never trained on.")
+]
+FigureOption = Annotated[
+    str | None, typer.Option("--figure", metavar="FILE", help="With --rounds: draw them, as png, svg or pdf.")
+]
+DiagramOption = Annotated[
+    str | None, typer.Option("--figure", metavar="FILE", help="Draw the reliability diagram, as png or svg.")
+]
+MeasuresOption = Annotated[
+    str | None, typer.Option("--eval", metavar="FILE", help="Show the measures that fld eval --json wrote here.")
+]
+
+# What is trained, and from what
+
+Checkpoint = Annotated[
+    str, typer.Option("--from", help="Checkpoint to start from: a folder, embedded:NAME or a hub id.")
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option("--from", help="Checkpoint of the first training: a folder or embedded:NAME. Kept in the corpus."),
+]
+StudentOption = Annotated[
+    Literal["ultralytics"] | None,
+    typer.Option(help="Train a small detector by this library's trainer instead; --from takes a .pt file."),
+]
+LearnedFromCorpusOption = Annotated[
+    str | None, typer.Option("--corpus", help="Learn the tokenizer from what a round of this corpus trains.")
+]
+LearnedFromTextsOption = Annotated[
+    str | None, typer.Option("--texts", metavar="FILE", help="Learn it from the lines of this file.")
+]
+TakenTokenizerOption = Annotated[
+    str | None, typer.Option("--tokenizer", help="Take that of a Florence-2: a folder or embedded:NAME.")
+]
+OrdinalOption = Annotated[
+    bool, typer.Option("--ordinal/--no-ordinal", help="Neighbouring location tokens start out alike.")
+]
+
+# What is looked at, corrected, taken out
+
+PictureOption = Annotated[
+    str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.roundN.png.")
+]
+DroppedOption = Annotated[bool, typer.Option("--dropped", help="Also list what the filters dropped, rule by rule.")]
+Corrections = Annotated[str | None, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")]
+AcceptRestOption = Annotated[
+    bool, typer.Option("--accept-rest", help="Label Studio, CVAT: also accept what was left as it was.")
+]
+SuspectsOption = Annotated[
+    int | None, typer.Option("--suspects", metavar="COUNT", min=1, help="Print the labels that are probably wrong.")
+]
+FormatOption = Annotated[
+    str, typer.Option("--format", "-f", help="coco, yolo, yolo-seg, hf, fiftyone, label-studio, cvat or jsonl.")
+]
+WhereOption = Annotated[
+    str | None, typer.Option("--where", metavar="SQL", help="Only images whose summary row meets this condition.")
+]
+ValShareOption = Annotated[
+    float | None,
+    typer.Option("--held-out", metavar="SHARE", help="Share of images in the split val. Default: as in training."),
+]

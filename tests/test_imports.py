@@ -33,9 +33,9 @@ TOP = {
     "shards": set[str](),
 }
 ENGINE = {
-    "cli": {"config", "exit_codes", "signals", "verbs", "options"},
+    "cli": {"config", "exit_codes", "verbs", "options"},
     "options": set[str](),
-    "exit_codes": {"cleaning"},
+    "exit_codes": {"cleaning", "signals"},
     "cleaning": set[str](),
     "verbs": {"api", "config", "costs", "promotions", "report", "runtime", "session", "terminal", "trust", "view"},
     "signals": set[str](),

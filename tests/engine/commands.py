@@ -4,7 +4,8 @@ import contextlib
 import io
 from typing import NamedTuple
 
-from engine.cli import run_command
+from engine.cli import app
+from engine.exit_codes import run_to_its_code
 
 
 class Done(NamedTuple):
@@ -18,5 +19,5 @@ def fld(*arguments: str) -> Done:
     """`fld ARGUMENTS`. An exception that is no error of the project or the world passes through: a mistake of ours."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = run_command([str(each) for each in arguments])
+        code = run_to_its_code(app, [str(each) for each in arguments])
     return Done(code, said.getvalue())
