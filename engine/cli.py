@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.exit_codes import run_to_its_code
-from engine.options import (
+from engine.console.exit_codes import run_to_its_code
+from engine.console.options import (
     AcceptRestOption,
     Checkpoint,
     ConfigOption,

@@ -35,7 +35,7 @@ class Off:
 @dataclass(frozen=True)
 class Danger:
     """In the annotation of a setting that can run code or send secrets: what it can do. A corpus of somebody else does
-    not get to set it (`engine/trust.py`)."""
+    not get to set it (`engine/corpus/trust.py`)."""
 
     why: str
 

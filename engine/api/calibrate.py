@@ -1,4 +1,4 @@
-"""What annotators' scores are worth, found and kept: `calibration/` of a corpus (engine/calibrations.py).
+"""What annotators' scores are worth, found and kept: `calibration/` of a corpus (engine/corpus/calibrations.py).
 
     calibrate("corpus", gold="gold.json")     learned from the images that have gold
     calibrate("corpus")                       by agreement, as every round does it by itself where two detectors are
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 
 from engine.api.reports import Changes, Place
-from engine.calibrations import GOLD, VERSION, agreement_name, fits, remove_calibration, save_calibration, stored
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
+from engine.corpus.calibrations import GOLD, VERSION, agreement_name, fits, remove_calibration, save_calibration, stored
+from engine.corpus.session import Session, opened
 from engine.runtime.refilter import inputs
-from engine.session import Session, opened
 from shards import commit
 from shards.finding import GIVEN, Finding
 from shards.images import ImageRow, read_image_rows

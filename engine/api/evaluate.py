@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from engine.api.reports import Place
 from engine.config.config_text import ConfigError
+from engine.corpus.session import Session, look
 from engine.report.eval_report import FILTERED, UNFILTERED, Measured, Measures, as_json, with_changes
 from engine.report.quality import RESAMPLES, areas_in, measure
 from engine.runtime import plan as plans
 from engine.runtime.refilter import inputs
-from engine.session import Session, look
 from filters.features import ElementWords
 from filters.parser import ParsedText, Parser
 from shards.commit import committed

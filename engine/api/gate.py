@@ -17,15 +17,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.promotions import CONSENSUS, is_calibrated, read_promotion, save_calibration, save_promotion
+from engine.corpus.promotions import CONSENSUS, is_calibrated, read_promotion, save_calibration, save_promotion
+from engine.corpus.session import Session
+from engine.corpus.sparse import sparse_levels, teachers
 from engine.runtime.annotate import annotate
 from engine.runtime.backend import StartError
 from engine.runtime.column import Column
 from engine.runtime.faults import Failure, FailureBudgetError
 from engine.runtime.progress import open_reporter
 from engine.runtime.refilter import loaded_parser
-from engine.session import Session
-from engine.sparse import sparse_levels, teachers
 from shards import commit
 from shards.finding import Finding, Granularity
 from shards.images import ImageRow, read_image_rows

@@ -12,10 +12,10 @@ from engine.api.gate import gate
 from engine.api.reports import Tell
 from engine.config.config_text import ConfigError
 from engine.config.loop_settings import SparseSettings
-from engine.promotions import model_below, model_name, read_calibration, weights_of
+from engine.corpus.promotions import model_below, model_name, read_calibration, weights_of
+from engine.corpus.session import Session
+from engine.corpus.sparse import sparse_levels, tasks_of, teachers
 from engine.runtime.column import Column
-from engine.session import Session
-from engine.sparse import sparse_levels, tasks_of, teachers
 from specialists.florence2_format import Task
 from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.decide import Promotion

@@ -23,11 +23,11 @@ from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
-from engine.costs import accounts, cost_line
-from engine.promotions import model_below, promotions_of, read_promotion
+from engine.corpus.costs import accounts, cost_line
+from engine.corpus.promotions import model_below, promotions_of, read_promotion
+from engine.corpus.session import Session, opened
+from engine.corpus.sparse import teachers
 from engine.runtime.train import train
-from engine.session import Session, opened
-from engine.sparse import teachers
 from shards.commit import committed
 from shards.errors import StoppedError
 from shards.layout import IMAGES

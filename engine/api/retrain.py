@@ -2,8 +2,8 @@
 
 from engine.api.reports import Changes, Place
 from engine.config.config import Config
+from engine.corpus.session import opened
 from engine.runtime.train import train
-from engine.session import opened
 from stages.retrain.job import Job, RetrainJob, RetrainResult, StudentJob
 from stages.retrain.student_settings import Trainer
 

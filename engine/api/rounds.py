@@ -15,11 +15,11 @@ from engine.api.calibrate import settle_agreement
 from engine.api.reports import Changes, FilterReport, Place, RunReport, Tell, untold
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
+from engine.corpus.session import Session, look, opened
 from engine.runtime.annotate import AnnotateReport
 from engine.runtime.annotate import annotate as annotate_columns
 from engine.runtime.progress import open_reporter, quiet_reporter
 from engine.runtime.refilter import Tally, preview, refilter, tally_round
-from engine.session import Session, look, opened
 from shards import commit
 from shards.commit import Counts
 from shards.completeness import check_corpus, check_whole

@@ -6,8 +6,8 @@ same in every round: the first ones by the hash of their bytes.
 
 import msgspec
 
+from engine.corpus.session import Session
 from engine.runtime.refilter import loaded_parser
-from engine.session import Session
 from filters.parser import Parser
 from shards.errors import DamageError
 from shards.images import read_image_rows

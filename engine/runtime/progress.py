@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol, TextIO
 
-from engine.cleaning import clean
+from engine.console.cleaning import clean
 from shards.store import LocalStore, Store
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def open_reporter(store: Store, stream: TextIO = sys.stderr) -> Reporter:
     """A live table if `stream` is a terminal, plain lines otherwise; logged in the corpus either way."""
     if not stream.isatty():
         return Logged(Plain(stream), store)
-    from engine.terminal import console
+    from engine.console.terminal import console
 
     return Logged(Live(console(stream)), store)
 

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from engine.console.signals import kept_handlers
 from engine.runtime.backend import StartError
-from engine.signals import kept_handlers
 
 LogEvent = Callable[[str, Mapping[str, object]], None]
 ATTEMPTS = 3

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from engine.terminal import err
+from engine.console.terminal import err
 from stages.retrain.metrics import F1, LOSSES, Event, Watch
 
 _COLUMNS = (

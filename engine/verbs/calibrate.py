@@ -1,7 +1,7 @@
 """`fld calibrate`: what was typed goes to `engine/api/calibrate.py`, the report to stderr, the diagram to its file."""
 
 from engine.api import calibrate
-from engine.terminal import err
+from engine.console.terminal import err
 
 
 def run(

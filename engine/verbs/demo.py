@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from engine.config.config_text import ConfigError
+from engine.console.terminal import err, out, styled
+from engine.corpus.session import look
 from engine.report.quality import comparison, measure, records, unfiltered
-from engine.session import look
-from engine.terminal import err, out, styled
 from engine.verbs import rounds
 from engine.verbs.report import report
 from shards.reader import Corpus

@@ -13,7 +13,7 @@ from rich.table import Table
 from engine.api.check import check_annotator, check_filter
 from engine.config.config import load
 from engine.config.config_text import ConfigError
-from engine.terminal import out, styled
+from engine.console.terminal import out, styled
 from specialists.roles import SpecialistError
 from stages.build import Annotator, build_stage
 

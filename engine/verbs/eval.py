@@ -5,9 +5,9 @@ from pathlib import Path
 
 from engine.api.evaluate import evaluate
 from engine.config.config_text import ConfigError
+from engine.console.terminal import err, out
 from engine.report.eval_report import round_tables, rounds_tables
 from engine.report.quality import RESAMPLES
-from engine.terminal import err, out
 from stages.evaluate.gold import Gold
 
 

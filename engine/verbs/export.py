@@ -3,7 +3,7 @@
 from typing import cast
 
 from engine.api.export import Format, export
-from engine.terminal import err
+from engine.console.terminal import err
 from stages.export.pictures import Pictures
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.config.config_text import ConfigError
-from engine.terminal import err, styled
+from engine.console.terminal import err, styled
 
 if TYPE_CHECKING:
     from stages.retrain.build import Size
@@ -86,7 +86,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 def _round_texts(source: TokenizerSource) -> Iterator[str]:
     """Of the images that are trained on: what is held out stays unseen."""
-    from engine.session import look
+    from engine.corpus.session import look
     from shards.reader import Corpus
     from stages.held_out import is_held_out
     from stages.retrain.build import texts_of

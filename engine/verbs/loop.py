@@ -6,7 +6,7 @@ from rich.table import Table
 
 from engine.api.loop import LoopRound, loop_rounds
 from engine.api.loop import loop as run_loop
-from engine.terminal import out
+from engine.console.terminal import out
 from engine.verbs.printing import printer, verdict
 from shards.store import open_store
 from stages.fuse.settings import GENERALIST

@@ -3,9 +3,9 @@
 from rich.table import Table
 
 from engine.api.reports import FilterReport, Tell
+from engine.console.terminal import err
 from engine.runtime.annotate import AnnotateReport
 from engine.runtime.refilter import OUTCOME_KEPT, Tally
-from engine.terminal import err
 from shards.commit import Counts
 from shards.layout import round_folder
 from stages.gate.calibration import Calibration

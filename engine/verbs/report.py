@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from engine.api.watch import read_report
 from engine.config.config_text import ConfigError
 from engine.config.differences import nearest
-from engine.costs import accounts, cost_line
-from engine.promotions import promotions_of
-from engine.session import Session, look
-from engine.terminal import out
+from engine.console.terminal import out
+from engine.corpus.costs import accounts, cost_line
+from engine.corpus.promotions import promotions_of
+from engine.corpus.session import Session, look
 from engine.verbs.stats import described
 from shards.reader import Corpus
 from shards.store import Store

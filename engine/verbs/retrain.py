@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from engine.api import retrain as api
-from engine.terminal import err
+from engine.console.terminal import err
 from stages.retrain.job import RetrainResult
 from stages.retrain.student_settings import Trainer
 

@@ -5,7 +5,7 @@ import sys
 
 from engine.api.review import review, suspected
 from engine.config.config_text import ConfigError
-from engine.terminal import err
+from engine.console.terminal import err
 
 
 def suspect(corpus: str, number: int | None, count: int) -> None:

@@ -4,7 +4,7 @@ import shlex
 
 from engine.api import rounds
 from engine.config.config import load
-from engine.terminal import err, styled
+from engine.console.terminal import err, styled
 from engine.verbs.printing import printer
 from shards.reader import Corpus, Round, Row
 from shards.store import Store, open_store

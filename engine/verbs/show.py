@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.config.config_text import ConfigError
+from engine.console.terminal import console, out
 from engine.report.draw import draw
 from engine.report.drops import by_rule
-from engine.terminal import console, out
 from shards.completeness import check_round, check_whole
 from shards.layout import round_folder
 from shards.reader import Corpus, Round, Row

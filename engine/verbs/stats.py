@@ -4,9 +4,9 @@ import msgspec
 from rich.table import Table
 
 from engine.config.config_text import ConfigError
+from engine.console.terminal import out
+from engine.corpus.session import Session, look
 from engine.runtime.refilter import loaded_parser
-from engine.session import Session, look
-from engine.terminal import out
 from shards.reader import Corpus, Round
 from stages.describe import paper
 from stages.describe.ledger import read_ledger

@@ -3,12 +3,12 @@
 from rich.table import Table
 
 from engine.config.config_text import ConfigError
-from engine.costs import accounts, cost_line
-from engine.promotions import model_below, promotions_of
+from engine.console.terminal import out
+from engine.corpus.costs import accounts, cost_line
+from engine.corpus.promotions import model_below, promotions_of
+from engine.corpus.session import look
 from engine.runtime.column import Column
 from engine.runtime.refilter import OUTCOME_KEPT, tally_round
-from engine.session import look
-from engine.terminal import out
 from shards import commit
 from shards.commit import Manifest
 from shards.completeness import check_round, find_missing

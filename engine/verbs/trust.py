@@ -1,8 +1,8 @@
 """`fld trust`: settings of a corpus that can run code or send secrets become this user's, as they are now."""
 
 from engine.config.config import load
-from engine.terminal import out
-from engine.trust import remember, risks
+from engine.console.terminal import out
+from engine.corpus.trust import remember, risks
 from shards.completeness import check_corpus
 from shards.store import open_store
 

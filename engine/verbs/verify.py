@@ -9,8 +9,8 @@ from pathlib import Path
 from engine.api.rounds import repair as repair_units
 from engine.config.config import CORPUS_FILE, load
 from engine.config.config_text import ConfigError
-from engine.promotions import CALIBRATION
-from engine.terminal import out, styled
+from engine.console.terminal import out, styled
+from engine.corpus.promotions import CALIBRATION
 from engine.verbs.printing import printer
 from shards.errors import CorpusError, DamageError
 from shards.layout import IMAGES, REVIEWS

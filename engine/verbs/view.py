@@ -8,7 +8,7 @@ from contextlib import suppress
 import yaml
 
 from engine.config.config_text import ConfigError
-from engine.terminal import err, out
+from engine.console.terminal import err, out
 from shards.overview import complete_overview, find_overview
 from shards.reader import Corpus
 from shards.store import Store, open_store

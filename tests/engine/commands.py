@@ -5,7 +5,7 @@ import io
 from typing import NamedTuple
 
 from engine.cli import app
-from engine.exit_codes import run_to_its_code
+from engine.console.exit_codes import run_to_its_code
 
 
 class Done(NamedTuple):

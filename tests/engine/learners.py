@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.session import Session
+from engine.corpus.session import Session
 from shards.finding import Caption, Detection, Finding, Granularity
 from shards.store import LocalStore
 from specialists.florence2 import Florence2CaptionerSettings

@@ -7,7 +7,7 @@ import pytest
 
 from engine.api.loop import RefusedError, WatchError
 from engine.cli import app
-from engine.exit_codes import report
+from engine.console.exit_codes import report
 from engine.runtime.lock import corpus_lock
 from shards.store import open_store
 from tests.engine.commands import fld

@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from engine.corpus.session import look
 from engine.report.eval_report import changed
 from engine.report.quality import measure, records
-from engine.session import look
 from filters.parser import Parser
 from shards.reader import Corpus
 from shards.record import Record, read_records

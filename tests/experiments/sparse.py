@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import engine
+from engine.corpus.session import look
 from engine.report.eval_report import changed
 from engine.report.quality import measure
-from engine.session import look
 from shards.reader import Corpus
 from shards.record import Record, Source, Text, read_records
 from shards.store import open_store

@@ -34,8 +34,8 @@ from typing import Any
 import numpy as np
 
 import engine
+from engine.corpus.session import look
 from engine.report.quality import measure
-from engine.session import look
 from shards.reader import Corpus
 from shards.record import Candidate, Record, Region, Source
 from shards.store import open_store

@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 import engine
-from engine.calibrations import GOLD, stored
 from engine.cli import app
 from engine.config.config_text import ConfigError
+from engine.corpus.calibrations import GOLD, stored
 from shards.errors import CorpusError
 from shards.reader import Corpus
 from shards.store import open_store

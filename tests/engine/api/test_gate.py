@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.api.gate import gate, held_out_images
-from engine.promotions import promotion_path, read_calibration, read_promotion, weights_of
+from engine.corpus.promotions import promotion_path, read_calibration, read_promotion, weights_of
+from engine.corpus.session import Session, look
 from engine.runtime.backend import StartError
 from engine.runtime.column import Column
-from engine.session import Session, look
 from engine.verbs import rounds
 from shards.errors import DamageError
 from shards.raw import read_raw

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from engine import terminal
+from engine.console import terminal
 from engine.runtime.progress import LOG, ColumnProgress, Live, Logged, Plain, Silent, duration, open_reporter, table
 from shards.store import FsspecStore, LocalStore
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.config.config_text import ConfigError
+from engine.corpus.session import look
 from engine.report.quality import records, unfiltered
 from engine.runtime.refilter import refilter
-from engine.session import look
 from engine.verbs.eval import run
 from engine.verbs.rounds import ingest, refilter_round
 from shards.record import read_records

@@ -13,10 +13,10 @@ from engine.api.rounds import write_round
 from engine.api.watch import read_report
 from engine.cli import app
 from engine.config.config_text import ConfigError
-from engine.exit_codes import REFUSED, WATCHED, report
-from engine.promotions import model_below, read_calibration, read_promotion
-from engine.session import Session, look, opened
-from engine.terminal import out
+from engine.console.exit_codes import REFUSED, WATCHED, report
+from engine.console.terminal import out
+from engine.corpus.promotions import model_below, read_calibration, read_promotion
+from engine.corpus.session import Session, look, opened
 from engine.verbs import rounds
 from engine.verbs.loop import loop, rounds_table
 from engine.verbs.printing import printer

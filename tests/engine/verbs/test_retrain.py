@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from engine.cli import app
 from engine.config.settings import EngineSettings
-from engine.exit_codes import USAGE, report
+from engine.console.exit_codes import USAGE, report
 from engine.runtime.train import train
 from shards.store import open_store
 from stages.retrain.data import RetrainError

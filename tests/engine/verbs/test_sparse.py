@@ -7,9 +7,9 @@ import pytest
 
 from engine.api.loop import Loop, loop_rounds
 from engine.config.config_text import ConfigError
-from engine.promotions import read_promotion
-from engine.session import Session, opened
-from engine.terminal import out
+from engine.console.terminal import out
+from engine.corpus.promotions import read_promotion
+from engine.corpus.session import Session, opened
 from engine.verbs import rounds
 from engine.verbs.loop import rounds_table
 from engine.verbs.printing import printer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.session import look
+from engine.corpus.session import look
 from engine.verbs import rounds
 from engine.verbs.status import status
 from engine.verbs.verify import verify

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from engine.config.config import Config
 from engine.config.loop_settings import LoopSettings
-from engine.promotions import read_promotion
-from engine.sparse import learned_captioner, sparse_levels, tasks_of, teachers
+from engine.corpus.promotions import read_promotion
+from engine.corpus.sparse import learned_captioner, sparse_levels, tasks_of, teachers
 from shards.store import Store
 from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.detector import ObjectsSettings

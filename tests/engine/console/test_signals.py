@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.signals import EndedBySignal, ended_by_signals, kept_handlers
+from engine.console.signals import EndedBySignal, ended_by_signals, kept_handlers
 from tests.engine.commands import fld
 from tests.engine.projects import build
 
@@ -32,7 +32,7 @@ def test_a_signal_ends_a_command_and_releases_the_corpus(
     command = [sys.executable, "-c", f"{heard}; from engine.cli import main; main()", "annotate", str(corpus)]
     with subprocess.Popen(
         [*command, "--set", waits, "--set", "engine.backend=local"],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env=os.environ | {"FLD_STARTED": str(tmp_path / "started")},
         stderr=subprocess.PIPE,
         text=True,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from typer.exceptions import Abort, Exit, TyperException
 
-from engine.cleaning import clean
-from engine.signals import EndedBySignal, ended_by_signals
+from engine.console.cleaning import clean
+from engine.console.signals import EndedBySignal, ended_by_signals
 from shards.errors import FldError
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.calibrations import calibration_for
 from engine.config.config import CORPUS_FILE, Config, load, save
 from engine.config.config_text import ConfigError
-from engine.costs import with_account
-from engine.learned import Model, annotator_of, share_boxes
-from engine.memory import Memory, on_disk
-from engine.promotions import CONSENSUS, model_below, read_calibration, weights_of
+from engine.corpus.calibrations import calibration_for
+from engine.corpus.costs import with_account
+from engine.corpus.learned import Model, annotator_of, share_boxes
+from engine.corpus.memory import Memory, on_disk
+from engine.corpus.promotions import CONSENSUS, model_below, read_calibration, weights_of
+from engine.corpus.sparse import teachers
+from engine.corpus.trust import check_trusted
 from engine.runtime.column import Column
 from engine.runtime.lock import corpus_lock, shown_command
 from engine.runtime.plan import columns, needs
-from engine.sparse import teachers
-from engine.trust import check_trusted
 from shards import commit
 from shards.completeness import check_corpus, check_whole
 from shards.finding import GIVEN

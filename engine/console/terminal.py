@@ -13,7 +13,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.text import Text
 
-from engine.cleaning import clean
+from engine.console.cleaning import clean
 
 PIPED_WIDTH = 160  # columns where there is no terminal to ask: tables in a log file should not be folded to 80
 

@@ -1,0 +1,1 @@
+"""How `fld` speaks and listens: options, terminal, signals, exit codes."""
