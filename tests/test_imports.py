@@ -49,9 +49,7 @@ STAGES = {
     "gate": {"calibrate", "evaluate", "fuse", "round", "stage"},
     "retrain": {"codec", "evaluate", "held_out", "ingest"},
     "evaluate": {"calibrate", "fuse", "held_out", "ingest", "round"},
-    "build": {"annotate", "stage", "subset"},
-    "annotate": {"codec", "findings", "resources", "stage", "subset"},
-    "subset": set[str](),
+    "annotate": {"codec", "findings", "stage"},
     "round": {"calibrate", "fuse"},
     "codec": {"findings"},
     "fuse": {"calibrate"},
@@ -63,7 +61,6 @@ STAGES = {
     "review": {"export", "fuse", "ingest"},
     "held_out": set[str](),
     "findings": set[str](),
-    "resources": set[str](),
     "stage": set[str](),
 }
 

@@ -16,7 +16,7 @@ from engine.runtime.faults import Failure, attempt
 from filters.custom import Case, CustomFilter, custom_facts, judge_cases, judged_in
 from shards.finding import GIVEN, Caption, Detection, Finding, rounded
 from shards.record import Record
-from stages.build import Annotator, build_stage
+from stages.annotate.build import Annotator, build_stage
 from stages.scenes.gold import Scene, draw_scene
 from stages.scenes.settings import SceneSettings
 from stages.stage import Item, Stage

@@ -33,6 +33,7 @@ from shards.layout import round_folder
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
+from stages.annotate.subset import Subset, read_subset
 from stages.evaluate.gold import gold_of
 from stages.evaluate.measures import MeasureName
 from stages.fuse.ledger import Voter
@@ -43,7 +44,6 @@ from stages.gate.decide import Promotion, Verdict, decide
 from stages.gate.pairs import pairs
 from stages.gate.settings import GateSettings
 from stages.held_out import held_out_order, is_held_out
-from stages.subset import Subset, read_subset
 
 _TEXTS: dict[Granularity, MeasureName] = {
     "brief": "texts/brief", "detailed": "texts/detailed", "more_detailed": "texts/more_detailed"

@@ -23,7 +23,7 @@ from filters.settings import FilterSettings
 from shards.seal import broken, read_sealed, write_sealed
 from shards.settings import Settings
 from shards.store import Store
-from stages.build import Annotator
+from stages.annotate.build import Annotator
 from stages.fuse.settings import FuseSettings
 from stages.ingest.settings import IngestSettings
 

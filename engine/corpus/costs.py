@@ -10,8 +10,8 @@ from pathlib import Path
 from shards.store import LocalStore, Store
 from specialists.openai_settings import OpenAiSettings
 from specialists.spending import Spent, read_spent
+from stages.annotate.build import Annotator
 from stages.annotate.describer import DescriptionsSettings
-from stages.build import Annotator
 
 FOLDER = "costs"
 

@@ -25,7 +25,7 @@ from shards.reader import Corpus
 from shards.seal import read_sealed, write_sealed
 from shards.store import Store
 from specialists.roles import Fingerprint
-from stages.build import Annotator
+from stages.annotate.build import Annotator
 from stages.stage import Item, Stage
 
 FILE = "columns.json"

@@ -27,7 +27,7 @@ from shards.finding import GIVEN
 from shards.layout import MODEL
 from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
-from stages.build import Annotator, build_stage, gives
+from stages.annotate.build import Annotator, build_stage, gives
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.calibrated import CalibratedStage

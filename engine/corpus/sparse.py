@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from shards.finding import Granularity
 from specialists.florence2 import Florence2CaptionerSettings
 from specialists.florence2_format import CAPTION_TASKS, Task
+from stages.annotate.build import Annotator
 from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.describer import DescriptionsSettings
 from stages.annotate.generalist import GeneralistSettings
-from stages.build import Annotator
 
 SUFFIX = "-learned"
 Teacher = CaptionsSettings | DescriptionsSettings

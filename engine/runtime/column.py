@@ -16,9 +16,9 @@ from graphlib import CycleError, TopologicalSorter
 
 from shards.errors import SettingsError
 from shards.finding import GIVEN
-from stages.resources import Resources
+from stages.annotate.resources import Resources
+from stages.annotate.subset import Subset
 from stages.stage import Stage
-from stages.subset import Subset
 
 
 class ColumnError(SettingsError):

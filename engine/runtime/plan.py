@@ -1,6 +1,6 @@
 """From the configured annotators to the columns that the engine fills.
 
-What an annotator needs is worked out from its role (`stages.build.wants`), unless its config names it
+What an annotator needs is worked out from its role (`stages.annotate.build.wants`), unless its config names it
 (`needs: [detector]`). What came with the images (`given`) is looked at like another annotator's findings:
 
     captioner on boxes   whatever finds the kinds of boxes it captions, and what was given
@@ -21,9 +21,9 @@ from dataclasses import replace
 
 from engine.runtime.column import Column, ordered
 from shards.finding import GIVEN
-from stages.build import Annotator, build_stage, gives, subset_of, wants
+from stages.annotate.build import Annotator, build_stage, gives, subset_of, wants
+from stages.annotate.subset import read_subset
 from stages.stage import Stage
-from stages.subset import read_subset
 
 FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree by chance once in 10**9 corpora
 

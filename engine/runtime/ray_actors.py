@@ -15,7 +15,7 @@ from engine.runtime.call import Answer, Call
 from engine.runtime.column import Pool
 from engine.runtime.worker import Worker, limit_process
 from shards.store import Store
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 
 
 class ActorBody:

@@ -15,7 +15,7 @@ from engine.config.config import load
 from engine.config.config_text import ConfigError
 from engine.console.terminal import out, styled
 from specialists.roles import SpecialistError
-from stages.build import Annotator, build_stage
+from stages.annotate.build import Annotator, build_stage
 
 _DECLARED = re.compile(r"(?P<name>[\w.-]+).*?(?:;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
 NOT_SHOWN = ("all", "dev")

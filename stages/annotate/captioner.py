@@ -19,9 +19,9 @@ from specialists.custom import CustomSettings, build_custom
 from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
 from specialists.roles import Captioner, Fingerprint, Image
 from stages.annotate.boxes import BoxInputs, choose_boxes, crop
-from stages.resources import Resources
+from stages.annotate.resources import Resources
+from stages.annotate.subset import SubsetSettings
 from stages.stage import Item
-from stages.subset import SubsetSettings
 
 CaptionerSettings = Annotated[
     Florence2CaptionerSettings | BlipSettings | CustomSettings, Field(discriminator="backend")

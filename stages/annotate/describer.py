@@ -21,9 +21,9 @@ from specialists.openai_describer import OpenAiDescriber
 from specialists.openai_settings import OpenAiSettings
 from specialists.roles import Context, Describer, Fingerprint
 from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes
-from stages.resources import Resources
+from stages.annotate.resources import Resources
+from stages.annotate.subset import SubsetSettings
 from stages.stage import Item
-from stages.subset import SubsetSettings
 
 SPARE_S = 30.0
 """For pictures to be read and encoded, beside the requests."""

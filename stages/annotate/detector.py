@@ -16,8 +16,8 @@ from specialists.detr import DetrDetector, DetrSettings
 from specialists.florence2 import Florence2Detector, Florence2DetectorSettings
 from specialists.roles import Detector, Fingerprint
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
+from stages.annotate.resources import Resources
 from stages.findings import object_findings
-from stages.resources import Resources
 from stages.stage import Item
 
 DetectorSettings = Annotated[

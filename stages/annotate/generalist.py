@@ -34,9 +34,9 @@ from specialists.florence2_generalist import Florence2Generalist, Florence2Gener
 from specialists.florence2_model import CACHED_IMAGES
 from specialists.roles import Fingerprint
 from stages.annotate.boxes import BoxInputs, choose_boxes
+from stages.annotate.resources import Resources
 from stages.codec.decode import Asked, findings
 from stages.findings import texts_about_images
-from stages.resources import Resources
 from stages.stage import Item
 
 SAME_BOX_IOU = 0.7

@@ -20,8 +20,8 @@ from specialists.florence2 import Florence2Grounder, Florence2GrounderSettings
 from specialists.groundingdino import GroundingDino, GroundingDinoSettings
 from specialists.groundingdino_hf import GroundingDinoHf, GroundingDinoHfSettings
 from specialists.roles import Fingerprint, Grounder
+from stages.annotate.resources import Resources
 from stages.findings import phrase_findings, texts_about_images
-from stages.resources import Resources
 from stages.stage import Item
 
 GrounderSettings = Annotated[

@@ -21,7 +21,7 @@ from specialists.clip_matcher import ClipMatcher, ClipSettings
 from specialists.custom import CustomSettings, build_custom
 from specialists.roles import Fingerprint, Image, Matcher, Scores
 from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes, crop
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from stages.stage import Item
 
 Slot = Literal["phrase", "brief", "chunk"]

@@ -15,8 +15,8 @@ from specialists.custom import CustomSettings, build_custom
 from specialists.easyocr_reader import EasyOcrReader, EasyOcrSettings
 from specialists.rapidocr_reader import RapidOcrReader, RapidOcrSettings
 from specialists.roles import Fingerprint, Reader
+from stages.annotate.resources import Resources
 from stages.findings import word_findings
-from stages.resources import Resources
 from stages.stage import Item
 
 ReaderSettings = Annotated[RapidOcrSettings | EasyOcrSettings | CustomSettings, Field(discriminator="backend")]

@@ -19,7 +19,7 @@ from specialists.roles import Boxes, Fingerprint, Masks, Segmenter
 from specialists.sam_hf import SamHf, SamHfSettings
 from specialists.segment_anything_sam import SegmentAnything, SegmentAnythingSettings
 from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from stages.stage import Item
 
 SegmenterSettings = Annotated[SegmentAnythingSettings | SamHfSettings | CustomSettings, Field(discriminator="backend")]

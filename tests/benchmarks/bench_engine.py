@@ -34,8 +34,8 @@ from shards.layout import IMAGES, shard_name
 from shards.raw import RawRow, write_raw
 from shards.store import LocalStore
 from specialists.roles import Fingerprint
+from stages.annotate.resources import Resources
 from stages.ingest.decode import decode
-from stages.resources import Resources
 from stages.stage import Item
 
 SHARD = 500

@@ -23,7 +23,7 @@ from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.store import Store
 from specialists.roles import Fingerprint, ItemError, MissingRequirementError, RunStopError
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from stages.stage import Item
 
 Fault = Literal["raise", "item", "oom", "exit", "os_exit", "segfault", "hang", "short", "nan", "stop"]

@@ -14,10 +14,10 @@ from shards.store import LocalStore
 from specialists.florence2 import Florence2CaptionerSettings
 from specialists.roles import Fingerprint
 from specialists.ultralytics_yolo import UltralyticsSettings
+from stages.annotate.build import Annotator, build_stage
 from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
-from stages.build import Annotator, build_stage
 from stages.retrain.job import Job, RetrainResult, StudentJob, Training, model_path
 from stages.stage import Item, Stage
 from tests.engine.fake_specialists import colour_of, rectangle
@@ -91,7 +91,7 @@ class Learner:
 
 
 def build(annotator: Annotator, name: str) -> Stage:
-    """`stages.build.build_stage`, with learners as generalists, as students, who write no text,
+    """`stages.annotate.build.build_stage`, with learners as generalists, as students, who write no text,
     and as captioners, who write nothing else."""
     match annotator:
         case GeneralistSettings():

@@ -16,7 +16,7 @@ from engine.runtime.column import Column
 from engine.runtime.lock import corpus_lock
 from engine.runtime.progress import Silent
 from shards.store import LocalStore, remove_leftovers
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from tests.engine.fakes import FakeStage, column, fill, raw_files
 
 SHARDS = 8

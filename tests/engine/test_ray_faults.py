@@ -16,7 +16,7 @@ from engine.runtime.column import Column
 from engine.runtime.progress import ColumnProgress, Silent
 from shards.raw import RawRow, read_raw
 from shards.store import LocalStore
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from tests.engine.fakes import FakeStage, column, fill, raw_files
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_here")]

@@ -31,12 +31,12 @@ from shards.record import Record, Source, Text, read_records
 from shards.store import open_store
 from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
 from specialists.openai_describer import data_url
+from stages.annotate.subset import SubsetSettings, read_subset
 from stages.evaluate.bootstrap import Estimate
 from stages.ingest.decode import decode
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.job import RetrainJob, model_path
 from stages.retrain.run import retrain
-from stages.subset import SubsetSettings, read_subset
 from tests.experiments.running import fld, table
 from tests.specialists.chat_server import ChatServer, Reply, chat_server
 

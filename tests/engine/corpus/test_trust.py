@@ -9,7 +9,7 @@ import yaml
 
 from engine.config.config import Config
 from shards.settings import Settings, danger_of
-from stages.build import Annotator
+from stages.annotate.build import Annotator
 from tests.engine.commands import fld
 from tests.engine.projects import build, looks
 

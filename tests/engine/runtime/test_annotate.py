@@ -16,7 +16,7 @@ from shards.layout import raw_folder
 from shards.raw import RawRow, read_raw, write_raw
 from shards.store import LocalStore, open_store
 from specialists.roles import RunStopError
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from tests.engine.fakes import FakeStage, Fault, column, fill, png, raw_files
 
 LOCAL = EngineSettings(backend="local")

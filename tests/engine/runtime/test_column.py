@@ -1,7 +1,7 @@
 import pytest
 
 from engine.runtime.column import ColumnError, ordered, pools, with_gpu_shares
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from tests.engine.fakes import column
 
 

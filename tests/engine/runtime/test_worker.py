@@ -13,7 +13,7 @@ from shards.finding import Caption, Detection, Finding, text_of
 from shards.images import read_image_rows
 from shards.layout import tar_path
 from shards.store import LocalStore
-from stages.resources import Resources
+from stages.annotate.resources import Resources
 from stages.stage import Item
 from tests.engine.fakes import FakeStage, column, fill
 

@@ -14,8 +14,8 @@ from specialists.florence2_format import Question
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings
 from specialists.florence2_model import Answer
 from specialists.roles import Fingerprint, Image
+from stages.annotate.build import build_stage, gives, wants
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage, GeneralistTask
-from stages.build import build_stage, gives, wants
 from stages.stage import Item
 from tests.specialists.tiny_florence2 import save_tiny_florence2
 from tests.typed import typed

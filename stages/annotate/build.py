@@ -20,8 +20,8 @@ from stages.annotate.grounder import PhrasesSettings, PhrasesStage
 from stages.annotate.matcher import MatchesSettings, MatchesStage
 from stages.annotate.reader import WordsSettings, WordsStage
 from stages.annotate.segmenter import MasksSettings, MasksStage
+from stages.annotate.subset import SubsetSettings
 from stages.stage import Stage
-from stages.subset import SubsetSettings
 
 Annotator = Annotated[
     CaptionsSettings

@@ -6,7 +6,7 @@ import pytest
 from shards.errors import SettingsError
 from shards.finding import Detection
 from shards.images import ImageRow
-from stages.subset import SubsetSettings, read_subset
+from stages.annotate.subset import SubsetSettings, read_subset
 
 
 def row(number: int, **facts: object) -> ImageRow:
