@@ -22,8 +22,8 @@ from engine.console.options import (
     AcceptRestOption,
     Checkpoint,
     ConfigOption,
-    Corpus,
-    Corrections,
+    CorpusArgument,
+    CorrectionsArgument,
     DiagramOption,
     DroppedOption,
     FigureOption,
@@ -31,7 +31,7 @@ from engine.console.options import (
     FormatOption,
     GoldOption,
     HeldOutOption,
-    Images,
+    ImagesArgument,
     LastRoundOption,
     LearnedFromCorpusOption,
     LearnedFromTextsOption,
@@ -71,7 +71,7 @@ def _options(
 
 
 @app.command()
-def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOption = []) -> None:
+def run(images: ImagesArgument, corpus: CorpusArgument, config: ConfigOption = None, set_: SetOption = []) -> None:
     """Ingest, annotate, filter and write round 0. Run it again to go on where it stopped."""
     from engine.verbs import rounds
 
@@ -80,8 +80,8 @@ def run(images: Images, corpus: Corpus, config: ConfigOption = None, set_: SetOp
 
 @app.command()
 def ingest(
-    images: Images,
-    corpus: Corpus,
+    images: ImagesArgument,
+    corpus: CorpusArgument,
     config: ConfigOption = None,
     set_: SetOption = [],
     retry_quarantined: RetryOption = False,
@@ -94,7 +94,7 @@ def ingest(
 
 @app.command()
 def annotate(
-    corpus: Corpus, config: ConfigOption = None, set_: SetOption = [], retry_quarantined: RetryOption = False
+    corpus: CorpusArgument, config: ConfigOption = None, set_: SetOption = [], retry_quarantined: RetryOption = False
 ) -> None:
     """Run every annotator where it is not done yet."""
     from engine.verbs import rounds
@@ -104,7 +104,7 @@ def annotate(
 
 @app.command("filter")
 def filter_(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     round_: RoundOption = 0,
     config: ConfigOption = None,
     set_: SetOption = [],
@@ -118,7 +118,7 @@ def filter_(
 
 @app.command()
 def calibrate(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     gold: MaybeGoldOption = None,
     round_: RoundOption = 0,
     config: ConfigOption = None,
@@ -151,7 +151,7 @@ def init(
 
 @app.command()
 def retrain(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     checkpoint: Checkpoint,
     round_: RoundOption = 0,
     revision: Annotated[str | None, typer.Option("--revision", help="Commit of a hub id, 40 hex digits.")] = None,
@@ -168,7 +168,7 @@ def retrain(
 
 @app.command()
 def loop(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     rounds_: Annotated[int, typer.Option("--rounds", "-n", min=1, help="Last round to write.")] = 3,
     start: StartOption = None,
     gold: LoopGoldOption = None,
@@ -183,7 +183,7 @@ def loop(
 
 @app.command()
 def show(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     key: Annotated[str, typer.Argument(help="Key of the image, as in the list that was ingested.")],
     round_: RoundOption = 0,
     out: PictureOption = None,
@@ -202,7 +202,7 @@ def show(
 
 @app.command()
 def view(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     round_: FirstRoundOption = None,
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 0,
 ) -> None:
@@ -214,7 +214,7 @@ def view(
 
 @app.command("report")
 def report_(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     round_: ReportRoundOption = None,
     against: Annotated[int | None, typer.Option(min=0, metavar="ROUND", help="Compare with this round.")] = None,
     eval_: MeasuresOption = None,
@@ -228,7 +228,7 @@ def report_(
 
 @app.command()
 def stats(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     round_: LastRoundOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
@@ -240,8 +240,8 @@ def stats(
 
 @app.command()
 def review(
-    corpus: Corpus,
-    corrections: Corrections = None,
+    corpus: CorpusArgument,
+    corrections: CorrectionsArgument = None,
     round_: ReviewRoundOption = None,
     who: Annotated[str | None, typer.Option("--who", help="Who made them. Default: you.")] = None,
     accept_rest: AcceptRestOption = False,
@@ -258,7 +258,7 @@ def review(
 
 @app.command()
 def export(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     out: Annotated[str, typer.Argument(help="New folder, or a .json file for COCO instances alone.")],
     format_: FormatOption = "coco",
     round_: RoundOption = 0,
@@ -274,7 +274,7 @@ def export(
 
 @app.command("eval")
 def eval_(
-    corpus: Corpus,
+    corpus: CorpusArgument,
     gold: GoldOption,
     round_: RoundOption = 0,
     all_rounds: Annotated[bool, typer.Option("--rounds", help="All rounds side by side.")] = False,
@@ -289,7 +289,7 @@ def eval_(
 
 
 @app.command()
-def status(corpus: Corpus) -> None:
+def status(corpus: CorpusArgument) -> None:
     """What is done, what is missing, what failed and why."""
     from engine.verbs import status as status_module
 
@@ -298,7 +298,8 @@ def status(corpus: Corpus) -> None:
 
 @app.command()
 def verify(
-    corpus: Corpus, repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False
+    corpus: CorpusArgument,
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
 ) -> None:
     """Compare every file with its checksum. Exit code 5 if one is damaged."""
     from engine.verbs import verify as verify_module
@@ -307,7 +308,7 @@ def verify(
 
 
 @app.command()
-def trust(corpus: Corpus) -> None:
+def trust(corpus: CorpusArgument) -> None:
     """Let a corpus of somebody else run its own annotators and filters: docs/security.md says what that means."""
     from engine.verbs import trust as trust_module
 

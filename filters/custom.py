@@ -16,16 +16,15 @@ filter writes the round again. Rule, value and threshold go to the index. A comp
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from pydantic import Field
 
 from filters.verdict import Verdict
 from shards.errors import SettingsError
 from shards.factory import FactorySettings, built
-from shards.record import Grounding, Record, Region, Text
+from shards.record import AnnotationType, Grounding, Record, Region, Text
 
-On = Literal["image", "text", "region", "ocr", "phrase"]
 Facts = dict[str, str | int | float | bool | list[str] | None]
 _OURS = ("image.", "text.", "region.", "phrase.", "fuse.")
 
@@ -52,10 +51,12 @@ class Filter(Protocol):
 class CustomFilter(FactorySettings):
     """A filter that the project does not know."""
 
-    on: On = Field(description="what it judges: image, text, region (objects), ocr (text regions) or phrase")
+    on: AnnotationType = Field(
+        description="what it judges: image, text, region (objects), ocr (text regions) or phrase"
+    )
 
 
-def judged_in(record: Record, on: On) -> list[tuple[str, Record | Text | Region | Grounding]]:
+def judged_in(record: Record, on: AnnotationType) -> list[tuple[str, Record | Text | Region | Grounding]]:
     """What filters on `on` judge of a record, each with the id that its rows in the index have."""
     match on:
         case "image":

@@ -35,11 +35,11 @@ _READERS = 16  # manifests are small and object stores slow to answer: overlap t
 _BLOCK = 16 << 20
 
 
-Tally = dict[str, dict[str, int]]
+RuleCounts = dict[str, dict[str, int]]
 """Type of annotation -> the rule that dropped it, "" if kept -> how many."""
 
 
-class Counts(msgspec.Struct, frozen=True):
+class ImageCounts(msgspec.Struct, frozen=True):
     """What became of the images of a unit. Raises ValueError unless read == kept + dropped + failed."""
 
     read: int
@@ -65,10 +65,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     fingerprint: str
-    counts: Counts
+    counts: ImageCounts
     files: dict[str, FileEntry]
     version: int = VERSION
-    tally: Tally | msgspec.UnsetType = msgspec.UNSET
+    tally: RuleCounts | msgspec.UnsetType = msgspec.UNSET
 
 
 class Damage(NamedTuple):
@@ -84,9 +84,9 @@ def publish(
     folder: str,
     name: str,
     files: Mapping[str, bytes | Iterable[bytes]],
-    counts: Counts | Callable[[], Counts],
+    counts: ImageCounts | Callable[[], ImageCounts],
     fingerprint: str,
-    tally: Tally | msgspec.UnsetType = msgspec.UNSET,
+    tally: RuleCounts | msgspec.UnsetType = msgspec.UNSET,
 ) -> Manifest:
     """Write the files in order, then the manifest. An older unit of that name is withdrawn first.
 
@@ -105,7 +105,7 @@ def publish(
     return manifest
 
 
-def extend(store: Store, folder: str, manifest: Manifest, files: Mapping[str, bytes], tally: Tally) -> Manifest:
+def extend(store: Store, folder: str, manifest: Manifest, files: Mapping[str, bytes], tally: RuleCounts) -> Manifest:
     """Add files that follow from those of a finished unit, and its tally: what was there stays as it is, byte for
     byte, and so does its fingerprint."""
     entries = dict(manifest.files)
@@ -128,7 +128,7 @@ def seal(store: Store, folder: str, name: str, paths: Iterable[str], fingerprint
         for _ in seen:
             pass
         entries[path] = seen.entry()
-    manifest = Manifest(name, fingerprint, Counts(0, 0), entries)
+    manifest = Manifest(name, fingerprint, ImageCounts(0, 0), entries)
     store.write(manifest_path(folder, name), [encode(manifest)])
     return manifest
 

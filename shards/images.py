@@ -21,7 +21,7 @@ import msgspec
 import pyarrow as pa
 
 from shards import commit, finding_column, table, tar
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.errors import CorpusError
 from shards.finding import Finding
 from shards.layout import IMAGES, tar_path
@@ -142,6 +142,6 @@ def _check(row: ImageRow, data: bytes | None, keys: set[str]) -> None:
         tar.check_extension(row.ext, row.key)
 
 
-def _counts(rows: list[ImageRow]) -> Counts:
+def _counts(rows: list[ImageRow]) -> ImageCounts:
     kept = sum(row.status == "ok" for row in rows)
-    return Counts(read=len(rows), kept=kept, failed=len(rows) - kept)
+    return ImageCounts(read=len(rows), kept=kept, failed=len(rows) - kept)

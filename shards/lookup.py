@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards import commit, table
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import SCHEMA
 from shards.layout import IMAGES, shard_name
 from shards.store import Store
@@ -52,7 +52,7 @@ def complete_lookup(store: Store) -> int:
         rows = rows[np.argsort(rows["hash"], kind="stable")]
         name = f"{run[0]}-{run[-1]}"
         content = _MAGIC + len(rows).to_bytes(8, "little") + rows.tobytes()
-        commit.publish(store, LOOKUP, name, {f"{name}.keys": content}, Counts(len(rows), len(rows)), "")
+        commit.publish(store, LOOKUP, name, {f"{name}.keys": content}, ImageCounts(len(rows), len(rows)), "")
         if redone is shards:
             for part in parts:
                 if part != name:

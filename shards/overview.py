@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from shards import commit, summary, table
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.layout import round_folder
 from shards.store import Store
 from shards.summaries import add_summary, has_summary, read_summary
@@ -55,7 +55,7 @@ def complete_overview(store: Store, number: int, progress: Progress | None = Non
         return None
     current = {shard: each if has_summary(each) else add_summary(store, number, each) for shard, each in done.items()}
     counts = [manifest.counts for manifest in current.values()]
-    whole = Counts(
+    whole = ImageCounts(
         sum(each.read for each in counts),
         sum(each.kept for each in counts),
         sum(each.dropped for each in counts),

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from shards import commit, finding_column, table
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.finding import Finding
 from shards.layout import raw_folder
 from shards.store import Store
@@ -41,7 +41,7 @@ def write_raw(store: Store, annotator: str, fingerprint: str, shard: str, rows: 
     rows = list(rows)
     _check(rows)
     kept = sum(row.status == "ok" for row in rows)
-    counts = Counts(read=len(rows), kept=kept, failed=len(rows) - kept)
+    counts = ImageCounts(read=len(rows), kept=kept, failed=len(rows) - kept)
     columns = [
         pa.array([row.key for row in rows], pa.string()),
         pa.array([row.status for row in rows], pa.string()),

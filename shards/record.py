@@ -24,6 +24,8 @@ import msgspec
 from shards.errors import InputError
 from shards.finding import Box, Granularity, Polygons, Quad, Span
 
+AnnotationType = Literal["image", "text", "region", "ocr", "phrase"]
+"""What filters of the user's own judge, and people correct. region: of an object, ocr: of text."""
 VERSION = 1
 
 

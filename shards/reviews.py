@@ -7,7 +7,7 @@
 
     key string                 the image            text string, box struct, granularity string
     action string              `Action`                            what it referred to, as it was then
-    on string                  `On`                 new_text string, new_box struct, new_quad list
+    on string                  `AnnotationType`                 new_text string, new_box struct, new_quad list
     id string, round int32     of what it refers to,               what is to be there instead
                                as it was called then  who, when string     who said it, and when (ISO 8601, UTC)
 
@@ -24,15 +24,14 @@ import msgspec
 import pyarrow as pa
 
 from shards import commit, table
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.errors import DamageError
 from shards.finding import Box, Quad
 from shards.layout import REVIEWS, round_folder
+from shards.record import AnnotationType
 from shards.store import Store
 
 Action = Literal["accept", "reject", "relabel", "move", "add", "text"]
-On = Literal["image", "text", "region", "ocr", "phrase"]
-"""What is corrected: the names that filters of the user's own have for them, too."""
 _SIDES = ("x0", "y0", "x1", "y1")
 SCHEMA = table.versioned(
     "reviews",
@@ -63,7 +62,7 @@ class Review(msgspec.Struct, frozen=True):
 
     key: str
     action: Action
-    on: On
+    on: AnnotationType
     who: str
     when: str
     id: str = ""
@@ -104,7 +103,7 @@ def append_reviews(store: Store, shard: str, reviews: Sequence[Review]) -> Manif
     for box in ("box", "new_box"):
         columns[box] = table.tuples([getattr(each, box) for each in reviews], table.BOX)
     content = table.encode(pa.Table.from_arrays([columns[each] for each in SCHEMA.names], schema=SCHEMA))
-    counts = Counts(len(reviews), len(reviews))
+    counts = ImageCounts(len(reviews), len(reviews))
     return commit.publish(store, REVIEWS, name, {f"{name}.parquet": content}, counts, "")
 
 

@@ -29,13 +29,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shards import commit, record, summary, table, tar
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.errors import DamageError
 from shards.finding import Box
 from shards.layout import index_file, round_folder, round_tar, summary_file
 from shards.record import Record
 from shards.store import Store
-from shards.summary import Facts
+from shards.summary import RecordFacts
 
 SCHEMA = table.versioned(
     "index",
@@ -89,7 +89,7 @@ class IndexRow(msgspec.Struct, frozen=True):
     threshold: float | None = None
 
 
-class Place(NamedTuple):
+class SamplePlace(NamedTuple):
     """Where one sample lies in the tar of its shard, in bytes, the extension of the original and the CRC-32 of the
     record."""
 
@@ -104,8 +104,8 @@ class Place(NamedTuple):
 class _Written(NamedTuple):
     """What is known of a shard while it is written: places and facts of its images by key, then its one index."""
 
-    places: dict[str, Place]
-    facts: dict[str, Facts]
+    places: dict[str, SamplePlace]
+    facts: dict[str, RecordFacts]
     tables: list[pa.Table]
 
 
@@ -115,7 +115,7 @@ def write_round(
     shard: str,
     samples: Iterable[tuple[Record, str, bytes]],
     index: Sequence[IndexRow],
-    counts: Counts,
+    counts: ImageCounts,
     fingerprint: str,
 ) -> Manifest:
     """Commit one shard of a round. samples: (record, extension, original bytes) of the kept images, consumed one by
@@ -168,10 +168,10 @@ def check_original(data: bytes, of: Record, path: str) -> None:
         raise DamageError(f"{path}: the bytes of image {of.key!r} are damaged: run `fld verify`")
 
 
-def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, Place, bytes]]:
+def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, SamplePlace, bytes]]:
     """Each record with its place in the tar, and the tar."""
     path = round_tar(number, shard)
-    expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *Place._fields]))
+    expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *SamplePlace._fields]))
     archive = store.read(path)
     members = {member.offset: member for member in tar.walk(archive)}
     if len(members) != 2 * len(expected):
@@ -188,11 +188,11 @@ def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, Place
         yield record.decode(data), place, archive
 
 
-def kept_samples(index: pa.Table) -> list[tuple[str, Place]]:
+def kept_samples(index: pa.Table) -> list[tuple[str, SamplePlace]]:
     """(key, place) of every kept image of an index, in tar order."""
     images = index.filter(pc.and_(pc.equal(index["type"], "image"), index["kept"]))
-    columns: list[list[Any]] = [images[name].to_pylist() for name in ("key", *Place._fields)]
-    return [(key, Place(*place)) for key, *place in zip(*columns, strict=True)]
+    columns: list[list[Any]] = [images[name].to_pylist() for name in ("key", *SamplePlace._fields)]
+    return [(key, SamplePlace(*place)) for key, *place in zip(*columns, strict=True)]
 
 
 def _archive(
@@ -218,7 +218,7 @@ def _archive(
         raise ValueError(f"image {missing!r} is kept in the index but no sample of it was given")
     for key, first, second, (ext, checksum) in zip(kept, placed[::2], placed[1::2], known, strict=True):
         original, text = (first, second) if ext < tar.RECORD else (second, first)
-        written.places[key] = Place(ext, original.offset, original.size, text.offset, text.size, checksum)
+        written.places[key] = SamplePlace(ext, original.offset, original.size, text.offset, text.size, checksum)
 
 
 def _index(index: Sequence[IndexRow], shard: str, written: _Written) -> Iterator[bytes]:
@@ -229,7 +229,7 @@ def _index(index: Sequence[IndexRow], shard: str, written: _Written) -> Iterator
     boxes = columns.pop("box")
     columns["shard"] = [shard] * len(index)
     found = [written.places.get(row.key) if row.type == "image" and row.kept else None for row in index]
-    for position, name in enumerate(Place._fields):
+    for position, name in enumerate(SamplePlace._fields):
         columns[name] = [None if place is None else place[position] for place in found]
     arrays = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
     arrays["box"] = table.tuples(boxes, table.BOX_SMALL)
@@ -250,7 +250,7 @@ def _check_sample(sample: Record, extension: str, number: int, wanted: str | Non
     tar.check_extension(extension, sample.key)
 
 
-def _check_index(index: Sequence[IndexRow], counts: Counts) -> list[str]:
+def _check_index(index: Sequence[IndexRow], counts: ImageCounts) -> list[str]:
     """Keys of the kept images, in index order."""
     images = [row for row in index if row.type == "image"]
     kept = [row.key for row in images if row.kept]

@@ -10,7 +10,7 @@ that is not what its seal says was damaged, or changed by hand, and nothing goes
 import zlib
 
 from shards import commit
-from shards.commit import Counts, FileEntry, Manifest
+from shards.commit import FileEntry, ImageCounts, Manifest
 from shards.errors import DamageError
 from shards.store import Store
 
@@ -22,7 +22,7 @@ def write_sealed(store: Store, path: str, data: bytes) -> None:
     store.remove(path + SEAL)
     store.write(path, [data])
     entry = FileEntry(len(data), f"{zlib.crc32(data):08x}")
-    store.write(path + SEAL, [commit.encode(Manifest(path, "", Counts(0, 0), {path: entry}))])
+    store.write(path + SEAL, [commit.encode(Manifest(path, "", ImageCounts(0, 0), {path: entry}))])
 
 
 def read_sealed(store: Store, path: str, advice: str) -> bytes:

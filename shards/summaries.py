@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shards import commit, record, rounds, summary, table
-from shards.commit import Manifest, Tally
+from shards.commit import Manifest, RuleCounts
 from shards.errors import CorpusError
 from shards.layout import round_folder, round_tar, summary_file
 from shards.store import Store
-from shards.summary import Facts
+from shards.summary import RecordFacts
 
 
 def has_summary(manifest: Manifest) -> bool:
@@ -42,13 +42,13 @@ def add_summary(store: Store, number: int, manifest: Manifest) -> Manifest:
     return commit.extend(store, round_folder(number), manifest, files, tally)
 
 
-def make_summary(store: Store, number: int, shard: str) -> tuple[pa.Table, Tally]:
+def make_summary(store: Store, number: int, shard: str) -> tuple[pa.Table, RuleCounts]:
     """Summary and tally of a shard, from its index and records."""
     index = rounds.read_index(store, number, shard)
     return summary.summary_table(index, dict(_facts(store, number, shard, index))), summary.tally_index(index)
 
 
-def read_tally(store: Store, number: int, manifest: Manifest) -> Tally:
+def read_tally(store: Store, number: int, manifest: Manifest) -> RuleCounts:
     """The tally of a shard: its manifest's, else counted in its index."""
     if not isinstance(manifest.tally, msgspec.UnsetType):
         return manifest.tally
@@ -64,7 +64,7 @@ def is_current(data: bytes, path: str) -> bool:
     return bool(found.get(b"fld_version") == summary.SCHEMA.metadata[b"fld_version"])
 
 
-def _facts(store: Store, number: int, shard: str, index: pa.Table) -> Iterator[tuple[str, Facts]]:
+def _facts(store: Store, number: int, shard: str, index: pa.Table) -> Iterator[tuple[str, RecordFacts]]:
     """Facts of every kept image, read by ranges: a tar is mostly pictures."""
     for key, place in rounds.kept_samples(index):
         data = store.read(round_tar(number, shard), place.record_offset, place.record_offset + place.record_size)

@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shards import table
-from shards.commit import Tally
+from shards.commit import RuleCounts
 from shards.lookup import key_hash
 from shards.record import Record, Region
 
@@ -78,7 +78,7 @@ SCHEMA = table.versioned(
 )
 
 
-class Facts(msgspec.Struct, frozen=True):
+class RecordFacts(msgspec.Struct, frozen=True):
     """What the summary keeps of one record, field by field a column."""
 
     uri: str
@@ -101,14 +101,14 @@ class Facts(msgspec.Struct, frozen=True):
     annotators: list[str]
 
 
-def facts_of(record: Record) -> Facts:
+def facts_of(record: Record) -> RecordFacts:
     """The facts of one record."""
     objects = [region for region in record.regions if region.kind == "object"]
     written = [region.text for region in record.regions if region.kind == "text"]
     scores = [region.score for region in record.regions]
     caption = next((text.text for text in record.texts if text.granularity == "brief"), None)
     first = record.texts[0].text if record.texts else ""
-    return Facts(
+    return RecordFacts(
         uri=record.uri,
         width=record.width,
         height=record.height,
@@ -140,7 +140,7 @@ def voters(region: Region) -> set[str]:
     return {vote.source.annotator for vote in region.votes}
 
 
-def summary_table(index: pa.Table, facts: Mapping[str, Facts]) -> pa.Table:
+def summary_table(index: pa.Table, facts: Mapping[str, RecordFacts]) -> pa.Table:
     """The summary of one shard. index: its rows with all columns of `shards/rounds.py`; facts: of every kept image."""
     images = index.filter(pc.equal(index["type"], "image"))
     keys = images["key"].to_pylist()
@@ -158,29 +158,29 @@ def summary_table(index: pa.Table, facts: Mapping[str, Facts]) -> pa.Table:
     )  # fmt: skip
     columns |= _rows_of(owners, len(keys)) | _drops(index, owners, len(keys))
     found = [facts.get(key) if good else None for key, good in zip(keys, kept, strict=True)]
-    for name in Facts.__struct_fields__:
+    for name in RecordFacts.__struct_fields__:
         values = [None if fact is None else getattr(fact, name) for fact in found]
         columns[name] = pa.array(values, SCHEMA.field(name).type)
     return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
 
-def encode(index: pa.Table, facts: Mapping[str, Facts]) -> bytes:
+def encode(index: pa.Table, facts: Mapping[str, RecordFacts]) -> bytes:
     """`summary_table` as parquet bytes."""
     return table.encode(summary_table(index, facts))
 
 
-def tally_of(types: Iterable[str], rules: Iterable[str]) -> Tally:
+def tally_of(types: Iterable[str], rules: Iterable[str]) -> RuleCounts:
     """Type -> outcome -> how many rows of an index; the outcome is the rule, "" of what was kept."""
-    found: Tally = {}
+    found: RuleCounts = {}
     for (type_, rule), count in sorted(Counter(zip(types, rules, strict=True)).items()):
         found.setdefault(type_, {})[rule] = count
     return found
 
 
-def tally_index(index: pa.Table) -> Tally:
+def tally_index(index: pa.Table) -> RuleCounts:
     """`tally_of` the rows of an index with columns `type` and `rule`, without a Python object per row."""
     counted = index.group_by(["type", "rule"]).aggregate([([], "count_all")]).to_pydict()
-    found: Tally = {}
+    found: RuleCounts = {}
     for type_, rule, count in sorted(zip(counted["type"], counted["rule"], counted["count_all"], strict=True)):
         found.setdefault(type_, {})[rule] = count
     return found

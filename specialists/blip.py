@@ -12,7 +12,7 @@ from shards.finding import Granularity
 from specialists.decoding import Decoding, own_decoding
 from specialists.devices import loaded, pick_device, pick_dtype, writable
 from specialists.loading import load_model, model_config
-from specialists.roles import Caption, Fingerprint, Image, SpecialistError, check_images
+from specialists.roles import Fingerprint, Image, ScoredCaption, SpecialistError, check_images
 from specialists.weights import ModelSettings, identity, library, local_path, locate
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class BlipCaptioner:
         self._decoder = model.text_decoder if kind == "blip" else model.language_model
         self._loaded = model.to(self._device)
 
-    def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
+    def caption(self, images: list[Image], granularity: Granularity) -> list[ScoredCaption]:
         """One text per image. Raises ValueError for any granularity but brief."""
         check_images(images)
         if granularity != "brief":
@@ -86,7 +86,7 @@ class BlipCaptioner:
         """Frees the model."""
         self._loaded = self._decoder = None
 
-    def _caption(self, images: list[Image]) -> list[Caption]:
+    def _caption(self, images: list[Image]) -> list[ScoredCaption]:
         import torch
 
         of = self._settings
@@ -108,7 +108,7 @@ class BlipCaptioner:
         written = found.sequences[:, -logprobs.shape[1] :]
         texts = self._processor.batch_decode(written, skip_special_tokens=True)
         scores = _scores(written, logprobs, self._decoder.config.pad_token_id)
-        return [Caption(text.strip(), score) for text, score in zip(texts, scores, strict=True)]
+        return [ScoredCaption(text.strip(), score) for text, score in zip(texts, scores, strict=True)]
 
 
 def _scores(tokens: "torch.Tensor", logprobs: "torch.Tensor", pad: int) -> list[float]:

@@ -1,8 +1,8 @@
 """One endpoint, one process: requests with repeats and a deadline, what they cost, and no answer paid for twice.
 
-Comes in: a request of a chat completion. Goes out: an `Answer`, or RunStopError. An image is to blame for what is about
-its own request or answer (HTTP 400, a refusal, no answer in time). It is not for a key, a model, a credit or a rate
-that the endpoint refuses: those end the run. Words of an endpoint are passed on as it said them, without the key.
+Comes in: a request of a chat completion. Goes out: a `Description`, or RunStopError. An image is to blame for what is
+about its own request or answer (HTTP 400, a refusal, no answer in time). It is not for a key, a model, a credit or a
+rate that the endpoint refuses: those end the run. Words of an endpoint are passed on as it said them, without the key.
 
 Time-outs, broken connections, 408, 409, 425, 429, 5xx and answers of another shape are asked for again, after the time
 that a Retry-After header names, else after growing pauses: `max_retries` times, a full rate limit until the deadline.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from specialists.chat_reply import error_of, read_reply
-from specialists.description import Answer, judge
+from specialists.description import Description, judge
 from specialists.kept_answers import KeptAnswers
 from specialists.openai_settings import OpenAiSettings
 from specialists.roles import RunStopError
@@ -81,9 +81,9 @@ class ChatSession:
         self._lock = threading.Lock()
         self._stopped = ""
         self._structures: bool | None = None  # whether the endpoint does, once it is known
-        self._answers: OrderedDict[bytes, Answer] = OrderedDict()
+        self._answers: OrderedDict[bytes, Description] = OrderedDict()
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> Description:
         """The answer to one request: the known one, if it was answered before. Raises RunStopError."""
         about = msgspec.json.encode([self._settings.base_url, request.structured or request.plain])
         key = hashlib.sha256(about).digest()
@@ -100,14 +100,14 @@ class ChatSession:
         self.client.close()
         self._kept.close()
 
-    def _insist(self, request: Request, key: bytes) -> Answer:
+    def _insist(self, request: Request, key: bytes) -> Description:
         of = self._settings
         deadline = time.monotonic() + of.timeout_s
         failed = asked = 0
         while True:
             asked += 1
             outcome = self._once(request, key, max(0.05, deadline - time.monotonic()))
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, Description):
                 return outcome
             failed += outcome.counts
             pause = (
@@ -118,10 +118,10 @@ class ChatSession:
                 why = f"{outcome.problem} ({asked} times)" if asked > 1 else outcome.problem
                 if not outcome.counts:
                     raise self._stop(f"{why}: raise specialist.timeout_s, or lower concurrency")
-                return Answer("", why)
+                return Description("", why)
             time.sleep(pause)
 
-    def _once(self, request: Request, key: bytes, timeout_s: float) -> Answer | _Again:
+    def _once(self, request: Request, key: bytes, timeout_s: float) -> Description | _Again:
         """One request, or two where the endpoint turns out not to structure answers."""
         import openai
 
@@ -146,14 +146,14 @@ class ChatSession:
             return self._plainly(request, key, timeout_s)
         return outcome
 
-    def _plainly(self, request: Request, key: bytes, timeout_s: float) -> Answer | _Again:
+    def _plainly(self, request: Request, key: bytes, timeout_s: float) -> Description | _Again:
         """The same without a structure, and what follows from its success for all further requests."""
         plain = self._once(Request(request.plain), key, timeout_s)
-        if isinstance(plain, Answer) and plain.text:
+        if isinstance(plain, Description) and plain.text:
             self._structures = False
         return plain
 
-    def _read(self, body: Any, sent: dict[str, Any], key: bytes, structured: bool) -> Answer | _Again:
+    def _read(self, body: Any, sent: dict[str, Any], key: bytes, structured: bool) -> Description | _Again:
         of = self._settings
         reply = read_reply(body, f"specialist.max_tokens (now {of.max_tokens})", of.whole_answers)
         if reply is None:
@@ -163,13 +163,13 @@ class ChatSession:
         letters = len(str(sent["messages"][0]["content"])), len(reply.text)
         self._account.pay(*(reply.tokens or (count // LETTERS_PER_TOKEN for count in letters)))
         if reply.problem:
-            return Answer("", self._words(reply.problem))
+            return Description("", self._words(reply.problem))
         answer = judge(reply.text, of.prompts)
         if answer.text:
             self._kept.put(key, reply.text)
         return answer
 
-    def _refused(self, error: "openai.APIStatusError") -> Answer | _Again:
+    def _refused(self, error: "openai.APIStatusError") -> Description | _Again:
         of, status = self._settings, error.status_code
         try:
             words, code = error_of(msgspec.json.decode(error.response.content))
@@ -179,11 +179,11 @@ class ChatSession:
         if status == 402 or (status < 500 and _NO_CREDIT.search(f"{code} {words}")):
             raise self._stop(f"{of.base_url} has no credit left for us: {told}")
         if status == 403 and _MODERATED.search(f"{code} {words}"):
-            return Answer("", f"refused: {told}")
+            return Description("", f"refused: {told}")
         if status in (401, 403, 404):
             raise self._stop(f"{of.base_url} refuses model {of.model!r} or the key: {told}")
         if status not in _AGAIN and status < 500:
-            return Answer("", told)
+            return Description("", told)
         pause = retry_after(error.response.headers.get("retry-after"))
         if pause is not None and pause > of.max_pause_s:
             raise self._stop(f"asked to wait {pause:,.0f} s, max_pause_s is {of.max_pause_s:g}: {told}")
@@ -203,7 +203,7 @@ class ChatSession:
             self._stopped = str(error)
             raise
 
-    def _remember(self, key: bytes, answer: Answer) -> None:
+    def _remember(self, key: bytes, answer: Description) -> None:
         with self._lock:
             self._answers[key] = answer
             while len(self._answers) > REMEMBERED:

@@ -62,7 +62,7 @@ class PromptSettings(Settings):
         return value
 
 
-class Answer(NamedTuple):
+class Description(NamedTuple):
     """An acceptable text, or the reason why there is none; one of the two is ""."""
 
     text: str
@@ -107,18 +107,18 @@ def fill(template: str, image: Image, context: Context, max_regions: int) -> str
     )
 
 
-def judge(text: str, prompts: PromptSettings) -> Answer:
+def judge(text: str, prompts: PromptSettings) -> Description:
     """The answer alone, in one line, unless it is empty, cut off, damaged or declines in words."""
     stripped = strip_markup(text)
     if stripped.problem:
-        return Answer("", stripped.problem)
+        return Description("", stripped.problem)
     plain = " ".join(strip_politeness(stripped.text).split())
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
         plain = plain[1:-1].strip()
     if not plain:
-        return Answer("", "empty answer")
+        return Description("", "empty answer")
     said = " ".join(stripped.text.split())
     own = any(re.match(pattern, plain.replace("’", "'"), re.IGNORECASE) for pattern in prompts.refusals)
     if own or (prompts.known_refusals and declines(said)):
-        return Answer("", f"refused: {said[:100]}")
-    return Answer(plain, "")
+        return Description("", f"refused: {said[:100]}")
+    return Description(plain, "")

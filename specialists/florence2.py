@@ -15,7 +15,7 @@ from specialists.devices import loaded
 from specialists.florence2_answers import read_boxes, read_caption, read_phrases
 from specialists.florence2_format import CAPTION_TASKS, PROMPTS, clean_text, prompt
 from specialists.florence2_model import NEAR_BINS, Florence2Model, Search, shared_model
-from specialists.roles import Caption, Detections, Fingerprint, Image, Phrase, check_images
+from specialists.roles import Detections, Fingerprint, Image, Phrase, ScoredCaption, check_images
 from specialists.weights import ModelSettings, identity, library, local_path, locate
 
 SPARE_TOKENS = 8
@@ -103,7 +103,7 @@ class Florence2Captioner(_Florence2):
         of = settings
         super().__init__(of, Decoding(of.num_beams, of.max_new_tokens, of.no_repeat_ngram_size, of.early_stopping))
 
-    def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
+    def caption(self, images: list[Image], granularity: Granularity) -> list[ScoredCaption]:
         """One text per image; images may be crops. A text that reaches max_new_tokens is returned cut off."""
         check_images(images)
         questions = [[prompt(CAPTION_TASKS[granularity])] for _ in images]

@@ -14,14 +14,14 @@ from shards.geometry import clockwise
 from specialists.florence2_format import Located, clean_text, dequantize, parse_polygons, parse_regions, parse_words
 from specialists.florence2_model import Answer
 from specialists.phrase_spans import find_spans
-from specialists.roles import Boxes, Caption, Detections, Phrase, Words
+from specialists.roles import Boxes, Detections, Phrase, ScoredCaption, Words
 
 log = logging.getLogger(__name__)
 
 
-def read_caption(answer: Answer) -> Caption:
+def read_caption(answer: Answer) -> ScoredCaption:
     """The text; locations and other tokens of the model that do not belong into a text are taken out of it."""
-    return Caption(clean_text(answer.text), answer.score())
+    return ScoredCaption(clean_text(answer.text), answer.score())
 
 
 def read_boxes(answer: Answer, width: int, height: int) -> Detections:

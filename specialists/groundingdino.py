@@ -13,7 +13,7 @@ from pydantic import Field
 
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.groundingdino_batches import (
-    Batch,
+    CaptionedBatch,
     Chunks,
     GroundingDinoCommon,
     check_chunks,
@@ -81,7 +81,7 @@ class GroundingDino:
     def close(self) -> None:
         self._model = None
 
-    def _forward(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _forward(self, batch: CaptionedBatch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         import torch
         from groundingdino.util.misc import NestedTensor
 

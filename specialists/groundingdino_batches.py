@@ -15,7 +15,7 @@ from pydantic import Field
 from shards.finding import Span
 from specialists.groundingdino_phrases import Hits, chunk_phrases, merged, model_phrases, pixel_boxes
 from specialists.roles import Fingerprint, Image, Phrase, check_images
-from specialists.spans import Caption, Offsets, captions
+from specialists.spans import Offsets, TokenizedCaption, captions
 from specialists.weights import ModelSettings
 
 MIN_SIDE = 64
@@ -42,18 +42,18 @@ class GroundingDinoCommon(ModelSettings):
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class CaptionedBatch:
     """Pairs for one pass: captions[i] is about pixels[rows[i]]. pixels: float32 [u, 3, h, w], ImageNet-normalised."""
 
     pixels: NDArray[np.float32]
     rows: list[int]
-    captions: list[Caption]
+    captions: list[TokenizedCaption]
 
 
 class Forward(Protocol):
     """One pass of a model: relative boxes cx cy w h float32 [b, q, 4] and probabilities float32 [b, q, tokens]."""
 
-    def __call__(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+    def __call__(self, batch: CaptionedBatch) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
 
 def ground_texts(
@@ -135,10 +135,10 @@ def normalised(image: Image, settings: GroundingDinoCommon) -> NDArray[np.float3
 
 
 def _groups(
-    jobs: list[tuple[int, Caption]], images: list[Image], settings: GroundingDinoCommon
-) -> list[list[tuple[int, Caption]]]:
+    jobs: list[tuple[int, TokenizedCaption]], images: list[Image], settings: GroundingDinoCommon
+) -> list[list[tuple[int, TokenizedCaption]]]:
     """Jobs of equal scaled size, so many at once; the texts of one image stay together, so that it is encoded once."""
-    by_size: dict[tuple[int, int], list[tuple[int, Caption]]] = {}
+    by_size: dict[tuple[int, int], list[tuple[int, TokenizedCaption]]] = {}
     for job in sorted(jobs, key=lambda job: _first_use(images, job[0])):
         height, width = images[job[0]].shape[:2]
         size = scaled_size(width, height, settings.short_side, settings.long_side)
@@ -151,8 +151,8 @@ def _first_use(images: list[Image], index: int) -> int:
     return next(place for place, image in enumerate(images) if image is images[index])
 
 
-def _batch(images: list[Image], texts: list[Caption], settings: GroundingDinoCommon) -> Batch:
+def _batch(images: list[Image], texts: list[TokenizedCaption], settings: GroundingDinoCommon) -> CaptionedBatch:
     distinct = {id(image): image for image in images}
     places = {key: place for place, key in enumerate(distinct)}
     pixels = np.stack([normalised(image, settings) for image in distinct.values()])
-    return Batch(pixels, [places[id(image)] for image in images], texts)
+    return CaptionedBatch(pixels, [places[id(image)] for image in images], texts)

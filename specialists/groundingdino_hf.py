@@ -12,7 +12,7 @@ from pydantic import Field
 
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.groundingdino_batches import (
-    Batch,
+    CaptionedBatch,
     Chunks,
     GroundingDinoCommon,
     check_chunks,
@@ -80,7 +80,7 @@ class GroundingDinoHf:
     def close(self) -> None:
         self._model = self._tokenizer = None
 
-    def _forward(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _forward(self, batch: CaptionedBatch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         import torch
 
         model = loaded(BACKEND, self._model)

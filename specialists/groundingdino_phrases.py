@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from shards.finding import Span
 from specialists.roles import Boxes, Phrase, Scores
-from specialists.spans import Caption, whole_words
+from specialists.spans import TokenizedCaption, whole_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Hits:
 
 
 def model_phrases(
-    text: str, caption: Caption, boxes: Boxes, scores: NDArray[np.float32], box_floor: float, text_floor: float
+    text: str, caption: TokenizedCaption, boxes: Boxes, scores: NDArray[np.float32], box_floor: float, text_floor: float
 ) -> list[Hits]:
     """Phrases that the model marks itself. A box counts for a run whose best token is above `box_floor`."""
     named = np.array([span is not None for span in caption.spans])
@@ -50,7 +50,7 @@ def model_phrases(
 
 
 def chunk_phrases(
-    chunks: Iterable[Span], caption: Caption, boxes: Boxes, scores: NDArray[np.float32], box_floor: float
+    chunks: Iterable[Span], caption: TokenizedCaption, boxes: Boxes, scores: NDArray[np.float32], box_floor: float
 ) -> list[Hits]:
     """One entry per chunk that has tokens in this caption, with all boxes above `box_floor`, perhaps none."""
     hits = []
@@ -95,13 +95,13 @@ def _runs(above: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(end) - 1) for first, end in steps.reshape(-1, 2)]
 
 
-def _start(caption: Caption, token: int) -> int:
+def _start(caption: TokenizedCaption, token: int) -> int:
     span = caption.spans[token]
     assert span is not None, "runs hold named tokens only"
     return span[0]
 
 
-def _end(caption: Caption, token: int) -> int:
+def _end(caption: TokenizedCaption, token: int) -> int:
     span = caption.spans[token]
     assert span is not None, "runs hold named tokens only"
     return span[1]

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from shards.finding import Granularity
 from specialists.decoding import Decoding, own_decoding
-from specialists.description import Answer, PromptSettings, fill, judge, read_template
+from specialists.description import Description, PromptSettings, fill, judge, read_template
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.loading import load_model
-from specialists.roles import Caption, Context, Fingerprint, Image, ItemError, check_images
+from specialists.roles import Context, Fingerprint, Image, ItemError, ScoredCaption, check_images
 from specialists.weights import ModelSettings, identity, library, local_path, locate
 
 
@@ -49,7 +49,7 @@ class LmmDescriber:
         self._templates()
         self._loaded = _Model(self._settings)
 
-    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[Caption]:
+    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[ScoredCaption]:
         """One text per image; its score is the geometric mean probability of its tokens. Raises ItemError for the
         first image whose answer is not acceptable."""
         check_images(images)
@@ -64,7 +64,7 @@ class LmmDescriber:
         for index, (answer, _) in enumerate(answers):
             if answer.problem:
                 raise ItemError(index, answer.problem)
-        return [Caption(answer.text, score) for answer, score in answers]
+        return [ScoredCaption(answer.text, score) for answer, score in answers]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""
@@ -116,7 +116,7 @@ class _Model:
         ends = self._model.generation_config.eos_token_id
         self._ends = {ends} if isinstance(ends, int) else set(ends or ())
 
-    def answer(self, images: list[Image], prompts: list[str]) -> list[tuple[Answer, float]]:
+    def answer(self, images: list[Image], prompts: list[str]) -> list[tuple[Description, float]]:
         """One judged answer per image, and the geometric mean probability of its tokens."""
         import torch
 
@@ -148,10 +148,10 @@ class _Model:
         picture.thumbnail((self._settings.image_side, self._settings.image_side))
         return [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": prompt}]}]
 
-    def _judged(self, tokens: list[int], scores: list[float]) -> tuple[Answer, float]:
+    def _judged(self, tokens: list[int], scores: list[float]) -> tuple[Description, float]:
         end = next((index for index, token in enumerate(tokens) if token in self._ends), None)
         if end is None:
-            return Answer(
+            return Description(
                 "", f"cut off at {self._settings.max_new_tokens} tokens: raise specialist.max_new_tokens"
             ), 0.0
         text = self._processor.tokenizer.decode(tokens[:end], skip_special_tokens=False)  # they tell thinking apart

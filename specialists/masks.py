@@ -19,7 +19,7 @@ from shards.geometry import signed_area
 from shards.settings import Settings
 from specialists.roles import MissingRequirementError
 
-Mask = NDArray[np.bool_]
+Bitmap = NDArray[np.bool_]
 Points = NDArray[np.float32]
 
 
@@ -39,7 +39,7 @@ class CocoRle(TypedDict):
     counts: str
 
 
-def mask_to_polygons(mask: Mask, settings: PolygonSettings) -> Polygons:
+def mask_to_polygons(mask: Bitmap, settings: PolygonSettings) -> Polygons:
     """Rings of a mask bool [h, w]: every part, largest first, followed by its holes. An empty mask has none."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -57,7 +57,7 @@ def mask_to_polygons(mask: Mask, settings: PolygonSettings) -> Polygons:
     return rings
 
 
-def polygons_to_mask(polygons: Polygons, height: int, width: int) -> Mask:
+def polygons_to_mask(polygons: Polygons, height: int, width: int) -> Bitmap:
     """bool [h, w]: the pixels whose centre is inside an odd number of rings. Inverse of `mask_to_polygons` with
     tolerance 0 and min_part 0. Raises ValueError for a ring that is no list of at least three points."""
     crossings = np.zeros((height, width + 1), np.int32)
@@ -65,7 +65,7 @@ def polygons_to_mask(polygons: Polygons, height: int, width: int) -> Mask:
         if len(ring) < 6 or len(ring) % 2:
             raise ValueError(f"polygons[{index}] must hold x y of at least 3 points, got {len(ring)} numbers")
         _count_crossings(crossings, np.asarray(ring, np.float64).reshape(-1, 2))
-    inside: Mask = np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
+    inside: Bitmap = np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
     return inside
 
 
@@ -86,13 +86,13 @@ def coco_rle(polygons: Polygons, height: int, width: int) -> CocoRle:
     return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
 
 
-def mask_iou(first: Mask, second: Mask) -> float:
+def mask_iou(first: Bitmap, second: Bitmap) -> float:
     """Intersection over union of two masks of one size; two empty masks agree fully."""
     union = int(np.count_nonzero(first | second))
     return int(np.count_nonzero(first & second)) / union if union else 1.0
 
 
-def _outlines(mask: Mask) -> list[tuple[Points, list[Points]]]:
+def _outlines(mask: Bitmap) -> list[tuple[Points, list[Points]]]:
     """Per part of the mask: its outer outline and those of its holes, [n, 2] along the edges of the pixels.
 
     OpenCV traces centres of pixels. On a grid of twice the size, where each pixel of the mask becomes a 3 x 3 block,

@@ -22,7 +22,15 @@ from specialists.description import fill, read_template
 from specialists.devices import loaded
 from specialists.kept_answers import KeptAnswers
 from specialists.openai_settings import OpenAiSettings
-from specialists.roles import Caption, Context, Fingerprint, Image, ItemError, MissingRequirementError, check_images
+from specialists.roles import (
+    Context,
+    Fingerprint,
+    Image,
+    ItemError,
+    MissingRequirementError,
+    ScoredCaption,
+    check_images,
+)
 from specialists.weights import library, require_package
 
 _STRUCTURE = {
@@ -68,7 +76,7 @@ class OpenAiDescriber:
         client = OpenAI(base_url=of.base_url, api_key=key or "none", timeout=of.timeout_s, max_retries=0)
         self._session = ChatSession(of, client, key, KeptAnswers(kept))
 
-    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[Caption]:
+    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[ScoredCaption]:
         """One text per image, no score. Raises ItemError for the first image without an acceptable answer, when all
         have been asked; RunStopError if the endpoint refuses key, model or credit, or the budget is spent."""
         check_images(images)
@@ -80,7 +88,7 @@ class OpenAiDescriber:
         for index, answer in enumerate(answers):
             if answer.problem:
                 raise ItemError(index, answer.problem)
-        return [Caption(answer.text) for answer in answers]
+        return [ScoredCaption(answer.text) for answer in answers]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`, no key and no network. What `structured: auto` becomes depends on the endpoint, like its

@@ -3,7 +3,7 @@
 Comes in: any text. Goes out: one or more captions as Grounding DINO wants them (lower case, ending in a full stop, at
 most so many tokens), each knowing where every token lies in the original text:
 
-    "A Dog, İda"   ->   Caption("a dog, i̇da.", spans=[None, (0, 1), (2, 5), (5, 6), (7, 10), None, None])
+    "A Dog, İda"   ->   TokenizedCaption("a dog, i̇da.", spans=[None, (0, 1), (2, 5), (5, 6), (7, 10), None, None])
 
 Lower-casing can change the length of a text ("İ"), a stop is added, blanks go, long texts are cut in pieces: a span
 never shows any of it.
@@ -25,7 +25,7 @@ ADDED_TOKENS = 3
 
 
 @dataclass(frozen=True)
-class Caption:
+class TokenizedCaption:
     """A caption and, per token of it, the part of the original text that it stands for; None: no part of it, or a
     separator."""
 
@@ -33,7 +33,7 @@ class Caption:
     spans: list[Span | None]
 
 
-def captions(text: str, offsets: Offsets, max_tokens: int) -> list[Caption]:
+def captions(text: str, offsets: Offsets, max_tokens: int) -> list[TokenizedCaption]:
     """The captions that say all of `text`; none if it holds no letter or digit. A text of more than `max_tokens` is
     cut behind the last separator that fits, else before the last word that fits."""
     found = []
@@ -73,7 +73,7 @@ def _fitting_end(text: str, start: int, offsets: Offsets, room: int) -> int:
     return max(origin[words[-1] if words else tokens[room][0]], start + 1)
 
 
-def _caption(text: str, start: int, end: int, offsets: Offsets) -> Caption:
+def _caption(text: str, start: int, end: int, offsets: Offsets) -> TokenizedCaption:
     lowered, origin = _lower(text, start, end)
     left = len(lowered) - len(lowered.lstrip())
     right = len(lowered.rstrip())
@@ -83,7 +83,7 @@ def _caption(text: str, start: int, end: int, offsets: Offsets) -> Caption:
     for begin, stop in offsets(caption):
         inside = begin < stop <= len(origin) and caption[begin:stop] not in SEPARATORS
         spans.append((origin[begin], origin[stop - 1] + 1) if inside else None)
-    return Caption(caption, spans)
+    return TokenizedCaption(caption, spans)
 
 
 def _lower(text: str, start: int, end: int) -> tuple[str, list[int]]:

@@ -21,7 +21,7 @@ from filters.parser import ParsedText
 from filters.settings import FilterSettings
 from filters.verdict import KEPT, Verdict
 from shards import commit
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.finding import GIVEN, REVIEWER, Caption, Finding
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES, raw_folder
@@ -30,10 +30,10 @@ from shards.record import Record
 from shards.reviews import Review
 from shards.rounds import IndexRow, write_round
 from shards.store import Store
-from stages.calibrate.consensus import Calibration
+from stages.calibrate.consensus import AnnotatorCalibration
 from stages.fuse.corrections import FORMAT as REVIEW_FORMAT
 from stages.fuse.corrections import REJECT, Corrections
-from stages.fuse.custom import Judged, apply_custom
+from stages.fuse.custom import JudgedRecord, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import ConservationError, Voter
 from stages.fuse.settings import LEARNED, FuseSettings
@@ -56,7 +56,7 @@ Skipped = Mapping[str, Skip]
 """Key of an image that is left out -> why."""
 
 
-class Reads(Protocol):
+class TextParser(Protocol):
     """What is needed of `filters.parser.Parser`: loaded, and read texts."""
 
     def parse(self, texts: list[str]) -> list[ParsedText]: ...
@@ -72,7 +72,7 @@ class RoundPlan:
     annotators: tuple[Voter, ...]
     fuse: FuseSettings
     filters: FilterSettings
-    calibration: Calibration | None = None
+    calibration: AnnotatorCalibration | None = None
 
     def __post_init__(self) -> None:
         names = [annotator.name for annotator in self.annotators]
@@ -89,7 +89,7 @@ class RoundPlan:
         return Rules(self.fuse, self.filters, (*people, *self.annotators), self.calibration)
 
 
-class Outcome(NamedTuple):
+class ImageOutcome(NamedTuple):
     """What became of one image. `rows`: its row of type "image", then one row per finding."""
 
     key: str
@@ -104,9 +104,9 @@ def build_shard(
     columns: Mapping[str, Mapping[str, RawRow]],
     plan: RoundPlan,
     skipped: Skipped,
-    parser: Reads,
+    parser: TextParser,
     reviews: Sequence[Review] = (),
-) -> list[Outcome]:
+) -> list[ImageOutcome]:
     """One outcome per image row, same order. `columns`: annotator name -> key -> what it said. reviews: what people
     corrected about any of them.
 
@@ -142,7 +142,7 @@ def write_shard(
     shard: str,
     plan: RoundPlan,
     skipped: Skipped,
-    parser: Reads,
+    parser: TextParser,
     reviews: Sequence[Review] = (),
 ) -> Manifest:
     """Build one shard of the round and commit it, with what it was made of as its fingerprint. reviews: of
@@ -162,13 +162,13 @@ def write_shard(
     return write_round(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint)
 
 
-def counts(outcomes: Sequence[Outcome]) -> Counts:
+def counts(outcomes: Sequence[ImageOutcome]) -> ImageCounts:
     """How many images were kept, dropped and failed."""
     statuses = [outcome.status for outcome in outcomes]
-    return Counts(len(statuses), statuses.count("kept"), statuses.count("dropped"), statuses.count("failed"))
+    return ImageCounts(len(statuses), statuses.count("kept"), statuses.count("dropped"), statuses.count("failed"))
 
 
-def round_fingerprint(plan: RoundPlan, parser: Reads) -> str:
+def round_fingerprint(plan: RoundPlan, parser: TextParser) -> str:
     """A hash of everything that decides about every shard: columns, settings, parser, this code's format."""
     facts = {
         "format": FORMAT,
@@ -204,7 +204,7 @@ def _calibration_facts(plan: RoundPlan) -> dict[str, object]:
 
 
 def shard_fingerprint(
-    store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: Reads, reviews: Sequence[Review] = ()
+    store: Store, shard: str, plan: RoundPlan, skipped: Skipped, parser: TextParser, reviews: Sequence[Review] = ()
 ) -> str:
     """`round_fingerprint`, its reviews, and the content of the shard's image and raw units: a column whose
     quarantined images were rerun keeps its name but not its content. Raises FileNotFoundError if a unit is not
@@ -239,7 +239,7 @@ def _findings(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: 
     return found
 
 
-def _parsed(said: list[dict[str, list[Finding]]], parser: Reads) -> dict[str, ParsedText]:
+def _parsed(said: list[dict[str, list[Finding]]], parser: TextParser) -> dict[str, ParsedText]:
     """Every text about a whole image, read once: spaCy is fastest with many at a time."""
     texts = {
         finding.text: None
@@ -274,7 +274,7 @@ def _outcome(
     skip: Skip | None,
     failure: str,
     reviews: Sequence[Review],
-) -> Outcome:
+) -> ImageOutcome:
     if failure:
         return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure, reviews)
     if skip is None and Corrections(reviews).is_image_rejected:
@@ -284,9 +284,9 @@ def _outcome(
     return _finished(row, *build_image(row, said, rules, parsed, plan.number, reviews), plan)
 
 
-def _custom(rows: Sequence[ImageRow], outcomes: Sequence[Outcome], plan: RoundPlan) -> list[Outcome]:
+def _custom(rows: Sequence[ImageRow], outcomes: Sequence[ImageOutcome], plan: RoundPlan) -> list[ImageOutcome]:
     """The outcomes without what the user's own filters drop."""
-    records = {each.key: Judged(each.record, each.rows[1:]) for each in outcomes if each.record is not None}
+    records = {each.key: JudgedRecord(each.record, each.rows[1:]) for each in outcomes if each.record is not None}
     judged = dict(zip(records, apply_custom(list(records.values()), plan.filters.custom), strict=True))
     found = []
     for row, outcome in zip(rows, outcomes, strict=True):
@@ -297,17 +297,19 @@ def _custom(rows: Sequence[ImageRow], outcomes: Sequence[Outcome], plan: RoundPl
             found.append(_finished(row, now.record, now.rows, plan))
         else:
             reason = now.verdict.rule
-            found.append(Outcome(row.key, "dropped", reason, None, [_image_row(row, now.verdict, reason), *now.rows]))
+            found.append(
+                ImageOutcome(row.key, "dropped", reason, None, [_image_row(row, now.verdict, reason), *now.rows])
+            )
     return found
 
 
-def _finished(row: ImageRow, record: Record, index: list[IndexRow], plan: RoundPlan) -> Outcome:
+def _finished(row: ImageRow, record: Record, index: list[IndexRow], plan: RoundPlan) -> ImageOutcome:
     """Kept, unless nothing is left and the settings want no empty images."""
     empty = not (record.texts or record.regions or record.groundings)
     if empty and plan.fuse.empty_images == "drop":
         verdict = Verdict(False, "fuse.empty_image")
-        return Outcome(row.key, "dropped", verdict.rule, None, [_image_row(row, verdict, verdict.rule), *index])
-    return Outcome(row.key, "kept", "", record, [_image_row(row, KEPT, ""), *index])
+        return ImageOutcome(row.key, "dropped", verdict.rule, None, [_image_row(row, verdict, verdict.rule), *index])
+    return ImageOutcome(row.key, "kept", "", record, [_image_row(row, KEPT, ""), *index])
 
 
 def _without_record(
@@ -318,9 +320,9 @@ def _without_record(
     verdict: Verdict,
     reason: str,
     reviews: Sequence[Review],
-) -> Outcome:
+) -> ImageOutcome:
     index = drop_all(row, said, rules, verdict, reviews)
-    return Outcome(row.key, status, reason, None, [_image_row(row, verdict, reason), *index])
+    return ImageOutcome(row.key, status, reason, None, [_image_row(row, verdict, reason), *index])
 
 
 def _image_row(row: ImageRow, verdict: Verdict, reason: str) -> IndexRow:

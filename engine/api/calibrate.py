@@ -3,8 +3,8 @@
     calibrate("corpus", gold="gold.json")     learned from the images that have gold
     calibrate("corpus")                       by agreement, as every round does it by itself where two detectors are
 
-Comes in: a corpus whose columns are finished. Goes out: a `Calibration`, kept, and rounds that exist are written again
-with it. No model runs.
+Comes in: a corpus whose columns are finished. Goes out: an `AnnotatorCalibration`, kept, and rounds that exist are
+written again with it. No model runs.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as changed
 
-from engine.api.reports import Changes, Place
+from engine.api.reports import Changes, Location
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
 from engine.corpus.calibrations import GOLD, VERSION, agreement_name, fits, remove_calibration, save_calibration, stored
@@ -26,7 +26,7 @@ from shards.layout import IMAGES
 from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
-from stages.calibrate.consensus import Calibration, Consensus
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus
 from stages.evaluate.calibrating import KINDS, Spoken, calibrated_by_agreement, calibrated_by_gold
 from stages.evaluate.gold import gold_of
 from stages.fuse.ledger import Statement, Voter, statements
@@ -43,7 +43,7 @@ class CalibrateReport:
     """What was found. name: under which it is kept, "" if there is nothing to keep, for the reasons."""
 
     name: str
-    calibration: Calibration
+    calibration: AnnotatorCalibration
 
     @property
     def lines(self) -> list[str]:
@@ -57,9 +57,9 @@ class CalibrateReport:
 
 
 def calibrate(
-    corpus: Place,
-    gold: Place | None = None,
-    config: Config | Place | None = None,
+    corpus: Location,
+    gold: Location | None = None,
+    config: Config | Location | None = None,
     settings: Changes = (),
     *,
     round: int = 0,
@@ -84,7 +84,7 @@ def calibrate(
         return report
 
 
-def settle_agreement(session: Session, number: int) -> Calibration | None:
+def settle_agreement(session: Session, number: int) -> AnnotatorCalibration | None:
     """Before a round is written: make its calibration by agreement where two annotators can agree and nothing better is
     there. One that is there stays until the corpus is twice as large: all shards would be written again for it.
 
@@ -109,7 +109,7 @@ def settle_agreement(session: Session, number: int) -> Calibration | None:
     return made
 
 
-def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -> Calibration:
+def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -> AnnotatorCalibration:
     """What the annotators of a round are worth, by what they bear out of each other; without kinds where nothing can be
     said, for the reason."""
     plan = session.plan(number)
@@ -142,10 +142,10 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
 
 def _calibration(
     reference: str, images: int, found: Mapping[str, Consensus | str], columns: dict[str, str], conditions: str
-) -> Calibration:
+) -> AnnotatorCalibration:
     kinds = {kind: each for kind, each in found.items() if not isinstance(each, str)}
     reasons = {kind: each for kind, each in found.items() if isinstance(each, str)}
-    return Calibration(VERSION, reference, images, kinds, columns, conditions, reasons)
+    return AnnotatorCalibration(VERSION, reference, images, kinds, columns, conditions, reasons)
 
 
 def _participants(session: Session, number: int, *, wanted: bool = False) -> list[Voter]:

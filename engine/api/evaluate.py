@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from engine.api.reports import Place
+from engine.api.reports import Location
 from engine.config.config_text import ConfigError
 from engine.corpus.session import Session, look
 from engine.report.eval_report import FILTERED, UNFILTERED, Measured, Measures, as_json, with_changes
@@ -108,8 +108,8 @@ class EvalReport:
 
 
 def evaluate(
-    corpus: Place,
-    gold: Place,
+    corpus: Location,
+    gold: Location,
     *,
     round: int = 0,
     all_rounds: bool = False,

@@ -11,7 +11,7 @@ the same number in every export.
 from pathlib import Path
 from typing import Literal, get_args
 
-from engine.api.reports import ExportReport, Place
+from engine.api.reports import ExportReport, Location
 from engine.config.config import load
 from engine.config.config_text import ConfigError
 from shards.completeness import check_round, check_whole
@@ -26,8 +26,8 @@ from stages.export.fiftyone import FiftyOneTarget
 from stages.export.hf import HfTarget
 from stages.export.jsonl import JsonlTarget
 from stages.export.label_studio import LabelStudioTarget
-from stages.export.pictures import PicturePlace, Pictures
-from stages.export.sample import Target
+from stages.export.pictures import PictureMode, PicturePlace
+from stages.export.sample import ExportTarget
 from stages.export.yolo import YoloTarget
 
 Format = Literal["coco", "yolo", "yolo-seg", "hf", "fiftyone", "label-studio", "cvat", "jsonl"]
@@ -35,13 +35,13 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def export(
-    corpus: Place,
-    out: Place,
+    corpus: Location,
+    out: Location,
     *,
     round: int = 0,
     format: Format = "coco",
     where: str | None = None,
-    pictures: Pictures = "copy",
+    pictures: PictureMode = "copy",
     held_out: float | None = None,
 ) -> ExportReport:
     """Write a round for another tool. out: a new or empty folder; a name that ends in .json is one COCO instances file.
@@ -73,7 +73,7 @@ def export(
     return ExportReport(str(out), images, objects, len(labels))
 
 
-def _check(out: Path, format: Format, pictures: Pictures, single: bool) -> None:
+def _check(out: Path, format: Format, pictures: PictureMode, single: bool) -> None:
     """Nothing that is there is written over."""
     if format not in FORMATS:
         raise ConfigError(f"--format must be one of {', '.join(FORMATS)}, got {format!r}")
@@ -98,7 +98,7 @@ def _labels(round_: Round) -> set[str]:
     return found
 
 
-def _target(out: Path, format: Format, pictures: Pictures, categories: Categories) -> Target:
+def _target(out: Path, format: Format, pictures: PictureMode, categories: Categories) -> ExportTarget:
     match format:
         case "coco":
             return CocoTarget(out, categories)

@@ -1,11 +1,11 @@
 """The promotion gate of `fld loop`: candidate and previous model annotate the held-out images.
 
-Comes in: an open corpus whose round 0 is written, and both models as columns, their scores not mapped. Goes
-out: a `Calibration` of the candidate's scores, published as `rounds/NN/model/calibration.json`, then a `Promotion`, as
+Comes in: an open corpus whose round 0 is written, and both models as columns, their scores not mapped. Goes out: a
+`ModelCalibration` of the candidate's scores, published as `rounds/NN/model/calibration.json`, then a `Promotion`, as
 `rounds/NN/promotion.json`. The labels of both, each with its scores calibrated on these images, go through the filters
 of the corpus, without anybody else's, and are compared with gold where it is given, otherwise with round 0, the
-consensus of the specialists. Nobody ever trains on these images (`stages.held_out`). A verdict that was reached
-under the same conditions is read, not reached again.
+consensus of the specialists. Nobody ever trains on these images (`stages.held_out`). A verdict that was reached under
+the same conditions is read, not reached again.
 """
 
 import hashlib
@@ -39,8 +39,8 @@ from stages.evaluate.measures import MeasureName
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.alone import filtered_alone, records
-from stages.gate.calibration import VERSION, Calibration, calibrate, mapped
-from stages.gate.decide import Promotion, Verdict, decide
+from stages.gate.calibration import VERSION, ModelCalibration, calibrate, mapped
+from stages.gate.decide import GateVerdict, Promotion, decide
 from stages.gate.pairs import pairs
 from stages.gate.settings import GateSettings
 from stages.held_out import held_out_order, is_held_out
@@ -61,11 +61,11 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Said:
+class ModelRecords:
     """The records that a model makes by itself, under its calibration."""
 
     records: list[Record]
-    calibration: Calibration
+    calibration: ModelCalibration
 
 
 class _Measured(NamedTuple):
@@ -99,7 +99,7 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
         raise StartError(f"the model that the candidate was trained from does not run: {before.error}")
     now = _judged(measured, candidate)
     if isinstance(now, Failure):
-        verdict = Verdict(False, f"the candidate does not run: {now.error}")
+        verdict = GateVerdict(False, f"the candidate does not run: {now.error}")
     else:
         save_calibration(session.store, number, now.calibration, conditions, learner)
         old = None if before is None else before.records
@@ -177,7 +177,7 @@ def _others(session: Session, held_out: Sequence[HeldOut]) -> dict[str, list[Fin
     return found
 
 
-def _judged(measured: _Measured, model: Column) -> Said | Failure:
+def _judged(measured: _Measured, model: Column) -> ModelRecords | Failure:
     """A model's records with its scores calibrated. A Failure if it cannot be loaded, or fails on all images."""
     session, held_out, others, wanted, reference = measured
     answers = _answers(session, model, held_out)
@@ -193,7 +193,7 @@ def _judged(measured: _Measured, model: Column) -> Said | Failure:
     }
     plan = filtered_alone(session.plan(0), Voter(model.name, GENERALIST, model.fingerprint))
     rows = [each.row for each in held_out]
-    return Said(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
+    return ModelRecords(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
 
 
 def _answers(session: Session, model: Column, held_out: Sequence[HeldOut]) -> dict[str, RawRow] | Failure:

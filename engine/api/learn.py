@@ -19,10 +19,10 @@ from engine.runtime.column import Column
 from specialists.florence2_format import Task
 from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.decide import Promotion
-from stages.retrain.job import Job, RetrainJob, RetrainResult, StudentJob
+from stages.retrain.job import RetrainJob, RetrainResult, StudentJob, TrainingJob
 from stages.retrain.settings import RetrainSettings
 
-Train = Callable[[Job], RetrainResult]
+Train = Callable[[TrainingJob], RetrainResult]
 
 
 class Start(NamedTuple):
@@ -76,7 +76,7 @@ def start_of(session: Session, learner: str, number: int) -> Start:
     return Start(of.start, of.start_revision)
 
 
-def job_of(session: Session, learner: str, number: int, start: Start) -> Job:
+def job_of(session: Session, learner: str, number: int, start: Start) -> TrainingJob:
     """What its trainer is told."""
     corpus, of = session.corpus, session.config.loop
     if (teacher := teachers(session.config.annotators).get(learner)) is not None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.api.learn import Train, called, learn
-from engine.api.reports import Changes, Place, Tell, untold
+from engine.api.reports import Changes, Location, Tell, untold
 from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
 from engine.config.config import Config
@@ -33,8 +33,8 @@ from shards.errors import StoppedError
 from shards.layout import IMAGES
 from shards.store import Store
 from stages.gate.decide import Promotion
-from stages.retrain.job import Job, RetrainResult
-from stages.watch.judge import Report, is_exhausted
+from stages.retrain.job import RetrainResult, TrainingJob
+from stages.watch.judge import WatchReport, is_exhausted
 
 REVISION = "loop.start_revision"
 
@@ -57,7 +57,7 @@ class LoopRound:
     learner."""
 
     number: int
-    watch: Report
+    watch: WatchReport
     promotions: dict[str, Promotion]
 
 
@@ -70,11 +70,11 @@ class LoopReport:
 
 
 def loop(
-    corpus: Place,
+    corpus: Location,
     rounds: int = 3,
-    start: Place | None = None,
-    gold: Place | None = None,
-    config: Config | Place | None = None,
+    start: Location | None = None,
+    gold: Location | None = None,
+    config: Config | Location | None = None,
     settings: Changes = (),
     *,
     progress: bool = False,
@@ -102,7 +102,7 @@ def loop(
                 " judge by round 0"
             )
 
-        def run_training(job: Job) -> RetrainResult:
+        def run_training(job: TrainingJob) -> RetrainResult:
             return train(job, session.config.engine, progress=progress)
 
         return Loop(session, kept_gold, run_training, tell, progress=progress).run(rounds)
@@ -114,7 +114,7 @@ def loop_rounds(store: Store, count: int) -> list[LoopRound]:
     return [LoopRound(number, report, promotions_of(store, number)) for number, report in found if report is not None]
 
 
-def _from_any_folder(place: Place) -> str:
+def _from_any_folder(place: Location) -> str:
     """What is there as an absolute path: settings are kept, and the next command may start elsewhere."""
     path = Path(place).expanduser()
     return str(path.absolute()) if path.exists() else str(place)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.runtime.annotate import AnnotateReport
     from engine.runtime.refilter import Tally
-    from shards.commit import Counts
+    from shards.commit import ImageCounts
     from stages.ingest.report import IngestReport
 
-Place = str | Path
+Location = str | Path
 """A folder or file; as text also an fsspec URL."""
 Changes = Mapping[str, object] | Sequence[str]
 """Single settings: {"filters.region.min_score": 0.4}, or as on the command line, ["filters.region.min_score=0.4"]."""
@@ -36,7 +36,7 @@ class FilterReport:
     in the round as it was (nothing for a new one) and as it is. dry_run: as it would be."""
 
     round: int
-    images: "Counts"
+    images: "ImageCounts"
     before: "Tally"
     tally: "Tally"
     written: int = 0

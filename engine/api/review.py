@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.api.reports import Place
+from engine.api.reports import Location
 from engine.config.config_text import ConfigError
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
@@ -50,8 +50,8 @@ class ReviewReport:
 
 
 def review(
-    corpus: Place,
-    corrections: Place,
+    corpus: Location,
+    corrections: Location,
     *,
     round: int | None = None,
     who: str | None = None,
@@ -76,7 +76,7 @@ def review(
     return ReviewReport(taken.read, taken.new, taken.known, number, waiting_reviews(store, number))
 
 
-def suspected(corpus: Place, *, round: int | None = None, count: int = 100) -> list[Suspected]:
+def suspected(corpus: Location, *, round: int | None = None, count: int = 100) -> list[Suspected]:
     """The labels that a person should look at first; reads every record of the round."""
     opened = Corpus(str(corpus))
     rounds = opened.rounds()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.api.calibrate import settle_agreement
-from engine.api.reports import Changes, FilterReport, Place, RunReport, Tell, untold
+from engine.api.reports import Changes, FilterReport, Location, RunReport, Tell, untold
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
 from engine.corpus.session import Session, look, opened
@@ -21,7 +21,7 @@ from engine.runtime.annotate import annotate as annotate_columns
 from engine.runtime.progress import open_reporter, quiet_reporter
 from engine.runtime.refilter import Tally, preview, refilter, tally_round
 from shards import commit
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.completeness import check_corpus, check_whole
 from shards.layout import IMAGES
 from shards.reader import Corpus
@@ -30,9 +30,9 @@ from stages.ingest.report import IngestReport
 
 
 def run(
-    images: Place | Sequence[Place],
-    corpus: Place,
-    config: Config | Place | None = None,
+    images: Location | Sequence[Location],
+    corpus: Location,
+    config: Config | Location | None = None,
     settings: Changes = (),
     *,
     progress: bool = False,
@@ -55,9 +55,9 @@ def run(
 
 
 def ingest(
-    images: Place | Sequence[Place],
-    corpus: Place,
-    config: Config | Place | None = None,
+    images: Location | Sequence[Location],
+    corpus: Location,
+    config: Config | Location | None = None,
     settings: Changes = (),
     *,
     retry_quarantined: bool = False,
@@ -68,8 +68,8 @@ def ingest(
 
 
 def annotate(
-    corpus: Place,
-    config: Config | Place | None = None,
+    corpus: Location,
+    config: Config | Location | None = None,
     settings: Changes = (),
     *,
     retry_quarantined: bool = False,
@@ -81,8 +81,8 @@ def annotate(
 
 
 def filter(
-    corpus: Place,
-    config: Config | Place | None = None,
+    corpus: Location,
+    config: Config | Location | None = None,
     settings: Changes = (),
     *,
     round: int = 0,
@@ -118,7 +118,9 @@ def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold) -> No
             tell(write_round(session, number))
 
 
-def ingest_round(session: Session, images: Place | Sequence[Place], *, retry_quarantined: bool = False) -> IngestReport:
+def ingest_round(
+    session: Session, images: Location | Sequence[Location], *, retry_quarantined: bool = False
+) -> IngestReport:
     """Take in images into an open corpus."""
     from stages.ingest.ingest import ingest as ingest_images
 
@@ -160,8 +162,8 @@ def _processes() -> int:
     return os.cpu_count() or 1
 
 
-def _images(tally: Tally) -> Counts:
+def _images(tally: Tally) -> ImageCounts:
     """What a tally says of the images: each has one row."""
     outcomes = {rule: count for (type_, rule), count in tally.items() if type_ == "image"}
     read, kept, failed = sum(outcomes.values()), outcomes.get("kept", 0), outcomes.get("image.failed", 0)
-    return Counts(read, kept, read - kept - failed, failed)
+    return ImageCounts(read, kept, read - kept - failed, failed)

@@ -1,7 +1,7 @@
 """The echo-chamber watch of `fld loop`: a written round described and judged, as `rounds/NN/report/watch.json`.
 
-Comes in: an open corpus with round 0 and round `number`. Goes out: a `Report`. The images that are looked at are the
-same in every round: the first ones by the hash of their bytes.
+Comes in: an open corpus with round 0 and round `number`. Goes out: a `WatchReport`. The images that are looked at are
+the same in every round: the first ones by the hash of their bytes.
 """
 
 import msgspec
@@ -20,7 +20,7 @@ from shards.store import Store
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.alone import filtered_alone, records
 from stages.held_out import held_out_order
-from stages.watch.judge import Report, judge
+from stages.watch.judge import WatchReport, judge
 from stages.watch.statistics import statistics
 
 _ADVICE = "delete it, and `fld loop` writes it again"
@@ -31,18 +31,18 @@ def report_path(number: int) -> str:
     return f"{round_folder(number)}/report/watch.json"
 
 
-def read_report(store: Store, number: int) -> Report | None:
+def read_report(store: Store, number: int) -> WatchReport | None:
     """The report on a round; None while there is none."""
     try:
         data = read_sealed(store, report_path(number), _ADVICE)
-        return msgspec.json.decode(data, type=Report)
+        return msgspec.json.decode(data, type=WatchReport)
     except FileNotFoundError:
         return None
     except msgspec.DecodeError as error:
         raise DamageError(f"{report_path(number)} is damaged: {error}: {_ADVICE}") from error
 
 
-def watch(session: Session, number: int) -> Report:
+def watch(session: Session, number: int) -> WatchReport:
     """Judge a round against round 0 and publish the report. Number 0 describes round 0 itself."""
     parser = loaded_parser(session.config.filters.parser)
     keys = _watched(session)

@@ -9,19 +9,18 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from shards.errors import SettingsError
-from shards.settings import SECRET, Settings
+from shards.settings import SECRET, Settings, SettingsT
 
 END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one plain value
 _SHORT = 3
 """Settings that differ in a section, up to which they share its line."""
 _MOST_VALUES = 100_000
-SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 class ConfigError(SettingsError):

@@ -6,8 +6,10 @@ import typer
 
 # What most words take
 
-Corpus = Annotated[str, typer.Argument(help="Corpus folder: a local path or an fsspec URL (s3://, gs://, ...).")]
-Images = Annotated[
+CorpusArgument = Annotated[
+    str, typer.Argument(help="Corpus folder: a local path or an fsspec URL (s3://, gs://, ...).")
+]
+ImagesArgument = Annotated[
     list[str], typer.Argument(help="Images, folders, globs, lists (txt csv tsv jsonl parquet), tars, COCO json, URLs.")
 ]
 ConfigOption = Annotated[
@@ -87,7 +89,9 @@ PictureOption = Annotated[
     str | None, typer.Option("--out", "-o", help="Where to save the picture. Default: KEY.roundN.png.")
 ]
 DroppedOption = Annotated[bool, typer.Option("--dropped", help="Also list what the filters dropped, rule by rule.")]
-Corrections = Annotated[str | None, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")]
+CorrectionsArgument = Annotated[
+    str | None, typer.Argument(help="corrections.jsonl, Label Studio's JSON or CVAT's XML.")
+]
 AcceptRestOption = Annotated[
     bool, typer.Option("--accept-rest", help="Label Studio, CVAT: also accept what was left as it was.")
 ]

@@ -10,11 +10,11 @@ A calibration is of certain columns: after a change of an annotator it no longer
 import msgspec
 
 from shards import commit
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.errors import CorpusError
 from shards.layout import CALIBRATION
 from shards.store import Store
-from stages.calibrate.consensus import Calibration
+from stages.calibrate.consensus import AnnotatorCalibration
 from stages.fuse.ledger import Voter
 
 VERSION = 1
@@ -27,7 +27,7 @@ def agreement_name(number: int) -> str:
     return f"agreement-{number:02d}"
 
 
-def stored(store: Store, name: str) -> Calibration | None:
+def stored(store: Store, name: str) -> AnnotatorCalibration | None:
     """The calibration of that name; None while there is none. Raises CorpusError if it is damaged or of a newer
     release."""
     path, manifest = f"{CALIBRATION}/{name}.json", commit.find(store, CALIBRATION, name)
@@ -36,7 +36,7 @@ def stored(store: Store, name: str) -> Calibration | None:
     if damages := commit.verify_unit(store, CALIBRATION, manifest):
         raise CorpusError(f"{path} is damaged: {damages[0].reason}; `fld calibrate` makes it again")
     try:
-        found = msgspec.json.decode(store.read(path), type=Calibration)
+        found = msgspec.json.decode(store.read(path), type=AnnotatorCalibration)
     except msgspec.DecodeError as error:
         raise CorpusError(
             f"{path} is no calibration: {error}; delete it, and `fld calibrate` makes it again"
@@ -49,10 +49,10 @@ def stored(store: Store, name: str) -> Calibration | None:
     return found if found.version == VERSION else None
 
 
-def save_calibration(store: Store, name: str, calibration: Calibration) -> None:
+def save_calibration(store: Store, name: str, calibration: AnnotatorCalibration) -> None:
     """Publish it, whole or not at all."""
     data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
-    commit.publish(store, CALIBRATION, name, {f"{name}.json": data}, Counts(0, 0), calibration.fingerprint)
+    commit.publish(store, CALIBRATION, name, {f"{name}.json": data}, ImageCounts(0, 0), calibration.fingerprint)
 
 
 def remove_calibration(store: Store, name: str) -> bool:
@@ -63,7 +63,7 @@ def remove_calibration(store: Store, name: str) -> bool:
     return True
 
 
-def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) -> Calibration | None:
+def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) -> AnnotatorCalibration | None:
     """What counts in round `number` of these columns: gold before agreement."""
     for name in (GOLD, agreement_name(number)):
         found = stored(store, name)
@@ -72,7 +72,7 @@ def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) ->
     return None
 
 
-def fits(calibration: Calibration, annotators: tuple[Voter, ...]) -> bool:
+def fits(calibration: AnnotatorCalibration, annotators: tuple[Voter, ...]) -> bool:
     """Whether it is of these columns, as far as they are in it, and all its columns are among them."""
     columns = {each.name: each.fingerprint for each in annotators}
     return all(columns.get(name) == fingerprint for name, fingerprint in calibration.columns.items())

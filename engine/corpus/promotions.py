@@ -15,13 +15,13 @@ import msgspec
 
 from engine.config.config_text import ConfigError
 from shards import commit
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.errors import DamageError
 from shards.layout import round_folder
 from shards.seal import read_sealed, write_sealed
 from shards.store import LocalStore, Store
 from stages.fuse.settings import GENERALIST
-from stages.gate.calibration import Calibration
+from stages.gate.calibration import ModelCalibration
 from stages.gate.decide import Promotion
 from stages.retrain.job import model_path
 
@@ -68,7 +68,7 @@ def save_promotion(store: Store, number: int, promotion: Promotion, learner: str
     write_sealed(store, promotion_path(number, learner), msgspec.json.format(msgspec.json.encode(promotion)) + b"\n")
 
 
-def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Calibration | None:
+def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> ModelCalibration | None:
     """What the scores of the model of round `number` are worth; None while nobody knows. Raises DamageError."""
     folder = model_path(number, model_name(learner))
     path = f"{folder}/{_FILE}"
@@ -81,17 +81,19 @@ def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Ca
         reason = "its manifest is missing or damaged" if found is None else damages[0].reason
         raise DamageError(f"{path} is damaged: {reason}; delete it, and `fld loop` fits it again")
     try:
-        return msgspec.json.decode(data, type=Calibration)
+        return msgspec.json.decode(data, type=ModelCalibration)
     except msgspec.DecodeError as error:
         raise DamageError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
 
 
 def save_calibration(
-    store: Store, number: int, calibration: Calibration, conditions: str, learner: str = GENERALIST
+    store: Store, number: int, calibration: ModelCalibration, conditions: str, learner: str = GENERALIST
 ) -> None:
     """Publish it beside the model, as a unit whose fingerprint is `conditions` (those of the `Promotion`)."""
     data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
-    commit.publish(store, model_path(number, model_name(learner)), CALIBRATION, {_FILE: data}, Counts(0, 0), conditions)
+    commit.publish(
+        store, model_path(number, model_name(learner)), CALIBRATION, {_FILE: data}, ImageCounts(0, 0), conditions
+    )
 
 
 def is_calibrated(store: Store, number: int, conditions: str, learner: str = GENERALIST) -> bool:

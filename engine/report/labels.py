@@ -8,7 +8,8 @@ that is in the picture and free is taken. Where none is free, the one that cover
 
 from collections.abc import Sequence
 
-Box = tuple[float, float, float, float]
+from shards.finding import Box
+
 Point = tuple[float, float]
 
 

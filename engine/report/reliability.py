@@ -1,7 +1,8 @@
 """`fld calibrate --figure`: of things that got about this probability, how many were right.
 
-Comes in: a `Calibration`. Goes out: a picture; for each kind a point per bin, as large as it has things in it, over the
-diagonal on which probabilities are true, and beside it the line of each annotator, from score to probability.
+Comes in: an `AnnotatorCalibration`. Goes out: a picture; for each kind a point per bin, as large as it has things in
+it, over the diagonal on which probabilities are true, and beside it the line of each annotator, from score to
+probability.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.config.config_text import ConfigError
-from stages.calibrate.consensus import Calibration, Consensus
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus
 from stages.calibrate.platt import probabilities
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _SCORES = np.linspace(0.01, 0.99, 99)
 
 
-def draw(calibration: Calibration, path: str) -> None:
+def draw(calibration: AnnotatorCalibration, path: str) -> None:
     """Write the figure to `path`. Raises ConfigError for a file type that matplotlib does not write."""
     from matplotlib.figure import Figure
 

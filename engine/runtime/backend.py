@@ -9,7 +9,7 @@ only queued on an actor that died is not to blame: the backend runs it elsewhere
 from typing import Protocol
 
 from engine.runtime.call import Call, Outcome
-from engine.runtime.column import Pool
+from engine.runtime.column import ActorPool
 from shards.errors import ModelError
 
 
@@ -22,7 +22,7 @@ class Backend(Protocol):
 
     actors: dict[str, int]
 
-    def open(self, pool: Pool) -> None:
+    def open(self, pool: ActorPool) -> None:
         """Make the pool known. Its actors start now or with its first call."""
         ...
 

@@ -15,7 +15,7 @@ import msgspec
 from shards.finding import Finding
 from shards.images import ImageRow
 
-Kind = Literal["ok", "error", "oom", "timeout", "death", "item", "stop"]
+OutcomeKind = Literal["ok", "error", "oom", "timeout", "death", "item", "stop"]
 
 pack_rows = msgspec.msgpack.Encoder().encode
 unpack_rows = msgspec.msgpack.Decoder(list[ImageRow]).decode
@@ -51,7 +51,7 @@ class Outcome:
     ids (it is stored, and must be the same in every run); `detail` is for the log (traceback, process id)."""
 
     call: Call
-    kind: Kind
+    kind: OutcomeKind
     findings: list[bytes] = field(default_factory=list)
     items: dict[int, str] = field(default_factory=dict)
     error: str = ""
@@ -60,10 +60,10 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class CallReply:
     """An outcome as the actor sends it, without the call. kind "load": its stages could not be loaded."""
 
-    kind: Kind | Literal["load"]
+    kind: OutcomeKind | Literal["load"]
     findings: list[bytes] = field(default_factory=list)
     items: dict[int, str] = field(default_factory=dict)
     error: str = ""

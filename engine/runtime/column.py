@@ -40,7 +40,7 @@ class Column:
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class ActorPool:
     """Columns whose stages live together in the same actors, and what one such actor needs."""
 
     name: str
@@ -66,13 +66,13 @@ def ordered(columns: list[Column]) -> list[Column]:
         raise ColumnError(f"annotators need each other in a circle: {' -> '.join(error.args[1])}") from error
 
 
-def pools(columns: list[Column]) -> list[Pool]:
+def pools(columns: list[Column]) -> list[ActorPool]:
     """One pool per group, one per column without a group; in the order of their first column."""
     members: dict[str, list[Column]] = {}
     for column in columns:
         group = column.resources.group
         members.setdefault(column.name if group is None else f"group {group}", []).append(column)
-    return [Pool(name, tuple(group), _shared(name, group)) for name, group in members.items()]
+    return [ActorPool(name, tuple(group), _shared(name, group)) for name, group in members.items()]
 
 
 def _shared(name: str, members: list[Column]) -> Resources:
@@ -106,7 +106,7 @@ def _shared(name: str, members: list[Column]) -> Resources:
     )
 
 
-def with_gpu_shares(pools: list[Pool], gpus: float) -> list[Pool]:
+def with_gpu_shares(pools: list[ActorPool], gpus: float) -> list[ActorPool]:
     """The pools, with num_gpus filled in where share_gpus is set: one config runs on a laptop and on a GPU cluster.
 
     gpus: of the whole cluster, what other pools ask for included. Shares are cut to hundredths, as Ray counts GPUs in

@@ -7,7 +7,7 @@ No isolation: a stage that hangs, exits the process or dies of a segmentation fa
 from engine.config.settings import EngineSettings
 from engine.runtime.backend import StartError
 from engine.runtime.call import Call, Outcome
-from engine.runtime.column import Pool
+from engine.runtime.column import ActorPool
 from engine.runtime.worker import Worker
 from shards.store import Store
 
@@ -19,11 +19,11 @@ class LocalBackend:
         self.actors: dict[str, int] = {}
         self._store = store
         self._settings = settings
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[str, ActorPool] = {}
         self._workers: dict[str, Worker] = {}
         self._waiting: Call | None = None
 
-    def open(self, pool: Pool) -> None:
+    def open(self, pool: ActorPool) -> None:
         self._pools[pool.name] = pool
         self.actors[pool.name] = 0
 

@@ -11,8 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.runtime.call import Answer, Call
-from engine.runtime.column import Pool
+from engine.runtime.call import Call, CallReply
+from engine.runtime.column import ActorPool
 from engine.runtime.worker import Worker, limit_process
 from shards.store import Store
 from stages.annotate.resources import Resources
@@ -21,7 +21,7 @@ from stages.annotate.resources import Resources
 class ActorBody:
     """Runs in the actor's process."""
 
-    def __init__(self, store: Store, pool: Pool, decode_threads: int, cache_bytes: int) -> None:
+    def __init__(self, store: Store, pool: ActorPool, decode_threads: int, cache_bytes: int) -> None:
         limit_process(pool.resources.num_cpus, pool.resources.num_gpus)
         self._worker = Worker(store, pool, decode_threads, cache_bytes)
 
@@ -31,11 +31,11 @@ class ActorBody:
 
         return os.getpid()
 
-    def load(self) -> Answer:
+    def load(self) -> CallReply:
         """See Worker.load."""
         return self._worker.load()
 
-    def run(self, call: Call) -> Answer:
+    def run(self, call: Call) -> CallReply:
         """See Worker.run."""
         return self._worker.run(call)
 
@@ -86,7 +86,7 @@ class Actor:
         return bool(self.calls) and now - self.since > self.calls[0][1].timeout_s
 
 
-def start_actor(store: Store, pool: Pool, decode_threads: int, cache_bytes: int) -> Actor:
+def start_actor(store: Store, pool: ActorPool, decode_threads: int, cache_bytes: int) -> Actor:
     """Ask Ray for a new actor of the pool. Returns at once."""
     import ray
 

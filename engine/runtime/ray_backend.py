@@ -8,20 +8,18 @@ its actor back: annotators may together ask for more than the machine has, at th
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.config.settings import EngineSettings
 from engine.runtime.backend import StartError
-from engine.runtime.call import Answer, Call, Kind, Outcome
-from engine.runtime.column import Pool, with_gpu_shares
+from engine.runtime.call import Call, CallReply, Outcome, OutcomeKind
+from engine.runtime.column import ActorPool, with_gpu_shares
 from engine.runtime.faults import one_line
 from engine.runtime.ray_actors import Actor, misfit, start_actor
-from engine.runtime.ray_session import RaySession
+from engine.runtime.ray_session import LogEvent, RaySession
 from shards.store import Store
 
-LogEvent = Callable[[str, Mapping[str, object]], None]
 MAX_LOAD_DEATHS = 3
 STARVED_S = 5.0
 """A new process is there after 1-3 s; an actor that is not has no resources to start with."""
@@ -31,7 +29,7 @@ PAUSE_S = 2.0
 
 @dataclass(eq=False)
 class _Pool:
-    pool: Pool
+    pool: ActorPool
     actors: list[Actor] = field(default_factory=list)
     again: deque[Call] = field(default_factory=deque)
     load_deaths: int = 0
@@ -57,7 +55,7 @@ class RayBackend:
         self._started = False
         self._returned = time.monotonic()
 
-    def open(self, pool: Pool) -> None:
+    def open(self, pool: ActorPool) -> None:
         self._pools[pool.name] = _Pool(pool)
         self.actors[pool.name] = 0
 
@@ -198,7 +196,7 @@ class RayBackend:
             if isinstance(answer, _Dead):
                 outcomes.append(self._died(actor, call, answer))
                 break
-            kind: Kind = "error" if answer.kind == "load" else answer.kind
+            kind: OutcomeKind = "error" if answer.kind == "load" else answer.kind
             outcomes.append(
                 Outcome(call, kind, answer.findings, answer.items, answer.error, answer.detail, answer.seconds)
             )
@@ -309,7 +307,7 @@ class _Lost:
 
 
 def _get(ref: Any) -> Any:
-    """An Answer, a process id, or what happened to the process."""
+    """A reply, a process id, or what happened to the process."""
     from ray import exceptions, get
 
     try:
@@ -326,6 +324,8 @@ def _get(ref: Any) -> Any:
             final="creation task" in text,
         )
     except exceptions.RayTaskError as error:
-        return Answer("error", error=one_line(f"error: {type(error.cause).__name__}: {error.cause}"), detail=str(error))
+        return CallReply(
+            "error", error=one_line(f"error: {type(error.cause).__name__}: {error.cause}"), detail=str(error)
+        )
     except exceptions.RayError as error:
         return _Lost(one_line(str(error)))

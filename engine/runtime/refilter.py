@@ -39,7 +39,7 @@ class Refiltered:
 
     written: int
     unchanged: int
-    images: commit.Counts
+    images: commit.ImageCounts
     tally: Tally
 
 
@@ -74,7 +74,7 @@ def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processe
     return total
 
 
-def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
+def tally_round(store: Store, number: int) -> tuple[commit.ImageCounts, Tally]:
     """What a written round holds, from its manifests; from its index where an older release wrote a shard."""
     total: Tally = Counter()
     done = commit.committed(store, round_folder(number))
@@ -82,7 +82,7 @@ def tally_round(store: Store, number: int) -> tuple[commit.Counts, Tally]:
         for type_, outcomes in read_tally(store, number, manifest).items():
             total.update({(type_, rule or OUTCOME_KEPT): count for rule, count in outcomes.items()})
     each = [manifest.counts for manifest in done.values()]
-    counts = commit.Counts(
+    counts = commit.ImageCounts(
         sum(c.read for c in each), sum(c.kept for c in each), sum(c.dropped for c in each), sum(c.failed for c in each)
     )
     return counts, total

@@ -21,10 +21,10 @@ from itertools import count
 from engine.config.settings import EngineSettings
 from engine.runtime.backend import Backend
 from engine.runtime.call import Call, Outcome
-from engine.runtime.column import Pool
+from engine.runtime.column import ActorPool
 from engine.runtime.faults import Budget, Quarantined
 from engine.runtime.progress import ColumnProgress, Reporter
-from engine.runtime.unit import Task, Unit
+from engine.runtime.unit import Unit, WorkItem
 from engine.runtime.work import OpenShard, Work
 from shards.raw import write_raw
 from specialists.roles import RunStopError
@@ -39,8 +39,8 @@ column, so that annotators that share actors ask for the same images one after t
 
 @dataclass(eq=False)
 class _Queue:
-    pool: Pool
-    heap: list[tuple[Key, Task]] = field(default_factory=list)
+    pool: ActorPool
+    heap: list[tuple[Key, WorkItem]] = field(default_factory=list)
     call: Call | None = None  # of the first task, built once however often the backend refuses it
 
 
@@ -50,7 +50,7 @@ class Scheduler:
     def __init__(
         self,
         work: Work,
-        pools: list[Pool],
+        pools: list[ActorPool],
         backend: Backend,
         settings: EngineSettings,
         reporter: Reporter,
@@ -69,7 +69,7 @@ class Scheduler:
         self._order = {column.name: index for index, column in enumerate(work.columns)}
         self._shard_order = {shard: index for index, shard in enumerate(work.todo)}
         self._numbers = count()
-        self._running: dict[int, Task] = {}
+        self._running: dict[int, WorkItem] = {}
         self._open: dict[str, OpenShard] = {}
         self._commits: dict[Future[None], Unit] = {}
         self.units_written: dict[str, int] = {column.name: 0 for column in work.columns}
@@ -123,7 +123,7 @@ class Scheduler:
             self._advance(unit, len(unit.blocked))
             self._commit_if_complete(unit)
 
-    def _push(self, tasks: Iterable[Task]) -> None:
+    def _push(self, tasks: Iterable[WorkItem]) -> None:
         for task in tasks:
             queue = self._queues[task.unit.column.name]
             key = self._key(task)
@@ -131,7 +131,7 @@ class Scheduler:
                 queue.call = None
             heapq.heappush(queue.heap, (key, task))
 
-    def _key(self, task: Task) -> Key:
+    def _key(self, task: WorkItem) -> Key:
         shard = self._shard_order[task.unit.shard]
         number = next(self._numbers)
         return (0 if task.alone else 1, shard, task.positions[0], self._order[task.unit.column.name], number)
@@ -160,9 +160,9 @@ class Scheduler:
             heapq.heappop(queue.heap)
             queue.call = None
             cuts = [task.positions[at : at + size] for at in range(0, len(task.positions), size)]
-            self._push(Task(task.unit, cut, task.alone, suspected=task.suspected) for cut in cuts)
+            self._push(WorkItem(task.unit, cut, task.alone, suspected=task.suspected) for cut in cuts)
 
-    def _call(self, pool: str, task: Task) -> Call:
+    def _call(self, pool: str, task: WorkItem) -> Call:
         rows, needs = task.unit.packed(task.positions)
         column = task.unit.column
         return Call(

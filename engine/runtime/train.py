@@ -22,7 +22,7 @@ from specialists.roles import SpecialistError
 from specialists.weights import EMBEDDED_PREFIX, locate
 from stages.retrain.data import RetrainError
 from stages.retrain.fit import fitted
-from stages.retrain.job import Job, RetrainJob, RetrainResult, StudentJob, read_training
+from stages.retrain.job import RetrainJob, RetrainResult, StudentJob, TrainingJob, read_training
 from stages.retrain.metrics import Watch
 from stages.retrain.run import NAME
 from stages.retrain.run import retrain as core
@@ -32,7 +32,7 @@ from stages.retrain.student import train_student
 KNOWN = (RetrainError, CorpusError, RecordError, SpecialistError, OSError)
 
 
-def train(job: Job, engine: EngineSettings, *, progress: bool = False) -> RetrainResult:
+def train(job: TrainingJob, engine: EngineSettings, *, progress: bool = False) -> RetrainResult:
     """Train where the settings say, a student in this process. progress: draw a bar on stderr. Ray workers have none:
     they write `trainer/metrics.jsonl`."""
     if isinstance(job, StudentJob):

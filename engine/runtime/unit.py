@@ -18,12 +18,12 @@ from shards.finding import GIVEN
 from shards.images import ImageRow
 from shards.raw import RawRow
 
-Said = dict[int, bytes]
+PackedRows = dict[int, bytes]
 """Position of an image in its shard -> msgpack of what one column said about it; only images that went well."""
 
 
 @dataclass(eq=False)
-class Task:
+class WorkItem:
     """Images of one unit that go into one call. died: how often it killed its process while it was alone; suspected:
     whether these images were part of a batch that ran out of time or memory. alone: see `Call`."""
 
@@ -33,11 +33,11 @@ class Task:
     died: int = 0
     suspected: bool = False
 
-    def halves(self, alone: bool, suspected: bool) -> list["Task"]:
+    def halves(self, alone: bool, suspected: bool) -> list["WorkItem"]:
         """Two tasks with half of the images each."""
         middle = len(self.positions) // 2
         parts = (self.positions[:middle], self.positions[middle:])
-        return [Task(self.unit, part, alone, suspected=suspected) for part in parts]
+        return [WorkItem(self.unit, part, alone, suspected=suspected) for part in parts]
 
 
 @dataclass(eq=False)
@@ -51,12 +51,12 @@ class Unit:
     todo: list[int]
     kept: dict[int, RawRow] = field(default_factory=dict)
     left_out: frozenset[int] = frozenset()
-    needs: dict[str, Said] = field(default_factory=dict)
-    found: Said = field(default_factory=dict)
+    needs: dict[str, PackedRows] = field(default_factory=dict)
+    found: PackedRows = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     blocked: dict[int, str] = field(default_factory=dict)
 
-    def start(self, needs: dict[str, Said], batch_size: int) -> list[Task]:
+    def start(self, needs: dict[str, PackedRows], batch_size: int) -> list[WorkItem]:
         """Batches of images, in shard order: the same ones whatever the workers. Images on which a needed annotator
         failed are blocked."""
         self.needs = {name: said for name, said in needs.items() if name != GIVEN}
@@ -67,7 +67,7 @@ class Unit:
                 self.blocked[position] = f"blocked: {', '.join(missing)} failed"
             else:
                 runnable.append(position)
-        return [Task(self, tuple(runnable[at : at + batch_size])) for at in range(0, len(runnable), batch_size)]
+        return [WorkItem(self, tuple(runnable[at : at + batch_size])) for at in range(0, len(runnable), batch_size)]
 
     def packed(self, positions: tuple[int, ...]) -> tuple[bytes, dict[str, list[bytes]]]:
         """The images and their needed findings, as they travel (see `Call`)."""
@@ -76,7 +76,7 @@ class Unit:
             rows = [msgspec.structs.replace(row, given=[]) if row.given else row for row in rows]
         return pack_rows(rows), {name: [said[at] for at in positions] for name, said in self.needs.items()}
 
-    def take(self, task: Task, outcome: Outcome) -> list[Task]:
+    def take(self, task: WorkItem, outcome: Outcome) -> list[WorkItem]:
         """Book an outcome; what has to run again."""
         if outcome.kind == "ok":
             self.found.update(zip(task.positions, outcome.findings, strict=True))
@@ -104,28 +104,28 @@ class Unit:
             elif position not in self.left_out:
                 yield self.kept[position]
 
-    def said(self) -> Said:
+    def said(self) -> PackedRows:
         """What dependent units need of this one, when it is complete."""
         return self.found | said_of(self.kept)
 
-    def _without(self, task: Task, items: dict[int, str]) -> list[Task]:
+    def _without(self, task: WorkItem, items: dict[int, str]) -> list[WorkItem]:
         for index, reason in items.items():
             self.failed[task.positions[index]] = reason
         rest = tuple(at for index, at in enumerate(task.positions) if index not in items)
-        return [Task(self, rest, task.alone, suspected=task.suspected)] if rest else []
+        return [WorkItem(self, rest, task.alone, suspected=task.suspected)] if rest else []
 
-    def _alone(self, task: Task, outcome: Outcome) -> list[Task]:
+    def _alone(self, task: WorkItem, outcome: Outcome) -> list[WorkItem]:
         """One image failed by itself. An exception is final. A process can also die of something else (a node is lost,
         the machine is out of memory), a call can be late for it: those get a second chance, a time-out or a lack of
         memory only if no larger batch with this image has already had the same."""
         if outcome.kind == "death" and task.died == 0:
-            return [Task(self, task.positions, alone=True, died=1, suspected=task.suspected)]
+            return [WorkItem(self, task.positions, alone=True, died=1, suspected=task.suspected)]
         if outcome.kind in ("timeout", "oom") and not task.suspected:
-            return [Task(self, task.positions, alone=True, died=task.died, suspected=True)]
+            return [WorkItem(self, task.positions, alone=True, died=task.died, suspected=True)]
         self.failed[task.positions[0]] = outcome.error
         return []
 
 
-def said_of(rows: dict[int, RawRow]) -> Said:
+def said_of(rows: dict[int, RawRow]) -> PackedRows:
     """Rows read back from the store, packed for those who need them."""
     return {position: pack_findings(row.findings) for position, row in rows.items() if row.status == "ok"}

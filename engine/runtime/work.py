@@ -13,7 +13,7 @@ from engine.runtime.call import pack_findings
 from engine.runtime.column import Column
 from engine.runtime.faults import Budget
 from engine.runtime.progress import ColumnProgress
-from engine.runtime.unit import Said, Unit, said_of
+from engine.runtime.unit import PackedRows, Unit, said_of
 from shards.commit import Manifest, committed
 from shards.finding import GIVEN
 from shards.images import ImageRow, read_image_rows
@@ -65,12 +65,12 @@ class OpenShard:
     columns: dict[str, Column]
     units: dict[str, Unit] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
-    said: dict[str, Said] = field(default_factory=dict)
+    said: dict[str, PackedRows] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._positions = {row.key: position for position, row in enumerate(self.rows)}
 
-    def needs(self, column: Column) -> dict[str, Said] | None:
+    def needs(self, column: Column) -> dict[str, PackedRows] | None:
         """What the needed columns said; None while one of them is not committed."""
         names = [name for name in column.needs if name != GIVEN]
         if any(name in self.units for name in names):
@@ -80,7 +80,7 @@ class OpenShard:
                 self.said[name] = self._read(self.columns[name])
         return {name: self._heard(name) for name in names}
 
-    def _heard(self, name: str) -> Said:
+    def _heard(self, name: str) -> PackedRows:
         """Of an annotator that sees some images only, nothing about the others, and nothing where it failed: nobody
         fails for want of what most images do without."""
         if self.columns[name].subset is None:
@@ -95,7 +95,7 @@ class OpenShard:
         wanted = {name for other in self.units.values() for name in other.column.needs}
         self.said = {name: said for name, said in self.said.items() if name in wanted}
 
-    def _read(self, column: Column) -> Said:
+    def _read(self, column: Column) -> PackedRows:
         rows = read_raw(self.store, column.name, column.fingerprint, self.shard)
         return said_of({self._positions[row.key]: row for row in rows if row.key in self._positions})
 

@@ -1,7 +1,7 @@
 """What an actor does with a call: read and decode the images, run the stage, hand back packed findings.
 
-Comes in: a `Call`. Goes out: an `Answer`; exceptions never leave this file. The same object runs inside a Ray actor and
-in the local backend, and knows neither.
+Comes in: a `Call`. Goes out: a `CallReply`; exceptions never leave this file. The same object runs inside a Ray actor
+and in the local backend, and knows neither.
 """
 
 import io
@@ -16,8 +16,8 @@ from itertools import chain
 
 from PIL import Image as Pillow
 
-from engine.runtime.call import Answer, Call, pack_findings, unpack_findings, unpack_rows
-from engine.runtime.column import Pool
+from engine.runtime.call import Call, CallReply, pack_findings, unpack_findings, unpack_rows
+from engine.runtime.column import ActorPool
 from engine.runtime.faults import Failure, attempt
 from shards.finding import GIVEN, Finding, coordinates_of, kind_of, rounded, scores_of
 from shards.images import ImageRow, read_image
@@ -42,7 +42,7 @@ def limit_process(num_cpus: float, num_gpus: float) -> None:
 class Worker:
     """The stages of one pool and their decoded images."""
 
-    def __init__(self, store: Store, pool: Pool, decode_threads: int, cache_bytes: int) -> None:
+    def __init__(self, store: Store, pool: ActorPool, decode_threads: int, cache_bytes: int) -> None:
         self._store = store
         self._stages: dict[str, Stage] = {column.name: column.stage for column in pool.columns}
         self._decode_threads = decode_threads
@@ -50,17 +50,17 @@ class Worker:
         # One annotator alone never asks for the same image twice.
         self._cache = ImageCache(cache_bytes if len(pool.columns) > 1 else 0)
 
-    def load(self) -> Answer:
+    def load(self) -> CallReply:
         """Load every stage; kind "ok", or "load" with the reason why the run cannot go on."""
         start = time.perf_counter()
         _warm_up()
         for name, stage in self._stages.items():
             result = attempt(stage.load)
             if isinstance(result, Failure):
-                return Answer("load", error=f"annotator {name}: {result.error}", detail=result.detail)
-        return Answer("ok", seconds=time.perf_counter() - start)
+                return CallReply("load", error=f"annotator {name}: {result.error}", detail=result.detail)
+        return CallReply("ok", seconds=time.perf_counter() - start)
 
-    def run(self, call: Call) -> Answer:
+    def run(self, call: Call) -> CallReply:
         """Every image of the call, or the reason why not. Never raises."""
         start = time.perf_counter()
         answer = attempt(lambda: self._answer(call))
@@ -74,13 +74,15 @@ class Worker:
         for stage in self._stages.values():
             stage.close()
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, call: Call) -> CallReply:
         rows = unpack_rows(call.rows)
         images = self._images(call, rows)
         unread = {index: image for index, image in enumerate(images) if isinstance(image, Failure)}
         if unread:
             detail = "\n".join(failure.detail for failure in unread.values())
-            return Answer("item", items={i: f"read: {failure.error}" for i, failure in unread.items()}, detail=detail)
+            return CallReply(
+                "item", items={i: f"read: {failure.error}" for i, failure in unread.items()}, detail=detail
+            )
         items = [
             Item(row.key, image, _findings(call, index, row))
             for index, (row, image) in enumerate(zip(rows, images, strict=True))
@@ -89,7 +91,7 @@ class Worker:
         found = self._stages[call.column].run(items)
         if len(found) != len(items):
             raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(found)}")
-        return Answer("ok", findings=[_packed(one) for one in found])
+        return CallReply("ok", findings=[_packed(one) for one in found])
 
     def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
         """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
@@ -145,14 +147,14 @@ def _warm_up() -> None:
     decode(data.getvalue(), ACCEPTED)
 
 
-def _answer_of(failure: Failure, size: int) -> Answer:
+def _answer_of(failure: Failure, size: int) -> CallReply:
     if failure.kind != "item":
-        return Answer(failure.kind, error=failure.error, detail=failure.detail)
+        return CallReply(failure.kind, error=failure.error, detail=failure.detail)
     if not 0 <= failure.index < size:  # a stage that blames an image it was not given is itself to blame
-        return Answer(
+        return CallReply(
             "error", error=f"error: ItemError: index {failure.index} in a batch of {size}", detail=failure.detail
         )
-    return Answer("item", items={failure.index: failure.error}, detail=failure.detail)
+    return CallReply("item", items={failure.index: failure.error}, detail=failure.detail)
 
 
 def _findings(call: Call, index: int, row: ImageRow) -> dict[str, list[Finding]]:

@@ -4,7 +4,7 @@ from typing import cast
 
 from engine.api.export import Format, export
 from engine.console.terminal import err
-from stages.export.pictures import Pictures
+from stages.export.pictures import PictureMode
 
 
 def run(
@@ -17,7 +17,7 @@ def run(
         round=number,
         format=cast(Format, format_),
         where=where,
-        pictures=cast(Pictures, pictures),
+        pictures=cast(PictureMode, pictures),
         held_out=held_out,
     )
     err.print(f"{report.path}: {report.images:,} images, {report.objects:,} objects, {report.categories:,} categories")

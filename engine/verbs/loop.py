@@ -11,7 +11,7 @@ from engine.verbs.printing import printer, verdict
 from shards.store import open_store
 from stages.fuse.settings import GENERALIST
 from stages.gate.decide import Promotion
-from stages.watch.judge import Report
+from stages.watch.judge import WatchReport
 
 
 def loop(
@@ -40,7 +40,7 @@ def _named(learner: str, promotion: Promotion) -> str:
     return verdict(promotion) if learner == GENERALIST else f"{learner} {verdict(promotion)}"
 
 
-def _numbers(report: Report) -> tuple[str, ...]:
+def _numbers(report: WatchReport) -> tuple[str, ...]:
     """Boxes per image, entropy of labels, vocabulary, agreement with round 0, share that only the model supports."""
     found = report.statistics
     agreement = "" if found.agreement_boxes is None else f"{found.agreement_boxes:.2f}"

@@ -6,13 +6,13 @@ from engine.api.reports import FilterReport, Tell
 from engine.console.terminal import err
 from engine.runtime.annotate import AnnotateReport
 from engine.runtime.refilter import OUTCOME_KEPT, Tally
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.layout import round_folder
-from stages.gate.calibration import Calibration
+from stages.gate.calibration import ModelCalibration
 from stages.gate.decide import Promotion
 from stages.ingest.report import IngestReport
 from stages.retrain.job import RetrainResult
-from stages.watch.judge import Report as WatchReport
+from stages.watch.judge import WatchReport
 
 
 def printer(corpus: str) -> Tell:
@@ -44,7 +44,7 @@ def _line(part: object) -> str:
             return f"train: {part.folder}{', was there already' if part.already else ''}"
         case Promotion():
             return f"gate: {verdict(part)} ({part.images} held-out images, against {part.reference})"
-        case Calibration():
+        case ModelCalibration():
             return f"gate: {part.summary}"
         case _:
             return str(part)
@@ -76,7 +76,7 @@ def _filtered(report: FilterReport) -> None:
     err.print(f"{round_folder(report.round)}: {_images(report.images)}; {done}")
 
 
-def _images(counts: Counts) -> str:
+def _images(counts: ImageCounts) -> str:
     return f"{counts.read:,} images read = {counts.kept:,} kept + {counts.dropped:,} dropped + {counts.failed:,} failed"
 
 

@@ -14,7 +14,7 @@ from engine.corpus.session import Session, look
 from engine.verbs.stats import described
 from shards.reader import Corpus
 from shards.store import Store
-from stages.describe.ledger import Ledger, read_ledger
+from stages.describe.filter_summary import FilterSummary, summarize_filters
 from stages.watch.settings import Limit
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def gather(session: Session, number: int | None, against: int | None, gold: str 
     if against is not None:
         old, before = described(session, against)
         change = compare(old, before, round_, found, pictures)
-    ledger = read_ledger(round_)
+    ledger = summarize_filters(round_)
     differences = nearest(session.config)
     settings = [each for each in differences.settings if not each.name.startswith("engine.")]
     return Report(
@@ -88,7 +88,7 @@ def quality(path: str) -> "list[Measure]":
         raise ConfigError(f"--eval {path} cannot be read: {error.strerror}") from error
 
 
-def parts(ledger: Ledger, annotators: dict[str, Any]) -> "list[Part]":
+def parts(ledger: FilterSummary, annotators: dict[str, Any]) -> "list[Part]":
     """Every annotator and column that the round was made of, with its model as the settings name it now."""
     from engine.view.report.page import Part
 

@@ -5,7 +5,7 @@ from rich.table import Table
 from engine.api import retrain as api
 from engine.console.terminal import err
 from stages.retrain.job import RetrainResult
-from stages.retrain.student_settings import Trainer
+from stages.retrain.student_settings import TrainerName
 
 
 def retrain(
@@ -17,7 +17,7 @@ def retrain(
     assignments: list[str],
     *,
     again: bool,
-    student: Trainer | None = None,
+    student: TrainerName | None = None,
 ) -> None:
     """Train and print what came of it."""
     result = api.retrain(

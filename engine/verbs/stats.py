@@ -9,15 +9,15 @@ from engine.corpus.session import Session, look
 from engine.runtime.refilter import loaded_parser
 from shards.reader import Corpus, Round
 from stages.describe import paper
-from stages.describe.ledger import read_ledger
-from stages.describe.statistics import Statistics, describe
+from stages.describe.filter_summary import summarize_filters
+from stages.describe.statistics import RoundStatistics, describe
 
 
 def stats(corpus: str, number: int | None, *, json: bool) -> None:
     """Print the statistics of a round, of the last if None."""
     round_, found = described(look(corpus), number)
     if json:
-        ledger = msgspec.to_builtins(read_ledger(round_))
+        ledger = msgspec.to_builtins(summarize_filters(round_))
         data = msgspec.json.encode(msgspec.to_builtins(found, str_keys=True) | ledger)
         out.file.write(msgspec.json.format(data).decode() + "\n")
         return
@@ -26,7 +26,7 @@ def stats(corpus: str, number: int | None, *, json: bool) -> None:
     out.print(_elements(found))
 
 
-def described(session: Session, number: int | None) -> tuple[Round, Statistics]:
+def described(session: Session, number: int | None) -> tuple[Round, RoundStatistics]:
     """A round, opened, and its statistics. Raises ConfigError if there is none of this number."""
     numbers = Corpus(session.store).rounds()
     if not numbers or (number is not None and number not in numbers):
@@ -37,7 +37,7 @@ def described(session: Session, number: int | None) -> tuple[Round, Statistics]:
     return round_, describe(round_, lambda texts: [parsed.features for parsed in parser.parse(texts)])
 
 
-def _annotations(found: Statistics) -> Table:
+def _annotations(found: RoundStatistics) -> Table:
     published = {(each.type, each.kind): each for each in paper.TABLE_2}
     table = Table(box=None, pad_edge=False)
     for name in ("type", "of", "count", "tokens", "regions", "per image or text", "regional tokens"):
@@ -52,7 +52,7 @@ def _annotations(found: Statistics) -> Table:
     return table
 
 
-def _elements(found: Statistics) -> Table:
+def _elements(found: RoundStatistics) -> Table:
     table = Table("per text", *(size.replace("_", " ") for size in found.elements), box=None, pad_edge=False)
     for name in paper.TABLE_3["brief"]:
         cells = [_beside(of[name], paper.TABLE_3[size][name]) for size, of in found.elements.items()]

@@ -24,7 +24,7 @@ from shards.overview_table import Lists, OverviewTable
 _REMEMBERED = 8
 """Selections: 4 bytes per image each."""
 BARS = 20
-Mask = NDArray[np.bool_]
+RowMask = NDArray[np.bool_]
 Numbers = NDArray[np.float32]
 _DROPPED = ("texts", "regions", "phrases", "candidates", "masks")
 
@@ -90,7 +90,7 @@ class Board:
             for place, (low, high, count) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), found, strict=True))
         ] if max(found) else []  # fmt: skip
 
-    def mask(self, query: Query, without: str = "") -> Mask:
+    def mask(self, query: Query, without: str = "") -> RowMask:
         """bool per image: matches all of the query but the facet or range `without`."""
         mask = np.ones(len(self.images), bool)
         for facet, chosen in query.chosen.items():
@@ -137,7 +137,7 @@ class Board:
                 empty = np.empty(0, np.int32)
                 return self._change() or Lists([], empty, empty)
 
-    def _having(self, facet: str, chosen: tuple[str, ...]) -> Mask:
+    def _having(self, facet: str, chosen: tuple[str, ...]) -> RowMask:
         lists = self.facet(facet)
         wanted = np.isin(np.array(lists.names, dtype=object), np.array(chosen, dtype=object))
         mask = np.zeros(len(self.images), bool)
@@ -145,7 +145,7 @@ class Board:
             mask[lists.rows[wanted[lists.codes]]] = True
         return mask
 
-    def _matching(self, text: str) -> Mask:
+    def _matching(self, text: str) -> RowMask:
         """The text stands in the key, the caption or the words of the picture, whatever its case."""
         mask = np.zeros(len(self.images), bool)
         for name in ("key", "caption", "read"):

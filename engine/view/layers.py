@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.report.labels import Box, place_labels
+from engine.report.labels import place_labels
+from shards.finding import Box
 from shards.reader import Row
 from shards.record import GroundedBox, Grounding, Record, Region
 from shards.summary import label_of, voters

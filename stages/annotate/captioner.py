@@ -1,6 +1,6 @@
 """The captioner's stage: texts of whole images, or of the boxes that others found.
 
-Comes in: images, with upstream boxes where `of: boxes`. Goes out: `Caption`s, for an image in the order of the
+Comes in: images, with upstream boxes where `of: boxes`. Goes out: `ScoredCaption`s, for an image in the order of the
 granularities, for boxes in the order of `choose_boxes` (best first), all granularities of a box together:
 
     captioner/0  Caption("a dog with a ball", 0.71, granularity="brief")
@@ -107,7 +107,7 @@ class CaptionsStage:
         chosen = choose_boxes(item.findings, width, height, of)
         return [(crop(item.image, one.box, of.padding), one.ref) for one in chosen]
 
-    def _findings(self, about: str, captions: tuple[roles.Caption, ...]) -> list[Finding]:
+    def _findings(self, about: str, captions: tuple[roles.ScoredCaption, ...]) -> list[Finding]:
         return [
             Caption(caption.text, caption.score, about=about, granularity=granularity)
             for granularity, caption in zip(self._settings.granularities, captions, strict=True)

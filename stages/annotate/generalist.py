@@ -35,7 +35,7 @@ from specialists.florence2_model import CACHED_IMAGES
 from specialists.roles import Fingerprint
 from stages.annotate.boxes import BoxInputs, choose_boxes
 from stages.annotate.resources import Resources
-from stages.codec.decode import Asked, findings
+from stages.codec.decode import Inquiry, findings
 from stages.findings import texts_about_images
 from stages.stage import Item
 
@@ -173,7 +173,7 @@ class GeneralistStage:
             height, width = item.image.shape[:2]
             chosen = choose_boxes({self._name: own}, width, height, self._settings.boxes)
             asked.append(
-                [Asked(task, width, height, region=one.box, about=one.ref) for task in tasks for one in chosen]
+                [Inquiry(task, width, height, region=one.box, about=one.ref) for task in tasks for one in chosen]
             )
         for own, each in zip(said, self._answers(items, asked), strict=True):
             own += [one for answer in each for one in answer]
@@ -202,7 +202,7 @@ class GeneralistStage:
         mine = texts_about_images({self._name: own}, granularities)
         return mine + texts_about_images(item.findings, granularities)
 
-    def _answers(self, items: list[Item], asked: list[list[Asked]]) -> list[list[list[Finding]]]:
+    def _answers(self, items: list[Item], asked: list[list[Inquiry]]) -> list[list[list[Finding]]]:
         """Per item and question the findings of its answer."""
         questions = [[one.question for one in mine] for mine in asked]
         answers = self._generalist.answer([item.image for item in items], questions)
@@ -212,9 +212,9 @@ class GeneralistStage:
         ]
 
 
-def _asked(task: Task, item: Item, text: str = "", about: str = "") -> Asked:
+def _asked(task: Task, item: Item, text: str = "", about: str = "") -> Inquiry:
     height, width = item.image.shape[:2]
-    return Asked(task, width, height, text, about=about)
+    return Inquiry(task, width, height, text, about=about)
 
 
 def _nearest(finding: Detection, objects: dict[int, Detection]) -> tuple[int, float]:

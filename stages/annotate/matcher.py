@@ -24,8 +24,8 @@ from stages.annotate.boxes import BoxInput, BoxInputs, choose_boxes, crop
 from stages.annotate.resources import Resources
 from stages.stage import Item
 
-Slot = Literal["phrase", "brief", "chunk"]
-Candidates = list[tuple[Slot, str]]
+ComparedKind = Literal["phrase", "brief", "chunk"]
+Candidates = list[tuple[ComparedKind, str]]
 MatcherSettings = Annotated[ClipSettings | CustomSettings, Field(discriminator="backend")]
 
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from stages.calibrate.consensus import Consensus, Sighting, Voice
 from stages.calibrate.interval import wilson
-from stages.calibrate.platt import Floats, Line, fit_shares, probabilities, share
+from stages.calibrate.platt import Floats, PlattScaling, fit_shares, probabilities, share
 
 HUMAN = 0.9
 """The share of people's labels that is right: of careful ones more, of BCCD's spoilt ones about this."""
@@ -94,9 +94,9 @@ def _borne_out(table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int) 
     return rows, (credit[:, others] * able).max(axis=1)[rows]
 
 
-def _line(table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int, is_human: bool) -> Line:
+def _line(table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int, is_human: bool) -> PlattScaling:
     if is_human:
-        return Line(0.0, float(np.log(HUMAN / (1 - HUMAN))))
+        return PlattScaling(0.0, float(np.log(HUMAN / (1 - HUMAN))))
     rows, targets = _borne_out(table, credit, knows, k)
     scores = table.scores[rows, k]
     scored = ~np.isnan(scores)
@@ -105,7 +105,7 @@ def _line(table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int, is_hu
     return fit_shares(scores[scored], targets[scored])
 
 
-def _credit(table: _Table, lines: Sequence[Line]) -> Floats:
+def _credit(table: _Table, lines: Sequence[PlattScaling]) -> Floats:
     """[n, k]: the probability of each statement; 0 where there is none."""
     credit = np.zeros(table.scores.shape)
     for k, line in enumerate(lines):
@@ -123,7 +123,9 @@ def _knowing(table: _Table, credit: Floats) -> NDArray[np.bool_]:
     return np.asarray((said >= _BLIND * most) | (most < _LEAST_KNOWN))
 
 
-def _voice(table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int, line: Line, is_human: bool) -> Voice:
+def _voice(
+    table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int, line: PlattScaling, is_human: bool
+) -> Voice:
     rows, targets = _borne_out(table, credit, knows, k)
     scores = table.scores[rows, k]
     claims = np.nan_to_num(scores, nan=1.0)

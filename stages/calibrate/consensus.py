@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from shards.finding import SCORE_DECIMALS
-from stages.calibrate.platt import Line
+from stages.calibrate.platt import PlattScaling
 
 ABSENCE = 2.0
 """Logits that a thing loses of which nobody else speaks, all of whom could have seen it."""
@@ -70,9 +70,9 @@ class Voice(msgspec.Struct, frozen=True, omit_defaults=True):
         return _sigmoid(intercept + (0.0 if score is None else slope * _logit(score)))
 
     @property
-    def line(self) -> Line:
+    def line(self) -> PlattScaling:
         """Of labels that have none of their own."""
-        return Line(self.slope, self.intercept)
+        return PlattScaling(self.slope, self.intercept)
 
 
 class Sighting(NamedTuple):
@@ -126,7 +126,7 @@ class Consensus(msgspec.Struct, frozen=True, omit_defaults=True):
         return mean - ABSENCE * silent + (SECONDED if len(evidence) > 1 and silent < _EDGE else 0.0)
 
 
-class Calibration(msgspec.Struct, frozen=True):
+class AnnotatorCalibration(msgspec.Struct, frozen=True):
     """Of a corpus. reference: what decided what is right; images: how many were looked at; kinds: by kind of finding;
     columns: annotator -> fingerprint, of those that it knows; fingerprint: of what it was made of; reasons: kind ->
     why there is nothing of it."""

@@ -23,7 +23,7 @@ from stages.calibrate.interval import wilson
 from stages.calibrate.platt import (
     Bools,
     Floats,
-    Line,
+    PlattScaling,
     calibration_error,
     cross_fitted,
     fit,
@@ -55,7 +55,7 @@ class Stated(NamedTuple):
     fold: int
 
 
-class Judged(NamedTuple):
+class LabelledSighting(NamedTuple):
     """A sighting, whether the thing is one, and the half of its image."""
 
     sighting: Sighting
@@ -68,7 +68,7 @@ def voices_of(stated: Mapping[str, Sequence[Stated]]) -> dict[str, Voice]:
     return {name: _voice(each) for name, each in stated.items() if each}
 
 
-def learned(judged: Sequence[Judged], voices: Mapping[str, Voice]) -> Consensus | str:
+def learned(judged: Sequence[LabelledSighting], voices: Mapping[str, Voice]) -> Consensus | str:
     """The consensus of `voices` (those of `voices_of`), or the reason why nothing can be learned."""
     right = np.array([each.right for each in judged], dtype=bool)
     if len(right) < LEAST_SIGHTINGS or not is_mixed(right):
@@ -133,7 +133,7 @@ def _is_enough(scores: Floats, right: Bools) -> bool:
     return min(int(right.sum()), int((~right).sum())) >= LEAST_OF_EITHER
 
 
-def _line(scores: Floats, right: Bools) -> Line:
+def _line(scores: Floats, right: Bools) -> PlattScaling:
     scored = ~np.isnan(scores)
     enough = min(int(right[scored].sum()), int((~right[scored]).sum())) >= _LEAST_FOR_A_LINE
     return fit(scores[scored], right[scored]) if enough else share(right)

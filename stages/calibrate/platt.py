@@ -28,40 +28,40 @@ _RIDGE = 1e-9  # keeps the Hessian invertible when all scores are equal
 _DECIMALS = 4  # of stored parameters: far below what a few hundred pairs can tell
 
 
-class Line(NamedTuple):
+class PlattScaling(NamedTuple):
     """What is applied to the logit of a score."""
 
     slope: float
     intercept: float
 
 
-def probabilities(scores: Floats, line: Line) -> Floats:
+def probabilities(scores: Floats, line: PlattScaling) -> Floats:
     """[n] in [0, 1]."""
     return sigmoid(line.slope * logits(scores) + line.intercept)
 
 
-def fit(scores: Floats, right: Bools) -> Line:
+def fit(scores: Floats, right: Bools) -> PlattScaling:
     """The line of the greatest likelihood with a slope of at least LEAST_SLOPE. scores [n], right [n], n > 0."""
     positive = int(right.sum())
     negative = len(right) - positive
     return fit_shares(scores, np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2)))
 
 
-def fit_shares(scores: Floats, targets: Floats) -> Line:
+def fit_shares(scores: Floats, targets: Floats) -> PlattScaling:
     """As `fit`, where each was right with a probability: targets [n] in [0, 1]."""
     evidence, ones = logits(scores), np.ones(len(scores))
     slope, intercept = _newton(np.stack([evidence, ones], axis=1), np.zeros(len(scores)), targets)
     if slope < LEAST_SLOPE:
         slope = LEAST_SLOPE
         [intercept] = _newton(ones[:, None], slope * evidence, targets)
-    return Line(round(float(slope), _DECIMALS), round(float(intercept), _DECIMALS))
+    return PlattScaling(round(float(slope), _DECIMALS), round(float(intercept), _DECIMALS))
 
 
-def share(right: Bools | Floats) -> Line:
+def share(right: Bools | Floats) -> PlattScaling:
     """The line that gives every score about the share of right ones, by the rule of succession: for so few pairs that
     nothing can be said of single scores, or for pairs that are all right or all wrong."""
     probability = (float(right.sum()) + 1) / (len(right) + 2)
-    return Line(LEAST_SLOPE, round(float(np.log(probability / (1 - probability))), _DECIMALS))
+    return PlattScaling(LEAST_SLOPE, round(float(np.log(probability / (1 - probability))), _DECIMALS))
 
 
 def weights_of_evidence(design: Floats, right: Bools, ridge: float) -> Floats:

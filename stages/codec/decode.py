@@ -1,6 +1,6 @@
 """An answer of Florence-2 becomes findings: what `encode` writes, and what a model says, read back.
 
-    findings(Asked("<OD>", 640, 480), answer)
+    findings(Inquiry("<OD>", 640, 480), answer)
       Detection("dog", 0.91, box=(11.84, 30.48, 200.0, 180.24)), ...
 
 Which finding a task gives:
@@ -32,7 +32,7 @@ GRANULARITIES: dict[Task, Granularity] = {task: granularity for granularity, tas
 
 
 @dataclass(frozen=True)
-class Asked:
+class Inquiry:
     """A question about an image of width x height px. text: the text or expression, region: the box in px that it is
     about, where the task takes one; about: the reference of the finding that the text or box is from."""
 
@@ -60,7 +60,7 @@ class Asked:
         return self.question.prompt
 
 
-def findings(asked: Asked, answer: Answer | str) -> list[Finding]:
+def findings(asked: Inquiry, answer: Answer | str) -> list[Finding]:
     """Everything that the answer says, in its order, nothing filtered. An answer that is only a text has no scores."""
     if isinstance(answer, str):
         return [_unscored(finding) for finding in _said(asked, Answer(answer, [], []))]
@@ -73,7 +73,7 @@ def _unscored(finding: Finding) -> Finding:
     return replace(finding, score=None)
 
 
-def _said(asked: Asked, answer: Answer) -> list[Finding]:
+def _said(asked: Inquiry, answer: Answer) -> list[Finding]:
     frame = (asked.width, asked.height)
     match asked.task:
         case "<CAPTION>" | "<DETAILED_CAPTION>" | "<MORE_DETAILED_CAPTION>":
@@ -96,24 +96,24 @@ def _said(asked: Asked, answer: Answer) -> list[Finding]:
             return [_mask(asked, answer)]
 
 
-def _text(asked: Asked, answer: Answer, granularity: Granularity) -> Finding:
+def _text(asked: Inquiry, answer: Answer, granularity: Granularity) -> Finding:
     caption = read_caption(answer)
     return Caption(caption.text, caption.score, asked.about, granularity)
 
 
-def _read(asked: Asked, answer: Answer) -> Finding:
+def _read(asked: Inquiry, answer: Answer) -> Finding:
     caption = read_caption(answer)
     box = asked.region or (0.0, 0.0, float(asked.width), float(asked.height))
     return OcrLine(caption.text, caption.score, box=box, quad=box_quad(box))
 
 
-def _mask(asked: Asked, answer: Answer) -> Finding:
+def _mask(asked: Inquiry, answer: Answer) -> Finding:
     """All rings of all instances: the answer is about one region."""
     rings = [ring for _, polygons in read_outlines(answer, asked.width, asked.height) for ring in polygons]
     return Mask(score=answer.score(), about=asked.about, polygons=rings)
 
 
-def _outlined(asked: Asked, answer: Answer) -> list[Finding]:
+def _outlined(asked: Inquiry, answer: Answer) -> list[Finding]:
     return [
         Detection(label or asked.text, answer.score(), box=polygons_box(polygons), polygons=polygons)
         for label, polygons in read_outlines(answer, asked.width, asked.height)

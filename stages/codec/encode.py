@@ -34,7 +34,7 @@ from specialists.florence2_format import (
     regions_target,
     words_target,
 )
-from stages.codec.lesson import CountTokens, Encoded, Part, Sheet
+from stages.codec.lesson import AnswerPart, CountTokens, Encoded, LessonSheet
 from stages.codec.segments import referred_masks, region_masks
 from stages.codec.settings import CodecSettings
 from stages.codec.wording import category, description, grounding_id
@@ -42,13 +42,13 @@ from stages.codec.wording import category, description, grounding_id
 
 def lessons(record: Record, settings: CodecSettings, count: CountTokens) -> Encoded:
     """All lessons of a record, by task in the order of the settings, and all that was refused."""
-    sheet = Sheet(settings, count)
+    sheet = LessonSheet(settings, count)
     for task in settings.tasks:
         _teach(task, record, sheet)
     return Encoded(sheet.lessons, sheet.refused)
 
 
-def _teach(task: Task, record: Record, sheet: Sheet) -> None:
+def _teach(task: Task, record: Record, sheet: LessonSheet) -> None:
     match task:
         case "<CAPTION>" | "<DETAILED_CAPTION>" | "<MORE_DETAILED_CAPTION>":
             _captions(task, record, sheet)
@@ -66,23 +66,23 @@ def _teach(task: Task, record: Record, sheet: Sheet) -> None:
             region_masks(record, sheet)
 
 
-def _captions(task: Task, record: Record, sheet: Sheet) -> None:
+def _captions(task: Task, record: Record, sheet: LessonSheet) -> None:
     """A lesson per text of the granularity: several captioners give several answers to one question."""
     for text in record.texts:
         if CAPTION_TASKS[text.granularity] != task:
             continue
         if clean := clean_text(text.text):
-            sheet.teach(task, [Part((text.id,), 1.0, clean, None)], _label)
+            sheet.teach(task, [AnswerPart((text.id,), 1.0, clean, None)], _label)
         else:
             sheet.refuse(task, [text.id], "nothing left of the text after cleaning")
 
 
-def _words(task: Task, record: Record, sheet: Sheet) -> None:
+def _words(task: Task, record: Record, sheet: LessonSheet) -> None:
     frame = (record.width, record.height)
     parts = []
     for region in sorted(_of_kind(record, "text"), key=_from_top):
         if clean := clean_text(region.text):
-            parts.append(Part((region.id,), region.score, clean, region))
+            parts.append(AnswerPart((region.id,), region.score, clean, region))
         else:
             sheet.refuse(task, [region.id], "nothing left of the text after cleaning")
     if task == "<OCR>":
@@ -93,21 +93,21 @@ def _words(task: Task, record: Record, sheet: Sheet) -> None:
         _one_by_one(task, parts, record, sheet)
 
 
-def _objects(task: Task, record: Record, sheet: Sheet) -> None:
+def _objects(task: Task, record: Record, sheet: LessonSheet) -> None:
     frame = (record.width, record.height)
     if task == "<REGION_PROPOSAL>":
-        parts = [Part((each.id,), each.score, "", each) for each in _objects_of(record)]
+        parts = [AnswerPart((each.id,), each.score, "", each) for each in _objects_of(record)]
         sheet.teach(task, parts, lambda some: proposals_target([p.place.box for p in some], *frame))
         return
     parts = _labelled(task, record, sheet)
     if task != "<OPEN_VOCABULARY_DETECTION>":
         sheet.teach(task, parts, lambda some: regions_target([(p.label, p.place.box) for p in some], *frame))
         return
-    by_label: dict[str, list[Part[Region]]] = {}
+    by_label: dict[str, list[AnswerPart[Region]]] = {}
     for part in parts:
         by_label.setdefault(part.label, []).append(part)
     asked = [
-        Part(tuple(ref for p in some for ref in p.refs), max(p.score for p in some), label, some)
+        AnswerPart(tuple(ref for p in some for ref in p.refs), max(p.score for p in some), label, some)
         for label, some in by_label.items()
     ]
     for each in sheet.best(task, asked):
@@ -120,16 +120,16 @@ def _objects(task: Task, record: Record, sheet: Sheet) -> None:
         )
 
 
-def _named(task: Task, record: Record, sheet: Sheet) -> None:
+def _named(task: Task, record: Record, sheet: LessonSheet) -> None:
     _one_by_one(task, _labelled(task, record, sheet), record, sheet)
 
 
-def _phrases(record: Record, sheet: Sheet) -> None:
+def _phrases(record: Record, sheet: LessonSheet) -> None:
     """A lesson per text that has phrases with boxes; the boxes of one phrase from left to right."""
     task: Task = "<CAPTION_TO_PHRASE_GROUNDING>"
     frame = (record.width, record.height)
     texts = {text.id: clean_text(text.text) for text in record.texts}
-    found: dict[str, list[tuple[int, Part[list[Box]]]]] = {text_id: [] for text_id in texts}
+    found: dict[str, list[tuple[int, AnswerPart[list[Box]]]]] = {text_id: [] for text_id in texts}
     for index, grounding in enumerate(record.groundings):
         ref, label = grounding_id(index), clean_label(grounding.phrase)
         boxes = sorted((place.box for place in grounding.boxes), key=_middle)
@@ -140,7 +140,7 @@ def _phrases(record: Record, sheet: Sheet) -> None:
             sheet.refuse(task, [ref], "the phrase has no box")
             continue
         score = 1.0 if grounding.score is None else grounding.score
-        found[grounding.text_id].append((grounding.span[0], Part((ref,), score, label, boxes)))
+        found[grounding.text_id].append((grounding.span[0], AnswerPart((ref,), score, label, boxes)))
     for text_id, phrases in found.items():
         parts = [part for _, part in sorted(phrases, key=lambda pair: pair[0])]
         sheet.teach(
@@ -152,13 +152,13 @@ def _phrases(record: Record, sheet: Sheet) -> None:
         )
 
 
-def _one_by_one(task: Task, parts: Sequence[Part[Region]], record: Record, sheet: Sheet) -> None:
+def _one_by_one(task: Task, parts: Sequence[AnswerPart[Region]], record: Record, sheet: LessonSheet) -> None:
     """A question per region, whose answer is its label."""
     for part in sheet.best(task, parts):
         sheet.teach(task, [part], _label, given=locations(quantize(part.place.box, record.width, record.height)))
 
 
-def _labelled(task: Task, record: Record, sheet: Sheet) -> list[Part[Region]]:
+def _labelled(task: Task, record: Record, sheet: LessonSheet) -> list[AnswerPart[Region]]:
     """Objects from left to right, under the name that the task asks for."""
     by_category = task in ("<OD>", "<OPEN_VOCABULARY_DETECTION>", "<REGION_TO_CATEGORY>")
     parts = []
@@ -167,7 +167,7 @@ def _labelled(task: Task, record: Record, sheet: Sheet) -> list[Part[Region]]:
         if text is None:
             sheet.refuse(task, [region.id], "no candidate of kind phrase")
         elif label := clean_label(text):
-            parts.append(Part((region.id,), region.score, label, region))
+            parts.append(AnswerPart((region.id,), region.score, label, region))
         else:
             sheet.refuse(task, [region.id], f"nothing left of the label {text!r} after cleaning")
     return parts
@@ -181,7 +181,7 @@ def _of_kind(record: Record, kind: str) -> list[Region]:
     return [region for region in record.regions if region.kind == kind]
 
 
-def _label(parts: Sequence[Part[object]]) -> str:
+def _label(parts: Sequence[AnswerPart[object]]) -> str:
     return "".join(part.label for part in parts)
 
 

@@ -14,7 +14,7 @@ from specialists.florence2_format import Task, prompt
 from stages.codec.settings import CodecSettings
 
 Place_co = TypeVar("Place_co", covariant=True)
-Place = TypeVar("Place")
+PlaceT = TypeVar("PlaceT")
 
 CountTokens = Callable[[str], int]
 """How many tokens a text has for the model that is to learn it, without `<s>` and `</s>`."""
@@ -46,7 +46,7 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Part(Generic[Place_co]):
+class AnswerPart(Generic[Place_co]):
     """What one annotation (or several that say the same) adds to an answer."""
 
     refs: tuple[str, ...]
@@ -56,7 +56,7 @@ class Part(Generic[Place_co]):
 
 
 @dataclass(eq=False)
-class Sheet:
+class LessonSheet:
     """Where the lessons of one record are collected."""
 
     settings: CodecSettings
@@ -71,8 +71,8 @@ class Sheet:
     def teach(
         self,
         task: Task,
-        parts: Sequence[Part[Place]],
-        write: Callable[[Sequence[Part[Place]]], str],
+        parts: Sequence[AnswerPart[PlaceT]],
+        write: Callable[[Sequence[AnswerPart[PlaceT]]], str],
         given: str = "",
         about: tuple[str, ...] = (),
     ) -> None:
@@ -92,7 +92,7 @@ class Sheet:
         if kept:
             self.lessons.append(Lesson(task, question, write(kept), about + _refs(kept)))
 
-    def best(self, task: Task, parts: Sequence[Part[Place]]) -> list[Part[Place]]:
+    def best(self, task: Task, parts: Sequence[AnswerPart[PlaceT]]) -> list[AnswerPart[PlaceT]]:
         """The max_per_task parts of the best scores, for a question each; the others are refused."""
         most = self.settings.max_per_task
         ranked = sorted(parts, key=lambda part: -part.score)
@@ -100,19 +100,19 @@ class Sheet:
         return ranked[:most]
 
     def _fitting(
-        self, parts: Sequence[Part[Place]], write: Callable[[Sequence[Part[Place]]], str]
-    ) -> Sequence[Part[Place]]:
+        self, parts: Sequence[AnswerPart[PlaceT]], write: Callable[[Sequence[AnswerPart[PlaceT]]], str]
+    ) -> Sequence[AnswerPart[PlaceT]]:
         most = self.settings.max_target_tokens
         if self.count(write(parts)) <= most:
             return parts
         ranked = sorted(range(len(parts)), key=lambda i: -parts[i].score)
 
-        def first(count: int) -> list[Part[Place]]:
+        def first(count: int) -> list[AnswerPart[PlaceT]]:
             return [parts[i] for i in sorted(ranked[:count])]
 
         fits = bisect_right(range(1, len(parts)), most, key=lambda count: self.count(write(first(count))))
         return first(fits)
 
 
-def _refs(parts: Sequence[Part[object]]) -> tuple[str, ...]:
+def _refs(parts: Sequence[AnswerPart[object]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ref for part in parts for ref in part.refs))

@@ -18,7 +18,7 @@ from shards.finding import Polygons, Ring
 from shards.geometry import signed_area
 from specialists.florence2_format import quantize
 
-Points = NDArray[np.int32]
+PixelPoints = NDArray[np.int32]
 TOLERANCES: Final = (0.0, *(0.5 * 1.25**step for step in range(32)))
 """Bins; the last, 504, is half the picture."""
 
@@ -31,7 +31,7 @@ def simple_outline(polygons: Polygons, width: int, height: int, max_points: int)
     outer = [ring for ring, turn in zip(polygons, turns, strict=True) if (turn > 0) == clockwise]
     rings = _with_area([_points(ring, width, height) for ring in outer])[: max_points // 3]
 
-    def simple(tolerance: float) -> list[Points]:
+    def simple(tolerance: float) -> list[PixelPoints]:
         return _with_area([_simplified(ring, tolerance) for ring in rings])
 
     # More tolerance, fewer corners: of the tolerances that are enough, the smallest is found by halving.
@@ -39,25 +39,25 @@ def simple_outline(polygons: Polygons, width: int, height: int, max_points: int)
     return [_from_top(ring).reshape(-1).tolist() for ring in simple(TOLERANCES[step])] if step < len(TOLERANCES) else []
 
 
-def _points(ring: Ring, width: int, height: int) -> Points:
+def _points(ring: Ring, width: int, height: int) -> PixelPoints:
     """int32 [n, 2] bins, no point equal to the one before it."""
     points = np.array(quantize(ring, width, height), dtype=np.int32).reshape(-1, 2)
     return points[np.any(points != np.roll(points, 1, axis=0), axis=1)]
 
 
-def _simplified(points: Points, tolerance: float) -> Points:
+def _simplified(points: PixelPoints, tolerance: float) -> PixelPoints:
     import cv2
 
     return np.asarray(cv2.approxPolyDP(points, tolerance, True), dtype=np.int32).reshape(-1, 2)
 
 
-def _with_area(rings: list[Points]) -> list[Points]:
+def _with_area(rings: list[PixelPoints]) -> list[PixelPoints]:
     """Those of at least three corners that are no line, largest first."""
     found = [(abs(signed_area(ring)), ring) for ring in rings if len(ring) >= 3]
     return [ring for area, ring in sorted(found, key=lambda pair: -pair[0]) if area > 0]
 
 
-def _from_top(points: Points) -> Points:
+def _from_top(points: PixelPoints) -> PixelPoints:
     """The same ring clockwise, from its highest corner (of several the left one)."""
     ring = points if signed_area(points) > 0 else points[::-1]
     first = np.lexsort((ring[:, 0], ring[:, 1]))[0]

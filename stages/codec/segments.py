@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from shards.finding import Box, Polygons
 from shards.record import GroundedBox, Record, Region
 from specialists.florence2_format import Task, clean_label, locations, polygons_target, quantize
-from stages.codec.lesson import Part, Sheet
+from stages.codec.lesson import AnswerPart, LessonSheet
 from stages.codec.outlines import simple_outline
 from stages.codec.wording import description, grounding_id
 
@@ -16,7 +16,7 @@ NO_POLYGONS = "not all of its places have polygons"
 NO_OUTLINE = "a place has no outline with an area and so few corners"
 
 
-def region_masks(record: Record, sheet: Sheet) -> None:
+def region_masks(record: Record, sheet: LessonSheet) -> None:
     """<REGION_TO_SEGMENTATION>: a question per object that has polygons."""
     task: Task = "<REGION_TO_SEGMENTATION>"
     parts = []
@@ -25,7 +25,7 @@ def region_masks(record: Record, sheet: Sheet) -> None:
             continue
         outline = _outline(region.polygons, record, sheet)
         if outline:
-            parts.append(Part((region.id,), region.score, locations(_bins(region.box, record)), [outline]))
+            parts.append(AnswerPart((region.id,), region.score, locations(_bins(region.box, record)), [outline]))
         else:
             sheet.refuse(task, [region.id], NO_OUTLINE if region.polygons else NO_POLYGONS)
     for part in sheet.best(task, parts):
@@ -48,7 +48,7 @@ class _Expression:
             self.places[key] = (box, polygons)
 
 
-def referred_masks(record: Record, sheet: Sheet) -> None:
+def referred_masks(record: Record, sheet: LessonSheet) -> None:
     """<REFERRING_EXPRESSION_SEGMENTATION>: a question per different expression, answered with all its places, from
     left to right; where one has no polygons or the answer is too long, the whole expression is refused."""
     task: Task = "<REFERRING_EXPRESSION_SEGMENTATION>"
@@ -58,14 +58,14 @@ def referred_masks(record: Record, sheet: Sheet) -> None:
         places = sorted(said.places.values(), key=lambda place: place[0][0] + place[0][2])
         outlines = [_outline(polygons, record, sheet) for _, polygons in places]
         if all(outlines):
-            parts.append(Part(refs, said.score, said.words, outlines))
+            parts.append(AnswerPart(refs, said.score, said.words, outlines))
         else:
             sheet.refuse(task, refs, NO_OUTLINE if all(polygons for _, polygons in places) else NO_POLYGONS)
     for part in sheet.best(task, parts):
         sheet.teach(task, [part], _written, given=part.label)
 
 
-def _expressions(record: Record, sheet: Sheet) -> list[_Expression]:
+def _expressions(record: Record, sheet: LessonSheet) -> list[_Expression]:
     """Phrases in the order of the groundings, then descriptions of objects; "A dog" and "a dog" are one."""
     task: Task = "<REFERRING_EXPRESSION_SEGMENTATION>"
     polygons = {region.id: region.polygons for region in record.regions}
@@ -91,7 +91,7 @@ def _expressions(record: Record, sheet: Sheet) -> list[_Expression]:
     return list(found.values())
 
 
-def _outline(polygons: Polygons | None, record: Record, sheet: Sheet) -> Outline:
+def _outline(polygons: Polygons | None, record: Record, sheet: LessonSheet) -> Outline:
     return simple_outline(polygons or [], record.width, record.height, sheet.settings.max_polygon_points)
 
 
@@ -99,7 +99,7 @@ def _bins(box: Box, record: Record) -> list[int]:
     return quantize(box, record.width, record.height)
 
 
-def _written(parts: Sequence[Part[list[Outline]]]) -> str:
+def _written(parts: Sequence[AnswerPart[list[Outline]]]) -> str:
     """The outlines are in bins already, whose frame is 1000 x 1000."""
     instances: list[Polygons] = [[[float(b) for b in ring] for ring in one] for part in parts for one in part.place]
     return polygons_target(instances, 1000, 1000)

@@ -30,7 +30,7 @@ class Pair(msgspec.Struct, frozen=True):
     alike: int
 
 
-class Label(msgspec.Struct, frozen=True):
+class LabelAgreement(msgspec.Struct, frozen=True):
     """objects: how many are called so; supported: those that two annotators or more saw; score: their mean."""
 
     name: str
@@ -46,7 +46,7 @@ class Agreement(msgspec.Struct, frozen=True):
     saw: dict[str, int]
     votes: dict[int, int]
     pairs: list[Pair]
-    labels: list[Label]
+    labels: list[LabelAgreement]
 
 
 class AgreementCounts:
@@ -93,7 +93,7 @@ class AgreementCounts:
             for pair, both in sorted(self._pairs["both"].items())
         ]
         labels = [
-            Label(name, int(objects), int(supported), round(score / objects, 4))
+            LabelAgreement(name, int(objects), int(supported), round(score / objects, 4))
             for name, (objects, supported, score) in self._labels.items()
         ]
         labels.sort(key=lambda each: (-each.objects, each.name))

@@ -1,7 +1,7 @@
 """The paper's figure 5 for a round: how large boxes are, how wide, and where.
 
-Comes in: boxes in pixels with the size of their picture. Goes out: `Boxes`, counts in fixed bins, so that shards add up
-and rounds can be compared:
+Comes in: boxes in pixels with the size of their picture. Goes out: `BoxStatistics`, counts in fixed bins, so that
+shards add up and rounds can be compared:
 
     areas      share of the picture that a box covers, 24 bins from 0.01% to 100%, equal on a log scale
     aspects    width / height, 24 bins from 1/16 to 16, equal on a log scale
@@ -24,7 +24,7 @@ ASPECT_OCTAVES = 4
 """From 2**-4 to 2**4."""
 
 
-class Boxes(msgspec.Struct, frozen=True):
+class BoxStatistics(msgspec.Struct, frozen=True):
     """See above."""
 
     count: int
@@ -54,9 +54,11 @@ class BoxCounts:
         np.add.at(self._aspects, _bins(aspects), 1)
         np.add.at(self._centres, (_bins(down), _bins(across)), 1)
 
-    def total(self) -> Boxes:
+    def total(self) -> BoxStatistics:
         """All that was added."""
-        return Boxes(int(self._areas.sum()), self._areas.tolist(), self._aspects.tolist(), self._centres.tolist())
+        return BoxStatistics(
+            int(self._areas.sum()), self._areas.tolist(), self._aspects.tolist(), self._centres.tolist()
+        )
 
 
 def _bins(shares: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -1,6 +1,6 @@
 """A round in numbers: what `fld stats` prints and `fld report` draws.
 
-    describe(Corpus("pets").round(0), parser.parse)  ->  Statistics(round=0, images=1200, annotations=[...], ...)
+    describe(Corpus("pets").round(0), parser.parse)  ->  RoundStatistics(round=0, images=1200, annotations=[...], ...)
 
 Records are read shard by shard; memory grows with the number of different labels, not with the corpus. Texts are parsed
 of at most `PARSED` images, those that come first by the hash of their key: a parser reads some hundred texts a second.
@@ -18,14 +18,14 @@ from shards.reader import Round
 from shards.record import Record
 from stages.describe.agreement import Agreement, AgreementCounts
 from stages.describe.annotations import GRANULARITIES, AnnotationCounts, Annotations
-from stages.describe.boxes import BoxCounts, Boxes
+from stages.describe.boxes import BoxCounts, BoxStatistics
 
 PARSED = 2000
 """Images whose texts are parsed."""
-Reads = Callable[[list[str]], Sequence[TextFeatures]]
+ReadFeatures = Callable[[list[str]], Sequence[TextFeatures]]
 
 
-class Statistics(msgspec.Struct, frozen=True):
+class RoundStatistics(msgspec.Struct, frozen=True):
     """images: kept; dropped, failed: the others. annotations: table 2. elements: granularity -> table 3, with how many
     texts were parsed. boxes: "region-text" and "text-phrase-region", figure 5. empty: kept images without any
     "texts", "objects", "words", "phrases"."""
@@ -36,12 +36,12 @@ class Statistics(msgspec.Struct, frozen=True):
     failed: int
     annotations: list[Annotations]
     elements: dict[str, dict[str, float]]
-    boxes: dict[str, Boxes]
+    boxes: dict[str, BoxStatistics]
     empty: dict[str, int]
     agreement: Agreement
 
 
-def describe(round_: Round, read: Reads) -> Statistics:
+def describe(round_: Round, read: ReadFeatures) -> RoundStatistics:
     """The statistics of a round. read: the features of texts, as `filters.parser` finds them."""
     counts = [manifest.counts for manifest in round_.manifests.values()]
     kept = sum(each.kept for each in counts)
@@ -49,7 +49,7 @@ def describe(round_: Round, read: Reads) -> Statistics:
     for shard in round_.shards():
         for record in round_.records(shard):
             sums.add(record)
-    return Statistics(
+    return RoundStatistics(
         round_.number,
         kept,
         sum(each.dropped for each in counts),

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.geometry import FloatArray
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, draws, interval
-from stages.evaluate.match import is_counted, label_of
+from stages.evaluate.match import Pairs, is_counted, label_of
 
-Floats = NDArray[np.float64]
-Pairs = Sequence[tuple[Record, Record]]
-"""(predicted, gold) of each image."""
 MOST_BOXES = 100
 """Per image and label, as in COCO."""
 _RECALLS = np.linspace(0.0, 1.0, 101)
@@ -32,7 +30,7 @@ class _Label(NamedTuple):
     image: NDArray[np.intp]
     hit: NDArray[np.bool_]
     counted: NDArray[np.bool_]
-    gold: Floats
+    gold: FloatArray
 
 
 def average_precisions(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
@@ -54,11 +52,11 @@ def average_precisions(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
     return means | own
 
 
-def _estimate(values: Floats, count: int) -> Estimate:
+def _estimate(values: FloatArray, count: int) -> Estimate:
     return interval(float(values[0]), values[1:] if len(values) > 1 else values, count)
 
 
-def _precisions(label: _Label, weights: Floats) -> Floats:
+def _precisions(label: _Label, weights: FloatArray) -> FloatArray:
     """[sets, IoUs] average precision over 101 recalls; nan for a set without gold. weights [sets, images]."""
     gold = weights @ label.gold
     found = np.full((len(weights), len(label.hit)), np.nan)

@@ -5,7 +5,6 @@ first: `best_f1` is the best F1 of all thresholds, `best_score` where it is, `pr
 of the gold is found.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +13,8 @@ from numpy.typing import NDArray
 from shards.record import Record, Region
 from stages.evaluate.average_precision import average_precisions
 from stages.evaluate.bootstrap import Estimate, draws, estimate, f1, interval, ratio
-from stages.evaluate.match import counted, label_of, matches
+from stages.evaluate.match import Pairs, counted, label_of, matches
 
-Pairs = Sequence[tuple[Record, Record]]
-"""(predicted, gold) of each image."""
 RECALLS = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Where precision is compared."""
 

@@ -16,7 +16,7 @@ from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from stages.calibrate.agreement import agreed
 from stages.calibrate.consensus import Consensus, Sighting, Voice
-from stages.calibrate.learned import Judged, Stated, learned, voices_of
+from stages.calibrate.learned import LabelledSighting, Stated, learned, voices_of
 from stages.evaluate.match import MATCH_IOU, label_of
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Boxed, Statement, of_type
@@ -24,8 +24,8 @@ from stages.fuse.settings import FuseSettings
 from stages.fuse.sightings import is_sound, seen, sightings
 from stages.fuse.words import fuse_words
 
-Kind = Literal["object", "ocr"]
-KINDS: tuple[Kind, ...] = ("object", "ocr")
+CalibratedKind = Literal["object", "ocr"]
+KINDS: tuple[CalibratedKind, ...] = ("object", "ocr")
 
 
 class Spoken(NamedTuple):
@@ -59,7 +59,7 @@ def calibrated_by_agreement(images: Sequence[Spoken], settings: FuseSettings, vo
     return found
 
 
-def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: Kind) -> Consensus | str:
+def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: CalibratedKind) -> Consensus | str:
     """The consensus of all that said something of this kind in images with gold."""
     stated: dict[str, list[Stated]] = {}
     for image in images:
@@ -75,7 +75,7 @@ def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: K
     return learned(judged, voices)
 
 
-def _by_annotator(image: Spoken, kind: Kind) -> dict[str, list[Boxed]]:
+def _by_annotator(image: Spoken, kind: CalibratedKind) -> dict[str, list[Boxed]]:
     found: dict[str, list[Boxed]] = {}
     every: list[Boxed] = [*of_type(image.stated, Detection)] if kind == "object" else [*of_type(image.stated, OcrLine)]
     for each in every:
@@ -84,7 +84,9 @@ def _by_annotator(image: Spoken, kind: Kind) -> dict[str, list[Boxed]]:
     return found
 
 
-def _judged_statements(stated: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: Kind) -> list[Stated]:
+def _judged_statements(
+    stated: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: CalibratedKind
+) -> list[Stated]:
     places = [_Place(each.box, _label(each.finding.text, settings, kind), _rank(each)) for each in stated if each.box]
     label = "" if kind == "ocr" else None
     return [
@@ -93,7 +95,9 @@ def _judged_statements(stated: Sequence[Boxed], image: Spoken, settings: FuseSet
     ]
 
 
-def _judged_clusters(image: Spoken, settings: FuseSettings, kind: Kind, known: Consensus) -> list[Judged]:
+def _judged_clusters(
+    image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus
+) -> list[LabelledSighting]:
     clusters = [each for each in _clusters(image, settings, kind, known) if not each.human]
     found = sightings(clusters, settings, known.voices)
     ranks = [_strongest(each, known.voices) for each in found]
@@ -101,20 +105,20 @@ def _judged_clusters(image: Spoken, settings: FuseSettings, kind: Kind, known: C
         _Place(each.box, _label(each.label, settings, kind), rank) for each, rank in zip(clusters, ranks, strict=True)
     ]
     right = _right(places, image, settings, kind)
-    return [Judged(each, is_right, image.fold) for each, is_right in zip(found, right, strict=True)]
+    return [LabelledSighting(each, is_right, image.fold) for each, is_right in zip(found, right, strict=True)]
 
 
-def _sightings(image: Spoken, settings: FuseSettings, kind: Kind, known: Consensus | None) -> list[Sighting]:
+def _sightings(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus | None) -> list[Sighting]:
     return sightings(_clusters(image, settings, kind, known), settings, {})
 
 
-def _clusters(image: Spoken, settings: FuseSettings, kind: Kind, known: Consensus | None) -> list[Cluster]:
+def _clusters(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus | None) -> list[Cluster]:
     if kind == "object":
         return seen(image.stated, settings, known)
     return fuse_words([each for each in of_type(image.stated, OcrLine) if is_sound(each)], settings, [], known)
 
 
-def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: Kind) -> list[bool]:
+def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: CalibratedKind) -> list[bool]:
     """Whether each is a thing of its own: the strongest chooses first, and takes the gold region that it overlaps
     most."""
     gold = [] if image.gold is None else [each for each in image.gold.regions if _is_of(each, kind)]
@@ -134,11 +138,11 @@ def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind
     return right
 
 
-def _is_of(region: Region, kind: Kind) -> bool:
+def _is_of(region: Region, kind: CalibratedKind) -> bool:
     return region.kind == ("object" if kind == "object" else "text")
 
 
-def _label(text: str, settings: FuseSettings, kind: Kind) -> str:
+def _label(text: str, settings: FuseSettings, kind: CalibratedKind) -> str:
     return compared(text, settings) if kind == "object" else normalised(text)
 
 

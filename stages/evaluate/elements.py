@@ -18,11 +18,11 @@ from shards.record import Record
 from stages.evaluate.bootstrap import Estimate, estimate, f1, ratio
 from stages.evaluate.captions import GRANULARITIES, text_of
 
-Reads = Callable[[list[str]], list[ElementWords]]
+ReadElements = Callable[[list[str]], list[ElementWords]]
 """`filters.parser.Parser.elements` of a loaded parser."""
 
 
-def element_quality(pairs: Sequence[tuple[Record, Record]], resamples: int, read: Reads) -> dict[str, Estimate]:
+def element_quality(pairs: Sequence[tuple[Record, Record]], resamples: int, read: ReadElements) -> dict[str, Estimate]:
     """<granularity>/objects_precision, _recall, _f1 and so on for attributes and actions, for every granularity that
     the gold has. A missing text has no elements. Counted over all texts, not averaged per text."""
     found: dict[str, Estimate] = {}

@@ -6,8 +6,10 @@ import numpy as np
 
 from shards.folding import plain
 from shards.geometry import FloatArray, iou_matrix
-from shards.record import Region
+from shards.record import Record, Region
 
+Pairs = Sequence[tuple[Record, Record]]
+"""(the record that is judged, the one it is compared with) per image."""
 MATCH_IOU = 0.5
 
 

@@ -27,7 +27,7 @@ from stages.evaluate.bootstrap import Sums
 from stages.evaluate.boxes import objects
 from stages.evaluate.captions import text_of, words
 from stages.evaluate.masks import mask_iou
-from stages.evaluate.match import MATCH_IOU, counted, is_counted, label_of, matches
+from stages.evaluate.match import MATCH_IOU, Pairs, counted, is_counted, label_of, matches
 from stages.evaluate.phrases import names
 
 MeasureName = Literal[
@@ -37,10 +37,8 @@ EVERY_MEASURE: list[MeasureName] = [
     "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"
 ]  # fmt: skip
 
-Counts = tuple[int, int, int]
+MatchCounts = tuple[int, int, int]
 """hits, said, wanted."""
-Pairs = Sequence[tuple[Record, Record]]
-"""(the record that is judged, the one it is compared with) per image."""
 
 
 def sums(name: MeasureName, pairs: Pairs) -> Sums:
@@ -55,13 +53,13 @@ def paired(predictions: Sequence[Record], references: Sequence[Record]) -> list[
     return [(by_key.get(each.key) or _empty(each), each) for each in references]
 
 
-def _boxes(said: Record, wanted: Record) -> Counts:
+def _boxes(said: Record, wanted: Record) -> MatchCounts:
     here, there = counted(objects(said), objects(wanted), True)
     return len(matches(here, there, True)), len(here), len(there)
 
 
-def _text(granularity: Granularity) -> Callable[[Record, Record], Counts]:
-    def count(said: Record, wanted: Record) -> Counts:
+def _text(granularity: Granularity) -> Callable[[Record, Record], MatchCounts]:
+    def count(said: Record, wanted: Record) -> MatchCounts:
         here, there = (Counter(words(text_of(record, granularity))) for record in (said, wanted))
         if not there:
             return 0, 0, 0  # nobody wrote such a text there
@@ -70,20 +68,20 @@ def _text(granularity: Granularity) -> Callable[[Record, Record], Counts]:
     return count
 
 
-def _words(said: Record, wanted: Record) -> Counts:
+def _words(said: Record, wanted: Record) -> MatchCounts:
     here, there = counted(_text_regions(said), _text_regions(wanted), False)
     same = sum(label_of(here[i]) == label_of(there[j]) for i, j in matches(here, there, False))
     return same, len(here), len(there)
 
 
-def _masks(said: Record, wanted: Record) -> Counts:
+def _masks(said: Record, wanted: Record) -> MatchCounts:
     here, there = ([region for region in objects(record) if region.polygons] for record in (said, wanted))
     both = [(here[i].polygons or [], there[j].polygons or []) for i, j in matches(here, there, False)]
     hits = sum(mask_iou(one, other, wanted.width, wanted.height) >= MATCH_IOU for one, other in both)
     return hits, len(here), len(there)
 
 
-def _phrases(said: Record, wanted: Record) -> Counts:
+def _phrases(said: Record, wanted: Record) -> MatchCounts:
     if not wanted.groundings:
         return 0, 0, 0  # nobody tied phrases to boxes there
     there = [region for region in objects(wanted) if is_counted(region)]
@@ -104,7 +102,7 @@ def _empty(like: Record) -> Record:
     return Record(like.key, like.uri, like.sha256, like.width, like.height, like.round)
 
 
-_MEASURES: dict[MeasureName, Callable[[Record, Record], Counts]] = {
+_MEASURES: dict[MeasureName, Callable[[Record, Record], MatchCounts]] = {
     "boxes": _boxes,
     "texts/brief": _text("brief"),
     "texts/detailed": _text("detailed"),

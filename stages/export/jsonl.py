@@ -13,7 +13,7 @@ from shards.record import Record
 from stages.export.sample import Sample
 
 
-class Line(msgspec.Struct, frozen=True):
+class JsonLine(msgspec.Struct, frozen=True):
     """One line."""
 
     file_name: str
@@ -29,7 +29,7 @@ class JsonlTarget:
 
     def add(self, sample: Sample) -> None:
         """One line."""
-        self._file.write(msgspec.json.encode(Line(sample.file_name, sample.split, sample.record)) + b"\n")
+        self._file.write(msgspec.json.encode(JsonLine(sample.file_name, sample.split, sample.record)) + b"\n")
 
     def close(self) -> None:
         """Close the file."""

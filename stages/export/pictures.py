@@ -16,7 +16,7 @@ from shards.record import Record
 from shards.tar import safe_key
 from stages.export.sample import Split
 
-Pictures = Literal["copy", "link", "leave"]
+PictureMode = Literal["copy", "link", "leave"]
 
 
 class PictureError(InputError):
@@ -26,7 +26,7 @@ class PictureError(InputError):
 class PicturePlace:
     """Puts the pictures of one export in their places."""
 
-    def __init__(self, out: Path, pictures: Pictures) -> None:
+    def __init__(self, out: Path, pictures: PictureMode) -> None:
         self._images = out / "images"
         self._pictures = pictures
 

@@ -38,7 +38,7 @@ class Sample:
         return [region for region in self.record.regions if region.kind == "text"]
 
 
-class Target(Protocol):
+class ExportTarget(Protocol):
     """A format. Memory does not grow with the number of samples."""
 
     def add(self, sample: Sample) -> None:

@@ -32,7 +32,7 @@ _OTHER_MASK = dropped("fuse.other_mask")
 _EMPTY_MASK = dropped("fuse.empty_mask")
 
 CandidateKind = Literal["phrase", "brief", "chunk", "ocr"]
-Slot = tuple[CandidateKind, str]
+CandidateKey = tuple[CandidateKind, str]
 """Kind of candidate and normalised text."""
 _Named = Boxed | Statement[Caption] | Statement[Match]
 
@@ -54,7 +54,7 @@ def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettin
     out = Draft(cluster)
     said = [remark for member in cluster.members for remark in about.get(member.source.ref, [])]
     similarities = _similarities(of_type(said, Match), out)
-    named: dict[Slot, _Named] = {}
+    named: dict[CandidateKey, _Named] = {}
     kind: CandidateKind = "phrase" if cluster.quad is None else "ocr"
     for member in cluster.named():
         named[(kind, normalised(member.finding.text))] = member
@@ -79,9 +79,9 @@ def choose_mask(masks: list[Statement[Mask]], out: list[tuple[Remark, Verdict]])
     return chosen
 
 
-def _similarities(matches: list[Statement[Match]], out: Draft) -> dict[Slot, list[Statement[Match]]]:
+def _similarities(matches: list[Statement[Match]], out: Draft) -> dict[CandidateKey, list[Statement[Match]]]:
     """Per slot the matches of the first matcher, the most similar first."""
-    found: dict[Slot, list[Statement[Match]]] = {}
+    found: dict[CandidateKey, list[Statement[Match]]] = {}
     matcher = matches[0].source.annotator if matches else ""
     for each in matches:
         if each.source.annotator != matcher:
@@ -91,9 +91,9 @@ def _similarities(matches: list[Statement[Match]], out: Draft) -> dict[Slot, lis
     return {slot: sorted(each, key=lambda match: -(match.finding.score or 0.0)) for slot, each in found.items()}
 
 
-def _add_crop_texts(texts: list[Statement[Caption]], named: dict[Slot, _Named], out: Draft) -> None:
+def _add_crop_texts(texts: list[Statement[Caption]], named: dict[CandidateKey, _Named], out: Draft) -> None:
     for caption in texts:
-        slot: Slot = ("brief", normalised(caption.finding.text))
+        slot: CandidateKey = ("brief", normalised(caption.finding.text))
         if not slot[1] or slot in named:
             out.unused.append((caption, _DUPLICATE if slot[1] else _EMPTY))
             continue
@@ -101,7 +101,7 @@ def _add_crop_texts(texts: list[Statement[Caption]], named: dict[Slot, _Named], 
         out.used.append(caption)
 
 
-def _add_chunks(similarities: dict[Slot, list[Statement[Match]]], named: dict[Slot, _Named]) -> None:
+def _add_chunks(similarities: dict[CandidateKey, list[Statement[Match]]], named: dict[CandidateKey, _Named]) -> None:
     """A chunk's candidate comes from the matcher, which took it out of the crop's text."""
     for slot, matches in similarities.items():
         if slot[0] == "chunk" and slot[1]:

@@ -25,7 +25,8 @@ from filters.verdict import KEPT, Verdict, dropped
 from shards.finding import REVIEWER, Box, Caption, Detection, Finding, OcrLine, PhraseGrounding, Quad, reference
 from shards.folding import normalised
 from shards.geometry import iou
-from shards.reviews import On, Review
+from shards.record import AnnotationType
+from shards.reviews import Review
 from shards.rounds import IndexRow
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Ledger, Statement
@@ -48,7 +49,7 @@ class Correction:
     """What people want of one thing. text, box: as it was first seen, "" and None if a person added it; `new_...`: as
     it is to be. ref: of its statement, "" without one. votes: aspect -> number of the review that decides it."""
 
-    on: On
+    on: AnnotationType
     text: str
     box: Box | None
     granularity: str
@@ -140,7 +141,7 @@ class Corrections:
         return [statement for statement in stated if statement.source.ref not in gone]
 
     def applied(
-        self, clusters: list[Cluster], on: On, settings: FuseSettings, nms_iou: float | None, ledger: Ledger
+        self, clusters: list[Cluster], on: AnnotationType, settings: FuseSettings, nms_iou: float | None, ledger: Ledger
     ) -> list[Cluster]:
         """The clusters of objects or of words with the corrections of them: rejected ones gone, renamed ones merged."""
         left = list(clusters)

@@ -25,7 +25,7 @@ _TEXT_DROPPED = dropped("fuse.text_dropped")
 _TARGET_DROPPED = dropped("fuse.target_dropped")
 
 
-class Judged(NamedTuple):
+class JudgedRecord(NamedTuple):
     """A record and the rows of its findings; verdict: on the image."""
 
     record: Record
@@ -33,7 +33,7 @@ class Judged(NamedTuple):
     verdict: Verdict = KEPT
 
 
-def apply_custom(judged: Sequence[Judged], custom: Sequence[CustomFilter]) -> list[Judged]:
+def apply_custom(judged: Sequence[JudgedRecord], custom: Sequence[CustomFilter]) -> list[JudgedRecord]:
     """One after the other, each on all images at once; same order. Raises CustomError."""
     found = list(judged)
     for settings in custom:
@@ -47,30 +47,30 @@ def apply_custom(judged: Sequence[Judged], custom: Sequence[CustomFilter]) -> li
     return found
 
 
-def _without_image(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+def _without_image(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
     verdict = gone[""]
-    return Judged(judged.record, [_drop(row, verdict) if row.kept else row for row in judged.rows], verdict)
+    return JudgedRecord(judged.record, [_drop(row, verdict) if row.kept else row for row in judged.rows], verdict)
 
 
-def _without_texts(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+def _without_texts(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
     record = judged.record
     phrases = {f"g{place}": _TEXT_DROPPED for place, each in enumerate(record.groundings) if each.text_id in gone}
     left = _without_phrases(judged, phrases)
     texts = [text for text in record.texts if text.id not in gone]
-    return Judged(replace(left.record, texts=texts), _rows(left.rows, gone, "text"))
+    return JudgedRecord(replace(left.record, texts=texts), _rows(left.rows, gone, "text"))
 
 
-def _without_regions(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+def _without_regions(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
     record = judged.record
     groundings = [
         replace(each, boxes=[replace(box, region_id=None) if box.region_id in gone else box for box in each.boxes])
         for each in record.groundings
     ]
     regions = [region for region in record.regions if region.id not in gone]
-    return Judged(replace(record, regions=regions, groundings=groundings), _rows(judged.rows, gone, "region"))
+    return JudgedRecord(replace(record, regions=regions, groundings=groundings), _rows(judged.rows, gone, "region"))
 
 
-def _without_phrases(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
+def _without_phrases(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
     record = judged.record
     voters = {row.ref for row in judged.rows if row.id in gone and row.type == "phrase"}
     regions = [
@@ -81,10 +81,10 @@ def _without_phrases(judged: Judged, gone: Mapping[str, Verdict]) -> Judged:
     moved = {f"g{old}": f"g{new}" for new, old in enumerate(left)}
     rows = [replace(row, id=moved[row.id]) if row.id in moved else row for row in _rows(judged.rows, gone, "phrase")]
     groundings = [record.groundings[place] for place in left]
-    return Judged(replace(record, regions=regions, groundings=groundings), rows)
+    return JudgedRecord(replace(record, regions=regions, groundings=groundings), rows)
 
 
-_REMOVE: Mapping[str, Callable[[Judged, Mapping[str, Verdict]], Judged]] = {
+_REMOVE: Mapping[str, Callable[[JudgedRecord, Mapping[str, Verdict]], JudgedRecord]] = {
     "image": _without_image,
     "text": _without_texts,
     "region": _without_regions,

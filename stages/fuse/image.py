@@ -46,7 +46,7 @@ from shards.images import ImageRow
 from shards.record import Grounding, Record, Region, Text, Vote
 from shards.reviews import Review
 from shards.rounds import IndexRow
-from stages.calibrate.consensus import Calibration, Consensus
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus
 from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.corrections import Corrections
@@ -80,7 +80,7 @@ class Rules:
     fuse: FuseSettings
     filters: FilterSettings
     annotators: tuple[Voter, ...]
-    calibration: Calibration | None = None
+    calibration: AnnotatorCalibration | None = None
 
     def consensus(self, kind: str) -> Consensus | None:
         """What statements of a kind are worth; None while nobody knows."""

@@ -14,7 +14,7 @@ from shards.raw import RawRow
 from shards.record import Record
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import UNION, ConsensusRule, ConsensusSettings
-from stages.round import Reads, RoundPlan, build_shard
+from stages.round import RoundPlan, TextParser, build_shard
 
 
 def filtered_alone(plan: RoundPlan, voter: Voter) -> RoundPlan:
@@ -25,7 +25,9 @@ def filtered_alone(plan: RoundPlan, voter: Voter) -> RoundPlan:
     return replace(plan, annotators=(voter,), fuse=fuse, calibration=None)
 
 
-def records(rows: Sequence[ImageRow], answers: Mapping[str, RawRow], plan: RoundPlan, parser: Reads) -> list[Record]:
+def records(
+    rows: Sequence[ImageRow], answers: Mapping[str, RawRow], plan: RoundPlan, parser: TextParser
+) -> list[Record]:
     """The records of `rows` under a `filtered_alone` plan; an image that failed has none. `answers`: key -> raw row."""
     [annotator] = plan.annotators
     bare = [msgspec.structs.replace(row, given=[]) for row in rows]

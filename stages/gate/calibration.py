@@ -1,6 +1,7 @@
 """What the scores of a model are worth: its box scores become the probability of being right.
 
-Comes in: pairs (score, is it right) of held-out images. Goes out: a `Calibration`, `rounds/NN/model/calibration.json`:
+Comes in: pairs (score, is it right) of held-out images. Goes out: a `ModelCalibration`,
+`rounds/NN/model/calibration.json`:
 
     {"reference": "round 0", "images": 52, "kinds": {
       "object": {"pairs": 312, "right": 201, "slope": 0.61, "intercept": -0.42, "ece_before": 0.31, "ece_after": 0.04},
@@ -23,8 +24,8 @@ import msgspec
 import numpy as np
 
 from shards.finding import Finding, box_of, kind_of, rounded
-from stages.calibrate.platt import Line, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
-from stages.gate.pairs import Pairs
+from stages.calibrate.platt import PlattScaling, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
+from stages.gate.pairs import ScoredPairs
 from stages.gate.support import SUPPORTS, Support, supports
 
 VERSION = 4
@@ -49,18 +50,18 @@ class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str = ""
 
     @property
-    def line(self) -> Line | None:
+    def line(self) -> PlattScaling | None:
         """What is applied."""
         if self.slope is None or self.intercept is None:
             return None
-        return Line(self.slope, self.intercept)
+        return PlattScaling(self.slope, self.intercept)
 
 
-Lines = Mapping[str, Line]
+Lines = Mapping[str, PlattScaling]
 """Kind of finding -> what is applied; nothing to the kinds that are not named."""
 
 
-class Calibration(msgspec.Struct, frozen=True):
+class ModelCalibration(msgspec.Struct, frozen=True):
     """reference: what decided what is right; images: how many of it; kinds: by kind of finding, of all boxes;
     among_others: the same by what others saw there."""
 
@@ -112,9 +113,9 @@ class Worth(NamedTuple):
         return [f"{name} {line.slope} {line.intercept}" for name, line in sorted(named.items())]
 
 
-def calibrate(found: Mapping[str, Pairs], reference: str, images: int) -> Calibration:
+def calibrate(found: Mapping[str, ScoredPairs], reference: str, images: int) -> ModelCalibration:
     """The calibration that these pairs of `images` images give. Never raises for too few: it says so."""
-    return Calibration(
+    return ModelCalibration(
         reference,
         images,
         kinds={kind: _fit(each) for kind, each in found.items()},
@@ -127,18 +128,18 @@ def mapped(findings: Iterable[Finding], lines: Lines) -> list[Finding]:
     return [_mapped(rounded(finding), lines.get(kind_of(finding))) for finding in findings]
 
 
-def _mapped(finding: Finding, line: Line | None) -> Finding:
+def _mapped(finding: Finding, line: PlattScaling | None) -> Finding:
     if line is None or box_of(finding) is None or finding.score is None:
         return finding
     [probability] = probabilities(np.array([finding.score]), line)
     return rounded(msgspec.structs.replace(finding, score=float(probability)))
 
 
-def _lines(fits: Mapping[str, Fit]) -> dict[str, Line]:
+def _lines(fits: Mapping[str, Fit]) -> dict[str, PlattScaling]:
     return {kind: line for kind, each in fits.items() if (line := each.line) is not None}
 
 
-def _by_kind(found: Mapping[str, Pairs], support: Support) -> dict[str, Fit]:
+def _by_kind(found: Mapping[str, ScoredPairs], support: Support) -> dict[str, Fit]:
     how = _fit if support == "seen" else _fit_few
     return {kind: how(each.of(support)) for kind, each in found.items()}
 
@@ -150,7 +151,7 @@ def _said(fit: Fit) -> str:
     return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes)"
 
 
-def _fit_few(found: Pairs) -> Fit:
+def _fit_few(found: ScoredPairs) -> Fit:
     """As of all; but the least that is known is how many of them were right, and that is believed."""
     whole = _fit(found)
     if whole.line is not None or not whole.pairs:
@@ -159,7 +160,7 @@ def _fit_few(found: Pairs) -> Fit:
     return msgspec.structs.replace(whole, slope=line.slope, intercept=line.intercept)
 
 
-def _fit(found: Pairs) -> Fit:
+def _fit(found: ScoredPairs) -> Fit:
     scores, right, folds = found.scores, found.right, found.folds
     count, positive = len(scores), int(right.sum())
     before = _rounded(calibration_error(scores, right)) if count else None

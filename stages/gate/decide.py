@@ -21,7 +21,7 @@ from stages.evaluate.measures import paired, sums
 from stages.gate.settings import GateSettings
 
 
-class Change(msgspec.Struct, frozen=True):
+class MeasureChange(msgspec.Struct, frozen=True):
     """F1 of both models, and the difference (candidate - previous) with its 95% interval. None: no previous model."""
 
     candidate: float
@@ -47,25 +47,25 @@ class Promotion(msgspec.Struct, frozen=True):
     previous: str
     reference: str
     images: int
-    measures: dict[str, Change] = {}
+    measures: dict[str, MeasureChange] = {}
     conditions: str = ""
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class GateVerdict(msgspec.Struct, frozen=True):
     """What the comparison says."""
 
     promoted: bool
     reason: str
-    measures: dict[str, Change] = {}
+    measures: dict[str, MeasureChange] = {}
 
 
 def decide(
     candidate: Sequence[Record], previous: Sequence[Record] | None, wanted: Sequence[Record], settings: GateSettings
-) -> Verdict:
+) -> GateVerdict:
     """Compare on the images of `wanted`. previous None: the candidate was trained from nothing."""
     if not wanted:
-        return Verdict(False, "no image is held out: raise loop.retrain.held_out, or bring more images")
-    measures: dict[str, Change] = {}
+        return GateVerdict(False, "no image is held out: raise loop.retrain.held_out, or bring more images")
+    measures: dict[str, MeasureChange] = {}
     said = 0.0
     for name in settings.watched:
         own = sums(name, paired(candidate, wanted))
@@ -74,33 +74,33 @@ def decide(
             old = None if previous is None else sums(name, paired(previous, wanted))
             measures[name] = _change(own, old, settings)
     if not measures:
-        return Verdict(False, f"nothing to compare with: no held-out image has {', '.join(settings.watched)}")
+        return GateVerdict(False, f"nothing to compare with: no held-out image has {', '.join(settings.watched)}")
     if said == 0:
-        return Verdict(False, f"the candidate says nothing about {len(wanted)} held-out images", measures)
+        return GateVerdict(False, f"the candidate says nothing about {len(wanted)} held-out images", measures)
     return _judged(measures, settings, previous is not None)
 
 
-def _judged(measures: dict[str, Change], settings: GateSettings, is_compared: bool) -> Verdict:
+def _judged(measures: dict[str, MeasureChange], settings: GateSettings, is_compared: bool) -> GateVerdict:
     if not is_compared:
         mean = float(np.mean([change.candidate for change in measures.values()]))
         worst = f"the mean of {', '.join(measures)} is {mean:.3f}"
         if mean < settings.floor:
-            return Verdict(False, f"{worst}, less than {settings.floor} (loop.gate.floor)", measures)
-        return Verdict(True, f"{worst}; there is no previous model to compare with", measures)
+            return GateVerdict(False, f"{worst}, less than {settings.floor} (loop.gate.floor)", measures)
+        return GateVerdict(True, f"{worst}; there is no previous model to compare with", measures)
     if falls := [fall for name, change in measures.items() if (fall := _fall(name, change, settings))]:
-        return Verdict(False, "; ".join(falls), measures)
+        return GateVerdict(False, "; ".join(falls), measures)
     said = "; ".join(line for name, change in measures.items() if (line := _moved(name, change, settings)))
-    return Verdict(True, said or "no measure rose or fell beyond its interval", measures)
+    return GateVerdict(True, said or "no measure rose or fell beyond its interval", measures)
 
 
-def _change(own: Sums, old: Sums | None, settings: GateSettings) -> Change:
+def _change(own: Sums, old: Sums | None, settings: GateSettings) -> MeasureChange:
     value = _f1(own.sum(axis=0, keepdims=True))[0]
     if old is None:
-        return Change(_rounded(value))
+        return MeasureChange(_rounded(value))
     before = _f1(old.sum(axis=0, keepdims=True))[0]
     drawn = draws(len(own), settings.resamples)
     low, high = np.percentile(_f1(drawn @ own) - _f1(drawn @ old), (2.5, 97.5))
-    return Change(*(_rounded(number) for number in (value, before, value - before, low, high)))
+    return MeasureChange(*(_rounded(number) for number in (value, before, value - before, low, high)))
 
 
 def _f1(of: Sums) -> Sums:
@@ -108,7 +108,7 @@ def _f1(of: Sums) -> Sums:
     return np.nan_to_num(f1(of))
 
 
-def _fall(name: str, change: Change, settings: GateSettings) -> str:
+def _fall(name: str, change: MeasureChange, settings: GateSettings) -> str:
     """What is said of a measure that fell; "" for one that did not."""
     if change.difference is None or change.low is None or change.high is None:
         return ""
@@ -118,7 +118,7 @@ def _fall(name: str, change: Change, settings: GateSettings) -> str:
     return f"{name} fell by {-change.difference:.3f} ({interval}), more than {settings.tolerance} (loop.gate.tolerance)"
 
 
-def _moved(name: str, change: Change, settings: GateSettings) -> str:
+def _moved(name: str, change: MeasureChange, settings: GateSettings) -> str:
     """What is said of a measure of a model that is promoted; "" where chance explains the difference."""
     if change.difference is None or change.unchanged or change.low is None or change.high is None:
         return ""

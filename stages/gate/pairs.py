@@ -31,7 +31,7 @@ _Boxed = Detection | OcrLine | PhraseGrounding
 _Row = tuple[float, bool, bool, int, int]
 
 
-class Pairs(NamedTuple):
+class ScoredPairs(NamedTuple):
     """scores, right, adds: [n]; support: [n], places in SUPPORTS; folds: [n], 0 or 1, by the hash of the image, so that
     no image is in both."""
 
@@ -41,11 +41,13 @@ class Pairs(NamedTuple):
     support: NDArray[np.intp]
     folds: NDArray[np.intp]
 
-    def of(self, support: Support) -> "Pairs":
+    def of(self, support: Support) -> "ScoredPairs":
         """Those with this support. Of boxes that others have, too, `right` says what is right, else `adds`."""
         chosen = self.support == SUPPORTS.index(support)
         right = self.right if support == "seen" else self.adds
-        return Pairs(self.scores[chosen], right[chosen], self.adds[chosen], self.support[chosen], self.folds[chosen])
+        return ScoredPairs(
+            self.scores[chosen], right[chosen], self.adds[chosen], self.support[chosen], self.folds[chosen]
+        )
 
 
 def pairs(
@@ -54,7 +56,7 @@ def pairs(
     reference: Sequence[Record],
     hashes: Mapping[str, str],
     synonyms: Mapping[str, str],
-) -> dict[str, Pairs]:
+) -> dict[str, ScoredPairs]:
     """One entry per kind. predictions, others: key -> findings of the model, and of all others with what came with
     the image; an image that failed is missing, one that nobody knows is not looked at. hashes: key -> SHA-256 of the
     image, hex; synonyms: `FuseSettings.normal_synonyms`."""
@@ -103,7 +105,7 @@ def _agrees(finding: _Boxed, label: str, synonyms: Mapping[str, str]) -> bool:
     return not said or synonyms.get(said, said) == normalised(label)
 
 
-def _arrays(rows: Sequence[_Row]) -> Pairs:
+def _arrays(rows: Sequence[_Row]) -> ScoredPairs:
     table = np.array(rows, dtype=np.float64).reshape(-1, 5)
     scores, right, adds, support, folds = table.T
-    return Pairs(scores, right > 0, adds > 0, support.astype(np.intp), folds.astype(np.intp))
+    return ScoredPairs(scores, right > 0, adds > 0, support.astype(np.intp), folds.astype(np.intp))

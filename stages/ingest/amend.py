@@ -23,10 +23,10 @@ from shards.store import Store
 from stages.ingest.entry import Entry
 from stages.ingest.http import FetchError
 from stages.ingest.left_out import LeftOut
-from stages.ingest.plan import Plan, Planned, difference, refuse
+from stages.ingest.plan import IngestPlan, Planned, difference, refuse
 
 _READERS = 8
-Read = Callable[[str, Entry], bytes]
+ReadEntry = Callable[[str, Entry], bytes]
 """The bytes of the entry of a key. Raises FetchError."""
 
 
@@ -42,7 +42,9 @@ class Amendments:
     late: dict[str, tuple[str, ImageRow, Entry]] = field(default_factory=dict)
 
 
-def amendments(store: Store, plan: Plan, wanted: Mapping[str, Entry], read: Read, left_out: LeftOut) -> Amendments:
+def amendments(
+    store: Store, plan: IngestPlan, wanted: Mapping[str, Entry], read: ReadEntry, left_out: LeftOut
+) -> Amendments:
     """What `wanted` (entries without secrets) changes in the plan. What cannot be compared is counted and stays as it
     was. Raises PlanError with the differences that are refused."""
     images = plan.images()
@@ -86,7 +88,7 @@ def _rows(store: Store, shards: set[str]) -> dict[str, ImageRow]:
     return {row.key: row for shard in written for row in read_image_rows(store, shard)}
 
 
-def _sha256(key: str, entry: Entry, read: Read, left_out: LeftOut) -> str:
+def _sha256(key: str, entry: Entry, read: ReadEntry, left_out: LeftOut) -> str:
     """Of the bytes at the new place; "" where they cannot be read, which is no reason to lose the image."""
     try:
         return hashlib.sha256(read(key, entry)).hexdigest()

@@ -26,7 +26,7 @@ MAX_LINES = 200
 csv.field_size_limit(sys.maxsize)  # Python's 128 KiB is no protection here, the file is in memory; for the process
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """number: from 1, the header not counted. problem: "" or why the row cannot be used, whatever it has of values."""
 
     number: int
@@ -34,7 +34,7 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def csv_rows(lines: list[str], delimiter: str) -> Iterator[Row]:
+def csv_rows(lines: list[str], delimiter: str) -> Iterator[CsvRow]:
     """Rows below the header line; blank lines are none. Columns that a short row lacks are None."""
     records = (fields for fields in _records(lines, delimiter) if fields != [""])
     header = next(records, [])
@@ -43,7 +43,7 @@ def csv_rows(lines: list[str], delimiter: str) -> Iterator[Row]:
         problem = ""
         if extra > 0 and any(fields[len(header) :]):
             problem = f"has {len(fields)} fields, the header {len(header)}: put texts with {delimiter!r} in quotes"
-        yield Row(number, dict(zip_longest(header, fields[: len(header)])), problem)
+        yield CsvRow(number, dict(zip_longest(header, fields[: len(header)])), problem)
 
 
 def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:

@@ -24,7 +24,7 @@ import msgspec
 import pyarrow as pa
 
 from shards import commit, table
-from shards.commit import Counts, Manifest
+from shards.commit import ImageCounts, Manifest
 from shards.images import ImageRow, read_image_rows
 from shards.layout import IMAGES
 from shards.store import Store
@@ -45,7 +45,7 @@ SCHEMA = table.versioned(
 )
 PARTS, PART_BITS = 4, 16
 
-Kind = Literal["exact", "near"]
+DuplicateKind = Literal["exact", "near"]
 
 
 class Duplicate(msgspec.Struct, frozen=True):
@@ -54,11 +54,11 @@ class Duplicate(msgspec.Struct, frozen=True):
     key: str
     shard: str
     duplicate_of: str
-    kind: Kind
+    kind: DuplicateKind
     distance: int
 
 
-class Drop(NamedTuple):
+class DuplicateDrop(NamedTuple):
     """Why a key is left out. rule: exact_duplicate | near_duplicate."""
 
     rule: str
@@ -153,7 +153,7 @@ def update_duplicates(store: Store, settings: DuplicateSettings) -> list[Duplica
     found = [duplicate for shard in known.values() for duplicate in shard] + new
     kept = sum(manifest.counts.kept for manifest in manifests.values())
     files = {f"{NAME}.parquet": _encode(found), f"{NAME}.json": msgspec.json.encode(wanted)}
-    commit.publish(store, DUPLICATES, NAME, files, Counts(read=kept, kept=kept), _fingerprint(wanted))
+    commit.publish(store, DUPLICATES, NAME, files, ImageCounts(read=kept, kept=kept), _fingerprint(wanted))
     return found
 
 
@@ -166,16 +166,16 @@ def read_duplicates(store: Store) -> list[Duplicate]:
     return [Duplicate(*row) for row in zip(*(columns.column(name).to_pylist() for name in SCHEMA.names), strict=True)]
 
 
-def dropped_keys(store: Store, settings: DuplicateSettings) -> dict[str, Drop]:
+def dropped_keys(store: Store, settings: DuplicateSettings) -> dict[str, DuplicateDrop]:
     """Keys that the settings leave out of a round, with rule, original and distance. `near: drop` drops exact
     duplicates too: they are the nearest there are."""
     kinds = {"exact"} if settings.exact == "drop" else set()
     if settings.near == "drop":
         kinds = {"exact", "near"}
-    dropped: dict[str, Drop] = {}
+    dropped: dict[str, DuplicateDrop] = {}
     for found in read_duplicates(store) if kinds else []:
         if found.kind in kinds:
-            dropped.setdefault(found.key, Drop(f"{found.kind}_duplicate", found.duplicate_of, found.distance))
+            dropped.setdefault(found.key, DuplicateDrop(f"{found.kind}_duplicate", found.duplicate_of, found.distance))
     return dropped
 
 

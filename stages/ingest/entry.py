@@ -6,10 +6,15 @@ Entry(uri="pets.parquet/cat.png", location="/data/pets.parquet", name="pets/cat.
 Entry(uri="cat.jpg", location="/data/cat.jpg", name="cat.jpg", problem="row: list.csv, row 3: width must be ...")
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from shards.errors import InputError
 from shards.finding import Finding
+
+ReadFile = Callable[[str], bytes]
+"""Content of a list or annotation file by location (stages/ingest/fetch.py)."""
 
 
 class SourceError(InputError):

@@ -15,14 +15,13 @@ from itertools import islice
 import msgspec
 
 from shards.finding import Caption
-from stages.ingest.entry import Entry, SourceError
+from stages.ingest.entry import Entry, ReadFile, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import LIST_SUFFIXES
 from stages.ingest.locations import absolute, files_below, is_folder, join, looks_like_image, parent, suffix
 from stages.ingest.voc import read_voc
 from stages.ingest.yolo import YAML_SUFFIXES, Dataset, dataset_of, read_yolo
 
-Read = Callable[[str], bytes]
 Member = Callable[[str, str], Iterator[Entry]]
 """Entries of a tar or list inside a folder: uri, location."""
 _STATS = "_stats.json"
@@ -31,7 +30,7 @@ _PEEKED = 3
 
 
 def read_folder(
-    uri: str, location: str, kind: str, read: Read, read_member: Member, left_out: LeftOut
+    uri: str, location: str, kind: str, read: ReadFile, read_member: Member, left_out: LeftOut
 ) -> Iterator[Entry]:
     """Entries of a folder, or of the data set whose yaml `location` is. kind: folder | voc | yolo, as the user says it;
     a folder is looked at. Raises SourceError for what is not of that kind."""
@@ -78,7 +77,7 @@ def _home(uri: str, location: str, dataset: Dataset) -> tuple[str, str]:
     raise SourceError(f"source {uri}: its folder {folder} is missing")
 
 
-def _has_annotations(location: str, names: Sequence[str], read: Read) -> bool:
+def _has_annotations(location: str, names: Sequence[str], read: ReadFile) -> bool:
     """Whether one of the first xml files is a VOC annotation."""
     first = islice((name for name in names if name.lower().endswith(".xml")), _PEEKED)
     return any(b"<annotation" in read(join(location, name))[:1000] for name in first)
@@ -89,7 +88,9 @@ def _captions(names: Sequence[str]) -> dict[str, str]:
     return {name.removesuffix(".txt"): name for name in names if name.endswith(".txt")}
 
 
-def _pictures(uri: str, location: str, images: Sequence[str], captions: dict[str, str], read: Read) -> Iterator[Entry]:
+def _pictures(
+    uri: str, location: str, images: Sequence[str], captions: dict[str, str], read: ReadFile
+) -> Iterator[Entry]:
     for name in images:
         entry = Entry(uri=f"{uri}/{name}", location=join(location, name), name=name)
         caption = captions.get(name.removesuffix(suffix(name)))

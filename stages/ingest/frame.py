@@ -19,7 +19,7 @@ import msgspec
 from shards.errors import InputError
 from shards.finding import Box, Caption, Detection, Finding, Mask, Match, OcrLine, Quad, Ring, box_of
 
-Point = Callable[[float, float], tuple[float, float]]
+PointMap = Callable[[float, float], tuple[float, float]]
 
 MIRRORED = frozenset({2, 4, 5, 7})
 """EXIF orientations that turn clockwise into counter-clockwise."""
@@ -67,12 +67,12 @@ def _is_stored(given_wh: tuple[int, int] | None, stored_wh: tuple[int, int], ori
     )
 
 
-def _turn(orientation: int, stored_wh: tuple[int, int], scale_wh: tuple[int, int]) -> Point:
+def _turn(orientation: int, stored_wh: tuple[int, int], scale_wh: tuple[int, int]) -> PointMap:
     """Stored point, in pixels or fractions of scale_wh, to oriented pixels; x and y count from pixel edges, so the
     right edge W lands on the edge 0."""
     width, height = stored_wh
     across, down = scale_wh
-    turns: dict[int, Point] = {
+    turns: dict[int, PointMap] = {
         1: lambda x, y: (x, y),
         2: lambda x, y: (width - x, y),
         3: lambda x, y: (width - x, height - y),
@@ -86,7 +86,7 @@ def _turn(orientation: int, stored_wh: tuple[int, int], scale_wh: tuple[int, int
     return lambda x, y: turn(x * across, y * down)
 
 
-def _placed(finding: Finding, turn: Point, mirrored: bool, size_wh: tuple[int, int]) -> Finding | None:
+def _placed(finding: Finding, turn: PointMap, mirrored: bool, size_wh: tuple[int, int]) -> Finding | None:
     """None for a box without area inside the image."""
     if isinstance(finding, Mask):
         polygons = [_turned_ring(ring, turn, mirrored, size_wh) for ring in finding.polygons]
@@ -109,12 +109,12 @@ def _placed(finding: Finding, turn: Point, mirrored: bool, size_wh: tuple[int, i
             return msgspec.structs.replace(finding, box=box)
 
 
-def _turned_box(box: Box, turn: Point) -> Box:
+def _turned_box(box: Box, turn: PointMap) -> Box:
     xs, ys = zip(turn(box[0], box[1]), turn(box[2], box[3]), strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def _turned_quad(quad: Quad, turn: Point, mirrored: bool) -> Quad:
+def _turned_quad(quad: Quad, turn: PointMap, mirrored: bool) -> Quad:
     """A turned text keeps its own top left; a mirrored one is read from the other side to stay clockwise."""
     corners = [turn(quad[i], quad[i + 1]) for i in range(0, 8, 2)]
     if mirrored:
@@ -122,7 +122,7 @@ def _turned_quad(quad: Quad, turn: Point, mirrored: bool) -> Quad:
     return cast(Quad, tuple(value for corner in corners for value in corner))
 
 
-def _turned_ring(ring: Ring, turn: Point, mirrored: bool, size_wh: tuple[int, int]) -> Ring:
+def _turned_ring(ring: Ring, turn: PointMap, mirrored: bool, size_wh: tuple[int, int]) -> Ring:
     points = [turn(ring[i], ring[i + 1]) for i in range(0, len(ring) - 1, 2)]
     inside = [(min(max(x, 0.0), size_wh[0]), min(max(y, 0.0), size_wh[1])) for x, y in points]
     return [value for point in (reversed(inside) if mirrored else inside) for value in point]

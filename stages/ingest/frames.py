@@ -2,8 +2,8 @@
 
     head length uint32 | data length uint64 | head: msgpack | data: the bytes of an image, or nothing
 
-To a worker: one `Setup`, then `Job`s. From it: one `Ready`, then for each job `Fetched` and `Done`, of several jobs in
-any order.
+To a worker: one `Setup`, then `Examination`s. From it: one `Ready`, then for each job `Fetched` and `Done`, of several
+jobs in any order.
 """
 
 import struct
@@ -29,7 +29,7 @@ class Setup(msgspec.Struct, tag=True):
         return IngestSettings.model_validate_json(self.settings)
 
 
-class Job(msgspec.Struct, tag=True):
+class Examination(msgspec.Struct, tag=True):
     """An image to examine; `entry.location` may hold secrets. is_known: the data are its bytes, from the corpus."""
 
     id: int
@@ -55,7 +55,7 @@ class Done(msgspec.Struct, tag=True):
     outside: int
 
 
-Message = Setup | Job | Ready | Fetched | Done
+Message = Setup | Examination | Ready | Fetched | Done
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 

@@ -28,12 +28,12 @@ from stages.ingest.keys import assign_keys, without_secrets
 from stages.ingest.late import take_late
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import suffix
-from stages.ingest.plan import Plan, PlanError, extend_plan, read_plan
+from stages.ingest.plan import IngestPlan, PlanError, extend_plan, read_plan
 from stages.ingest.report import FailureTally, IngestBudgetError, IngestReport
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.sources import read_sources
-from stages.ingest.workers import Examiner, Wanted, Workers
+from stages.ingest.workers import ImageExaminer, ImageSource, Workers
 
 OnShard = Callable[[str, Manifest], None]
 """Called after a shard is committed, with its name and manifest; for progress."""
@@ -47,7 +47,7 @@ def ingest(
     retry_failed: bool = False,
     on_shard: OnShard | None = None,
     fetcher: Fetcher | None = None,
-    examiner: Examiner | None = None,
+    examiner: ImageExaminer | None = None,
 ) -> IngestReport:
     """Plan the images of `sources` that the corpus lacks, write every planned shard that is missing, compare images.
 
@@ -80,7 +80,7 @@ class _Run:
     store: Store
     settings: IngestSettings
     fetcher: Fetcher
-    examiner: Examiner
+    examiner: ImageExaminer
     places: dict[str, str] = field(default_factory=dict)
     """Key -> URL with its secrets, where it has some; never written down."""
     wanted: frozenset[str] | None = None
@@ -112,7 +112,7 @@ class _Run:
         for shard, row, entry in self.late.values():
             shards.setdefault(shard, []).append((row, entry))
         for shard, images in sorted(shards.items()):
-            wanted = (Wanted(entry, read_image(self.store, shard, row)) for row, entry in images)
+            wanted = (ImageSource(entry, read_image(self.store, shard, row)) for row, entry in images)
             rows = (row for row, _ in images)
             pairs = zip(rows, self.examiner.examine_all(wanted), strict=True)
             self.corrected += take_late(self.store, shard, pairs, self.left_out)
@@ -122,7 +122,7 @@ class _Run:
         location = self.places.get(key, entry.location)
         return self.fetcher.read(location, self.settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
 
-    def report(self, plan: Plan) -> IngestReport:
+    def report(self, plan: IngestPlan) -> IngestReport:
         """Counts over the whole corpus. Raises IngestBudgetError when too much of what the sources name failed: a bad
         line that was taken out of the list must not fail the command for ever."""
         manifests = commit.committed(self.store, IMAGES)
@@ -163,9 +163,9 @@ class _Run:
             self._note(entry, examined)
             yield examined.row, examined.data
 
-    def _wanted(self, shard: str, entry: Entry, row: ImageRow | None) -> Wanted:
+    def _wanted(self, shard: str, entry: Entry, row: ImageRow | None) -> ImageSource:
         place = msgspec.structs.replace(entry, location=self.places.get(entry.key, entry.location))
-        return Wanted(place, None if row is None else read_image(self.store, shard, row))
+        return ImageSource(place, None if row is None else read_image(self.store, shard, row))
 
     def _note(self, entry: Entry, examined: Examined) -> None:
         if examined.outside:
@@ -218,7 +218,7 @@ def _outdated(manifest: Manifest, settings: IngestSettings) -> bool:
     return manifest.counts.failed > 0 or manifest.fingerprint != outcome_settings(settings)
 
 
-def _plan(run: _Run, sources: list[str]) -> Plan:
+def _plan(run: _Run, sources: list[str]) -> IngestPlan:
     plan = read_plan(run.store, run.settings.shard_size)
     if not sources and plan.parts:
         return plan
@@ -238,7 +238,7 @@ def _plan(run: _Run, sources: list[str]) -> Plan:
     return extended
 
 
-def _written(store: Store, plan: Plan, settings: IngestSettings, retry_failed: bool) -> dict[str, Manifest]:
+def _written(store: Store, plan: IngestPlan, settings: IngestSettings, retry_failed: bool) -> dict[str, Manifest]:
     """Committed image shards. Raises PlanError for shards without a plan or written under other limits."""
     committed = commit.committed(store, IMAGES)
     unplanned = sorted(committed.keys() - plan.shards().keys())

@@ -21,7 +21,7 @@ import msgspec
 
 from shards.errors import InputError
 from shards.finding import Caption, Finding, coordinates_of, scores_of
-from stages.ingest.csv_rows import Row
+from stages.ingest.csv_rows import CsvRow
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import absolute, join, parent, place_name
@@ -99,7 +99,7 @@ def _columns(location: str, values: Mapping[str, object], wanted: ColumnNames) -
     return _Columns(**found)
 
 
-def _entry(location: str, row: Row, names: _Columns, base: str) -> Entry | None:
+def _entry(location: str, row: CsvRow, names: _Columns, base: str) -> Entry | None:
     """None for a row that says of no image where it is."""
     place = _placed(location, row, row.values.get(names.uri or ""), base)
     if place is None:
@@ -116,7 +116,7 @@ def _entry(location: str, row: Row, names: _Columns, base: str) -> Entry | None:
     return msgspec.structs.replace(entry, problem=f"row: row {row.number} {problem}") if problem else entry
 
 
-def _placed(location: str, row: Row, value: object, base: str) -> Entry | None:
+def _placed(location: str, row: CsvRow, value: object, base: str) -> Entry | None:
     if isinstance(value, Cell):
         name = value.path.lstrip("/") or f"{row.number - 1:06d}"
         stem = place_name(location).rpartition("/")[2].rpartition(".")[0]

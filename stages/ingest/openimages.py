@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from shards.finding import Detection, Finding
-from stages.ingest.csv_rows import Row
+from stages.ingest.csv_rows import CsvRow
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import IMAGE_SUFFIXES, absolute, files_below, is_folder, join, parent
@@ -73,7 +73,7 @@ def _entries(location: str, root: str | None, given: Mapping[str, list[Finding]]
         )
 
 
-def _finding(row: Row, names: dict[str, str] | None) -> Finding:
+def _finding(row: CsvRow, names: dict[str, str] | None) -> Finding:
     """Raises ValueError for a row that is no box."""
     if row.problem:
         raise ValueError(row.problem)

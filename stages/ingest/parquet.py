@@ -3,7 +3,7 @@
 A Hugging Face Image column is a struct of bytes and path; img2dataset and others write plain binary columns. Such a
 column is not read when the list is: its rows hold a `Cell` instead, and `CellReader` fetches the bytes later.
 
-    image: struct<bytes, path> | text      ->  Row(1, {"image": Cell("image.bytes", "cat.png"), "text": "a cat"})
+    image: struct<bytes, path> | text      ->  CsvRow(1, {"image": Cell("image.bytes", "cat.png"), "text": "a cat"})
 """
 
 import io
@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from threading import Lock
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from stages.ingest.csv_rows import Row
+from stages.ingest.csv_rows import CsvRow
 from stages.ingest.entry import SourceError
 from stages.ingest.locations import open_binary, starts_like_an_image
 
@@ -31,7 +31,7 @@ class Cell(NamedTuple):
     path: str = ""
 
 
-def parquet_rows(location: str, data: bytes) -> Iterator[Row]:
+def parquet_rows(location: str, data: bytes) -> Iterator[CsvRow]:
     """Rows of a parquet list, numbered from 1. Raises SourceError for a file that is damaged."""
     with _sound(location):
         import pyarrow.parquet as pq
@@ -45,7 +45,7 @@ def parquet_rows(location: str, data: bytes) -> Iterator[Row]:
         rows = chain.from_iterable(batch.to_pylist() for batch in batches) if columns else repeat({}, _length(file))
         for number, values in enumerate(rows, 1):
             named = {name: Cell(column, _path(values.get(name))) for name, column in cells.items()}
-            yield Row(number, {**values, **named})
+            yield CsvRow(number, {**values, **named})
 
 
 class CellReader:

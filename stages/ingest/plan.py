@@ -22,7 +22,7 @@ import msgspec
 import pyarrow as pa
 
 from shards import commit, finding_column, table
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.errors import InputError
 from shards.layout import IMAGES, shard_name
 from shards.store import Store
@@ -62,7 +62,7 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class IngestPlan:
     """All parts, in order. `parts` holds at least one image each."""
 
     parts: dict[str, list[Planned]]
@@ -78,7 +78,7 @@ class Plan:
         return {image.entry.key: image for part in self.parts.values() for image in part}
 
 
-def read_plan(store: Store, shard_size: int) -> Plan:
+def read_plan(store: Store, shard_size: int) -> IngestPlan:
     """The committed plan; without parts for a new corpus. Raises PlanError for another shard size."""
     parts: dict[str, list[Planned]] = {}
     for name, manifest in commit.committed(store, PLAN).items():
@@ -88,12 +88,12 @@ def read_plan(store: Store, shard_size: int) -> Plan:
                 f" {manifest.fingerprint}: use that, or start a new corpus"
             )
         parts[name] = _decode(store.read(f"{PLAN}/{name}.parquet"), name)
-    return Plan(parts, shard_size)
+    return IngestPlan(parts, shard_size)
 
 
 def extend_plan(
-    store: Store, plan: Plan, wanted: Mapping[str, Entry], amended: Mapping[str, Entry] | None = None
-) -> Plan:
+    store: Store, plan: IngestPlan, wanted: Mapping[str, Entry], amended: Mapping[str, Entry] | None = None
+) -> IngestPlan:
     """The plan with the keys of `wanted` that it lacks, and with other places or annotations for those of `amended`, as
     one more committed part. All entries without secrets.
 
@@ -116,16 +116,16 @@ def extend_plan(
             f"part {name} of the plan is lost, and these sources do not make it again: ingest what it was made from"
         )
     part = added + changes
-    counts = Counts(read=len(part), kept=len(part))
+    counts = ImageCounts(read=len(part), kept=len(part))
     commit.publish(store, PLAN, name, {f"{name}.parquet": _encode(part)}, counts, _fingerprint(plan.shard_size))
-    return Plan(dict(sorted({**plan.parts, name: part}.items())), plan.shard_size)
+    return IngestPlan(dict(sorted({**plan.parts, name: part}.items())), plan.shard_size)
 
 
 def _own(part: list[Planned]) -> list[Planned]:
     return [image for image in part if not image.amends]
 
 
-def _next_part(plan: Plan) -> tuple[str, int]:
+def _next_part(plan: IngestPlan) -> tuple[str, int]:
     """Name and first shard number of the first part that is not there."""
     first = 0
     for index, (name, part) in enumerate(sorted(plan.parts.items())):

@@ -1,7 +1,7 @@
 """Bytes of a list to its rows: txt, csv, tsv, jsonl, json (array of objects), parquet; `.gz` of any but parquet.
 
     read_rows("/data/l.jsonl", b'{"path": "a.jpg"}\\n{oops', ".jsonl")
-    -> Row(1, {"path": "a.jpg"}), Row(2, {}, "is not JSON: ...")
+    -> CsvRow(1, {"path": "a.jpg"}), CsvRow(2, {}, "is not JSON: ...")
 
 A line that cannot be read is a row with a problem; the file goes on. Lines end with LF, CR LF or CR and with nothing
 else: U+2028 and U+0085 are characters of texts. NaN, which Python and pandas write into JSON, is a missing value.
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from stages.ingest.csv_rows import Row, csv_rows
+from stages.ingest.csv_rows import CsvRow, csv_rows
 from stages.ingest.entry import SourceError
 from stages.ingest.parquet import parquet_rows
 
@@ -24,7 +24,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1 << 20
 
 
-def read_rows(location: str, data: bytes, kind: str) -> Iterator[Row]:
+def read_rows(location: str, data: bytes, kind: str) -> Iterator[CsvRow]:
     """Rows of a list, numbered from 1. `kind` is its suffix, like ".csv".
 
     Text that is not UTF-8 comes with lone surrogates in place of the bytes (PEP 383), so that it is that row's
@@ -39,7 +39,7 @@ def read_rows(location: str, data: bytes, kind: str) -> Iterator[Row]:
         places = (line.strip(" \t") for line in lines_of(data))
         for number, place in enumerate(places, 1):
             if place and not place.startswith("#"):
-                yield Row(number, {"uri": place})
+                yield CsvRow(number, {"uri": place})
     else:
         for number, line in enumerate(lines_of(data), 1):
             if line.strip():
@@ -69,21 +69,21 @@ def decode_json(text: str | bytes) -> object:
         raise ValueError("nested too deeply") from error
 
 
-def _json_row(number: int, line: str) -> Row:
+def _json_row(number: int, line: str) -> CsvRow:
     try:
         found = decode_json(line)
     except ValueError as error:
-        return Row(number, {}, f"is not JSON: {error}")
+        return CsvRow(number, {}, f"is not JSON: {error}")
     return _object(number, found)
 
 
-def _object(number: int, found: object) -> Row:
+def _object(number: int, found: object) -> CsvRow:
     if not isinstance(found, dict):
-        return Row(number, {}, f"must be an object with columns, got {type(found).__name__}")
-    return Row(number, found)
+        return CsvRow(number, {}, f"must be an object with columns, got {type(found).__name__}")
+    return CsvRow(number, found)
 
 
-def _array(location: str, data: bytes) -> Iterator[Row]:
+def _array(location: str, data: bytes) -> Iterator[CsvRow]:
     try:
         found = decode_json(data.removeprefix(codecs.BOM_UTF8))
     except ValueError as error:

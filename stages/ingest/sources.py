@@ -6,11 +6,11 @@ written.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from stages.ingest.coco import read_coco
-from stages.ingest.entry import Entry, SourceError
+from stages.ingest.entry import Entry, ReadFile, SourceError
 from stages.ingest.folders import read_folder
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import LIST_SUFFIXES, read_list
@@ -35,11 +35,8 @@ from stages.ingest.settings import IngestSettings
 from stages.ingest.tars import read_tar
 from stages.ingest.yolo import YAML_SUFFIXES
 
-Read = Callable[[str], bytes]
-"""Content of a list or annotation file by location (stages/ingest/fetch.py)."""
 
-
-def read_sources(sources: list[str], settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
+def read_sources(sources: list[str], settings: IngestSettings, read: ReadFile, left_out: LeftOut) -> Iterator[Entry]:
     """Entries of all sources. Files and annotations that are left out are counted in `left_out` by reason.
 
     Raises SourceError for a source that is missing, or is not what `settings.format` says."""
@@ -55,7 +52,7 @@ def read_sources(sources: list[str], settings: IngestSettings, read: Read, left_
                 raise SourceError(f"source {public(uri)}: cannot be read: {error.strerror or error}") from error
 
 
-def _read_one(uri: str, settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
+def _read_one(uri: str, settings: IngestSettings, read: ReadFile, left_out: LeftOut) -> Iterator[Entry]:
     location = absolute(uri)
     if is_url(location) and not is_http(location):
         file_system(location)  # refuses other schemes
@@ -70,7 +67,7 @@ def _read_one(uri: str, settings: IngestSettings, read: Read, left_out: LeftOut)
         yield from _file(location, kind, settings, read, left_out)
 
 
-def _packed(settings: IngestSettings, read: Read, left_out: LeftOut, uri: str, location: str) -> Iterator[Entry]:
+def _packed(settings: IngestSettings, read: ReadFile, left_out: LeftOut, uri: str, location: str) -> Iterator[Entry]:
     """What is in a tar or list of a folder."""
     if suffix(location) == ".tar":
         return read_tar(uri, location, left_out)
@@ -98,7 +95,7 @@ def _kind(uri: str, location: str) -> str:
     )
 
 
-def _file(location: str, kind: str, settings: IngestSettings, read: Read, left_out: LeftOut) -> Iterator[Entry]:
+def _file(location: str, kind: str, settings: IngestSettings, read: ReadFile, left_out: LeftOut) -> Iterator[Entry]:
     data, extension = unzipped(location, read(location), settings.fetch.max_list_bytes)
     if kind in ("coco", "objects365") or (kind == "list" and extension == ".json" and _is_object(data)):
         return read_coco(location, data, settings.root, left_out)
@@ -112,7 +109,7 @@ def _is_object(data: bytes) -> bool:
     return data[:1000].removeprefix(BOM_UTF8).lstrip()[:1] == b"{"
 
 
-def _class_names(location: str, settings: IngestSettings, read: Read) -> dict[str, str] | None:
+def _class_names(location: str, settings: IngestSettings, read: ReadFile) -> dict[str, str] | None:
     if settings.class_descriptions is not None:
         return class_names(read(absolute(settings.class_descriptions)))
     folder = parent(location)

@@ -14,16 +14,14 @@ Read by hand: labelformat (0.1.17) ends at the first odd file, looks into one fo
 import math
 import xml.etree.ElementTree as ET  # expat limits the expansion of entities
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from shards.errors import InputError
 from shards.finding import Box, Detection, Finding
-from stages.ingest.entry import Entry
+from stages.ingest.entry import Entry, ReadFile
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import join
-
-Read = Callable[[str], bytes]
 
 
 class LabelError(InputError):
@@ -31,7 +29,7 @@ class LabelError(InputError):
 
 
 def read_voc(
-    uri: str, folder: str, names: Sequence[str], images: Sequence[str], read: Read, left_out: LeftOut
+    uri: str, folder: str, names: Sequence[str], images: Sequence[str], read: ReadFile, left_out: LeftOut
 ) -> list[Entry]:
     """Entries of the images that the xml files name, and of the others in the same folders; further images (masks of
     SegmentationClass, say) are counted. names, images: paths below `folder`, all and those of images."""
@@ -54,7 +52,7 @@ def read_voc(
 
 
 def _entry(
-    uri: str, folder: str, name: str, by_stem: dict[str, list[str]], read: Read, left_out: LeftOut
+    uri: str, folder: str, name: str, by_stem: dict[str, list[str]], read: ReadFile, left_out: LeftOut
 ) -> Entry | None:
     try:
         root = ET.fromstring(read(join(folder, name)))

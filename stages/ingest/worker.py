@@ -16,7 +16,7 @@ from typing import IO
 
 from stages.ingest.examine import examine
 from stages.ingest.fetch import Fetcher
-from stages.ingest.frames import Done, Fetched, Job, Message, Ready, Setup, pack, read_frame
+from stages.ingest.frames import Done, Examination, Fetched, Message, Ready, Setup, pack, read_frame
 
 _CRASHED = 70
 
@@ -40,7 +40,7 @@ def serve(jobs: IO[bytes], results: IO[bytes]) -> None:
     first = read_frame(jobs)
     if first is None or not isinstance(first[0], Setup):
         return
-    setup, waiting = first[0], queue.SimpleQueue[tuple[Job, bytes]]()
+    setup, waiting = first[0], queue.SimpleQueue[tuple[Examination, bytes]]()
     settings, outbox = setup.parsed(), _Outbox(results)
     fetcher = Fetcher(settings.fetch, setup.sources)
 
@@ -55,7 +55,7 @@ def serve(jobs: IO[bytes], results: IO[bytes]) -> None:
         threading.Thread(target=work, daemon=True).start()
     outbox.send(Ready())
     while (frame := read_frame(jobs)) is not None:
-        if isinstance(frame[0], Job):
+        if isinstance(frame[0], Examination):
             waiting.put((frame[0], frame[1]))
 
 

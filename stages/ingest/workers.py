@@ -22,7 +22,7 @@ from shards.errors import StoppedError
 from stages.ingest.entry import Entry
 from stages.ingest.examine import Examined, failed
 from stages.ingest.fetch import MAX_WAIT_S
-from stages.ingest.frames import Done, Fetched, Inbox, Job, Message, Ready, Setup, pack
+from stages.ingest.frames import Done, Examination, Fetched, Inbox, Message, Ready, Setup, pack
 from stages.ingest.settings import FetchSettings, IngestSettings
 
 WORKER = (sys.executable, "-m", "stages.ingest.worker")
@@ -30,17 +30,17 @@ _READ = 1 << 20
 _START_S = 120.0
 
 
-class Wanted(NamedTuple):
+class ImageSource(NamedTuple):
     """An image to examine. known: its bytes, where the corpus has them already."""
 
     entry: Entry
     known: bytes | None = None
 
 
-class Examiner(Protocol):
+class ImageExaminer(Protocol):
     """Examines images in order."""
 
-    def examine_all(self, images: Iterator[Wanted]) -> Iterator[Examined]:
+    def examine_all(self, images: Iterator[ImageSource]) -> Iterator[Examined]:
         """One outcome per image, same order. Only so many are taken ahead as fit in memory."""
         ...
 
@@ -54,7 +54,7 @@ class WorkerError(StoppedError):
 class _Flight:
     """An image in a worker: since when it is in its phase (fetch | decode), in seconds."""
 
-    def __init__(self, id: int, wanted: Wanted) -> None:
+    def __init__(self, id: int, wanted: ImageSource) -> None:
         self.id = id
         self.wanted = wanted
         self.phase = "fetch"
@@ -92,7 +92,7 @@ class _Worker:
         flight.phase, flight.since = "fetch", time.monotonic()
         self.flights[flight.id] = flight
         known = flight.wanted.known
-        self._send(Job(flight.id, flight.wanted.entry, known is not None), known or b"")
+        self._send(Examination(flight.id, flight.wanted.entry, known is not None), known or b"")
 
     def receive(self) -> list[tuple[Done, bytes]] | None:
         """What is finished; None when the process has ended."""
@@ -163,7 +163,7 @@ class Workers:
         self._suspects: deque[_Flight] = deque()
         self._finished: dict[int, Examined] = {}
 
-    def examine_all(self, images: Iterator[Wanted]) -> Iterator[Examined]:
+    def examine_all(self, images: Iterator[ImageSource]) -> Iterator[Examined]:
         taken = given = 0
         most = 2 * self._count * self._threads
         more = True

@@ -13,27 +13,26 @@ Read by hand: labelformat (0.1.17) ends at the first odd file, and reads one spl
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 import yaml
 
 from shards.errors import InputError
 from shards.finding import Detection, Finding
-from stages.ingest.entry import Entry, SourceError
+from stages.ingest.entry import Entry, ReadFile, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import join
 from stages.ingest.rle import turned
 from stages.ingest.rows import lines_of
 
-Read = Callable[[str], bytes]
 YAML_SUFFIXES = (".yaml", ".yml")
 _CLASSES = "classes.txt"
 _SLACK = 0.01
 """How far outside the picture rounding may put a corner, as a share of the side."""
 
 
-class LineError(InputError):
+class LabelLineError(InputError):
     """A line of a label file that cannot be read."""
 
 
@@ -56,7 +55,7 @@ class Dataset:
         self.path = str(found.get("path") or ".")
 
 
-def dataset_of(folder: str, names: Sequence[str], read: Read) -> Dataset | None:
+def dataset_of(folder: str, names: Sequence[str], read: ReadFile) -> Dataset | None:
     """The data set that a folder is by its own yaml or `classes.txt`; None if it is none."""
     for name in names:
         if "/" not in name and name.endswith(YAML_SUFFIXES):
@@ -72,7 +71,13 @@ def dataset_of(folder: str, names: Sequence[str], read: Read) -> Dataset | None:
 
 
 def read_yolo(
-    uri: str, folder: str, names: Sequence[str], images: Sequence[str], dataset: Dataset, read: Read, left_out: LeftOut
+    uri: str,
+    folder: str,
+    names: Sequence[str],
+    images: Sequence[str],
+    dataset: Dataset,
+    read: ReadFile,
+    left_out: LeftOut,
 ) -> list[Entry]:
     """Entries of all images below `folder`, with the labels that they have. names, images: paths below it."""
     labels = {name for name in names if name.lower().endswith(".txt") and PurePosixPath(name).name != _CLASSES}
@@ -85,7 +90,7 @@ def read_yolo(
             for number, line in enumerate(lines_of(read(join(folder, label))), 1):
                 try:
                     given += _findings(line, dataset)
-                except LineError as error:
+                except LabelLineError as error:
                     left_out.label("label", f"{label}, line {number}: {error}")
         entries.append(Entry(f"{uri}/{image}", join(folder, image), image, given=given, normalised=True))
     if labels:
@@ -111,14 +116,14 @@ def _findings(line: str, dataset: Dataset) -> list[Finding]:
         return []
     number = fields[0].removesuffix(".0")
     if number not in dataset.names:
-        raise LineError(f"class {fields[0][:20]!r} is not among the names")
+        raise LabelLineError(f"class {fields[0][:20]!r} is not among the names")
     values = [_fraction(field) for field in (fields[1:5] if dataset.has_points else fields[1:])]
     if len(values) == 4:
         x, y, width, height = values
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         return [Detection(dataset.names[number], box=box)]
     if len(values) < 6 or len(values) % 2:
-        raise LineError(f"must have 4 numbers, or the corners of a polygon, got {len(values)}")
+        raise LabelLineError(f"must have 4 numbers, or the corners of a polygon, got {len(values)}")
     xs, ys = values[::2], values[1::2]
     box = (min(xs), min(ys), max(xs), max(ys))
     return [Detection(dataset.names[number], box=box, polygons=[turned(values, clockwise=True)])]
@@ -130,5 +135,5 @@ def _fraction(field: str) -> float:
     except ValueError:
         value = math.nan
     if not -_SLACK <= value <= 1 + _SLACK:
-        raise LineError(f"must have fractions of the sides, got {field[:20]!r}")
+        raise LabelLineError(f"must have fractions of the sides, got {field[:20]!r}")
     return value

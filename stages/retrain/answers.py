@@ -23,7 +23,7 @@ from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Sou
 from specialists.florence2_format import Task, clean_text
 from specialists.florence2_model import Florence2Model, Search
 from specialists.roles import Image
-from stages.codec.decode import Asked, findings
+from stages.codec.decode import Inquiry, findings
 from stages.evaluate.measures import MeasureName, sums
 
 MEASURED: dict[Task, MeasureName] = {
@@ -86,15 +86,15 @@ def said_record(record: Record, found: Sequence[Finding]) -> Record:
     )  # fmt: skip
 
 
-def _questions(record: Record, tasks: Sequence[Task], model: Florence2Model) -> Iterator[Asked]:
+def _questions(record: Record, tasks: Sequence[Task], model: Florence2Model) -> Iterator[Inquiry]:
     """One of each task; none about phrases where the record has none, or a text that the model cannot read whole."""
     for task in tasks:
         if task != "<CAPTION_TO_PHRASE_GROUNDING>":
-            yield Asked(task, record.width, record.height)
+            yield Inquiry(task, record.width, record.height)
             continue
         grounded = {grounding.text_id for grounding in record.groundings}
         text = next((text for text in record.texts if text.id in grounded), None)
         if text is not None and (clean := clean_text(text.text)):
-            question = Asked(task, record.width, record.height, clean, about=text.id)
+            question = Inquiry(task, record.width, record.height, clean, about=text.id)
             if len(model.token_offsets(question.prompt)) <= model.prompt_room:
                 yield question

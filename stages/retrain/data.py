@@ -26,14 +26,14 @@ from specialists.florence2_format import Task
 from specialists.roles import Image
 from stages.ingest.decode import DecodeError, decode
 from stages.ingest.settings import DecodeLimits
-from stages.retrain.lessons import Asked, Examiner
-from stages.retrain.pool import Pool
+from stages.retrain.lessons import LessonMaker, TokenizedLesson
+from stages.retrain.pool import TrainingPool
 from stages.retrain.settings import RetrainSettings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from stages.retrain.loss import Group
+    from stages.retrain.loss import LessonTensors
 
 AHEAD = 2
 """Steps whose batches are prepared before they are needed."""
@@ -47,16 +47,16 @@ class RetrainError(ModelError):
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class LessonBatch:
     """pixels float32 [b, 3, S, S]; the lessons about them, and the task of each lesson, in the order of drawing."""
 
     pixels: "Tensor"
-    groups: "list[Group]"
+    groups: "list[LessonTensors]"
     tasks: list[Task]
 
 
 @dataclass(frozen=True)
-class Share:
+class ProcessRank:
     """Which process this is of how many."""
 
     rank: int = 0
@@ -66,7 +66,9 @@ class Share:
 class Feeder:
     """Batches for one process. processor: the checkpoint's Florence2Processor."""
 
-    def __init__(self, pool: Pool, processor: Any, examiner: Examiner, settings: RetrainSettings, share: Share) -> None:
+    def __init__(
+        self, pool: TrainingPool, processor: Any, examiner: LessonMaker, settings: RetrainSettings, share: ProcessRank
+    ) -> None:
         self._pool, self._examiner, self._settings, self._share = pool, examiner, settings, share
         self._images, self._pad = processor.image_processor, int(processor.tokenizer.pad_token_id)
         self._order = lru_cache(maxsize=2)(self._shuffled)
@@ -74,11 +76,11 @@ class Feeder:
         self._useless: set[int] = set()
         self.corrupt: dict[int, str] = {}
 
-    def steps(self, start: int, stop: int) -> Iterator[list[Batch]]:
+    def steps(self, start: int, stop: int) -> Iterator[list[LessonBatch]]:
         """The micro-batches of steps start..stop-1, prepared in threads."""
         plan = self._settings.recipe
         with ThreadPoolExecutor(self._settings.loader_threads, "fld-batches") as threads:
-            waiting: deque[list[Future[Batch]]] = deque()
+            waiting: deque[list[Future[LessonBatch]]] = deque()
             try:
                 for step in range(start, stop + AHEAD):
                     if step < stop:
@@ -89,7 +91,7 @@ class Feeder:
             finally:
                 threads.shutdown(cancel_futures=True)
 
-    def batch(self, number: int) -> Batch:
+    def batch(self, number: int) -> LessonBatch:
         """Micro-batch `number` of this process, counted from the start of training."""
         plan = self._settings.recipe
         first = (number * self._share.processes + self._share.rank) * plan.batch
@@ -100,7 +102,7 @@ class Feeder:
             drawn.append((pixels, self._examiner.draw(asked, plan.targets, rng)))
         return self._collate(drawn)
 
-    def fixed(self, count: int, per_image: int) -> Iterator[Batch]:
+    def fixed(self, count: int, per_image: int) -> Iterator[LessonBatch]:
         """The first `count` images of the pool in batches, with the same lessons at every call; of one process's
         share. Unreadable ones are left out; every process gets equally many, some twice, so that none waits."""
         size, processes = self._settings.recipe.batch, self._share.processes
@@ -125,7 +127,7 @@ class Feeder:
                 record, original = self._pool.read(i)
                 yield record, decode(original, self._limits)
 
-    def _usable(self, slot: int) -> tuple[Image, list[Asked]]:
+    def _usable(self, slot: int) -> tuple[Image, list[TokenizedLesson]]:
         """The image of a slot, or the next one about which something can be asked."""
         epoch, place = divmod(slot, len(self._pool))
         order = self._order(epoch)
@@ -146,7 +148,7 @@ class Feeder:
             f" for the tasks {', '.join(self._settings.recipe.weights)}"
         )
 
-    def _look(self, i: int) -> tuple[Image | None, list[Asked]]:
+    def _look(self, i: int) -> tuple[Image | None, list[TokenizedLesson]]:
         """Pixels and lessons of an image; no pixels where nothing can be asked. Raises one of UNREADABLE."""
         record, original = self._pool.read(i)
         asked = self._examiner.asked(record)
@@ -164,7 +166,7 @@ class Feeder:
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self._settings.seed, 1, epoch]).permutation(len(self._pool))
 
-    def _collate(self, drawn: list[tuple[Image, list[Asked]]]) -> Batch:
+    def _collate(self, drawn: list[tuple[Image, list[TokenizedLesson]]]) -> LessonBatch:
         from stages.retrain.loss import group_lessons
 
         lessons = [(row, item) for row, (_, asked) in enumerate(drawn) for item in asked]
@@ -172,4 +174,4 @@ class Feeder:
             images=[picture for picture, _ in drawn], input_data_format="channels_last", return_tensors="pt"
         )["pixel_values"]
         groups = group_lessons([(row, item.prompt, item.target) for row, item in lessons], self._pad)
-        return Batch(pixels, groups, [item.task for _, item in lessons])
+        return LessonBatch(pixels, groups, [item.task for _, item in lessons])

@@ -9,7 +9,7 @@ from specialists.decoding import Decoding
 from specialists.florence2_format import Task
 from specialists.florence2_model import Search
 from stages.retrain.answers import answer_sums, f1_scores, measured
-from stages.retrain.data import Batch, Feeder
+from stages.retrain.data import Feeder, LessonBatch
 from stages.retrain.settings import RetrainSettings
 
 LESSONS = 8
@@ -17,7 +17,7 @@ LESSONS = 8
 
 
 def task_losses(
-    accelerator: Any, module: Any, batches: Iterable[Batch], tasks: Sequence[Task]
+    accelerator: Any, module: Any, batches: Iterable[LessonBatch], tasks: Sequence[Task]
 ) -> dict[str, tuple[float, int]]:
     """(mean loss per token, tokens) by task, over all processes; tasks without lessons are left out.
 

@@ -65,7 +65,7 @@ class StudentJob:
     again: bool = False
 
 
-Job = RetrainJob | StudentJob
+TrainingJob = RetrainJob | StudentJob
 
 
 class TaskLoss(msgspec.Struct, frozen=True):
@@ -137,7 +137,7 @@ def read_training(store: Store, number: int, name: str = "model") -> Training | 
     return msgspec.json.decode(data, type=Training)
 
 
-def job_hash(job: Job, identity: str, data: str) -> str:
+def job_hash(job: TrainingJob, identity: str, data: str) -> str:
     """What makes two runs the same run: how often it is saved and looked at, and where it runs, does not count; nor
     where the first of several trainings started, which `identity` says of this one."""
     how = {"eval_every", "eval_images", "generate_every", "generate_images", "save_every"}
@@ -155,7 +155,7 @@ def job_hash(job: Job, identity: str, data: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def finished(job: Job, wanted: str) -> Training | None:
+def finished(job: TrainingJob, wanted: str) -> Training | None:
     """How the model that is already there was trained, if it is the one with this hash, or must stay; None if there is
     something to train. Raises RetrainError for another one that may not be replaced."""
     done = read_training(open_store(job.corpus), job.round, job.name)
@@ -178,13 +178,13 @@ def open_work(work: Path, wanted: str) -> None:
     note.write_text(wanted)
 
 
-def final_place(job: Job) -> str:
+def final_place(job: TrainingJob) -> str:
     """Where the model goes: a local path, or a path in the corpus's store."""
     store, place = open_store(job.corpus), model_path(job.round, job.name)
     return str(Path(store.url) / place) if isinstance(store, LocalStore) else place
 
 
-def work_folder(job: Job) -> Path:
+def work_folder(job: TrainingJob) -> Path:
     """Where it is trained: beside the final place if that is local. All processes must see the same folder."""
     store = open_store(job.corpus)
     if isinstance(store, LocalStore):
@@ -194,7 +194,7 @@ def work_folder(job: Job) -> Path:
     return cache / "fld-engine" / "training" / name
 
 
-def publish(job: Job, work: Path) -> str:
+def publish(job: TrainingJob, work: Path) -> str:
     """Move the finished folder to its place and return that: one rename, or uploads with training.json last."""
     store, place = open_store(job.corpus), model_path(job.round, job.name)
     if isinstance(store, LocalStore):

@@ -1,6 +1,7 @@
 """What is asked about one image: the record's lessons as token ids, and a choice among them.
 
-Comes in: a record. Goes out: `Asked` per lesson; what does not fit into the model is left out by the codec and counted.
+Comes in: a record. Goes out: `TokenizedLesson` per lesson; what does not fit into the model is left out by the codec
+and counted.
 """
 
 import re
@@ -24,7 +25,7 @@ _ENDS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class TokenizedLesson:
     """One lesson in token ids, `<s>` and `</s>` included."""
 
     task: Task
@@ -32,7 +33,7 @@ class Asked:
     target: list[int]
 
 
-class Examiner:
+class LessonMaker:
     """Makes lessons of records with one tokenizer. prompt_room, target_room: tokens that fit, ends included."""
 
     def __init__(self, tokenizer: Any, settings: RetrainSettings, prompt_room: int, target_room: int) -> None:
@@ -45,7 +46,7 @@ class Examiner:
             max_target_tokens=min(target_room - _ENDS, settings.max_target_tokens),
         )
 
-    def asked(self, record: Record) -> list[Asked]:
+    def asked(self, record: Record) -> list[TokenizedLesson]:
         """All lessons of a record, in the codec's order."""
         encoded = lessons(record, self._codec, self._count)
         self._refused[record.key] = Counter(f"{each.task}: {_LENGTH.sub('', each.reason)}" for each in encoded.refused)
@@ -54,7 +55,7 @@ class Examiner:
             return []
         ids = self._ids([item.prompt for item in found] + [item.target for item in found])
         return [
-            Asked(item.task, prompt, target)
+            TokenizedLesson(item.task, prompt, target)
             for item, prompt, target in zip(found, ids[: len(found)], ids[len(found) :], strict=True)
         ]
 
@@ -71,7 +72,7 @@ class Examiner:
         ids: list[list[int]] = self._tokenizer(marked, add_special_tokens=False)["input_ids"]
         return ids
 
-    def draw(self, asked: Sequence[Asked], count: int, rng: np.random.Generator) -> list[Asked]:
+    def draw(self, asked: Sequence[TokenizedLesson], count: int, rng: np.random.Generator) -> list[TokenizedLesson]:
         """Up to `count` different lessons of an image. Tasks are drawn by weight, however many lessons each has."""
         per_task = Counter(item.task for item in asked)
         shares = np.array([self._weights[item.task] / per_task[item.task] for item in asked])

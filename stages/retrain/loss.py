@@ -24,7 +24,7 @@ GROUPS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class LessonTensors:
     """Some lessons as tensors. rows int64 [n]: image of each in the batch; prompts, labels int64 [n, longest], padded
     on the right; order int64 [n]: position of each among all lessons of the batch."""
 
@@ -33,12 +33,14 @@ class Group:
     labels: Tensor
     order: Tensor
 
-    def to(self, device: Any) -> "Group":
+    def to(self, device: Any) -> "LessonTensors":
         """The same on another device."""
-        return Group(*(part.to(device) for part in (self.rows, self.prompts, self.labels, self.order)))
+        return LessonTensors(*(part.to(device) for part in (self.rows, self.prompts, self.labels, self.order)))
 
 
-def group_lessons(lessons: Sequence[tuple[int, list[int], list[int]]], pad: int, groups: int = GROUPS) -> list[Group]:
+def group_lessons(
+    lessons: Sequence[tuple[int, list[int], list[int]]], pad: int, groups: int = GROUPS
+) -> list[LessonTensors]:
     """(row, prompt ids, target ids; both with `<s>` and `</s>`) of a batch, shortest together."""
     order = sorted(range(len(lessons)), key=lambda i: len(lessons[i][1]) + len(lessons[i][2]))
     share = max(1, -(-len(order) // groups))
@@ -48,7 +50,7 @@ def group_lessons(lessons: Sequence[tuple[int, list[int], list[int]]], pad: int,
         rows = torch.tensor([lessons[i][0] for i in some])
         prompts = padded([lessons[i][1] for i in some], pad)
         labels = padded([lessons[i][2] for i in some], pad)
-        found.append(Group(rows, prompts, labels, torch.tensor(some)))
+        found.append(LessonTensors(rows, prompts, labels, torch.tensor(some)))
     return found
 
 
@@ -77,7 +79,7 @@ class LessonModel(nn.Module):
         self.first_place = int(tokenizer.convert_tokens_to_ids("<loc_0>"))
         self.register_buffer("near", near_bins(spread) if spread > 0 else None, persistent=False)
 
-    def forward(self, pixels: Tensor, groups: list[Group]) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor, groups: list[LessonTensors]) -> tuple[Tensor, Tensor]:
         """(float32 [n] summed loss, int64 [n] tokens) of the lessons, in the order they were given to group_lessons."""
         return self.losses(self.features(pixels), groups)
 
@@ -86,14 +88,14 @@ class LessonModel(nn.Module):
         found: Tensor = self.model.get_image_features(pixels).pooler_output
         return found
 
-    def losses(self, features: Tensor, groups: list[Group]) -> tuple[Tensor, Tensor]:
+    def losses(self, features: Tensor, groups: list[LessonTensors]) -> tuple[Tensor, Tensor]:
         """As `forward`, from features that are already there."""
         found = torch.cat([self.say(group.labels, *self.hear(features, group)) for group in groups])
         tokens = torch.cat([(group.labels != self.pad).sum(dim=1) for group in groups])
         back = torch.cat([group.order for group in groups]).argsort()
         return found[back], tokens[back]
 
-    def hear(self, features: Tensor, group: Group) -> tuple[Tensor, Tensor]:
+    def hear(self, features: Tensor, group: LessonTensors) -> tuple[Tensor, Tensor]:
         """(encoder's output [n, image tokens + longest question, width], its mask) for the lessons of a group."""
         pictures = features[group.rows]
         embedded = self.model.get_input_embeddings()(group.prompts)

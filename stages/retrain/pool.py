@@ -1,7 +1,7 @@
 """Where every kept image of a round lies in its tars: the index, without any image, as one small table.
 
-Comes in: the manifests, the index and the image list of a round. Goes out: a `Pool`, split into trained and held-out
-images; `pool.read(i)` is one ranged read of a tar (a picture and its record lie side by side).
+Comes in: the manifests, the index and the image list of a round. Goes out: a `TrainingPool`, split into trained and
+held-out images; `pool.read(i)` is one ranged read of a tar (a picture and its record lie side by side).
 
 A pool takes 48 bytes per image, so an epoch can be shuffled over all shards at once, and any place in it is reached
 without reading what lies before.
@@ -38,7 +38,7 @@ _ROW = np.dtype(
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class TrainingPool:
     """Images of one round. rows: structured array [n] (see `_ROW`), in corpus order. data: SHA-256 of what the
     round's manifests say, so that a run knows whether the round is still the same."""
 
@@ -51,7 +51,7 @@ class Pool:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def split(self, held_out: float) -> tuple["Pool", "Pool"]:
+    def split(self, held_out: float) -> tuple["TrainingPool", "TrainingPool"]:
         """(trained, held out); the held-out ones by their hash, so that the first k are the same in every round."""
         out = self.rows["order"] < held_out
         held = self.rows[out]
@@ -73,11 +73,11 @@ class Pool:
         at = int(row["offset"]) - start
         return record.decode(written), data[at : at + int(row["size"])]
 
-    def _of(self, rows: NDArray[Any]) -> "Pool":
-        return Pool(self.store, self.number, self.shards, rows, self.data)
+    def _of(self, rows: NDArray[Any]) -> "TrainingPool":
+        return TrainingPool(self.store, self.number, self.shards, rows, self.data)
 
 
-def load_pool(store: Store, number: int) -> Pool:
+def load_pool(store: Store, number: int) -> TrainingPool:
     """All kept images of a round. Raises CorpusError if the round is not there."""
     found = Corpus(store).round(number)
     shards = found.shards()
@@ -86,11 +86,11 @@ def load_pool(store: Store, number: int) -> Pool:
     for shard in shards:
         entry = found.manifests[shard].files[f"shards/{shard}.tar"]
         digest.update(f"{shard} {entry.bytes} {entry.crc32}\n".encode())
-    return Pool(store, number, shards, np.concatenate(parts), digest.hexdigest())
+    return TrainingPool(store, number, shards, np.concatenate(parts), digest.hexdigest())
 
 
 def _rows(store: Store, number: int, shard: str, position: int) -> NDArray[Any]:
-    index = rounds.read_index(store, number, shard, ["key", "type", "kept", *rounds.Place._fields])
+    index = rounds.read_index(store, number, shard, ["key", "type", "kept", *rounds.SamplePlace._fields])
     samples = rounds.kept_samples(index)
     hashes = _hashes(store, shard)
     rows = np.zeros(len(samples), dtype=_ROW)

@@ -25,7 +25,7 @@ from specialists.weights import identity, locate, require_package
 from stages.retrain import model as models
 from stages.retrain.answers import measured
 from stages.retrain.checkpoint import Average, Keeper
-from stages.retrain.data import Batch, Feeder, RetrainError, Share
+from stages.retrain.data import Feeder, LessonBatch, ProcessRank, RetrainError
 from stages.retrain.fit import fitted
 from stages.retrain.held_out import LESSONS, answer_f1, task_losses
 from stages.retrain.job import (
@@ -44,9 +44,9 @@ from stages.retrain.job import (
     publish,
     work_folder,
 )
-from stages.retrain.lessons import Examiner
+from stages.retrain.lessons import LessonMaker
 from stages.retrain.metrics import F1, LOSSES, METRICS_FILE, Event, Metrics, Watch
-from stages.retrain.pool import Pool, load_pool
+from stages.retrain.pool import TrainingPool, load_pool
 from stages.retrain.presets import Recipe
 from stages.retrain.schedule import Course, falling
 from stages.retrain.seal import seal
@@ -57,13 +57,13 @@ LIBRARIES = ("torch", "transformers", "accelerate", "peft")
 
 
 @dataclass(frozen=True)
-class Task:
+class PreparedJob:
     """A job with what was found out about it."""
 
     job: RetrainJob
     checkpoint: Path
     identity: str
-    pool: Pool
+    pool: TrainingPool
     hash: str
     work: Path
 
@@ -82,18 +82,18 @@ def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
     return _Run(task, watch).run()
 
 
-def _examined(job: RetrainJob) -> Task:
+def _examined(job: RetrainJob) -> PreparedJob:
     found = locate(NAME, job.checkpoint, job.revision)
     job = replace(job, settings=fitted(job.settings, found))
     known = identity(NAME, job.checkpoint, job.revision)
     pool = load_pool(open_store(job.corpus), job.round)
-    return Task(job, found, known, pool, job_hash(job, known, pool.data), work_folder(job))
+    return PreparedJob(job, found, known, pool, job_hash(job, known, pool.data), work_folder(job))
 
 
 class _Run:
     """One run in one process."""
 
-    def __init__(self, task: Task, watch: Watch | None) -> None:
+    def __init__(self, task: PreparedJob, watch: Watch | None) -> None:
         import torch
 
         self.task, self.watch = task, watch
@@ -123,11 +123,11 @@ class _Run:
         recipe, settings, accelerator = self.recipe, self.settings, self.accelerator
         self.model, processor = models.load(self.task.checkpoint, recipe)
         models.prepare(self.model, recipe)
-        self.examiner = examiner = Examiner(processor.tokenizer, settings, *models.room(self.model, processor))
+        self.examiner = examiner = LessonMaker(processor.tokenizer, settings, *models.room(self.model, processor))
         trained, held = self.task.pool.split(settings.held_out)
         if not len(trained):
             raise RetrainError(f"round {self.task.job.round} has no image to train on: held_out {settings.held_out}")
-        share = Share(accelerator.process_index, accelerator.num_processes)
+        share = ProcessRank(accelerator.process_index, accelerator.num_processes)
         self.feeder = Feeder(trained, processor, examiner, settings, share)
         self.held_feeder = Feeder(held, processor, examiner, settings, share)
         self._pad = int(processor.tokenizer.pad_token_id)
@@ -185,7 +185,7 @@ class _Run:
             if course.step % self.settings.save_every == 0 or course.step == self.steps:
                 self.keeper.save(self.module, self.average, course)
 
-    def _step(self, batches: list[Batch]) -> tuple[float, float, float]:
+    def _step(self, batches: list[LessonBatch]) -> tuple[float, float, float]:
         """(loss per token, gradient norm, learning rate) of one optimizer step."""
         import torch
 

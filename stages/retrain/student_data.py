@@ -21,7 +21,7 @@ from stages.codec.wording import category
 from stages.ingest.decode import DecodeError, decode
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.data import RetrainError
-from stages.retrain.pool import Pool
+from stages.retrain.pool import TrainingPool
 
 TRAIN, HELD_OUT = "train", "held_out"
 _JPEG = b"\xff\xd8"
@@ -40,7 +40,7 @@ class Lessons:
     unreadable: int
 
 
-def class_names(pools: Iterable[Pool], known: Sequence[str] = ()) -> tuple[str, ...]:
+def class_names(pools: Iterable[TrainingPool], known: Sequence[str] = ()) -> tuple[str, ...]:
     """The labels of all objects, those that the checkpoint knows first and in its order, the others by alphabet: a
     model that goes on learning keeps the numbers of its classes."""
     found = {label for pool in pools for i in range(len(pool)) for label in _labels(pool, i)}
@@ -48,7 +48,7 @@ def class_names(pools: Iterable[Pool], known: Sequence[str] = ()) -> tuple[str, 
     return (*kept, *sorted(found - set(kept)))
 
 
-def write_lessons(trained: Pool, held: Pool, names: Sequence[str], folder: Path) -> Lessons:
+def write_lessons(trained: TrainingPool, held: TrainingPool, names: Sequence[str], folder: Path) -> Lessons:
     """Write both pools. Raises RetrainError if too many images cannot be read, or none is left."""
     if folder.exists():
         shutil.rmtree(folder)
@@ -64,7 +64,7 @@ def write_lessons(trained: Pool, held: Pool, names: Sequence[str], folder: Path)
     return Lessons(folder, tuple(names), written, held_written, unreadable)
 
 
-def _labels(pool: Pool, i: int) -> list[str]:
+def _labels(pool: TrainingPool, i: int) -> list[str]:
     try:
         record, _ = pool.read(i)
     except (CorpusError, RecordError):
@@ -72,7 +72,7 @@ def _labels(pool: Pool, i: int) -> list[str]:
     return [label for region in record.regions if region.kind == "object" and (label := category(region))]
 
 
-def _write(pool: Pool, numbers: dict[str, int], folder: Path) -> tuple[int, int]:
+def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[int, int]:
     """(written, unreadable)."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()

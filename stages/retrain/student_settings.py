@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from shards.settings import Settings
 
-Trainer = Literal["ultralytics"]
+TrainerName = Literal["ultralytics"]
 
 OURS = frozenset(
     {"model", "data", "epochs", "batch", "imgsz", "lr0", "seed", "device", "resume", "pretrained", "save", "save_dir",
@@ -25,7 +25,7 @@ OURS = frozenset(
 class StudentSettings(Settings):
     """A detector that learns the objects of a round."""
 
-    trainer: Trainer = Field("ultralytics", description="whose trainer: ultralytics (YOLO)")
+    trainer: TrainerName = Field("ultralytics", description="whose trainer: ultralytics (YOLO)")
     start: str | None = Field(
         None, description="checkpoint of the first training: a .pt file, embedded:NAME, or a hub id with start_revision"
     )

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from shards.finding import Box, Quad
 from shards.geometry import iou
 from shards.record import Record
-from stages.review.lines import Target, target_of
+from stages.review.lines import CorrectionTarget, target_of
 
 LINKED_IOU = 0.5
 STILL_PX = 1.0
 """How far a corner may be off by what a tool rounds."""
 
 
-class Shape(NamedTuple):
+class MarkedShape(NamedTuple):
     """A box with a label (on: region), or written text with its quad (on: ocr). id: of our export, "" without one."""
 
     on: str
@@ -32,11 +32,11 @@ class Shape(NamedTuple):
 
 
 def corrections(
-    record: Record, shapes: Sequence[Shape], texts: Mapping[str, Sequence[str]] | None, accept_rest: bool
+    record: Record, shapes: Sequence[MarkedShape], texts: Mapping[str, Sequence[str]] | None, accept_rest: bool
 ) -> list[dict[str, Any]]:
     """Lines without who and when. texts: granularity -> the texts as they are now; None: the tool showed none."""
     left = {region.id: target_of(region) for region in record.regions}
-    pairs: list[tuple[Target | None, Shape]] = []
+    pairs: list[tuple[CorrectionTarget | None, MarkedShape]] = []
     for shape in sorted(shapes, key=lambda shape: shape.id not in left):
         target = left.get(shape.id) or _nearest(shape, left)
         if target is not None:
@@ -48,7 +48,7 @@ def corrections(
     return [{"key": record.key, **line} for line in lines]
 
 
-def _nearest(shape: Shape, left: Mapping[str, Target]) -> Target | None:
+def _nearest(shape: MarkedShape, left: Mapping[str, CorrectionTarget]) -> CorrectionTarget | None:
     """The region that a shape without a known id is: of its kind, where it is, one with its label before others."""
     near = [
         (each.text == shape.text, iou(each.box, shape.box), each)
@@ -59,7 +59,7 @@ def _nearest(shape: Shape, left: Mapping[str, Target]) -> Target | None:
     return max(found, key=lambda entry: entry[:2])[2] if found else None
 
 
-def _changed(target: Target | None, shape: Shape, accept_rest: bool) -> list[dict[str, Any]]:
+def _changed(target: CorrectionTarget | None, shape: MarkedShape, accept_rest: bool) -> list[dict[str, Any]]:
     said = "label" if shape.on == "region" else "text"
     place: dict[str, Any] = {"box": list(shape.box)} | ({} if shape.quad is None else {"quad": list(shape.quad)})
     if target is None:

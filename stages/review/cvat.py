@@ -1,6 +1,7 @@
 """CVAT for images 1.1, read back: the XML that `fld export --format cvat` wrote, after somebody worked on it.
 
-    <image id="0" name="train/dog.jpg" ...>  ->  Sheet("dog", [Shape("region", "dog", box)], {"brief": ["a dog runs"]})
+    <image id="0" name="train/dog.jpg" ...>
+    -> Sheet("dog", [MarkedShape("region", "dog", box)], {"brief": ["a dog runs"]})
 
 CVAT keeps no ids: a shape is the region that it overlaps most (`compare.py`). An object that was exported as the
 outline of its mask is compared by the box around it.
@@ -14,7 +15,7 @@ from xml.etree.ElementTree import Element
 from shards.finding import Box, Quad
 from shards.tar import original_key
 from stages.export.cvat import CAPTION, TEXT
-from stages.review.compare import Shape
+from stages.review.compare import MarkedShape
 from stages.review.lines import SIZES, LineError
 from stages.review.sheet import Sheet
 
@@ -42,20 +43,20 @@ def _sheet(image: Element) -> Sheet:
     return Sheet(key, shapes, texts if tags else None)
 
 
-def _shape(element: Element) -> Shape:
+def _shape(element: Element) -> MarkedShape:
     label = element.attrib["label"]
     if element.tag == "box":
         x0, y0, x1, y1 = (float(element.attrib[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
-        return Shape("region", label, (x0, y0, x1, y1))
+        return MarkedShape("region", label, (x0, y0, x1, y1))
     points = [tuple(map(float, point.split(","))) for point in element.attrib["points"].split(";")]
     xs, ys = [point[0] for point in points], [point[1] for point in points]
     box: Box = (min(xs), min(ys), max(xs), max(ys))
     if label != TEXT:
-        return Shape("region", label, box)
+        return MarkedShape("region", label, box)
     quad: Quad | None = None
     if len(points) == 4:
         quad = (xs[0], ys[0], xs[1], ys[1], xs[2], ys[2], xs[3], ys[3])
-    return Shape("ocr", _attribute(element, "reads"), box, quad)
+    return MarkedShape("ocr", _attribute(element, "reads"), box, quad)
 
 
 def _attribute(element: Element, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from shards.finding import Box, Quad
 from shards.geometry import quad_box
-from stages.review.compare import Shape
+from stages.review.compare import MarkedShape
 from stages.review.lines import SIZES, LineError
 from stages.review.sheet import Sheet
 
@@ -40,16 +40,18 @@ def _sheet(task: dict[str, Any], annotation: dict[str, Any]) -> Sheet:
         raise ValueError("data.fld_key is missing: was the task made by `fld export --format label-studio`?")
     results = annotation["result"]
     readings = {each["id"]: each["value"]["text"] for each in results if each.get("from_name") == "reading"}
-    shapes: list[Shape] = []
+    shapes: list[MarkedShape] = []
     texts: dict[str, list[str]] = {}
     for each in results:
         match each.get("from_name"):
             case "objects":
-                shapes.append(Shape("region", each["value"]["rectanglelabels"][0], _rectangle(each), None, each["id"]))
+                shapes.append(
+                    MarkedShape("region", each["value"]["rectanglelabels"][0], _rectangle(each), None, each["id"])
+                )
             case "words":
                 quad = _quad(each)
                 said = " ".join(_list(readings.get(each["id"], [])))
-                shapes.append(Shape("ocr", said, quad_box(quad), quad, each["id"]))
+                shapes.append(MarkedShape("ocr", said, quad_box(quad), quad, each["id"]))
             case size if size in SIZES:
                 texts.setdefault(size, []).extend(_list(each["value"]["text"]))
     who = annotation.get("completed_by")

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeVar, get_args
 from shards.errors import InputError
 from shards.finding import Box, Quad
 from shards.geometry import clipped, quad_box, rounded_box
-from shards.record import Record, Region
-from shards.reviews import Action, On, Review
+from shards.record import AnnotationType, Record, Region
+from shards.reviews import Action, Review
 from shards.summary import label_of
 
 FIELDS = (
@@ -32,10 +32,10 @@ class LineError(InputError):
     """What is wrong with one correction."""
 
 
-class Target(NamedTuple):
+class CorrectionTarget(NamedTuple):
     """What a correction refers to, as it is in the record."""
 
-    on: On
+    on: AnnotationType
     id: str = ""
     text: str = ""
     box: Box | None = None
@@ -57,7 +57,9 @@ def read_line(line: object, record: Record | None, made: Made) -> Review:
     check_names(line, FIELDS)
     action = _one_of("action", line.get("action"), ACTIONS)
     key = _text(line, "key")
-    target = Target(_added_on(line)) if action == "add" else _target(line.get("target"), record, key, made.round)
+    target = (
+        CorrectionTarget(_added_on(line)) if action == "add" else _target(line.get("target"), record, key, made.round)
+    )
     _check_fit(action, target.on, line)
     new_text = _new_text(action, line)
     new_box, new_quad = _new_place(action, target.on, line, record)
@@ -79,16 +81,16 @@ def check_names(line: Mapping[str, Any], wanted: Sequence[str]) -> None:
             raise LineError(f"no field {name!r}: {hint}")
 
 
-def target_of(region: Region) -> Target:
+def target_of(region: Region) -> CorrectionTarget:
     """A region as it can be found again: an object by what the annotators call it, words by what they read."""
     if region.kind == "object":
-        return Target("region", region.id, label_of(region), region.box)
-    return Target("ocr", region.id, region.text, region.box)
+        return CorrectionTarget("region", region.id, label_of(region), region.box)
+    return CorrectionTarget("ocr", region.id, region.text, region.box)
 
 
-def _target(named: object, record: Record | None, key: str, number: int) -> Target:
+def _target(named: object, record: Record | None, key: str, number: int) -> CorrectionTarget:
     if named == "image":
-        return Target("image")
+        return CorrectionTarget("image")
     if isinstance(named, dict):
         return _described(named)
     if not isinstance(named, str) or not named:
@@ -96,40 +98,42 @@ def _target(named: object, record: Record | None, key: str, number: int) -> Targ
     if record is None:
         raise LineError(f"target {named!r}: round {number} did not keep {key!r}: describe it by label and box")
     known = {region.id: target_of(region) for region in record.regions}
-    known |= {text.id: Target("text", text.id, text.text, None, text.granularity) for text in record.texts}
+    known |= {text.id: CorrectionTarget("text", text.id, text.text, None, text.granularity) for text in record.texts}
     for place, grounding in enumerate(record.groundings):
-        known[f"g{place}"] = Target("phrase", f"g{place}", grounding.phrase)
+        known[f"g{place}"] = CorrectionTarget("phrase", f"g{place}", grounding.phrase)
         for at, box in enumerate(grounding.boxes):
-            known[f"g{place}.{at}"] = Target("phrase", f"g{place}.{at}", grounding.phrase, box.box)
+            known[f"g{place}.{at}"] = CorrectionTarget("phrase", f"g{place}.{at}", grounding.phrase, box.box)
     if named not in known:
         there = ", ".join(name for name in known if "." not in name) or "nothing"
         raise LineError(f"target {named!r} is not in round {number} of {key!r}, which has {there}")
     return known[named]
 
 
-def _described(named: Mapping[str, Any]) -> Target:
+def _described(named: Mapping[str, Any]) -> CorrectionTarget:
     """A target by what it says and where it is, for what no record has (any more)."""
     check_names(named, _TARGET_FIELDS)
     box = None if named.get("box") is None else _box("target.box", named["box"])
     if "phrase" in named:
-        return Target("phrase", "", _text(named, "phrase"), box)
+        return CorrectionTarget("phrase", "", _text(named, "phrase"), box)
     if "label" in named and box is not None:
-        return Target("region", "", _text(named, "label"), box)
+        return CorrectionTarget("region", "", _text(named, "label"), box)
     if "text" in named and box is not None:
-        return Target("ocr", "", _text(named, "text"), box)
+        return CorrectionTarget("ocr", "", _text(named, "text"), box)
     if "text" in named:
-        return Target("text", "", _text(named, "text"), None, _one_of("granularity", named.get("granularity"), SIZES))
+        return CorrectionTarget(
+            "text", "", _text(named, "text"), None, _one_of("granularity", named.get("granularity"), SIZES)
+        )
     raise LineError("target must have label and box, text and box, text and granularity, or phrase")
 
 
-def _added_on(line: Mapping[str, Any]) -> On:
+def _added_on(line: Mapping[str, Any]) -> AnnotationType:
     if "label" in line:
         return "region"
     return "ocr" if "box" in line or "quad" in line else "text"
 
 
-def _check_fit(action: Action, on: On, line: Mapping[str, Any]) -> None:
-    fits: dict[Action, tuple[On, ...]] = {
+def _check_fit(action: Action, on: AnnotationType, line: Mapping[str, Any]) -> None:
+    fits: dict[Action, tuple[AnnotationType, ...]] = {
         "relabel": ("region",), "move": ("region", "ocr"), "text": ("text", "ocr"),
     }  # fmt: skip
     if on not in fits.get(action, (on,)):
@@ -145,7 +149,7 @@ def _new_text(action: Action, line: Mapping[str, Any]) -> str:
 
 
 def _new_place(
-    action: Action, on: On, line: Mapping[str, Any], record: Record | None
+    action: Action, on: AnnotationType, line: Mapping[str, Any], record: Record | None
 ) -> tuple[Box | None, Quad | None]:
     if action not in ("move", "add") or on == "text":
         return None, None

@@ -23,14 +23,14 @@ from shards.summary import label_of
 RIVAL_IOU = 0.5
 UNSEEN = 0.3
 """That no model sees a thing says less than that one sees another."""
-Kind = Literal["swapped", "located", "overlooked", "unseen"]
+SuspicionKind = Literal["swapped", "located", "overlooked", "unseen"]
 
 
 class Suspect(NamedTuple):
     """A region, what may be wrong with it, and how much speaks for that, in [0, 1]."""
 
     id: str
-    kind: Kind
+    kind: SuspicionKind
     score: float
 
 

@@ -27,7 +27,7 @@ from stages.review.label_studio import is_export, read_tasks
 from stages.review.lines import LineError, Made, read_line
 from stages.review.sheet import Sheet
 
-Wanted = tuple[str, object]
+LocatedEntry = tuple[str, object]
 """Where it stands ("line 7"), and a line, a sheet or a mistake."""
 _SHARDS_SEARCHED = 20
 _HINTS = 3
@@ -43,7 +43,7 @@ class Taken:
     mistakes: list[str] = field(default_factory=list)
 
 
-def read_file(name: str, data: bytes) -> Iterator[Wanted]:
+def read_file(name: str, data: bytes) -> Iterator[LocatedEntry]:
     """The corrections of a file: jsonl (or a JSON array of the same), Label Studio's JSON, CVAT's XML. Raises
     SourceError for what is none of them."""
     if name.lower().endswith(".xml"):
@@ -67,7 +67,7 @@ def read_file(name: str, data: bytes) -> Iterator[Wanted]:
         yield from ((f"entry {number}", each) for number, each in enumerate(found, 1))
 
 
-def take_in(store: Store, wanted: Iterable[Wanted], made: Made, accept_rest: bool = False) -> Taken:
+def take_in(store: Store, wanted: Iterable[LocatedEntry], made: Made, accept_rest: bool = False) -> Taken:
     """Check and write. made: who, when and which round, where the file does not say. accept_rest: what somebody left as
     it was in another tool is accepted."""
     reader = _Reader(store, made, accept_rest)

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from stages.scenes.palette import Rgb, shade
-from stages.scenes.paths import Points, curve, ellipse, poly, rect, stroke
+from stages.scenes.palette import Rgb, Rng, shade
+from stages.scenes.paths import OutlinePoints, curve, ellipse, poly, rect, stroke
 from stages.scenes.raster import SCALE, Canvas
-
-Rng = np.random.Generator
 
 
 def _size(canvas: Canvas) -> tuple[int, int]:
@@ -31,7 +29,7 @@ def _vary(colour: Rgb, rng: Rng, reach: int = 12) -> Rgb:
     return red, green, blue
 
 
-def _ridge(canvas: Canvas, rng: Rng, base: float, rise: float, knots: int) -> Points:
+def _ridge(canvas: Canvas, rng: Rng, base: float, rise: float, knots: int) -> OutlinePoints:
     """The outline of hills: from the left edge to the right edge at about `base`, and down to the bottom."""
     width, height = _size(canvas)
     xs = np.linspace(-0.05 * width, 1.05 * width, knots)

@@ -12,11 +12,11 @@ import numpy as np
 from stages.scenes import shapes_animals as animals
 from stages.scenes import shapes_nature as nature
 from stages.scenes import shapes_things as things
-from stages.scenes.parts import Part
+from stages.scenes.parts import FilledOutline
 
 Zone = Literal["air", "ground", "water", "surface"]
 """air: above the horizon; ground: standing on it; water: under the surface; surface: floating on it."""
-Shape = Callable[[np.random.Generator, str], list[Part]]
+DrawShape = Callable[[np.random.Generator, str], list[FilledOutline]]
 
 PLURAL_VERBS = {
     "stands": "stand", "grows": "grow", "sits": "sit", "walks": "walk", "flies": "fly", "floats": "float",
@@ -26,14 +26,14 @@ PLURAL_VERBS = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class ThingKind:
     """poses: (verb, zone) pairs. colours: the usual ones. turn: largest tilt in degrees. faces: looks left or right.
     shape: None for a sign, which is as wide as its words (`stages.scenes.words.board`). indoors: also drawn in rooms
     and on tables. share: weight when a kind is drawn by lot."""
 
     name: str
     plural: str
-    shape: Shape | None
+    shape: DrawShape | None
     poses: tuple[tuple[str, Zone], ...]
     colours: tuple[str, ...]
     turn: float = 5
@@ -42,53 +42,54 @@ class Kind:
     share: float = 1.0
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind("house", "houses", things.house, (("stands", "ground"),), ("red", "yellow", "white", "blue", "pink"), 0),
-    Kind("tree", "trees", nature.tree, (("grows", "ground"),), ("green", "green", "orange", "red", "pink"), 4),
-    Kind("flower", "flowers", nature.flower,
+KINDS: tuple[ThingKind, ...] = (
+    ThingKind("house", "houses", things.house, (("stands", "ground"),), ("red", "yellow", "white", "blue", "pink"), 0),
+    ThingKind("tree", "trees", nature.tree, (("grows", "ground"),), ("green", "green", "orange", "red", "pink"), 4),
+    ThingKind("flower", "flowers", nature.flower,
          (("grows", "ground"),), ("red", "purple", "pink", "white", "blue"), 10, indoors=True),
-    Kind("mushroom", "mushrooms", nature.mushroom, (("grows", "ground"),), ("red", "brown", "orange", "purple"), 8),
-    Kind("cactus", "cactuses", nature.cactus, (("grows", "ground"),), ("green", "green", "blue"), 4, indoors=True),
-    Kind("car", "cars", things.car,
+    ThingKind("mushroom", "mushrooms", nature.mushroom,
+         (("grows", "ground"),), ("red", "brown", "orange", "purple"), 8),
+    ThingKind("cactus", "cactuses", nature.cactus, (("grows", "ground"),), ("green", "green", "blue"), 4, indoors=True),
+    ThingKind("car", "cars", things.car,
          (("drives", "ground"),), ("red", "blue", "yellow", "white", "black", "green"), 4, faces=True, indoors=True),
-    Kind("boat", "boats", things.boat,
+    ThingKind("boat", "boats", things.boat,
          (("sails", "surface"),), ("white", "red", "blue", "orange", "yellow"), 9, faces=True, share=3),
-    Kind("cat", "cats", animals.cat,
+    ThingKind("cat", "cats", animals.cat,
          (("sits", "ground"), ("walks", "ground")),
          ("orange", "gray", "black", "white", "brown"), 4, faces=True, indoors=True),
-    Kind("bird", "birds", animals.bird,
+    ThingKind("bird", "birds", animals.bird,
          (("flies", "air"), ("stands", "ground")),
          ("blue", "red", "yellow", "brown", "black"), 14, faces=True, indoors=True),
-    Kind("butterfly", "butterflies", animals.butterfly,
+    ThingKind("butterfly", "butterflies", animals.butterfly,
          (("flies", "air"),), ("orange", "purple", "blue", "yellow", "pink"), 35, indoors=True),
-    Kind("kite", "kites", things.kite, (("flies", "air"),), ("red", "purple", "green", "yellow", "blue"), 35),
-    Kind("balloon", "balloons", things.balloon,
+    ThingKind("kite", "kites", things.kite, (("flies", "air"),), ("red", "purple", "green", "yellow", "blue"), 35),
+    ThingKind("balloon", "balloons", things.balloon,
          (("floats", "air"),), ("red", "pink", "yellow", "blue", "green"), 10, indoors=True),
-    Kind("cloud", "clouds", nature.cloud, (("floats", "air"),), ("white", "white", "gray", "pink"), 4),
-    Kind("star", "stars", nature.sky_star,
+    ThingKind("cloud", "clouds", nature.cloud, (("floats", "air"),), ("white", "white", "gray", "pink"), 4),
+    ThingKind("star", "stars", nature.sky_star,
          (("shines", "air"),), ("yellow", "yellow", "white", "orange"), 36, indoors=True),
-    Kind("rocket", "rockets", things.rocket,
+    ThingKind("rocket", "rockets", things.rocket,
          (("flies", "air"), ("stands", "ground")), ("white", "gray", "blue", "orange"), 30, indoors=True),
-    Kind("fish", "fish", animals.fish,
+    ThingKind("fish", "fish", animals.fish,
          (("swims", "water"),), ("red", "orange", "yellow", "blue", "purple"), 22, faces=True, share=3),
-    Kind("turtle", "turtles", animals.turtle,
+    ThingKind("turtle", "turtles", animals.turtle,
          (("swims", "water"), ("walks", "ground")), ("green", "brown", "purple"), 10, faces=True, share=2),
-    Kind("cup", "cups", things.cup,
+    ThingKind("cup", "cups", things.cup,
          (("stands", "ground"),), ("white", "blue", "red", "yellow", "green"), 5, faces=True, indoors=True),
-    Kind("bottle", "bottles", things.bottle,
+    ThingKind("bottle", "bottles", things.bottle,
          (("stands", "ground"), ("lies", "ground")),
          ("green", "brown", "blue", "purple"), 4, indoors=True),
-    Kind("apple", "apples", nature.apple, (("lies", "ground"),), ("red", "green", "yellow"), 14, indoors=True),
-    Kind("clock", "clocks", things.clock,
+    ThingKind("apple", "apples", nature.apple, (("lies", "ground"),), ("red", "green", "yellow"), 14, indoors=True),
+    ThingKind("clock", "clocks", things.clock,
          (("hangs", "air"),), ("black", "brown", "red", "blue", "gray"), 5, indoors=True),
-    Kind("ball", "balls", things.ball,
+    ThingKind("ball", "balls", things.ball,
          (("lies", "ground"), ("bounces", "air")), ("red", "blue", "orange", "green", "pink"), 30, indoors=True),
-    Kind("umbrella", "umbrellas", things.umbrella,
+    ThingKind("umbrella", "umbrellas", things.umbrella,
          (("stands", "ground"),), ("red", "blue", "purple", "yellow", "pink"), 16, indoors=True),
-    Kind("hat", "hats", things.hat,
+    ThingKind("hat", "hats", things.hat,
          (("lies", "ground"),), ("black", "brown", "purple", "red", "gray"), 8, indoors=True),
-    Kind("sign", "signs", None,
+    ThingKind("sign", "signs", None,
          (("stands", "ground"), ("hangs", "air")), ("white", "yellow", "blue", "green", "red", "black"), 14, share=0),
 )  # fmt: skip
 NAMES: tuple[str, ...] = tuple(kind.name for kind in KINDS)
-BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS}
+BY_NAME: dict[str, ThingKind] = {kind.name: kind for kind in KINDS}

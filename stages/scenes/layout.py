@@ -8,16 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.scenes.kinds import BY_NAME, KINDS, Kind, Zone
-from stages.scenes.palette import COLOURS, TEXTURES, Texture, tone
-from stages.scenes.parts import Part
-from stages.scenes.paths import Points, mirrored, moved, turned
-from stages.scenes.places import PLACES, Place
+from stages.scenes.kinds import BY_NAME, KINDS, ThingKind, Zone
+from stages.scenes.palette import COLOURS, TEXTURES, Rng, Texture, tone
+from stages.scenes.parts import FilledOutline
+from stages.scenes.paths import OutlinePoints, mirrored, moved, turned
+from stages.scenes.places import PLACES, Setting
 from stages.scenes.raster import SCALE, Coat
 from stages.scenes.settings import SceneSettings
 from stages.scenes.words import FONTS, Lettering, board, pick_words
 
-Rng = np.random.Generator
 Bounds = tuple[float, float, float, float]
 """x0, y0, x1, y1 in picture pixels, not clipped to the picture."""
 
@@ -32,7 +31,7 @@ MIN_CAP_HEIGHT = 9.5 / 256
 class Group:
     """What one noun phrase names. facing: "left", "right" or "" for a thing that looks nowhere."""
 
-    kind: Kind
+    kind: ThingKind
     colour: str
     texture: Texture
     size: str
@@ -48,7 +47,7 @@ class Thing:
     """One placed object: parts and words in picture pixels. group: index into `Layout.groups`."""
 
     group: int
-    parts: list[Part]
+    parts: list[FilledOutline]
     words: list[Lettering]
     coat: Coat
     bounds: Bounds
@@ -59,7 +58,7 @@ class Thing:
 class Layout:
     """A scene before it is drawn; things are ordered from back to front."""
 
-    place: Place
+    place: Setting
     width: int
     height: int
     groups: list[Group]
@@ -103,7 +102,7 @@ def without(layout: Layout, hidden: set[int]) -> Layout:
 class _Stage:
     """Where things are placed: the place and the picture's width and height."""
 
-    place: Place
+    place: Setting
     frame: tuple[int, int]
 
 
@@ -120,7 +119,7 @@ def _shares(weights: list[float]) -> NDArray[np.float64]:
     return np.asarray(values / values.sum())
 
 
-def _draw_group(rng: Rng, place: Place, surreal_share: float) -> Group:
+def _draw_group(rng: Rng, place: Setting, surreal_share: float) -> Group:
     """A kind that belongs here, or with `surreal_share` any kind, and how all members look."""
     surreal = rng.random() < surreal_share
     choices = [
@@ -135,13 +134,13 @@ def _draw_group(rng: Rng, place: Place, surreal_share: float) -> Group:
     return Group(kind, _draw_colour(rng, kind), "plain" if size == "small" else texture, size, pose, zone, facing)
 
 
-def _belongs(kind: Kind, zone: Zone, place: Place) -> bool:
+def _belongs(kind: ThingKind, zone: Zone, place: Setting) -> bool:
     if place.name == "sea" and zone == "ground":
         return kind.name == "turtle"
     return zone in place.bands and (kind.indoors or not place.indoors)
 
 
-def _draw_colour(rng: Rng, kind: Kind) -> str:
+def _draw_colour(rng: Rng, kind: ThingKind) -> str:
     """Mostly a usual colour of the kind, now and then any."""
     if rng.random() < 0.7:
         return kind.colours[int(rng.integers(len(kind.colours)))]
@@ -214,7 +213,7 @@ def _build(rng: Rng, index: int, group: Group, reach: float, turn: float, frame:
         reach = max(reach, MIN_CAP_HEIGHT * max(frame) * side)  # the frame of a board is in cap heights
     middle, scale = (low + high) / 2, reach / side
 
-    def put(points: Points) -> Points:
+    def put(points: OutlinePoints) -> OutlinePoints:
         return turned((points - middle) * scale, turn)
 
     return Thing(
@@ -243,7 +242,7 @@ def _put(thing: Thing, shift: tuple[float, float], group: Group, frame: tuple[in
     )
 
 
-def _shape(rng: Rng, group: Group) -> list[Part]:
+def _shape(rng: Rng, group: Group) -> list[FilledOutline]:
     if group.kind.shape is None:
         raise ValueError(f"a {group.kind.name} must have lines of words to be drawn, got none")
     return group.kind.shape(rng, group.pose)
@@ -265,7 +264,7 @@ def _own_frame(radius: float, turn: float) -> NDArray[np.float64]:
     return np.concatenate([inverse, np.zeros((2, 1))], axis=1)
 
 
-def _bounds(points: Points) -> Bounds:
+def _bounds(points: OutlinePoints) -> Bounds:
     (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return x0, y0, x1, y1
 

@@ -15,7 +15,7 @@ from stages.scenes.settings import VERSION, NoiseSettings
 
 
 @dataclass
-class Tally:
+class NoiseCounts:
     """How many errors of each kind were made, and of how many chances."""
 
     regions: int = 0
@@ -27,7 +27,7 @@ class Tally:
 
 
 def noisy_given(
-    record: Record, other: Record, seed: int, index: int, settings: NoiseSettings, tally: Tally
+    record: Record, other: Record, seed: int, index: int, settings: NoiseSettings, tally: NoiseCounts
 ) -> list[Finding]:
     """What is given for one picture; a wrong caption is the one of the picture `other`. Adds to `tally`."""
     rng = np.random.default_rng([VERSION, seed, index, 3])

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+Rng = np.random.Generator
 Rgb = tuple[int, int, int]
 Texture = Literal["plain", "striped", "spotted", "checkered"]
 TEXTURES: tuple[Texture, ...] = ("plain", "striped", "spotted", "checkered")

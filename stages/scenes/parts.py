@@ -4,32 +4,32 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stages.scenes.palette import Rgb
-from stages.scenes.paths import Points
+from stages.scenes.paths import OutlinePoints
 
 Paint = Literal["main", "light", "dark"] | Rgb
 """`main` is the colour that captions name; `light` and `dark` are shades of it; a triple is fixed."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class FilledOutline:
     """One filled outline. textured: the object's texture covers it. outlined: gets a thin darker edge."""
 
-    points: Points
+    points: OutlinePoints
     paint: Paint = "main"
     textured: bool = False
     outlined: bool = True
 
 
-def main(points: Points) -> Part:
+def main(points: OutlinePoints) -> FilledOutline:
     """The part that carries the object's colour and texture."""
-    return Part(points, "main", textured=True)
+    return FilledOutline(points, "main", textured=True)
 
 
-def plain(points: Points, paint: Paint) -> Part:
+def plain(points: OutlinePoints, paint: Paint) -> FilledOutline:
     """A part with an edge and no texture."""
-    return Part(points, paint)
+    return FilledOutline(points, paint)
 
 
-def detail(points: Points, paint: Paint) -> Part:
+def detail(points: OutlinePoints, paint: Paint) -> FilledOutline:
     """A small part without an edge: eyes, windows, highlights."""
-    return Part(points, paint, outlined=False)
+    return FilledOutline(points, paint, outlined=False)

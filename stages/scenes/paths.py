@@ -10,45 +10,47 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+OutlinePoints = NDArray[np.float64]
 """[n, 2] x, y."""
-Pairs = Sequence[tuple[float, float]]
+PointPairs = Sequence[tuple[float, float]]
 
 
-def poly(*pairs: tuple[float, float]) -> Points:
+def poly(*pairs: tuple[float, float]) -> OutlinePoints:
     return np.array(pairs, dtype=np.float64)
 
 
-def rect(x0: float, y0: float, x1: float, y1: float) -> Points:
+def rect(x0: float, y0: float, x1: float, y1: float) -> OutlinePoints:
     return poly((x0, y0), (x1, y0), (x1, y1), (x0, y1))
 
 
-def ellipse(cx: float, cy: float, rx: float, ry: float, start: float = 0, end: float = 360, count: int = 40) -> Points:
+def ellipse(
+    cx: float, cy: float, rx: float, ry: float, start: float = 0, end: float = 360, count: int = 40
+) -> OutlinePoints:
     """Angles in degrees, 0 = right, growing clockwise on screen. A full turn is closed without repeating a point."""
     return _arc(start, end, count) * (rx, ry) + (cx, cy)
 
 
 @lru_cache(maxsize=256)
-def _arc(start: float, end: float, count: int) -> Points:
+def _arc(start: float, end: float, count: int) -> OutlinePoints:
     """Points of the unit circle."""
     angles = np.radians(np.linspace(start, end, count, endpoint=abs(end - start) < 360))
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def rounded(x0: float, y0: float, x1: float, y1: float, r: float) -> Points:
+def rounded(x0: float, y0: float, x1: float, y1: float, r: float) -> OutlinePoints:
     """A rectangle with corners of radius r."""
     corners = [(x1 - r, y0 + r, -90), (x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180)]
     return np.concatenate([ellipse(cx, cy, r, r, at, at + 90, 7) for cx, cy, at in corners])
 
 
-def star(points: int, inner: float) -> Points:
+def star(points: int, inner: float) -> OutlinePoints:
     """`points` tips at distance 1, notches at distance `inner`, first tip up."""
     angles = np.radians(np.arange(2 * points) * 180 / points - 90)
     radius = np.where(np.arange(2 * points) % 2 == 0, 1.0, inner)
     return np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1)
 
 
-def curve(through: Pairs, closed: bool = False, per_segment: int = 8) -> Points:
+def curve(through: PointPairs, closed: bool = False, per_segment: int = 8) -> OutlinePoints:
     """A smooth (Catmull-Rom) curve through the given points."""
     knots = np.array(through, dtype=np.float64)
     if closed:
@@ -62,12 +64,12 @@ def curve(through: Pairs, closed: bool = False, per_segment: int = 8) -> Points:
     return path if closed else np.concatenate([path, knots[-1:]])
 
 
-def blob(*through: tuple[float, float]) -> Points:
+def blob(*through: tuple[float, float]) -> OutlinePoints:
     """A closed smooth outline."""
     return curve(through, closed=True)
 
 
-def stroke(path: Pairs | Points, width: float, end_width: float | None = None) -> Points:
+def stroke(path: PointPairs | OutlinePoints, width: float, end_width: float | None = None) -> OutlinePoints:
     """The outline of a line along `path` that is `width` wide at its start and `end_width` at its end."""
     points = np.array(path, dtype=np.float64)
     along = np.empty_like(points)
@@ -78,18 +80,18 @@ def stroke(path: Pairs | Points, width: float, end_width: float | None = None) -
     return np.concatenate([points + across * half, (points - across * half)[::-1]])
 
 
-def turned(points: Points, degrees: float, about: tuple[float, float] = (0, 0)) -> Points:
+def turned(points: OutlinePoints, degrees: float, about: tuple[float, float] = (0, 0)) -> OutlinePoints:
     """Rotated clockwise on screen."""
     angle = np.radians(degrees)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return np.asarray((points - about) @ matrix + about, dtype=np.float64)
 
 
-def mirrored(points: Points) -> Points:
+def mirrored(points: OutlinePoints) -> OutlinePoints:
     """Left and right exchanged."""
     return points * (-1.0, 1.0)
 
 
-def moved(points: Points, dx: float, dy: float, scale: float = 1.0) -> Points:
+def moved(points: OutlinePoints, dx: float, dy: float, scale: float = 1.0) -> OutlinePoints:
     """Scaled about the origin, then shifted."""
     return points * scale + (dx, dy)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shards.finding import Granularity, Span
 from stages.scenes.kinds import PLURAL_VERBS
 from stages.scenes.layout import Group
-from stages.scenes.places import Place
+from stages.scenes.places import Setting
 
 COUNTS = ("no", "a", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -73,7 +73,7 @@ class Prose:
 class Story:
     """All that a caption may say: the place, the frame in pixels and the groups, main group first."""
 
-    place: Place
+    place: Setting
     width: int
     height: int
     mentions: list[Mention]
@@ -107,7 +107,7 @@ def _verb(mention: Mention) -> str:
     return mention.group.pose if mention.count == 1 else PLURAL_VERBS[mention.group.pose]
 
 
-def _where(mention: Mention, place: Place) -> str:
+def _where(mention: Mention, place: Setting) -> str:
     """ "in the sea", "over a meadow" """
     return place.above if mention.group.zone == "air" and mention.group.pose != "hangs" else place.inside
 

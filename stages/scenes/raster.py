@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.scenes.palette import Rgb, Texture, luminance, shade
-from stages.scenes.parts import Paint, Part
-from stages.scenes.paths import Points
+from stages.scenes.parts import FilledOutline, Paint
+from stages.scenes.paths import OutlinePoints
 
 SCALE = 2
 """Drawn pixels per picture pixel, each way."""
@@ -39,7 +39,7 @@ class Canvas:
         self.pixels = background.copy()
         self.owner = np.full(background.shape[:2], -1, dtype=np.int16)
 
-    def parts(self, parts: Sequence[Part], coat: Coat, owner: int) -> None:
+    def parts(self, parts: Sequence[FilledOutline], coat: Coat, owner: int) -> None:
         """Draw placed parts (points in picture pixels) back to front as one object."""
         for part in parts:
             self.fill(part.points, _resolve(part.paint, coat.colour), coat if part.textured else None, owner)
@@ -47,13 +47,18 @@ class Canvas:
                 self.edge(part.points, shade(_resolve(part.paint, coat.colour), 0.55), owner)
 
     def fill(
-        self, points: Points, colour: Rgb, coat: Coat | None = None, owner: int | None = None, alpha: int = 255
+        self, points: OutlinePoints, colour: Rgb, coat: Coat | None = None, owner: int | None = None, alpha: int = 255
     ) -> None:
         """Fill an outline. alpha in 0..255; owner None leaves the owner buffer alone."""
         self.fill_rings([points], colour, coat, owner, alpha)
 
     def fill_rings(
-        self, rings: Sequence[Points], colour: Rgb, coat: Coat | None = None, owner: int | None = None, alpha: int = 255
+        self,
+        rings: Sequence[OutlinePoints],
+        colour: Rgb,
+        coat: Coat | None = None,
+        owner: int | None = None,
+        alpha: int = 255,
     ) -> None:
         """Fill several outlines by the even-odd rule: a ring inside a ring is a hole."""
         if coat is None and alpha == 255 and owner is None:
@@ -70,7 +75,7 @@ class Canvas:
         self._blend(rows, columns, cover, _surface(colour, coat, rows, columns), owner)
 
     def edge(
-        self, points: Points, colour: Rgb, owner: int | None = None, width: int = SCALE, closed: bool = True
+        self, points: OutlinePoints, colour: Rgb, owner: int | None = None, width: int = SCALE, closed: bool = True
     ) -> None:
         """Draw along an outline, `width` drawn pixels wide."""
         if owner is None:
@@ -115,7 +120,7 @@ def _resolve(paint: Paint, colour: Rgb) -> Rgb:
     return paint
 
 
-def _window(points: Points, shape: tuple[int, ...], margin: int) -> tuple[slice, slice] | None:
+def _window(points: OutlinePoints, shape: tuple[int, ...], margin: int) -> tuple[slice, slice] | None:
     """The drawn pixels that the points may touch; None when that is outside the picture."""
     low = np.floor(points.min(axis=0) * SCALE).astype(int) - margin
     high = np.ceil(points.max(axis=0) * SCALE).astype(int) + margin + 1
@@ -124,7 +129,7 @@ def _window(points: Points, shape: tuple[int, ...], margin: int) -> tuple[slice,
     return (slice(y0, y1), slice(x0, x1)) if x0 < x1 and y0 < y1 else None
 
 
-def _fixed(points: Points, top: int, left: int) -> NDArray[np.int32]:
+def _fixed(points: OutlinePoints, top: int, left: int) -> NDArray[np.int32]:
     """Fixed-point drawn pixels, counted from (left, top). cv2 counts from pixel centres, hence the half pixel."""
     inside = points * SCALE - (left + 0.5, top + 0.5)
     return np.asarray(np.round(inside * (1 << _FRACTION)), dtype=np.int32)

@@ -1,22 +1,18 @@
 """How animals are drawn, all looking right. Every function: (rng, pose) -> parts, back to front, x right, y down."""
 
-import numpy as np
-
-from stages.scenes.palette import INK
-from stages.scenes.parts import Part, detail, main, plain
+from stages.scenes.palette import INK, Rng
+from stages.scenes.parts import FilledOutline, detail, main, plain
 from stages.scenes.paths import blob, curve, ellipse, mirrored, moved, poly, stroke, turned
 
-Rng = np.random.Generator
 
-
-def _eye(x: float, y: float, r: float) -> list[Part]:
+def _eye(x: float, y: float, r: float) -> list[FilledOutline]:
     return [
         detail(ellipse(x, y, r, r, count=18), (255, 255, 255)),
         detail(ellipse(x + r * 0.3, y, r * 0.55, r * 0.55, count=14), INK),
     ]
 
 
-def fish(rng: Rng, _pose: str) -> list[Part]:
+def fish(rng: Rng, _pose: str) -> list[FilledOutline]:
     plump = float(rng.uniform(0.42, 0.6))
     tail = plain(blob((-0.55, 0), (-0.95, -0.45), (-1.05, -0.4), (-0.88, 0), (-1.05, 0.4), (-0.95, 0.45)), "dark")
     top = plain(blob((-0.3, -plump * 0.75), (0.0, -plump - 0.32), (0.3, -plump * 0.8)), "dark")
@@ -28,7 +24,7 @@ def fish(rng: Rng, _pose: str) -> list[Part]:
     return [tail, top, main(body), gill, fin, *_eye(0.66, -0.12, 0.12)]
 
 
-def turtle(_rng: Rng, pose: str) -> list[Part]:
+def turtle(_rng: Rng, pose: str) -> list[FilledOutline]:
     skin = (150, 178, 96)
     head = plain(blob((0.6, 0.1), (0.85, -0.28), (1.12, -0.22), (1.1, 0.05), (0.8, 0.22)), skin)
     if pose == "swims":
@@ -51,7 +47,7 @@ def turtle(_rng: Rng, pose: str) -> list[Part]:
     return [tail, *(plain(leg, skin) for leg in legs), head, main(shell), *plates, *_eye(0.95, -0.12, 0.075)]
 
 
-def bird(rng: Rng, pose: str) -> list[Part]:
+def bird(rng: Rng, pose: str) -> list[FilledOutline]:
     beak = plain(poly((0.72, -0.36), (1.05, -0.26), (0.72, -0.16)), (245, 160, 40))
     body = main(
         blob(
@@ -77,7 +73,7 @@ def bird(rng: Rng, pose: str) -> list[Part]:
     return [tail, *legs, body, belly, plain(wing, "dark"), beak, *_eye(0.58, -0.35, 0.09)]
 
 
-def butterfly(_rng: Rng, _pose: str) -> list[Part]:
+def butterfly(_rng: Rng, _pose: str) -> list[FilledOutline]:
     upper = blob((0.05, -0.1), (0.3, -0.75), (0.9, -0.85), (0.95, -0.3), (0.5, 0.02))
     lower = blob((0.05, 0.0), (0.55, 0.08), (0.78, 0.5), (0.45, 0.8), (0.15, 0.5))
     spots = [ellipse(0.62, -0.5, 0.14, 0.14, count=18), ellipse(0.45, 0.42, 0.1, 0.1, count=18)]
@@ -88,7 +84,7 @@ def butterfly(_rng: Rng, _pose: str) -> list[Part]:
     return [*wings, *marks, detail(feeler, INK), detail(mirrored(feeler), INK), body]
 
 
-def cat(_rng: Rng, pose: str) -> list[Part]:
+def cat(_rng: Rng, pose: str) -> list[FilledOutline]:
     if pose == "walks":
         shift, legs = (0.62, -0.42), [(-0.62, 0.75), (-0.38, 0.78), (0.3, 0.78), (0.54, 0.75)]
         body = main(blob((-0.78, 0.0), (-0.5, -0.22), (0.4, -0.2), (0.72, 0.0), (0.55, 0.36), (-0.6, 0.36)))
@@ -106,7 +102,7 @@ def cat(_rng: Rng, pose: str) -> list[Part]:
     )
 
 
-def _cat_head(at: tuple[float, float]) -> list[Part]:
+def _cat_head(at: tuple[float, float]) -> list[FilledOutline]:
     ears = [poly((-0.34, -0.1), (-0.33, -0.55), (-0.02, -0.28)), poly((0.34, -0.1), (0.33, -0.55), (0.02, -0.28))]
     nose = detail(poly((-0.06, 0.04), (0.06, 0.04), (0, 0.11)) + at, (240, 130, 150))
     face = plain(ellipse(at[0], at[1], 0.38, 0.33), "main")

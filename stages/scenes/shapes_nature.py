@@ -2,14 +2,12 @@
 
 import numpy as np
 
-from stages.scenes.palette import LEAF, WOOD, shade
-from stages.scenes.parts import Part, detail, main, plain
+from stages.scenes.palette import LEAF, WOOD, Rng, shade
+from stages.scenes.parts import FilledOutline, detail, main, plain
 from stages.scenes.paths import blob, curve, ellipse, moved, poly, rect, star, stroke, turned
 
-Rng = np.random.Generator
 
-
-def tree(rng: Rng, _pose: str) -> list[Part]:
+def tree(rng: Rng, _pose: str) -> list[FilledOutline]:
     trunk = plain(poly((-0.11, 0.1), (0.11, 0.1), (0.16, 1), (-0.16, 1)), WOOD)
     style = int(rng.integers(3))
     if style == 0:
@@ -26,7 +24,7 @@ def tree(rng: Rng, _pose: str) -> list[Part]:
     ]
 
 
-def flower(rng: Rng, _pose: str) -> list[Part]:
+def flower(rng: Rng, _pose: str) -> list[FilledOutline]:
     count = int(rng.integers(5, 8))
     petal = ellipse(0, -0.36, 0.2, 0.3, count=24)
     head = [main(moved(turned(petal, 360 * i / count), 0, -0.42)) for i in range(count)]
@@ -38,7 +36,7 @@ def flower(rng: Rng, _pose: str) -> list[Part]:
     return [stem, *leaves, *head, plain(ellipse(0, -0.42, 0.19, 0.19), (250, 205, 70))]
 
 
-def mushroom(rng: Rng, _pose: str) -> list[Part]:
+def mushroom(rng: Rng, _pose: str) -> list[FilledOutline]:
     tall = float(rng.uniform(-0.1, 0.15))
     stem = plain(
         blob((-0.22, -0.1), (0.22, -0.1), (0.25, 0.6), (0.36, 0.95), (-0.36, 0.95), (-0.25, 0.6)), (248, 238, 218)
@@ -49,7 +47,7 @@ def mushroom(rng: Rng, _pose: str) -> list[Part]:
     return [stem, main(cap), gills, *(detail(ellipse(x, y, r, r * 0.8, count=18), "light") for x, y, r in spots)]
 
 
-def cactus(rng: Rng, _pose: str) -> list[Part]:
+def cactus(rng: Rng, _pose: str) -> list[FilledOutline]:
     low, high = float(rng.uniform(0.1, 0.35)), float(rng.uniform(-0.35, 0.0))
     left = plain(_limb([(-0.1, low), (-0.55, low), (-0.58, low - 0.55)], 0.24), "main")
     right = plain(_limb([(0.1, high), (0.52, high), (0.56, high - 0.45)], 0.22), "main")
@@ -73,7 +71,7 @@ def _limb(through: list[tuple[float, float]], width: float) -> np.ndarray:
     return np.concatenate([line[:half], tip, line[half:], foot])
 
 
-def apple(_rng: Rng, _pose: str) -> list[Part]:
+def apple(_rng: Rng, _pose: str) -> list[FilledOutline]:
     skin = blob(
         (0, -0.55), (0.42, -0.75), (0.86, -0.45), (0.84, 0.25), (0.42, 0.85),
         (0, 0.75), (-0.42, 0.85), (-0.84, 0.25), (-0.86, -0.45), (-0.42, -0.75),
@@ -83,13 +81,13 @@ def apple(_rng: Rng, _pose: str) -> list[Part]:
     return [main(skin), stalk, leaf, detail(turned(ellipse(-0.45, -0.25, 0.1, 0.24, count=18), 20), "light")]
 
 
-def cloud(rng: Rng, _pose: str) -> list[Part]:
+def cloud(rng: Rng, _pose: str) -> list[FilledOutline]:
     lobes = [(-0.62, 0.12, 0.36), (-0.2, -0.18, 0.44), (0.28, -0.1, 0.4), (0.68, 0.16, 0.3)]
     shift = rng.uniform(-0.08, 0.08, size=len(lobes))
     puffs = [main(ellipse(x + d, y, r, r * 0.85)) for (x, y, r), d in zip(lobes, shift, strict=True)]
-    return [*puffs, Part(rect(-0.68, 0.02, 0.7, 0.42), "main", textured=True, outlined=False)]
+    return [*puffs, FilledOutline(rect(-0.68, 0.02, 0.7, 0.42), "main", textured=True, outlined=False)]
 
 
-def sky_star(rng: Rng, _pose: str) -> list[Part]:
+def sky_star(rng: Rng, _pose: str) -> list[FilledOutline]:
     inner = float(rng.uniform(0.42, 0.52))
     return [main(star(5, inner)), detail(star(5, inner) * 0.45 - (0.05, 0.05), "light")]

@@ -2,14 +2,12 @@
 
 import numpy as np
 
-from stages.scenes.palette import CREAM, GLASS, INK, WHEEL, WOOD, shade
-from stages.scenes.parts import Part, detail, main, plain
+from stages.scenes.palette import CREAM, GLASS, INK, WHEEL, WOOD, Rng, shade
+from stages.scenes.parts import FilledOutline, detail, main, plain
 from stages.scenes.paths import blob, curve, ellipse, poly, rect, rounded, stroke, turned
 
-Rng = np.random.Generator
 
-
-def house(rng: Rng, _pose: str) -> list[Part]:
+def house(rng: Rng, _pose: str) -> list[FilledOutline]:
     roof_paint = [(150, 66, 50), (92, 98, 112), (120, 84, 58)][int(rng.integers(3))]
     parts = [main(rect(-0.75, -0.2, 0.75, 0.9))]
     if rng.random() < 0.6:
@@ -23,7 +21,7 @@ def house(rng: Rng, _pose: str) -> list[Part]:
     return parts
 
 
-def car(rng: Rng, _pose: str) -> list[Part]:
+def car(rng: Rng, _pose: str) -> list[FilledOutline]:
     high = float(rng.uniform(-0.5, -0.4))
     cabin = plain(blob((-0.62, -0.02), (-0.42, high), (0.12, high), (0.48, -0.02)), "main")
     body = blob((-1, 0.02), (-0.6, -0.08), (0.5, -0.06), (0.95, 0.06), (1.0, 0.36), (0, 0.38), (-1, 0.36))
@@ -41,7 +39,7 @@ def car(rng: Rng, _pose: str) -> list[Part]:
     return [cabin, main(body), *windows, *lights, *wheels]
 
 
-def boat(_rng: Rng, _pose: str) -> list[Part]:
+def boat(_rng: Rng, _pose: str) -> list[FilledOutline]:
     hull = plain(poly((-0.9, 0.45), (0.95, 0.45), (0.62, 0.92), (-0.6, 0.92)), WOOD)
     mast = plain(rect(-0.06, -0.98, 0.02, 0.46), shade(WOOD, 0.8))
     sail = main(np.concatenate([curve([(0.06, -0.92), (0.5, -0.3), (0.8, 0.34)]), poly((0.06, 0.34))]))
@@ -50,7 +48,7 @@ def boat(_rng: Rng, _pose: str) -> list[Part]:
     return [mast, sail, jib, hull, flag, detail(rect(-0.78, 0.54, 0.86, 0.6), CREAM)]
 
 
-def kite(rng: Rng, _pose: str) -> list[Part]:
+def kite(rng: Rng, _pose: str) -> list[FilledOutline]:
     sail = poly((0, -0.95), (0.55, -0.25), (0, 0.5), (-0.55, -0.25))
     bend = float(rng.uniform(-0.25, 0.25))
     string = detail(stroke(curve([(0, 0.48), (bend, 0.75), (-bend, 1.0), (bend, 1.25)]), 0.035), INK)
@@ -61,7 +59,7 @@ def kite(rng: Rng, _pose: str) -> list[Part]:
     return [string, *bows, main(sail), detail(poly((0, -0.95), (0.55, -0.25), (0, -0.25)), "light"), *cross]
 
 
-def balloon(rng: Rng, _pose: str) -> list[Part]:
+def balloon(rng: Rng, _pose: str) -> list[FilledOutline]:
     bend = float(rng.uniform(-0.2, 0.2))
     string = detail(stroke(curve([(0, 0.42), (bend, 0.75), (-bend / 2, 1.1)]), 0.035), INK)
     skin = blob((0, -0.95), (0.52, -0.7), (0.56, -0.2), (0.1, 0.36), (-0.1, 0.36), (-0.56, -0.2), (-0.52, -0.7))
@@ -69,7 +67,7 @@ def balloon(rng: Rng, _pose: str) -> list[Part]:
     return [string, plain(poly((0, 0.34), (0.11, 0.48), (-0.11, 0.48)), "dark"), main(skin), shine]
 
 
-def rocket(rng: Rng, pose: str) -> list[Part]:
+def rocket(rng: Rng, pose: str) -> list[FilledOutline]:
     fins = [plain(poly((s * 0.26, 0.1), (s * 0.62, 0.62), (s * 0.24, 0.52)), (196, 60, 60)) for s in (-1, 1)]
     hull = blob((0, -1), (0.3, -0.5), (0.32, 0.1), (0.2, 0.55), (-0.2, 0.55), (-0.32, 0.1), (-0.3, -0.5))
     window = [
@@ -87,7 +85,7 @@ def rocket(rng: Rng, pose: str) -> list[Part]:
     return [*legs, *fins, main(hull), *window]
 
 
-def cup(rng: Rng, _pose: str) -> list[Part]:
+def cup(rng: Rng, _pose: str) -> list[FilledOutline]:
     foot = float(rng.uniform(0.42, 0.6))
     handle = plain(stroke(ellipse(0.62, 0.0, 0.34, 0.36, -100, 100, 20), 0.15), "dark")
     body = np.concatenate(
@@ -101,7 +99,7 @@ def cup(rng: Rng, _pose: str) -> list[Part]:
     return [handle, main(body), *rim]
 
 
-def bottle(rng: Rng, pose: str) -> list[Part]:
+def bottle(rng: Rng, pose: str) -> list[FilledOutline]:
     wide = float(rng.uniform(0.3, 0.38))
     body = blob(
         (-0.12, -0.7),
@@ -122,11 +120,11 @@ def bottle(rng: Rng, pose: str) -> list[Part]:
     shine = detail(rect(-wide * 0.72, -0.1, -wide * 0.5, 0.12), "light")
     parts = [cork, main(body), *label, shine]
     if pose == "lies":
-        return [Part(turned(p.points, 90), p.paint, p.textured, p.outlined) for p in parts]
+        return [FilledOutline(turned(p.points, 90), p.paint, p.textured, p.outlined) for p in parts]
     return parts
 
 
-def clock(rng: Rng, _pose: str) -> list[Part]:
+def clock(rng: Rng, _pose: str) -> list[FilledOutline]:
     parts = [main(ellipse(0, 0, 1, 1, count=60)), plain(ellipse(0, 0, 0.78, 0.78, count=50), (252, 250, 242))]
     tick = rect(-0.04, -0.72, 0.04, -0.56)
     parts += [detail(turned(tick, 30 * i), INK) for i in range(12)]
@@ -138,7 +136,7 @@ def clock(rng: Rng, _pose: str) -> list[Part]:
     return [*parts, detail(ellipse(0, 0, 0.07, 0.07, count=14), (200, 50, 50))]
 
 
-def ball(_rng: Rng, pose: str) -> list[Part]:
+def ball(_rng: Rng, pose: str) -> list[FilledOutline]:
     disc = ellipse(0, 0, 0.9, 0.9, count=50)
     seams = [
         detail(stroke(curve([(-0.62, -0.64), (-0.2, 0), (-0.62, 0.64)]), 0.07), "light"),
@@ -151,7 +149,7 @@ def ball(_rng: Rng, pose: str) -> list[Part]:
     return parts
 
 
-def umbrella(_rng: Rng, _pose: str) -> list[Part]:
+def umbrella(_rng: Rng, _pose: str) -> list[FilledOutline]:
     rim = [(1.0, 0.0), (0.66, -0.12), (0.34, 0.0), (0.0, -0.12), (-0.34, 0.0), (-0.66, -0.12), (-1.0, 0.0)]
     dome = np.concatenate([ellipse(0, 0, 1, 0.88, 180, 360, 30), curve(rim)])
     handle = stroke(curve([(0, -0.1), (0, 0.5), (0.02, 0.8), (0.16, 0.94), (0.3, 0.8)]), 0.08)
@@ -160,7 +158,7 @@ def umbrella(_rng: Rng, _pose: str) -> list[Part]:
     return [plain(handle, shade(WOOD, 0.8)), tip, main(dome), *ribs]
 
 
-def hat(rng: Rng, _pose: str) -> list[Part]:
+def hat(rng: Rng, _pose: str) -> list[FilledOutline]:
     high = float(rng.uniform(-0.8, -0.55))
     brim = plain(ellipse(0, 0.42, 1.0, 0.24), "dark")
     crown = main(

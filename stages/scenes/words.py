@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.scenes.parts import Part, main, plain
-from stages.scenes.paths import Points, moved, poly, rect, rounded, stroke
+from stages.scenes.parts import FilledOutline, main, plain
+from stages.scenes.paths import OutlinePoints, moved, poly, rect, rounded, stroke
 
 FONTS = ("DejaVuSans-Bold", "DejaVuSerif-Bold", "DejaVuSansMono-Bold", "DejaVuSans-BoldOblique")
 SHOWN = (
@@ -30,21 +30,21 @@ class Lettering:
     """A word as drawn: its rings, and its ink box as four corners clockwise from the top left, [4, 2]."""
 
     text: str
-    rings: list[Points]
-    quad: Points
+    rings: list[OutlinePoints]
+    quad: OutlinePoints
 
 
 @dataclass(frozen=True, eq=False)
-class Board:
+class Signboard:
     """A sign without its colour: the board with post or strings, and the words on it, in cap heights."""
 
-    parts: list[Part]
+    parts: list[FilledOutline]
     words: list[Lettering]
     width: float
 
 
 @cache
-def _font(name: str) -> tuple[dict[str, float], dict[str, list[Points]]]:
+def _font(name: str) -> tuple[dict[str, float], dict[str, list[OutlinePoints]]]:
     data = json.loads((Path(__file__).parent / "fonts" / f"{name}.json").read_text())
     rings = {
         c: [np.array(ring, dtype=np.float64).reshape(-1, 2) / 1000 for ring in r] for c, r in data["rings"].items()
@@ -52,7 +52,7 @@ def _font(name: str) -> tuple[dict[str, float], dict[str, list[Points]]]:
     return {c: value / 1000 for c, value in data["advance"].items()}, rings
 
 
-def set_word(text: str, font: str) -> list[Points]:
+def set_word(text: str, font: str) -> list[OutlinePoints]:
     """Closed rings of a word, cap height 1, baseline y = 0, starting at x = 0; holes by the even-odd rule."""
     advance, glyphs = _font(font)
     x, rings = 0.0, []
@@ -72,7 +72,7 @@ def pick_words(rng: np.random.Generator) -> list[str]:
     return lines
 
 
-def board(lines: list[str], font: str, hangs: bool) -> Board:
+def board(lines: list[str], font: str, hangs: bool) -> Signboard:
     """A sign that says `lines`, centred on the origin; it stands on a post or hangs from two strings."""
     words, wide = [], 0.0
     for index, text in enumerate(lines):
@@ -93,4 +93,4 @@ def board(lines: list[str], font: str, hangs: bool) -> Board:
         ]
     else:
         held = [plain(rect(-0.22, half_h - 0.1, 0.22, half_h + 1.8), (122, 84, 54))]
-    return Board([*held, face], words, 2 * half_w)
+    return Signboard([*held, face], words, 2 * half_w)

@@ -16,20 +16,20 @@ import msgspec
 
 from shards.record import Record, encode
 from stages.scenes.gold import Scene, draw_scene
-from stages.scenes.noise import Tally, noisy_given
+from stages.scenes.noise import NoiseCounts, noisy_given
 from stages.scenes.settings import NoiseSettings, SceneSettings
 
 JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenScenes:
     """What `write_scenes` left in the folder."""
 
     scenes: int
     objects: int
     words: int
-    noise: Tally | None
+    noise: NoiseCounts | None
 
 
 def write_scenes(
@@ -38,7 +38,7 @@ def write_scenes(
     seed: int,
     settings: SceneSettings | None = None,
     noisy: NoiseSettings | None = None,
-) -> Written:
+) -> WrittenScenes:
     """Draw scenes 0..count-1 of `seed` into `out_dir`. Files of the same names are replaced; raises ValueError for a
     count below 1, and FileExistsError when the folder holds pictures beyond `count` that would not match the gold."""
     if count < 1:
@@ -56,7 +56,7 @@ def write_scenes(
     (out / "gold.jsonl").write_bytes(b"".join(encode(record) + b"\n" for record in records))
     tally = _write_noisy(out, records, seed, noisy) if noisy else None
     objects = sum(region.kind == "object" for record in records for region in record.regions)
-    return Written(count, objects, sum(len(record.regions) for record in records) - objects, tally)
+    return WrittenScenes(count, objects, sum(len(record.regions) for record in records) - objects, tally)
 
 
 def _refuse_strangers(images: Path, count: int) -> None:
@@ -80,9 +80,9 @@ def _encoded(scene: Scene, name: str) -> tuple[bytes, Record]:
     return data, msgspec.structs.replace(scene.record, key=name, uri=f"images/{name}.jpg", sha256=digest)
 
 
-def _write_noisy(out: Path, records: list[Record], seed: int, settings: NoiseSettings) -> Tally:
+def _write_noisy(out: Path, records: list[Record], seed: int, settings: NoiseSettings) -> NoiseCounts:
     """noisy.jsonl and noise.json. A wrong caption is the one of the next picture that has another caption."""
-    tally, lines = Tally(), []
+    tally, lines = NoiseCounts(), []
     for index, record in enumerate(records):
         other = next(_others(records, index), record)
         findings = noisy_given(record, other, seed, index, settings, tally)

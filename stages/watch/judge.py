@@ -1,6 +1,7 @@
 """Is this still learning? The statistics of a round against those of round 0 and the limits of the settings.
 
-Comes in: `Statistics` of round 0 and of a later round. Goes out: a `Report`, written as `rounds/NN/report/watch.json`:
+Comes in: `DriftStatistics` of round 0 and of a later round. Goes out: a `WatchReport`, written as
+`rounds/NN/report/watch.json`:
 
     {"round": 3, "signs": {"label_entropy_loss": 0.22, "unsupported_regions": 0.55, ...},
      "warnings": ["label_entropy_loss 0.220, warning from 0.15"], "stops": [], "statistics": {...}}
@@ -12,20 +13,20 @@ import msgspec
 
 from stages.gate.decide import Promotion
 from stages.watch.settings import Limit, WatchSettings
-from stages.watch.statistics import Statistics
+from stages.watch.statistics import DriftStatistics
 
 
-class Report(msgspec.Struct, frozen=True):
+class WatchReport(msgspec.Struct, frozen=True):
     """signs: name of the limit -> value; a sign without a value (no texts, no earlier model) is left out."""
 
     round: int
     signs: dict[str, float]
     warnings: list[str]
     stops: list[str]
-    statistics: Statistics
+    statistics: DriftStatistics
 
 
-def judge(number: int, first: Statistics, now: Statistics, settings: WatchSettings) -> Report:
+def judge(number: int, first: DriftStatistics, now: DriftStatistics, settings: WatchSettings) -> WatchReport:
     """The report on round `number`."""
     signs = {name: round(value, 6) for name, value in _signs(first, now).items() if value is not None}
     warnings, stops = [], []
@@ -35,7 +36,7 @@ def judge(number: int, first: Statistics, now: Statistics, settings: WatchSettin
             stops.append(f"{name} {value:.3f}, the limit is {limit.stop} (loop.watch.{name}.stop)")
         elif limit.warn is not None and value >= limit.warn:
             warnings.append(f"{name} {value:.3f}, warning from {limit.warn} (loop.watch.{name}.warn)")
-    return Report(number, signs, warnings, stops, now)
+    return WatchReport(number, signs, warnings, stops, now)
 
 
 def is_exhausted(promotions: Sequence[Promotion], patience: int) -> bool:
@@ -51,7 +52,7 @@ def _is_no_change(promotion: Promotion) -> bool:
     return bool(promotion.measures) and all(change.unchanged for change in promotion.measures.values())
 
 
-def _signs(first: Statistics, now: Statistics) -> dict[str, float | None]:
+def _signs(first: DriftStatistics, now: DriftStatistics) -> dict[str, float | None]:
     return {
         "label_entropy_loss": _loss(first.label_entropy, now.label_entropy),
         "vocabulary_loss": _loss(first.vocabulary, now.vocabulary),

@@ -1,6 +1,6 @@
 """Numbers that describe a round as a whole, whatever is true: how varied, how long, how much its own echo.
 
-Comes in: the records of a round. Goes out: `Statistics`; one of scenes with three specialists (shortened):
+Comes in: the records of a round. Goes out: `DriftStatistics`; one of scenes with three specialists (shortened):
 
     {"images": 96, "label_entropy": 4.1, "labels": 24, "vocabulary": 118, "boxes_per_image": 3.2, ...
      "unsupported_regions": 0.12, "agreement_boxes": 0.83, "self_agreement": 0.91}
@@ -22,10 +22,10 @@ from stages.evaluate.captions import text_of, words
 from stages.evaluate.match import label_of
 from stages.evaluate.measures import MeasureName, paired, sums
 from stages.fuse.settings import LEARNED
-from stages.round import Reads
+from stages.round import TextParser
 
 
-class Statistics(msgspec.Struct, frozen=True):
+class DriftStatistics(msgspec.Struct, frozen=True):
     """Of one round. label_entropy: bits, of the labels of objects; labels: different ones; vocabulary: different words
     of all texts; brief_length: words; brief_complexity: relations per object (`filters.parser`); unsupported_*: shares
     for which the loop's model alone speaks; agreement_*: F1 against round 0; self_agreement: F1 of this round's model
@@ -48,18 +48,18 @@ class Statistics(msgspec.Struct, frozen=True):
 
 def statistics(
     records: Sequence[Record],
-    parser: Reads,
+    parser: TextParser,
     first: Sequence[Record] = (),
     own: Sequence[Record] = (),
     own_before: Sequence[Record] = (),
-) -> Statistics:
+) -> DriftStatistics:
     """The numbers of a round. first: the records of round 0; own, own_before: what this round's model and the one
     before it say by themselves (`stages.gate.alone`)."""
     found = [region for record in records for region in objects(record)]
     briefs = [text for record in records if (text := text_of(record, "brief"))]
     labels = Counter(label_of(region) for region in found)
     lengths = [len(words(text)) for text in briefs]
-    return Statistics(
+    return DriftStatistics(
         images=len(records),
         label_entropy=_rounded(entropy(labels)),
         labels=len(labels),
@@ -101,7 +101,7 @@ def entropy(counts: Counter[str]) -> float:
     return sum(-count / total * math.log2(count / total) for count in counts.values())
 
 
-def _complexity(texts: Sequence[str], parser: Reads) -> float:
+def _complexity(texts: Sequence[str], parser: TextParser) -> float:
     """The mean over texts of the mean number of relations per object (Florence-2 judges texts by it, section 4.1)."""
     unique = list(dict.fromkeys(texts))
     by_text = dict(zip(unique, parser.parse(unique), strict=True)) if unique else {}

@@ -27,8 +27,8 @@ from specialists.weights import EMBEDDED_FOLDER
 from stages.evaluate.match import MATCH_IOU
 from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED, Drawn, scenes
 from stages.retrain import build
-from stages.retrain.lessons import Asked, Examiner
-from stages.retrain.loss import Group, LessonModel, group_lessons
+from stages.retrain.lessons import LessonMaker, TokenizedLesson
+from stages.retrain.loss import LessonModel, LessonTensors, group_lessons
 from stages.retrain.schedule import falling
 from stages.retrain.settings import RetrainSettings
 
@@ -43,7 +43,7 @@ class Lessons:
     """features float32 [n, image tokens, width], the <OD> lesson and the gold of every scene."""
 
     features: torch.Tensor
-    asked: list[Asked]
+    asked: list[TokenizedLesson]
     records: list[Record]
 
 
@@ -101,12 +101,12 @@ def _lessons(drawn: Sequence[Drawn], tokenizer: Any) -> Lessons:
     for start in range(0, len(drawn), 32):
         pixels = images(images=[scene.image() for scene in drawn[start : start + 32]], return_tensors="pt")
         features.append(seer.get_image_features(pixels["pixel_values"]).pooler_output)
-    examiner = Examiner(tokenizer, RetrainSettings(tasks=["<OD>"]), 128, 256)
+    examiner = LessonMaker(tokenizer, RetrainSettings(tasks=["<OD>"]), 128, 256)
     records = [scene.record for scene in drawn]
     return Lessons(torch.cat(features), [examiner.asked(record)[0] for record in records], records)
 
 
-def _groups(lessons: Lessons, rows: NDArray[np.int64], pad: int) -> list[Group]:
+def _groups(lessons: Lessons, rows: NDArray[np.int64], pad: int) -> list[LessonTensors]:
     asked = [lessons.asked[row] for row in rows]
     return group_lessons([(place, one.prompt, one.target) for place, one in enumerate(asked)], pad, groups=1)
 

@@ -17,7 +17,7 @@ from shards.images import ImageRow
 from shards.raw import RawRow
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import FuseSettings
-from stages.round import Outcome, RoundPlan, build_shard
+from stages.round import ImageOutcome, RoundPlan, build_shard
 from tests.stages.fuse.builders import WordCounter, caption, found, match, phrase, word
 
 IMAGES = 200
@@ -67,7 +67,7 @@ def image(seed: int, boxes: int = 30) -> dict[str, list[Finding]]:
     }
 
 
-def shard(said: list[dict[str, list[Finding]]]) -> Callable[[], list[Outcome]]:
+def shard(said: list[dict[str, list[Finding]]]) -> Callable[[], list[ImageOutcome]]:
     """A function that builds a shard of these images."""
     rows = [ImageRow(str(index), "", width=640, height=480, ext="jpg") for index in range(len(said))]
     columns = {
@@ -79,7 +79,7 @@ def shard(said: list[dict[str, list[Finding]]]) -> Callable[[], list[Outcome]]:
     return lambda: build_shard(rows, columns, plan, {}, parser)
 
 
-def milliseconds(build: Callable[[], list[Outcome]], images: int) -> float:
+def milliseconds(build: Callable[[], list[ImageOutcome]], images: int) -> float:
     """Median CPU time per image."""
     times = []
     for _ in range(REPEATS):

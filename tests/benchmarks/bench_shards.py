@@ -21,7 +21,7 @@ import msgspec
 import webdataset
 
 from shards import commit, table, tar
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.finding import Detection, Finding
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
@@ -60,7 +60,7 @@ def writers(folder: Path, samples: Samples) -> list[str]:
     """Ours (with checksum, fsync, rename, manifest) against raw, tarfile and webdataset."""
     plain = LocalStore(folder, sync=lambda descriptor: None)
     durable = LocalStore(folder)
-    counts = Counts(len(samples), len(samples))
+    counts = ImageCounts(len(samples), len(samples))
 
     def with_tarfile() -> None:
         with tarfile.open(folder / "tarfile.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
@@ -107,7 +107,7 @@ def writer_path(folder: Path, samples: Samples) -> list[str]:
         "r0", "object", box, 0.9, [Candidate("phrase", "dog", 0.2, source)], 0, [Vote(box, "dog", 0.9, 1.0, source)]
     )
     one = Record("", "u", "", 640, 480, 0, [], [region] * 10)
-    counts = Counts(len(samples), len(samples))
+    counts = ImageCounts(len(samples), len(samples))
 
     def images() -> None:
         rows = ((ImageRow(key, key, ext="jpg", sha256="00"), original) for key, original, _ in samples)
@@ -138,7 +138,7 @@ def index(folder: Path, rows_count: int) -> list[str]:
     per_shard = 10_000
     rows = index_rows(per_shard)
     records = [Record(row.key, "u", "", 640, 480, 0) for row in rows if row.type == "image"]
-    counts = Counts(len(records), len(records))
+    counts = ImageCounts(len(records), len(records))
 
     def write(shard: str) -> None:
         write_round(store, 0, shard, ((record, "jpg", b"") for record in records), rows, counts, "f")
@@ -190,7 +190,7 @@ def resume(folder: Path, shards: int) -> list[str]:
     """Which shards are done? One manifest per 1,000 images."""
     store = LocalStore(folder, sync=lambda descriptor: None)
     for number in range(shards):
-        commit.publish(store, "images", shard_name(number), {}, Counts(1000, 1000), "f")
+        commit.publish(store, "images", shard_name(number), {}, ImageCounts(1000, 1000), "f")
     seconds = statistics.median(wall_s(lambda: commit.committed(store, "images")) for _ in range(5))
     return [row(f"resume scan of {shards * 1000:,} committed images", "<= 10 s", f"{seconds:.2f} s")]
 

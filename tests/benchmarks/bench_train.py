@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from specialists.weights import EMBEDDED_FOLDER
-from stages.retrain.loss import Group, LessonModel, group_lessons
+from stages.retrain.loss import LessonModel, LessonTensors, group_lessons
 
 ROUNDS = 5
 LESSONS = 16
@@ -77,7 +77,7 @@ def build(architecture: str) -> tuple[Any, Any, int]:
     return library.Florence2ForConditionalGeneration(config), processor.tokenizer, side
 
 
-def _groups(targets: int) -> list[Group]:
+def _groups(targets: int) -> list[LessonTensors]:
     lessons = [(i // targets, [0, *[5] * PROMPT, 2], [0, *[7] * ANSWER, 2]) for i in range(LESSONS)]
     return group_lessons(lessons, pad=1)
 

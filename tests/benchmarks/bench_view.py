@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 from engine.view.app import build_app
 from engine.view.query import FACETS, RANGES
 from shards import commit, overview, summary, table
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.lookup import complete_lookup, find_key
@@ -72,7 +72,7 @@ def build(folder: Path, images: int) -> None:
         overview.NAMES_FILE: [table.encode(pa.Table.from_arrays(columns, schema=overview.NAMES))],
     }
     version = f"version={summary.VERSION}"
-    commit.publish(store, overview.overview_folder(0), overview.NAME, files, Counts(images, images), version)
+    commit.publish(store, overview.overview_folder(0), overview.NAME, files, ImageCounts(images, images), version)
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 
 from shards.finding import Granularity
-from specialists.roles import Boxes, Caption, Detections, Fingerprint, Image, Masks, Scores
+from specialists.roles import Boxes, Detections, Fingerprint, Image, Masks, ScoredCaption, Scores
 
 GREY = 128
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -70,8 +70,8 @@ class RectangleDetector(_Fake):
 class ColourCaptioner(_Fake):
     """`a red box stands on a grey wall`"""
 
-    def caption(self, images: list[Image], granularity: Granularity) -> list[Caption]:
-        return [Caption(f"a {colour_of(image)} box stands on a grey wall", 0.8) for image in images]
+    def caption(self, images: list[Image], granularity: Granularity) -> list[ScoredCaption]:
+        return [ScoredCaption(f"a {colour_of(image)} box stands on a grey wall", 0.8) for image in images]
 
 
 class BoxSegmenter(_Fake):

@@ -18,7 +18,7 @@ from stages.annotate.build import Annotator, build_stage
 from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage
-from stages.retrain.job import Job, RetrainResult, StudentJob, Training, model_path
+from stages.retrain.job import RetrainResult, StudentJob, Training, TrainingJob, model_path
 from stages.stage import Item, Stage
 from tests.engine.fake_specialists import colour_of, rectangle
 
@@ -116,9 +116,9 @@ class School:
         self._lessons = lessons
         self._students = students
         self._named = named
-        self.jobs: list[Job] = []
+        self.jobs: list[TrainingJob] = []
 
-    def train(self, job: Job) -> RetrainResult:
+    def train(self, job: TrainingJob) -> RetrainResult:
         assert isinstance(self._store, LocalStore)
         folder = Path(self._store.url) / model_path(job.round, job.name)
         already = folder.exists()

@@ -68,9 +68,9 @@ class Sentence:
         return {"backend": "sentence"}
 
     def caption(self, images: list[Any], granularity: str) -> list[Any]:
-        from specialists.roles import Caption
+        from specialists.roles import ScoredCaption
 
-        return [Caption("two brown dogs plays with the ball and a cat", 0.9) for _ in images]
+        return [ScoredCaption("two brown dogs plays with the ball and a cat", 0.9) for _ in images]
 
 
 def save_pictures(folder: Path) -> None:

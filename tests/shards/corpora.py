@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, PhraseGrounding
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import shard_name
@@ -87,5 +87,5 @@ def build_round(store: Store, shard: str, number: int = 0) -> None:
     rows = read_image_rows(store, shard)
     good = [row for row in rows if row.status == "ok"]
     samples = ((image_record(row, number), row.ext, read_image(store, shard, row)) for row in good)
-    counts = Counts(len(rows), len(good), failed=len(rows) - len(good))
+    counts = ImageCounts(len(rows), len(good), failed=len(rows) - len(good))
     write_round(store, number, shard, samples, index_rows(rows), counts, FINGERPRINT)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shards import commit
-from shards.commit import Counts, Damage, Manifest
+from shards.commit import Damage, ImageCounts, Manifest
 from shards.errors import CorpusError
 from shards.store import LocalStore
 
@@ -17,13 +17,13 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def publish(store: LocalStore, name: str = "000000", content: bytes = b"content") -> Manifest:
-    return commit.publish(store, "images", name, {f"{name}.tar": content}, Counts(3, 1, 1, 1), "9c01f3")
+    return commit.publish(store, "images", name, {f"{name}.tar": content}, ImageCounts(3, 1, 1, 1), "9c01f3")
 
 
 @pytest.mark.parametrize("counts", [(3, 1, 1, 0), (1, 2, 0, -1), (0, 0, 1, 0)])
 def test_counts_that_do_not_add_up_are_refused(counts: tuple[int, int, int, int]) -> None:
-    with pytest.raises(ValueError, match="read == kept \\+ dropped \\+ failed, got Counts\\(read="):
-        Counts(*counts)
+    with pytest.raises(ValueError, match="read == kept \\+ dropped \\+ failed, got ImageCounts\\(read="):
+        ImageCounts(*counts)
 
 
 def test_a_unit_is_done_when_it_is_published(store: LocalStore) -> None:
@@ -48,7 +48,7 @@ def test_files_that_raise_leave_the_unit_undone_even_if_it_was_done_before(store
 
     publish(store)
     with pytest.raises(RuntimeError, match="boom"):
-        commit.publish(store, "images", "000000", {"000000.tar": content()}, Counts(0, 0), "")
+        commit.publish(store, "images", "000000", {"000000.tar": content()}, ImageCounts(0, 0), "")
     assert commit.find(store, "images", "000000") is None
 
 
@@ -63,10 +63,10 @@ def test_a_later_file_may_depend_on_an_earlier_one(store: LocalStore) -> None:
         yield b"%d" % seen[0]
 
     manifest = commit.publish(
-        store, "images", "a", {"1": first(), "2": second()}, lambda: Counts(seen[0], seen[0]), "f"
+        store, "images", "a", {"1": first(), "2": second()}, lambda: ImageCounts(seen[0], seen[0]), "f"
     )
     assert store.read("images/2") == b"7"
-    assert manifest.counts == Counts(7, 7)
+    assert manifest.counts == ImageCounts(7, 7)
 
 
 def test_equal_units_have_equal_bytes(store: LocalStore) -> None:
@@ -110,7 +110,7 @@ def test_a_manifest_of_another_version_is_refused(store: LocalStore) -> None:
 def test_a_manifest_with_a_tally_says_so_by_its_version(store: LocalStore) -> None:
     tally = {"region": {"": 7, "region.score": 160}}
     plain = publish(store, "000000")
-    told = commit.publish(store, "images", "000001", {}, Counts(0, 0), "f", tally)
+    told = commit.publish(store, "images", "000001", {}, ImageCounts(0, 0), "f", tally)
     assert (plain.version, told.version) == (1, 2)
     assert commit.committed(store, "images")["000001"].tally == tally
     assert b"tally" not in store.read("images/manifest/000000.json")
@@ -156,7 +156,7 @@ def test_verify_names_file_and_reason(store: LocalStore, content: bytes | None, 
 
 
 def test_verify_reads_files_larger_than_one_block(store: LocalStore) -> None:
-    manifest = commit.publish(store, "images", "a", {"a.tar": [b"x" * (9 << 20)] * 3}, Counts(0, 0), "")
+    manifest = commit.publish(store, "images", "a", {"a.tar": [b"x" * (9 << 20)] * 3}, ImageCounts(0, 0), "")
     assert manifest.files["a.tar"].bytes == 27 << 20
     assert commit.verify_unit(store, "images", manifest) == []
 

@@ -15,19 +15,19 @@ from shards.verify import NO_MANIFEST, verify
 
 WRITER = """
 import itertools, sys
-from shards.commit import Counts, publish
+from shards.commit import ImageCounts, publish
 from shards.store import LocalStore
 
 store = LocalStore(sys.argv[1])
 for number in itertools.count(int(sys.argv[2])):
     name = f"{number % 5:06d}"
     files = {f"{name}.bin": (name.encode() * 20_000 for _ in range(8)), f"{name}.txt": name.encode()}
-    publish(store, "images/plan", name, files, Counts(8, 8), "f")
+    publish(store, "images/plan", name, files, ImageCounts(8, 8), "f")
     print(name, flush=True)
 """
 FILLER = """
 import os, resource, sys
-from shards.commit import Counts, find, publish
+from shards.commit import ImageCounts, find, publish
 from shards.store import LocalStore
 
 limits = [100, 5_000, 70_000, 150_000, 199_999]
@@ -35,7 +35,7 @@ for limit in [*limits, 200_000]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     store = LocalStore(sys.argv[1])
     try:
-        publish(store, "images/plan", "a", {"a.tar": (b"x" * 20_000 for _ in range(10))}, Counts(10, 10), "")
+        publish(store, "images/plan", "a", {"a.tar": (b"x" * 20_000 for _ in range(10))}, ImageCounts(10, 10), "")
     except OSError as error:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         print(limit, error.strerror, store.walk(), find(store, "images/plan", "a"))

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from shards import commit
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.errors import CorpusError
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import IMAGES
@@ -39,7 +39,7 @@ def test_rows_and_bytes_are_read_as_written(store: Store) -> None:
         d for _, d in samples if d is not None
     ]
     assert manifest == commit.find(store, IMAGES, "000000")
-    assert (manifest.counts, manifest.fingerprint) == (Counts(4, 3, 0, 1), "9c01f3")
+    assert (manifest.counts, manifest.fingerprint) == (ImageCounts(4, 3, 0, 1), "9c01f3")
     assert sorted(manifest.files) == ["000000.parquet", "000000.tar"]
 
 

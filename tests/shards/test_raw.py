@@ -1,7 +1,7 @@
 import pytest
 
 from shards import commit
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.raw import RawRow, read_raw, write_raw
 from shards.store import LocalStore
 from tests.shards.corpora import findings
@@ -21,7 +21,7 @@ def test_rows_are_read_as_written(store: LocalStore) -> None:
     ]
     manifest = write_raw(store, "boxes", "3fa9c1", "000000", iter(rows))
     assert read_raw(store, "boxes", "3fa9c1", "000000") == rows
-    assert manifest.counts == Counts(4, 2, 0, 2)
+    assert manifest.counts == ImageCounts(4, 2, 0, 2)
     assert store.walk() == ["raw/boxes-3fa9c1/000000.parquet", "raw/boxes-3fa9c1/manifest/000000.json"]
 
 

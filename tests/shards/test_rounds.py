@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from shards import commit, record
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow, kept_samples, read_index, read_samples, write_round
@@ -14,7 +14,7 @@ from shards.tar import TarError
 from tests.shards.corpora import build_corpus, failed_row, image_bytes, image_record, image_row, index_rows
 
 Sample = tuple[Record, str, bytes]
-COUNTS = Counts(4, 3, failed=1)
+COUNTS = ImageCounts(4, 3, failed=1)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_equal_rounds_have_equal_bytes(store: LocalStore) -> None:
 
 
 def test_a_round_may_keep_nothing(store: LocalStore) -> None:
-    write_round(store, 0, "000000", [], index_rows([failed_row("a")]), Counts(1, 0, failed=1), "f")
+    write_round(store, 0, "000000", [], index_rows([failed_row("a")]), ImageCounts(1, 0, failed=1), "f")
     assert list(read_samples(store, 0, "000000")) == []
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from shards import commit
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import read_image_rows
 from shards.rounds import kept_samples, read_index
 from shards.seal import write_sealed
@@ -172,7 +172,7 @@ def test_counts_that_differ_from_the_table_are_found(store: LocalStore) -> None:
         manifest = commit.find(store, folder, name)
         assert manifest is not None
         files = {path: store.read(f"{folder}/{path}") for path in manifest.files}
-        commit.publish(store, folder, name, files, Counts(manifest.counts.read, manifest.counts.read), "f")
+        commit.publish(store, folder, name, files, ImageCounts(manifest.counts.read, manifest.counts.read), "f")
     assert [found.damage.reason for found in verify(store).damages] == [
         "its table has 5 images, 4 of them kept; its manifest says 5 and 5",
         "its table has 5 images, 4 of them kept; its manifest says 5 and 5",
@@ -180,7 +180,7 @@ def test_counts_that_differ_from_the_table_are_found(store: LocalStore) -> None:
 
 
 def test_a_manifest_without_the_table_of_its_kind_is_found(store: LocalStore) -> None:
-    commit.publish(store, "images", "000009", {"000009.tar": b""}, Counts(0, 0), "")
+    commit.publish(store, "images", "000009", {"000009.tar": b""}, ImageCounts(0, 0), "")
     [found] = verify(store).damages
     assert (found.name, found.damage.path) == ("000009", "images/manifest/000009.json")
     assert "names no table: " in found.damage.reason

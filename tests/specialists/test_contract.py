@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from specialists.roles import (
-    Caption,
     Context,
     Detections,
     Image,
     Masks,
     Phrase,
+    ScoredCaption,
     SpecialistError,
     Words,
 )
@@ -71,7 +71,7 @@ def check(case: Case, answer: Any, image: Image) -> None:
     """Shapes and dtypes are checked by the dataclasses; here: ranges and frames."""
     size = np.array([image.shape[1], image.shape[0]], dtype=np.float32)
     if case.role in ("captioner", "describer"):
-        assert isinstance(answer, Caption)
+        assert isinstance(answer, ScoredCaption)
         _unit([answer.score or 0.0])
     elif case.role == "detector":
         assert isinstance(answer, Detections)
@@ -121,7 +121,7 @@ def same(case: Case, one: Any, other: Any) -> None:
         assert np.allclose(one, other, atol=tolerance, rtol=0)
     elif isinstance(one, float):
         assert one == pytest.approx(other, abs=case.tolerance_px)
-    elif isinstance(one, Caption | Detections | Words | Phrase | Masks):
+    elif isinstance(one, ScoredCaption | Detections | Words | Phrase | Masks):
         for name, value in vars(one).items():
             same(case, value, getattr(other, name))
     else:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specialists.description import Answer, PromptSettings, fill, judge, read_template
+from specialists.description import Description, PromptSettings, fill, judge, read_template
 from specialists.roles import Context, MissingRequirementError
 
 
@@ -44,16 +44,16 @@ def test_text_from_pictures_cannot_break_the_prompt() -> None:
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
-        (' "A dog\n runs." ', Answer("A dog runs.", "")),
-        ("'", Answer("'", "")),
-        ("A dog is sorry.", Answer("A dog is sorry.", "")),
-        ("", Answer("", "empty answer")),
-        ("I’m very sorry, no.", Answer("", "refused: I’m very sorry, no.")),
-        ("i cannot see it", Answer("", "refused: i cannot see it")),
-        ("Sorry, I have no picture.", Answer("", "refused: Sorry, I have no picture.")),
+        (' "A dog\n runs." ', Description("A dog runs.", "")),
+        ("'", Description("'", "")),
+        ("A dog is sorry.", Description("A dog is sorry.", "")),
+        ("", Description("", "empty answer")),
+        ("I’m very sorry, no.", Description("", "refused: I’m very sorry, no.")),
+        ("i cannot see it", Description("", "refused: i cannot see it")),
+        ("Sorry, I have no picture.", Description("", "refused: Sorry, I have no picture.")),
     ],
 )
-def test_answers_are_trimmed_or_refused(text: str, answer: Answer) -> None:
+def test_answers_are_trimmed_or_refused(text: str, answer: Description) -> None:
     assert judge(text, PromptSettings()) == answer
 
 

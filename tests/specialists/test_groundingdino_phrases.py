@@ -1,10 +1,12 @@
 import numpy as np
 
 from specialists.groundingdino_phrases import Hits, chunk_phrases, merged, model_phrases, pixel_boxes
-from specialists.spans import Caption
+from specialists.spans import TokenizedCaption
 
 TEXT = "a dog and two cats"
-CAPTION = Caption("a dog and two cats.", [None, (0, 1), (2, 5), (6, 9), (10, 13), (14, 17), (17, 18), None, None])
+CAPTION = TokenizedCaption(
+    "a dog and two cats.", [None, (0, 1), (2, 5), (6, 9), (10, 13), (14, 17), (17, 18), None, None]
+)
 BOXES = np.array([[0, 0, 10, 10], [5, 5, 20, 20]], np.float32)
 
 

@@ -17,7 +17,7 @@ from shards.store import Store, open_store
 from stages.fuse.ledger import ConservationError, Voter
 from stages.fuse.settings import FuseSettings
 from stages.round import (
-    Outcome,
+    ImageOutcome,
     RoundPlan,
     Skip,
     Skipped,
@@ -63,11 +63,11 @@ def columns(said: dict[str, list[RawRow]] | None = None) -> dict[str, dict[str, 
     return {name: {row.key: row for row in rows} for name, rows in (said or SAID).items()}
 
 
-def outcomes(plan: RoundPlan = PLAN, skipped: Skipped = NOT_SKIPPED) -> dict[str, Outcome]:
+def outcomes(plan: RoundPlan = PLAN, skipped: Skipped = NOT_SKIPPED) -> dict[str, ImageOutcome]:
     return {each.key: each for each in build_shard(ROWS, columns(), plan, skipped, PARSER)}
 
 
-def image_row(outcome: Outcome) -> IndexRow:
+def image_row(outcome: ImageOutcome) -> IndexRow:
     [row] = [row for row in outcome.rows if row.type == "image"]
     return row
 

@@ -14,14 +14,14 @@ from engine.view.report.gallery import Shown
 from engine.view.report.page import Change
 from shards.overview_table import open_overview
 from shards.reader import Round
-from stages.describe.statistics import Statistics
+from stages.describe.statistics import RoundStatistics
 
 LABELS = 16
 PICTURES = 8
 SHAPES = 60
 
 
-def compare(old: Round, before: Statistics, new: Round, now: Statistics, pictures: Pictures) -> Change:
+def compare(old: Round, before: RoundStatistics, new: Round, now: RoundStatistics, pictures: Pictures) -> Change:
     """From `old` to `new`."""
     images = open_overview(new.store, new.number)
     became = changes.change_facet(open_overview(old.store, old.number), images)
@@ -35,7 +35,7 @@ def compare(old: Round, before: Statistics, new: Round, now: Statistics, picture
     return Change(before, named, _labels(before, now), [_pair(old, new, key, pictures) for key in shown])
 
 
-def _labels(before: Statistics, now: Statistics) -> list[tuple[str, int, int]]:
+def _labels(before: RoundStatistics, now: RoundStatistics) -> list[tuple[str, int, int]]:
     old, new = ({each.name: each.objects for each in of.agreement.labels} for of in (before, now))
     both = [(name, old.get(name, 0), new.get(name, 0)) for name in old.keys() | new.keys()]
     moved = [each for each in both if each[1] != each[2]]

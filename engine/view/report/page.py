@@ -15,8 +15,8 @@ from engine.view.report import charts
 from engine.view.report.gallery import Shown
 from stages.describe import paper
 from stages.describe.annotations import Annotations
-from stages.describe.ledger import Drop, Ledger
-from stages.describe.statistics import Statistics
+from stages.describe.filter_summary import FilterSummary, RuleSummary
+from stages.describe.statistics import RoundStatistics
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Change:
     """Against another round. images: what became of how many; labels: (name, before, now), the largest change first;
     pictures: before and now, side by side."""
 
-    before: Statistics
+    before: RoundStatistics
     images: dict[str, int]
     labels: list[tuple[str, int, int]]
     pictures: list[tuple[str, Shown, Shown]]
@@ -63,7 +63,7 @@ class Gated:
     measures: Mapping[str, Any]
 
 
-class Value(msgspec.Struct, frozen=True):
+class MeasureValue(msgspec.Struct, frozen=True):
     """A measure with its 95% interval, as `fld eval --json` writes it; None: nothing to measure."""
 
     value: float | None
@@ -76,7 +76,7 @@ class Measure:
     """One measure against gold: what the annotators said, then what each round kept."""
 
     name: str
-    columns: list[tuple[str, Value]]
+    columns: list[tuple[str, MeasureValue]]
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class Report:
 
     corpus: str
     made: str
-    statistics: Statistics
-    ledger: Ledger
-    drops: list[tuple[Drop, Sequence[Shown | None]]]
+    statistics: RoundStatistics
+    ledger: FilterSummary
+    drops: list[tuple[RuleSummary, Sequence[Shown | None]]]
     parts: list[Part]
     profile: str
     settings: Sequence[tuple[str, str, str]]
@@ -126,7 +126,7 @@ def render(report: Report) -> str:
     )  # fmt: skip
 
 
-def lines(found: Statistics, before: Statistics | None) -> list[Line]:
+def lines(found: RoundStatistics, before: RoundStatistics | None) -> list[Line]:
     """Table 2, without the kinds that neither FLD-5B nor the round has."""
     published = {(each.type, each.kind): each for each in paper.TABLE_2}
     old = {(each.type, each.kind): each for each in before.annotations} if before else {}
@@ -137,7 +137,7 @@ def lines(found: Statistics, before: Statistics | None) -> list[Line]:
     ]
 
 
-def matrix(found: Statistics) -> list[tuple[str, list[tuple[str, int, float | None]]]]:
+def matrix(found: RoundStatistics) -> list[tuple[str, list[tuple[str, int, float | None]]]]:
     """Annotator -> the others with how many of its objects each saw, too, and the share; its own share is None."""
     saw = found.agreement.saw
     both = {(each.one, each.other): each.both for each in found.agreement.pairs}

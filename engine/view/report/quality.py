@@ -10,9 +10,9 @@ import msgspec
 
 from engine.config.config_text import ConfigError
 from engine.report.eval_report import FILTERED, SHOWN, UNFILTERED
-from engine.view.report.page import Measure, Value
+from engine.view.report.page import Measure, MeasureValue
 
-_NOTHING = Value(None)
+_NOTHING = MeasureValue(None)
 
 
 class _File(msgspec.Struct):
@@ -26,7 +26,8 @@ def measured(data: bytes, path: str) -> list[Measure]:
     try:
         rounds = msgspec.json.decode(data, type=_File, strict=False).rounds
         stages = {
-            number: msgspec.convert(each["stages"], dict[str, dict[str, Value]]) for number, each in rounds.items()
+            number: msgspec.convert(each["stages"], dict[str, dict[str, MeasureValue]])
+            for number, each in rounds.items()
         }
         columns = {"before filters": stages[min(stages)][UNFILTERED]}
         columns |= {f"round {number}": each[FILTERED] for number, each in sorted(stages.items())}

@@ -30,7 +30,7 @@ MARGINS = (0.0, 0.2)
 
 
 @dataclass(frozen=True)
-class Plan:
+class ClipRecipe:
     """The numbers of the recipe."""
 
     seed: int = 1
@@ -142,7 +142,7 @@ def numbered(vocab: Iterable[str], merges: Sequence[tuple[str, str]], first: Seq
     return {token: number for number, token in enumerate([*first, *singles, *joined])}
 
 
-def train(plan: Plan, cache: Path, run: Path) -> tuple[Any, Any]:
+def train(plan: ClipRecipe, cache: Path, run: Path) -> tuple[Any, Any]:
     """The averaged model and its processor."""
     import torch
 
@@ -194,9 +194,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model, processor = train(Plan(), arguments.cache, arguments.run)
+    model, processor = train(ClipRecipe(), arguments.cache, arguments.run)
     save(model, processor, arguments.out)
-    write_card(arguments.out, RECIPE, Plan(), arguments.run, sum(w.numel() for w in model.parameters()))
+    write_card(arguments.out, RECIPE, ClipRecipe(), arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from stages.recipes.embedded.florence2_dense import cell_answers
 from stages.recipes.embedded.florence2_targets import lessons
 from stages.recipes.embedded.mirror import can_mirror, mirrored
 from stages.retrain.build import SIZES
+from stages.retrain.lessons import TokenizedLesson
 
 IMAGE_SIZE = SIZES["nano"].image_size
 GRID = math.isqrt(SIZES["nano"].image_tokens - 1)
@@ -33,22 +34,13 @@ SEED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """One lesson in token ids, `<s>` and `</s>` included."""
-
-    task: Task
-    prompt: list[int]
-    target: list[int]
-
-
-@dataclass(frozen=True, eq=False)
 class School:
     """Training pictures: pixels uint8 [n, 3, S, S], cells float32 [n, GRID * GRID, 9] (close-ups have none: [n, 0, 9]),
     lessons per picture."""
 
     pixels: NDArray[np.uint8]
     cells: NDArray[np.float32]
-    asked: list[list[Asked]]
+    asked: list[list[TokenizedLesson]]
 
     def __len__(self) -> int:
         return len(self.asked)
@@ -83,10 +75,10 @@ def load_close_ups(drawn: Iterable[Drawn], tokenizer: Any) -> School:
     return School(np.stack(pixels), np.zeros((len(pixels), 0, 9), dtype=np.float32), asked)
 
 
-def _asked(found: list[Lesson], tokenizer: Any) -> list[Asked]:
+def _asked(found: list[Lesson], tokenizer: Any) -> list[TokenizedLesson]:
     prompts = tokenizer([f"<s>{item.prompt}</s>" for item in found], add_special_tokens=False)["input_ids"]
     targets = tokenizer([f"<s>{item.target}</s>" for item in found], add_special_tokens=False)["input_ids"]
-    return [Asked(i.task, p, t) for i, p, t in zip(found, prompts, targets, strict=True)]
+    return [TokenizedLesson(i.task, p, t) for i, p, t in zip(found, prompts, targets, strict=True)]
 
 
 def _shown(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -106,7 +98,9 @@ def normalized(pixels: NDArray[np.uint8]) -> Any:
     return (torch.from_numpy(pixels).float() / 255 - mean) / deviation
 
 
-def draw_lessons(asked: list[Asked], weights: Weights, count: int, rng: np.random.Generator) -> list[Asked]:
+def draw_lessons(
+    asked: list[TokenizedLesson], weights: Weights, count: int, rng: np.random.Generator
+) -> list[TokenizedLesson]:
     """Up to `count` different lessons of a picture, by the weight of their task."""
     shares = np.array([weights[item.task] for item in asked])
     chosen = rng.choice(len(asked), size=min(count, len(asked)), replace=False, p=shares / shares.sum())

@@ -25,7 +25,6 @@ from stages.recipes.embedded.card import write_card
 from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
 from stages.recipes.embedded.florence2_batches import (
     WEIGHTS,
-    Asked,
     School,
     draw_lessons,
     load_close_ups,
@@ -36,6 +35,7 @@ from stages.recipes.embedded.florence2_dense import build_head, build_place_head
 from stages.recipes.embedded.florence2_targets import lessons
 from stages.recipes.embedded.running import Hybrid, note, single_thread
 from stages.retrain.build import SIZES, build_model, build_processor, learn_tokenizer
+from stages.retrain.lessons import TokenizedLesson
 from stages.retrain.loss import LessonModel, group_lessons
 from stages.retrain.schedule import average_into, falling
 
@@ -43,7 +43,7 @@ Losses = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Florence2Recipe:
     """The numbers of the recipe. `rate` is AdamW's. In both phases the rates warm up and then fall along a cosine, in
     phase two along one after the other (warm restarts; Loshchilov and Hutter 2017)."""
 
@@ -66,10 +66,10 @@ class Plan:
     ema: float = 0.998
 
 
-class Trainer:
+class RecipeTrainer:
     """Model, scaffolds and averaged weights of one run; one process, one thread."""
 
-    def __init__(self, plan: Plan, processor: Any, school: School, close: School) -> None:
+    def __init__(self, plan: Florence2Recipe, processor: Any, school: School, close: School) -> None:
         self.plan, self.school, self.close = plan, school, close
         self.tokenizer = processor.tokenizer
         self.model = build_model("nano", processor.tokenizer, plan.seed, ordinal_locations=True)
@@ -139,7 +139,7 @@ class Trainer:
 
         return dense_loss(self.head(features[:, 1:]), torch.from_numpy(self.school.cells[chosen]))
 
-    def _spoken(self, features: Any, asked: list[tuple[int, Asked]]) -> tuple[Any, list[tuple[Any, Any]]]:
+    def _spoken(self, features: Any, asked: list[tuple[int, TokenizedLesson]]) -> tuple[Any, list[tuple[Any, Any]]]:
         """Mean loss per answer token, and per group of lessons (row of each, its encoded cells)."""
         lessons = [(row, lesson.prompt, lesson.target) for row, lesson in asked]
         total = sum(len(target) for _, _, target in lessons)
@@ -216,14 +216,14 @@ def save(model: Any, processor: Any, out: Path) -> None:
     processor.save_pretrained(out)
 
 
-def train(plan: Plan, cache: Path, folder: Path, out: Path, keep: int, stop: int) -> None:
+def train(plan: Florence2Recipe, cache: Path, folder: Path, out: Path, keep: int, stop: int) -> None:
     """Run or continue the recipe up to step `stop` and save the averaged weights to `out`."""
     single_thread()
     folder.mkdir(parents=True, exist_ok=True)
     drawn = list(scenes(cache, TRAIN_SEED, 0, plan.scenes))
     processor = build_processor("nano", learn_tokenizer(_words(drawn), SIZES["nano"].vocabulary))
     school, close = load_school(drawn, processor.tokenizer), load_close_ups(drawn, processor.tokenizer)
-    trainer = Trainer(plan, processor, school, close)
+    trainer = RecipeTrainer(plan, processor, school, close)
     (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n")
     if reached(folder) < plan.look_steps:
         trainer.look(keep, folder, min(stop, plan.look_steps))
@@ -252,10 +252,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="folder of the log and of the state to go on from")
     parser.add_argument("--keep", type=int, default=500)
-    parser.add_argument("--stop", type=int, default=Plan.look_steps + sum(Plan.cycles))
+    parser.add_argument("--stop", type=int, default=Florence2Recipe.look_steps + sum(Florence2Recipe.cycles))
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(Plan(), arguments.cache, arguments.run, arguments.out, arguments.keep, arguments.stop)
+    train(Florence2Recipe(), arguments.cache, arguments.run, arguments.out, arguments.keep, arguments.stop)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ MASK_SIDE = 4 * ARCHITECTURE.image_size // ARCHITECTURE.patch_size
 
 
 @dataclass(frozen=True)
-class Plan:
+class SamRecipe:
     """The numbers of the recipe."""
 
     seed: int = 1
@@ -46,7 +46,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class MaskedPictures:
     """pixels: per picture uint8 [h, w, 3] with long side 256. boxes: float32 [k, 4] px in it. masks: bool [k, M, M],
     the visible part at the decoder's resolution, padded to the square."""
 
@@ -55,7 +55,7 @@ class Pictures:
     masks: list[NDArray[np.bool_]]
 
 
-def load_pictures(drawn: Iterable[Drawn]) -> Pictures:
+def load_pictures(drawn: Iterable[Drawn]) -> MaskedPictures:
     """Scenes with at least one object, with their gold boxes and masks."""
     pixels, boxes, masks = [], [], []
     for scene in drawn:
@@ -69,10 +69,10 @@ def load_pictures(drawn: Iterable[Drawn]) -> Pictures:
         fine = MASK_SIDE / ARCHITECTURE.image_size * factor
         rings = [[[value * fine for value in ring] for ring in region.polygons or []] for region in things]
         masks.append(np.stack([polygons_to_mask(polygons, MASK_SIDE, MASK_SIDE) for polygons in rings]))
-    return Pictures(pixels, boxes, masks)
+    return MaskedPictures(pixels, boxes, masks)
 
 
-def train(plan: Plan, cache: Path, run: Path) -> Any:
+def train(plan: SamRecipe, cache: Path, run: Path) -> Any:
     """The averaged model."""
     import torch
 
@@ -93,7 +93,7 @@ def train(plan: Plan, cache: Path, run: Path) -> Any:
     return mean
 
 
-def _batch_loss(model: Any, pictures: Pictures, chosen: Any, plan: Plan, rng: np.random.Generator) -> Any:
+def _batch_loss(model: Any, pictures: MaskedPictures, chosen: Any, plan: SamRecipe, rng: np.random.Generator) -> Any:
     """Images go through the encoder together; the decoder takes the boxes of one image at a time."""
     import torch
 
@@ -158,9 +158,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model = train(Plan(), arguments.cache, arguments.run)
+    model = train(SamRecipe(), arguments.cache, arguments.run)
     save(model, arguments.out)
-    write_card(arguments.out, RECIPE, Plan(), arguments.run, sum(w.numel() for w in model.parameters()))
+    write_card(arguments.out, RECIPE, SamRecipe(), arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

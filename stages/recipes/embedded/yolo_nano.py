@@ -30,7 +30,7 @@ SCALE = [0.50, 0.125, 1024]
 
 
 @dataclass(frozen=True)
-class Plan:
+class YoloRecipe:
     """The numbers of the recipe."""
 
     seed: int = 1
@@ -42,7 +42,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
+class LetterboxedPictures:
     """pixels: uint8 [n, 3, S, S], letterboxed in grey. labels: per picture float32 [k, 5], class and x, y, w, h of the
     box as shares of the square."""
 
@@ -50,7 +50,7 @@ class Pictures:
     labels: list[NDArray[np.float32]]
 
 
-def load_pictures(drawn: Iterable[Drawn]) -> Pictures:
+def load_pictures(drawn: Iterable[Drawn]) -> LetterboxedPictures:
     """Scenes as the library shows them to its model: long side scaled to the size, padded evenly with grey 114."""
     from PIL import Image
 
@@ -75,7 +75,7 @@ def load_pictures(drawn: Iterable[Drawn]) -> Pictures:
         table[:, 1:3] = (corners[:, :2] + corners[:, 2:]) / 2
         table[:, 3:] = corners[:, 2:] - corners[:, :2]
         labels.append(table)
-    return Pictures(np.stack(pixels), labels)
+    return LetterboxedPictures(np.stack(pixels), labels)
 
 
 def build(seed: int) -> Any:
@@ -93,7 +93,7 @@ def build(seed: int) -> Any:
     return model
 
 
-def train(plan: Plan, cache: Path, run: Path) -> Any:
+def train(plan: YoloRecipe, cache: Path, run: Path) -> Any:
     """The averaged model."""
     import torch
 
@@ -113,7 +113,7 @@ def train(plan: Plan, cache: Path, run: Path) -> Any:
     return mean
 
 
-def _batch(pictures: Pictures, size: int, rng: np.random.Generator) -> dict[str, Any]:
+def _batch(pictures: LetterboxedPictures, size: int, rng: np.random.Generator) -> dict[str, Any]:
     """Random pictures, half of them mirrored, all a little brighter or darker."""
     import torch
 
@@ -156,9 +156,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model = train(Plan(), arguments.cache, arguments.run)
+    model = train(YoloRecipe(), arguments.cache, arguments.run)
     save(model, arguments.out)
-    write_card(arguments.out, RECIPE, Plan(), arguments.run, sum(w.numel() for w in model.parameters()))
+    write_card(arguments.out, RECIPE, YoloRecipe(), arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Scores:
+class ParserScores:
     """Shares of gold words, in percent, two decimals. upos: right part of speech; uas: right head; las: right head
     and right universal relation (subtypes ignored, as in the CoNLL 2018 shared task); las_subtypes: with subtypes;
     sentences: F1 of the sentence spans."""
@@ -28,13 +28,13 @@ class Scores:
     sentences: float
 
 
-def evaluate(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> Scores:
+def evaluate(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> ParserScores:
     """Scores on the raw text of all paragraphs, over all words, punctuation included."""
     golds = [document(nlp, paragraph) for paragraph in paragraphs]
     return _scores(golds, nlp.pipe([gold.text for gold in golds], batch_size=64))
 
 
-def evaluate_gold_words(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> Scores:
+def evaluate_gold_words(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> ParserScores:
     """Scores with words and sentences given, over all words, punctuation included."""
     from spacy.tokens import Doc
 
@@ -50,7 +50,7 @@ def _one(doc: "Doc") -> list[bool | int | None]:
     return [place == 0 for place in range(len(doc))]
 
 
-def _scores(golds: Sequence["Doc"], docs: Iterable["Doc"]) -> Scores:
+def _scores(golds: Sequence["Doc"], docs: Iterable["Doc"]) -> ParserScores:
     right = [0, 0, 0, 0]
     words = same = found = wanted = 0
     for gold, doc in zip(golds, docs, strict=True):
@@ -60,7 +60,7 @@ def _scores(golds: Sequence["Doc"], docs: Iterable["Doc"]) -> Scores:
         same += len(gold_sentences & doc_sentences)
         found, wanted = found + len(doc_sentences), wanted + len(gold_sentences)
     upos, uas, las, las_subtypes = (round(100 * count / words, 2) for count in right)
-    return Scores(upos, uas, las, las_subtypes, round(200 * same / (found + wanted), 2))
+    return ParserScores(upos, uas, las, las_subtypes, round(200 * same / (found + wanted), 2))
 
 
 def _right(gold: "Doc", doc: "Doc") -> tuple[int, int, int, int]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stages.recipes.parser.augment import augmented
 from stages.recipes.parser.captions import captions
 from stages.recipes.parser.card import write_card
-from stages.recipes.parser.evaluate import Scores, evaluate, evaluate_gold_words
+from stages.recipes.parser.evaluate import ParserScores, evaluate, evaluate_gold_words
 from stages.recipes.parser.tokenizer import fit_tokenizer
 from stages.recipes.parser.treebank import Sentence, example, groups, read_paragraphs
 
@@ -64,7 +64,7 @@ class _Round(NamedTuple):
     cpu_minutes: float
 
 
-def train(treebank: Path, out: Path, first: Schedule, second: Schedule) -> dict[str, Scores]:
+def train(treebank: Path, out: Path, first: Schedule, second: Schedule) -> dict[str, ParserScores]:
     """Writes the pipeline with the best LAS on the dev fold to `out`, a folder that `spacy.load` reads. Returns its
     scores on dev and test, and on the gold words of test. treebank: a folder with one *-ud-train.conllu,
     *-ud-dev.conllu and *-ud-test.conllu each.
@@ -108,7 +108,9 @@ def _train_round(nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, 
     return _Round(kept, step, round((time.process_time() - started) / 60, 1))
 
 
-def _finish(out: Path, folds: _Folds, schedules: Sequence[Schedule], rounds: Sequence[_Round]) -> dict[str, Scores]:
+def _finish(
+    out: Path, folds: _Folds, schedules: Sequence[Schedule], rounds: Sequence[_Round]
+) -> dict[str, ParserScores]:
     """Scores the saved pipeline as a user loads it and writes what is known of it into its meta.json."""
     import spacy
 
@@ -122,7 +124,7 @@ def _finish(out: Path, folds: _Folds, schedules: Sequence[Schedule], rounds: Seq
     return scores
 
 
-def _meta(scores: dict[str, Scores], training: list[dict[str, Any]]) -> dict[str, Any]:
+def _meta(scores: dict[str, ParserScores], training: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "lang": "en",
         "name": "fld_ewt",

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.runtime.call import Call, Kind, Outcome, pack_findings
-from engine.runtime.unit import Task, Unit
+from engine.runtime.call import Call, Outcome, OutcomeKind, pack_findings
+from engine.runtime.unit import Unit, WorkItem
 from shards.finding import Caption
 from shards.images import ImageRow
 from shards.raw import RawRow
@@ -20,13 +20,13 @@ def unit(images: int, kept: dict[int, RawRow] | None = None) -> Unit:
     return Unit(column("a"), "000000", rows, todo, kept or {})
 
 
-def outcome(task: Task, kind: Kind, items: dict[int, str] | None = None) -> Outcome:
+def outcome(task: WorkItem, kind: OutcomeKind, items: dict[int, str] | None = None) -> Outcome:
     call = Call(0, "a", "a", "000000", task.positions, b"", {}, 1.0)
     said = [SAID] * len(task.positions) if kind == "ok" else []
     return Outcome(call, kind, said, items or {}, "" if kind in ("ok", "item") else f"{kind}: why")
 
 
-def drive(work: Unit, tasks: list[Task], judge: Callable[[Task], Outcome]) -> list[Outcome]:
+def drive(work: Unit, tasks: list[WorkItem], judge: Callable[[WorkItem], Outcome]) -> list[Outcome]:
     """Run tasks until none is left; the outcomes."""
     seen = []
     while tasks:
@@ -36,7 +36,7 @@ def drive(work: Unit, tasks: list[Task], judge: Callable[[Task], Outcome]) -> li
     return seen
 
 
-def poison(position: int, kind: Kind) -> Callable[[Task], Outcome]:
+def poison(position: int, kind: OutcomeKind) -> Callable[[WorkItem], Outcome]:
     return lambda task: outcome(task, kind if position in task.positions else "ok")
 
 
@@ -44,7 +44,7 @@ def poison(position: int, kind: Kind) -> Callable[[Task], Outcome]:
     ("kind", "failures"),
     [("error", 5), ("death", 6), ("timeout", 5), ("oom", 5)],
 )
-def test_the_culprit_is_found_within_the_promised_number_of_failures(kind: Kind, failures: int) -> None:
+def test_the_culprit_is_found_within_the_promised_number_of_failures(kind: OutcomeKind, failures: int) -> None:
     work = unit(16)
     seen = drive(work, work.start({}, 16), poison(5, kind))
     assert work.complete
@@ -54,7 +54,7 @@ def test_the_culprit_is_found_within_the_promised_number_of_failures(kind: Kind,
 
 
 @pytest.mark.parametrize("kind", ["death", "timeout", "oom"])
-def test_an_image_that_was_unlucky_once_is_not_quarantined(kind: Kind) -> None:
+def test_an_image_that_was_unlucky_once_is_not_quarantined(kind: OutcomeKind) -> None:
     work = unit(1)
     verdicts = iter([kind, "ok"])
     drive(work, work.start({}, 16), lambda task: outcome(task, next(verdicts)))

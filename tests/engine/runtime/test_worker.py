@@ -6,7 +6,7 @@ import numpy as np
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
 from engine.runtime.call import Call, pack_findings, pack_rows, unpack_findings
-from engine.runtime.column import Pool
+from engine.runtime.column import ActorPool
 from engine.runtime.progress import Silent
 from engine.runtime.worker import ImageCache, Worker
 from shards.finding import Caption, Detection, Finding, text_of
@@ -35,7 +35,7 @@ def call(store: LocalStore, name: str = "a", needs: dict[str, list[bytes]] | Non
 
 def worker(store: LocalStore, *stages: FakeStage, cache_bytes: int = 1 << 20) -> Worker:
     columns = tuple(column(name, stage) for name, stage in zip("abc", stages, strict=False))
-    made = Worker(store, Pool("p", columns, Resources()), 2, cache_bytes)
+    made = Worker(store, ActorPool("p", columns, Resources()), 2, cache_bytes)
     assert made.load().kind == "ok"
     return made
 
@@ -112,7 +112,7 @@ def test_a_score_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
 
 def test_a_stage_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path) -> None:
     columns = (column("a", FakeStage(load_error="missing")),)
-    answer = Worker(LocalStore(tmp_path), Pool("p", columns, Resources()), 1, 0).load()
+    answer = Worker(LocalStore(tmp_path), ActorPool("p", columns, Resources()), 1, 0).load()
     assert (answer.kind, answer.error) == (
         "load",
         "annotator a: detector needs weights nobody.pt: run `fld doctor`",

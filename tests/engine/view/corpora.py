@@ -6,7 +6,7 @@ import io
 import msgspec
 from PIL import Image, ImageDraw
 
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import ImageRow, read_image_rows, write_images
 from shards.layout import shard_name
 from shards.lookup import complete_lookup
@@ -112,4 +112,4 @@ def _write(store: Store, shard: str, round_: int, mine: list[str], every: list[s
     samples = (
         (msgspec.structs.replace(records[key], uri=f"{key}.jpg"), "jpg", picture(every.index(key))) for key in mine
     )
-    write_round(store, round_, shard, samples, index, Counts(len(mine) + 2, len(mine), 1, 1), "f")
+    write_round(store, round_, shard, samples, index, ImageCounts(len(mine) + 2, len(mine), 1, 1), "f")

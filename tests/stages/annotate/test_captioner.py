@@ -18,9 +18,9 @@ class SizeCaptioner:
 
     def load(self) -> None: ...
 
-    def caption(self, images: list[Image], granularity: Granularity) -> list[roles.Caption]:
+    def caption(self, images: list[Image], granularity: Granularity) -> list[roles.ScoredCaption]:
         self.calls.append(len(images))
-        return [roles.Caption(f"{granularity} {image.shape[1]}x{image.shape[0]}", 0.5) for image in images]
+        return [roles.ScoredCaption(f"{granularity} {image.shape[1]}x{image.shape[0]}", 0.5) for image in images]
 
     def fingerprint(self) -> Fingerprint:
         return {"backend": "size"}

@@ -21,12 +21,14 @@ class Parrot:
 
     def load(self) -> None: ...
 
-    def describe(self, images: list[Image], contexts: list[Context], granularity: Granularity) -> list[roles.Caption]:
+    def describe(
+        self, images: list[Image], contexts: list[Context], granularity: Granularity
+    ) -> list[roles.ScoredCaption]:
         self.contexts += contexts
         for index, context in enumerate(contexts):
             if "parrot" in context.brief:
                 raise ItemError(index, "refused")
-        return [roles.Caption(f"{granularity}: {context.brief}", 0.5) for context in contexts]
+        return [roles.ScoredCaption(f"{granularity}: {context.brief}", 0.5) for context in contexts]
 
     def fingerprint(self) -> Fingerprint:
         return {"backend": "parrot"}

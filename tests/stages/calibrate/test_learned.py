@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.calibrate.consensus import Consensus, Sighting
-from stages.calibrate.learned import Judged, Stated, diagram, learned, voices_of
+from stages.calibrate.learned import LabelledSighting, Stated, diagram, learned, voices_of
 from stages.calibrate.platt import calibration_error
 from tests.stages.calibrate.synthetic import Drawn, Seer, best_f1, drawn
 
@@ -15,7 +15,7 @@ def fitted(found: Drawn) -> Consensus:
     stated: dict[str, list[Stated]] = {}
     judged = []
     for place, (sighting, is_there) in enumerate(zip(*found, strict=True)):
-        judged.append(Judged(sighting, is_there, place % 2))
+        judged.append(LabelledSighting(sighting, is_there, place % 2))
         for name, score in sighting.scores.items():
             stated.setdefault(name, []).append(Stated(sighting.label, score, is_there, place % 2))
     consensus = learned(judged, voices_of(stated))
@@ -46,12 +46,12 @@ def test_the_diagram_and_the_error_are_cross_fitted() -> None:
 
 def test_a_strong_rival_counts_against_a_label() -> None:
     rng = np.random.default_rng(1)
-    judged: list[Judged] = []
+    judged: list[LabelledSighting] = []
     stated: dict[str, list[Stated]] = {"human": [], "model": []}
     for place in range(600):
         is_wrong = bool(rng.random() < 0.3)
         rivals = {"model": 0.9} if is_wrong and rng.random() < 0.9 else {}
-        judged.append(Judged(Sighting("red", {"human": None}, rivals), not is_wrong, place % 2))
+        judged.append(LabelledSighting(Sighting("red", {"human": None}, rivals), not is_wrong, place % 2))
         stated["human"].append(Stated("red", None, not is_wrong, place % 2))
         stated["model"].append(Stated("white", 0.9, is_wrong, place % 2))
     consensus = learned(judged, voices_of(stated))
@@ -61,7 +61,7 @@ def test_a_strong_rival_counts_against_a_label() -> None:
 
 
 def test_too_little_gold_is_said() -> None:
-    judged = [Judged(Sighting("dog", {"a": 0.5}), True, 0)] * 10
+    judged = [LabelledSighting(Sighting("dog", {"a": 0.5}), True, 0)] * 10
     voices = voices_of({"a": [Stated("dog", 0.5, True, 0)] * 10})
     assert learned(judged, voices) == "10 things were seen, 10 of them right: at least 50 are needed"
 

@@ -7,7 +7,7 @@ from stages.calibrate.platt import (
     LEAST_SLOPE,
     Bools,
     Floats,
-    Line,
+    PlattScaling,
     calibration_error,
     cross_fitted,
     fit,
@@ -67,7 +67,7 @@ def test_a_perfect_model_is_not_believed_for_ever() -> None:
 
 
 def test_the_ends_of_the_scale_are_numbers() -> None:
-    mapped = probabilities(np.array([0.0, 1.0]), Line(2.0, 0.5))
+    mapped = probabilities(np.array([0.0, 1.0]), PlattScaling(2.0, 0.5))
     assert 0 < mapped[0] < 0.001
     assert 0.999 < mapped[1] < 1
 

@@ -24,7 +24,7 @@ from shards.finding import (
 )
 from shards.record import GroundedBox, Record, Region
 from specialists.florence2_format import CAPTION_TASKS, PROMPTS, Task, clean_label, clean_text, parse_regions
-from stages.codec.decode import Asked, findings
+from stages.codec.decode import Inquiry, findings
 from stages.codec.encode import lessons
 from stages.codec.lesson import Encoded, Lesson
 from stages.codec.settings import CodecSettings
@@ -58,7 +58,7 @@ def read(of: Record, lesson: Lesson) -> list[Finding]:
     elif lesson.task != "<CAPTION_TO_PHRASE_GROUNDING>":
         text = ""
     box = region.box if about_region and region else None
-    asked = Asked(lesson.task, of.width, of.height, text=text, region=box, about="a/0")
+    asked = Inquiry(lesson.task, of.width, of.height, text=text, region=box, about="a/0")
     assert asked.prompt == lesson.prompt
     return findings(asked, lesson.target)
 
@@ -176,7 +176,7 @@ def assert_as_upstream(processor: Any, lesson: Lesson) -> None:
     theirs = processor.post_process_generation(text=lesson.target, task=lesson.task, image_size=BINS)[lesson.task]
     region: Box | None = (0, 0, 1, 1) if lesson.task.startswith("<REGION_TO_") else None
     given_text = "a" if region is None and "{input}" in PROMPTS[lesson.task] else ""
-    ours = findings(Asked(lesson.task, *BINS, text=given_text, region=region), lesson.target)
+    ours = findings(Inquiry(lesson.task, *BINS, text=given_text, region=region), lesson.target)
     if isinstance(theirs, str):
         assert [text_of(one) for one in ours] == [" ".join(theirs.split())]
     elif lesson.task == "<OCR_WITH_REGION>":

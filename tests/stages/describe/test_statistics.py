@@ -9,7 +9,7 @@ from shards.store import LocalStore
 from stages.describe.agreement import AgreementCounts, Pair
 from stages.describe.annotations import AnnotationCounts
 from stages.describe.boxes import BINS, BoxCounts
-from stages.describe.ledger import EXAMPLES, read_ledger
+from stages.describe.filter_summary import EXAMPLES, summarize_filters
 from stages.describe.statistics import describe
 from tests.engine.view.corpora import build_viewed
 
@@ -98,7 +98,7 @@ def test_a_round_is_described_shard_by_shard(tmp_path: Path) -> None:
 def test_the_ledger_has_three_examples_of_every_rule_of_different_images(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     build_viewed(store, images=12)
-    ledger = read_ledger(Corpus(store).round(0))
+    ledger = summarize_filters(Corpus(store).round(0))
     first = ledger.drops[0]
     assert (first.type, first.rule, first.count) == ("region", "region.score", 24)
     assert len({row["key"] for row in first.examples}) == EXAMPLES

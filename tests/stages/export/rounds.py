@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import ImageRow, write_images
 from shards.record import Record
 from shards.rounds import IndexRow, write_round
@@ -29,7 +29,7 @@ def build(folder: Path, bare: int = 0) -> list[Record]:
         name = f"{shard:06d}"
         write_images(store, name, [(row, data) for row, _, data in samples])
         rows = [IndexRow(row.key, "", "image") for row, _, _ in samples]
-        counts = Counts(PER_SHARD, PER_SHARD)
+        counts = ImageCounts(PER_SHARD, PER_SHARD)
         write_round(store, 0, name, [(record, row.ext, data) for row, record, data in samples], rows, counts, "f")
         records += [record for _, record, _ in samples]
     return records

@@ -187,9 +187,9 @@ def test_fiftyone_samples_are_shares_of_the_picture(made: Files, tmp_path: Path)
 
 
 def test_jsonl_is_the_records(made: Files, tmp_path: Path) -> None:
-    from stages.export.jsonl import Line
+    from stages.export.jsonl import JsonLine
 
     out = exported(made, "jsonl", tmp_path)
-    lines = [msgspec.json.decode(line, type=Line) for line in (out / "records.jsonl").read_bytes().splitlines()]
+    lines = [msgspec.json.decode(line, type=JsonLine) for line in (out / "records.jsonl").read_bytes().splitlines()]
     assert [line.record for line in lines] == made[1]
     assert {line.split for line in lines} == {"train", "val"}

@@ -10,8 +10,8 @@ from filters.region import RegionSettings
 from filters.settings import FilterSettings
 from shards.finding import GIVEN, REVIEWER, Box, Caption, Finding, Mask
 from shards.images import ImageRow
-from shards.record import Record, Region
-from shards.reviews import Action, On, Review
+from shards.record import AnnotationType, Record, Region
+from shards.reviews import Action, Review
 from shards.rounds import IndexRow
 from stages.fuse.image import Rules, build_image
 from stages.fuse.settings import FuseSettings, MergeSettings
@@ -21,7 +21,7 @@ TEXT = "a dog chases a ball"
 STRICT = FilterSettings(region=RegionSettings(min_score=0.95))
 
 
-def review(action: Action, on: On, text: str = "", box: Box | None = None, **new: Any) -> Review:
+def review(action: Action, on: AnnotationType, text: str = "", box: Box | None = None, **new: Any) -> Review:
     return Review("image", action, on, "ann", "2026-11-26T10:15:00Z", text=text, box=box, **new)
 
 

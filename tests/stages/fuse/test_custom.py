@@ -9,7 +9,7 @@ from shards.images import ImageRow
 from shards.raw import RawRow
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import FuseSettings
-from stages.round import Outcome, RoundPlan, build_shard, round_fingerprint
+from stages.round import ImageOutcome, RoundPlan, build_shard, round_fingerprint
 from tests.stages.fuse.builders import DOG, FAR, WordCounter, caption, found, match, phrase, verdicts, word
 
 VOTERS = [("detector", "detector"), ("reader", "reader"), ("caption", "captioner"), ("grounder", "grounder")]
@@ -22,7 +22,7 @@ SAID = {
 }
 
 
-def outcome(*custom: CustomFilter, empty: str = "keep", said: dict[str, list[Finding]] = SAID) -> Outcome:
+def outcome(*custom: CustomFilter, empty: str = "keep", said: dict[str, list[Finding]] = SAID) -> ImageOutcome:
     """What becomes of one image about which all this was said."""
     voters = tuple(Voter(name, role, "f") for name, role in [*VOTERS, ("matcher", "matcher")])
     fuse = FuseSettings.model_validate({"empty_images": empty})
@@ -37,7 +37,7 @@ def no(word: str, on: str) -> CustomFilter:
     return CustomFilter.model_validate({"factory": "tests.filters.own:NoWord", "on": on, "options": {"word": word}})
 
 
-def where(built: Outcome) -> dict[str, str]:
+def where(built: ImageOutcome) -> dict[str, str]:
     return verdicts(built.rows[1:])
 
 

@@ -9,7 +9,7 @@ from shards.finding import GIVEN, Box, Finding
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow
-from stages.calibrate.consensus import Calibration, Consensus, Voice
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus, Voice
 from stages.fuse.image import Rules, build_image
 from stages.fuse.settings import FuseSettings
 from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, SIZE_WH, annotator, found
@@ -37,7 +37,7 @@ def build(
     fuse: FuseSettings | None = None,
     filters: FilterSettings | None = None,
 ) -> tuple[Record, list[IndexRow]]:
-    calibration = Calibration(1, "gold", 10, {"object": consensus}, {}, "")
+    calibration = AnnotatorCalibration(1, "gold", 10, {"object": consensus}, {}, "")
     names = [GIVEN, *(name for name in said if name != GIVEN)]
     rules = Rules(fuse or FuseSettings(), filters or FilterSettings(), tuple(map(annotator, names)), calibration)
     width, height = SIZE_WH

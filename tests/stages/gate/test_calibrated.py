@@ -4,13 +4,13 @@ import numpy as np
 
 from shards.finding import Detection, Finding
 from specialists.roles import Fingerprint
-from stages.calibrate.platt import Line
+from stages.calibrate.platt import PlattScaling
 from stages.gate.calibrated import CalibratedStage
 from stages.gate.calibration import Worth
 from stages.stage import Item
 
 BOX = (0.0, 0.0, 20.0, 20.0)
-WORTH = Worth({"seen": {"object": Line(1.0, -2.0)}, "lone": {"object": Line(1.0, -4.0)}})
+WORTH = Worth({"seen": {"object": PlattScaling(1.0, -2.0)}, "lone": {"object": PlattScaling(1.0, -4.0)}})
 
 
 class Dogs:
@@ -48,4 +48,7 @@ def test_scores_are_mapped_and_all_else_is_the_models() -> None:
 def test_another_calibration_is_another_column() -> None:
     facts = CalibratedStage(Dogs(), WORTH).fingerprint()
     assert facts == {"backend": "dogs", "calibration": ["lone object 1.0 -4.0", "seen object 1.0 -2.0"]}
-    assert facts != CalibratedStage(Dogs(), Worth({**WORTH.lines, "lone": {"object": Line(1.0, -4.1)}})).fingerprint()
+    assert (
+        facts
+        != CalibratedStage(Dogs(), Worth({**WORTH.lines, "lone": {"object": PlattScaling(1.0, -4.1)}})).fingerprint()
+    )

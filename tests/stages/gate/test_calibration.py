@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 
 from shards.finding import Caption, Detection, Finding, OcrLine
-from stages.calibrate.platt import Line
-from stages.gate.calibration import Calibration, Fit, calibrate, mapped
-from stages.gate.pairs import Pairs
+from stages.calibrate.platt import PlattScaling
+from stages.gate.calibration import Fit, ModelCalibration, calibrate, mapped
+from stages.gate.pairs import ScoredPairs
 from stages.gate.support import SUPPORTS, Support
 from tests.stages.calibrate.test_platt import drawn
 
 BOX = (0.0, 0.0, 20.0, 20.0)
 
 
-def pairs(scores: Any, right: Any, folds: Any, support: Support = "seen") -> Pairs:
-    return Pairs(scores, right, right, np.full(len(scores), SUPPORTS.index(support)), folds)
+def pairs(scores: Any, right: Any, folds: Any, support: Support = "seen") -> ScoredPairs:
+    return ScoredPairs(scores, right, right, np.full(len(scores), SUPPORTS.index(support)), folds)
 
 
-def some(count: int, positive: int, folds: int = 2) -> Pairs:
+def some(count: int, positive: int, folds: int = 2) -> ScoredPairs:
     """Scores from 0 to 1, the last ones right."""
     right = np.arange(count) >= count - positive
     return pairs(np.linspace(0, 1, count), right, np.arange(count) % folds)
@@ -35,8 +35,8 @@ def test_a_kind_is_calibrated_with_an_honest_error() -> None:
     assert found.ece_before is not None
     assert found.ece_after is not None
     assert found.ece_after < found.ece_before / 2
-    assert calibration.lines == {"object": Line(found.slope or 0.0, found.intercept or 0.0)}
-    assert msgspec.json.decode(msgspec.json.encode(calibration), type=Calibration) == calibration
+    assert calibration.lines == {"object": PlattScaling(found.slope or 0.0, found.intercept or 0.0)}
+    assert msgspec.json.decode(msgspec.json.encode(calibration), type=ModelCalibration) == calibration
 
 
 @pytest.mark.parametrize(
@@ -48,20 +48,20 @@ def test_a_kind_is_calibrated_with_an_honest_error() -> None:
         (some(40, 0), "all 40 are wrong: nothing to tell apart"),
     ],
 )
-def test_without_enough_to_fit_scores_stay_and_the_reason_is_given(found: Pairs, reason: str) -> None:
+def test_without_enough_to_fit_scores_stay_and_the_reason_is_given(found: ScoredPairs, reason: str) -> None:
     calibration = calibrate({"ocr": found}, "round 0", 3)
     assert (calibration.lines, calibration.kinds["ocr"].reason) == ({}, reason)
 
 
 @pytest.mark.parametrize("found", [some(40, 20), some(80, 40, 1)])
-def test_without_two_halves_there_is_a_line_and_no_error_of_it(found: Pairs) -> None:
+def test_without_two_halves_there_is_a_line_and_no_error_of_it(found: ScoredPairs) -> None:
     fit = calibrate({"object": found}, "round 0", 3).kinds["object"]
     assert (fit.slope is not None, fit.ece_before is not None, fit.ece_after) == (True, True, None)
     assert fit.reason == "no ece_after: either half needs 30 pairs, right and wrong ones"
 
 
 def test_a_line_for_people() -> None:
-    found = Calibration(
+    found = ModelCalibration(
         "gold", 9, {"object": Fit(312, 201, 0.6, -0.4, 0.312, 0.04), "phrase": Fit(40, 9, 1.0, 0.0, 0.2)}
     )
     said = "scores of object calibrated (error 0.31, then 0.04; 312 boxes), phrase calibrated (error 0.20; 40 boxes)"
@@ -74,14 +74,14 @@ def test_a_line_for_people() -> None:
 def test_only_scores_of_boxes_of_a_calibrated_kind_change() -> None:
     kept: list[Finding] = [Detection("dog", box=BOX), Caption("a dog", 0.9), OcrLine("EXIT", 0.9, box=BOX)]
     box = Detection("dog", 0.9, box=BOX)
-    [*same, dog] = mapped([*kept, box], {"object": Line(1.0, -2.0)})
+    [*same, dog] = mapped([*kept, box], {"object": PlattScaling(1.0, -2.0)})
     assert same == kept
     assert dog == Detection("dog", 0.5491, box=BOX)  # logit 2.1972 - 2
 
 
 def test_stored_scores_give_stored_scores() -> None:
     """The gate maps what it stored, a worker what the model said: with one result."""
-    line = {"object": Line(0.5, 0.0)}
+    line = {"object": PlattScaling(0.5, 0.0)}
     exact = Detection("dog", 0.99994, box=(0.004, 0.0, 20.0, 20.0))
     stored = Detection("dog", 0.9999, box=BOX)
     assert mapped([exact], line) == mapped([stored], line)
@@ -92,7 +92,7 @@ def test_boxes_are_worth_what_boxes_with_such_support_were_worth() -> None:
     scores, support = np.tile(np.linspace(0.05, 0.95, 60), 3), np.repeat(np.arange(3), 60)
     place = np.arange(180)
     right = np.select([support == 0, support == 1], [scores > 0.5, place % 2 == 0], place % 20 == 0)
-    found = calibrate({"object": Pairs(scores, right, right, support, place % 4 // 2)}, "gold", 30)
+    found = calibrate({"object": ScoredPairs(scores, right, right, support, place % 4 // 2)}, "gold", 30)
     assert (found.kinds["object"].pairs, found.kinds["object"].right) == (180, 63)
     assert {name: (fits["object"].pairs, fits["object"].right) for name, fits in found.among_others.items()} == {
         "seen": (60, 30), "hinted": (60, 30), "lone": (60, 3)

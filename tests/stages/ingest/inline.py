@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stages.ingest.examine import Examined, examine
 from stages.ingest.fetch import Fetcher
 from stages.ingest.settings import IngestSettings
-from stages.ingest.workers import Wanted
+from stages.ingest.workers import ImageSource
 
 
 class Inline:
@@ -15,7 +15,7 @@ class Inline:
         self._settings = settings
         self._fetcher = fetcher
 
-    def examine_all(self, images: Iterator[Wanted]) -> Iterator[Examined]:
+    def examine_all(self, images: Iterator[ImageSource]) -> Iterator[Examined]:
         for wanted in images:
             yield examine(wanted.entry, self._settings, self._fetcher, wanted.known)
 

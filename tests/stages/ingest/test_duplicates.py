@@ -8,8 +8,8 @@ from shards.images import ImageRow, write_images
 from shards.store import LocalStore
 from stages.ingest.duplicates import (
     DUPLICATES,
-    Drop,
     Duplicate,
+    DuplicateDrop,
     NearIndex,
     compare,
     dropped_keys,
@@ -110,7 +110,7 @@ def test_dropped_keys_follow_the_settings(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     write(store, "000000", row("a", "1"), row("b", "1"), row("c", "3", 1))
     update_duplicates(store, DuplicateSettings())
-    exact, near = Drop("exact_duplicate", "a", 0), Drop("near_duplicate", "a", 1)
+    exact, near = DuplicateDrop("exact_duplicate", "a", 0), DuplicateDrop("near_duplicate", "a", 1)
     assert dropped_keys(store, DuplicateSettings()) == {}
     assert dropped_keys(store, DuplicateSettings(exact="drop")) == {"b": exact}
     assert dropped_keys(store, DuplicateSettings(near="drop")) == {"b": exact, "c": near}

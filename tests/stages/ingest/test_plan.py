@@ -7,7 +7,7 @@ from shards import commit
 from shards.finding import Detection, Finding
 from shards.store import LocalStore, Store
 from stages.ingest.entry import Entry
-from stages.ingest.plan import PLAN, Plan, PlanError, difference, extend_plan, read_plan, refuse
+from stages.ingest.plan import PLAN, IngestPlan, PlanError, difference, extend_plan, read_plan, refuse
 
 BOX = Detection("dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
 
@@ -20,7 +20,7 @@ def wanted(*names: str) -> dict[str, Entry]:
     return {name: entry(f"{name}.jpg") for name in names}
 
 
-def extended(store: Store, *names: str, shard_size: int = 2) -> Plan:
+def extended(store: Store, *names: str, shard_size: int = 2) -> IngestPlan:
     return extend_plan(store, read_plan(store, shard_size), wanted(*names))
 
 
@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path)
 
 
-def keys(plan: Plan) -> dict[str, list[str]]:
+def keys(plan: IngestPlan) -> dict[str, list[str]]:
     return {shard: [image.key for image in images] for shard, images in plan.shards().items()}
 
 
@@ -109,7 +109,7 @@ def test_a_plan_of_the_release_before_is_read(store: LocalStore) -> None:
     old = new.drop_columns(["cell", "problem", "amends"])
     meta = {b"fld_table": b"plan", b"fld_version": b"1"}
     data = table.encode(pa.table(old.columns, schema=old.schema.with_metadata(meta)))
-    commit.publish(store, PLAN, "000000", {"000000.parquet": data}, commit.Counts(2, 2), "shard_size=2")
+    commit.publish(store, PLAN, "000000", {"000000.parquet": data}, commit.ImageCounts(2, 2), "shard_size=2")
     assert read_plan(store, 2).images() == plan.images()
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from stages.ingest.entry import Entry
 from stages.ingest.examine import Examined
 from stages.ingest.settings import FetchSettings, IngestSettings
-from stages.ingest.workers import Wanted, WorkerError, Workers, fetch_limit_s
+from stages.ingest.workers import ImageSource, WorkerError, Workers, fetch_limit_s
 from tests.stages.ingest.broken import encoded, picture
 
 ODD = [
@@ -45,9 +45,9 @@ ODD = [
 """A worker that does what the name of an image says."""
 
 
-def named(*names: str) -> Iterator[Wanted]:
+def named(*names: str) -> Iterator[ImageSource]:
     for number, name in enumerate(names):
-        yield Wanted(Entry(uri=name, location=name, name=name, key=str(number)))
+        yield ImageSource(Entry(uri=name, location=name, name=name, key=str(number)))
 
 
 def outcomes(names: list[str], command: Sequence[str] = ODD, **wanted: object) -> list[str]:
@@ -99,19 +99,19 @@ def test_the_real_worker_examines_images_and_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "slow.png").write_bytes(encoded(Image.effect_noise((3000, 3000), 80), "PNG", compress_level=1))
     os.mkfifo(tmp_path / "pipe.jpg")
     names = ("good.jpg", "pipe.jpg", "gone.jpg")
-    wanted = [Wanted(Entry(name, str(tmp_path / name), name, key=name)) for name in names]
-    wanted.append(Wanted(Entry("known.jpg", "/gone", "known.jpg", key="known.jpg"), encoded(picture(2), "JPEG")))
+    wanted = [ImageSource(Entry(name, str(tmp_path / name), name, key=name)) for name in names]
+    wanted.append(ImageSource(Entry("known.jpg", "/gone", "known.jpg", key="known.jpg"), encoded(picture(2), "JPEG")))
     assert _examined(IngestSettings(workers=3), wanted) == {
         "good.jpg": "ok",
         "pipe.jpg": "fetch/unreadable",
         "gone.jpg": "fetch/missing",
         "known.jpg": "ok",
     }
-    slow = Wanted(Entry("slow.png", str(tmp_path / "slow.png"), "slow.png", key="slow.png"))
+    slow = ImageSource(Entry("slow.png", str(tmp_path / "slow.png"), "slow.png", key="slow.png"))
     assert _examined(IngestSettings(deadline_s=0.02), [slow]) == {"slow.png": "decode/too_slow"}
 
 
-def _examined(settings: IngestSettings, wanted: list[Wanted]) -> dict[str, str]:
+def _examined(settings: IngestSettings, wanted: list[ImageSource]) -> dict[str, str]:
     workers = Workers(settings, [])
     try:
         return {examined.row.key: _reason(examined) for examined in workers.examine_all(iter(wanted))}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from shards.commit import Counts
+from shards.commit import ImageCounts
 from shards.images import ImageRow, write_images
 from shards.record import Candidate, Record, Region, Source, Text
 from shards.rounds import IndexRow, write_round
@@ -55,7 +55,7 @@ def build(folder: Path | str, count: int = 24, rounds: int = 1, per_shard: int =
         for round_ in range(rounds):
             samples = [sample(number, round_) for number in numbers]
             index = [IndexRow(row.key, "", "image") for row, _, _ in samples]
-            counts = Counts(len(samples), len(samples))
+            counts = ImageCounts(len(samples), len(samples))
             write_round(store, round_, name, [(r, "png", data) for _, r, data in samples], index, counts, "f")
     return str(folder)
 

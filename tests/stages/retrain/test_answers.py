@@ -1,7 +1,7 @@
 from msgspec.structs import replace
 
 from shards.record import GroundedBox, Grounding, Record
-from stages.codec.decode import Asked, findings
+from stages.codec.decode import Inquiry, findings
 from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
 from stages.evaluate.measures import sums
@@ -17,12 +17,12 @@ def grounded(number: int) -> Record:
     return replace(record, groundings=[Grounding(text.id, (0, len(text.text)), text.text, 1.0, [box])])
 
 
-def taught(record: Record) -> list[tuple[Asked, str]]:
+def taught(record: Record) -> list[tuple[Inquiry, str]]:
     """The question of each measured task with the answer that is trained."""
     found = lessons(record, CodecSettings(tasks=list(MEASURED)), len).lessons
     text = record.texts[0].text
-    asked = {task: Asked(task, record.width, record.height) for task in ("<OD>", "<CAPTION>")}
-    asked["<CAPTION_TO_PHRASE_GROUNDING>"] = Asked(
+    asked = {task: Inquiry(task, record.width, record.height) for task in ("<OD>", "<CAPTION>")}
+    asked["<CAPTION_TO_PHRASE_GROUNDING>"] = Inquiry(
         "<CAPTION_TO_PHRASE_GROUNDING>", record.width, record.height, text, about="t0"
     )
     assert {lesson.task: lesson.prompt for lesson in found} == {task: one.prompt for task, one in asked.items()}

@@ -5,14 +5,14 @@ import pytest
 
 from shards.errors import CorpusError
 from shards.store import open_store
-from stages.retrain.data import Batch, Feeder, RetrainError, Share
-from stages.retrain.lessons import Examiner
-from stages.retrain.pool import Pool, load_pool
+from stages.retrain.data import Feeder, LessonBatch, ProcessRank, RetrainError
+from stages.retrain.lessons import LessonMaker
+from stages.retrain.pool import TrainingPool, load_pool
 from stages.retrain.settings import RetrainSettings
 from tests.specialists.tiny_florence2 import tiny_processor
 from tests.stages.retrain import corpora
 
-ALONE = Share()
+ALONE = ProcessRank()
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,11 @@ def processor() -> Any:
     return tiny_processor()
 
 
-def feeder(pool: Pool, processor: Any, settings: RetrainSettings, share: Share = ALONE) -> Feeder:
-    return Feeder(pool, processor, Examiner(processor.tokenizer, settings, 200, 200), settings, share)
+def feeder(pool: TrainingPool, processor: Any, settings: RetrainSettings, share: ProcessRank = ALONE) -> Feeder:
+    return Feeder(pool, processor, LessonMaker(processor.tokenizer, settings, 200, 200), settings, share)
 
 
-def same(first: Batch, second: Batch) -> bool:
+def same(first: LessonBatch, second: LessonBatch) -> bool:
     return first.tasks == second.tasks and bool((first.pixels == second.pixels).all())
 
 
@@ -51,7 +51,7 @@ def test_any_step_is_reached_without_those_before_it(corpus: str, processor: Any
 
 def test_an_epoch_shows_every_image_once_whatever_the_processes(corpus: str, processor: Any) -> None:
     settings, pool = corpora.settings(batch=2), load_pool(open_store(corpus), 0)
-    shares = [Share(rank, 3) for rank in range(3)]
+    shares = [ProcessRank(rank, 3) for rank in range(3)]
     batches = [feeder(pool, processor, settings, share).batch(number) for number in range(4) for share in shares]
     pictures = {tuple(picture.flatten().tolist()) for batch in batches for picture in batch.pixels}
     assert len(pictures) == 24
@@ -78,7 +78,7 @@ def test_a_round_that_is_not_there_is_named(corpus: str) -> None:
 
 def test_labels_that_are_not_taught_are_counted_once_per_record(corpus: str, processor: Any) -> None:
     settings, pool = corpora.settings(), load_pool(open_store(corpus), 0)
-    examiner = Examiner(processor.tokenizer, settings, 200, 4)  # no answer fits
+    examiner = LessonMaker(processor.tokenizer, settings, 200, 4)  # no answer fits
     records = [pool.read(i)[0] for i in range(3)]
     assert [examiner.asked(record) for record in records] == [[], [], []]
     once = examiner.refused()

@@ -7,10 +7,10 @@ import pytest
 
 from shards.store import open_store
 from stages.retrain import model as models
-from stages.retrain.data import Feeder, Share
+from stages.retrain.data import Feeder, ProcessRank
 from stages.retrain.held_out import answer_f1
 from stages.retrain.job import RetrainJob, RetrainResult, read_training
-from stages.retrain.lessons import Examiner
+from stages.retrain.lessons import LessonMaker
 from stages.retrain.metrics import Event
 from stages.retrain.pool import load_pool
 from stages.retrain.run import retrain
@@ -27,7 +27,9 @@ def answered(job: RetrainJob, folder: Path | str) -> dict[str, float]:
     """What the trainer measures, from the files of a model."""
     _, processor = models.load(Path(folder), job.settings.recipe)
     held = load_pool(open_store(job.corpus), job.round).split(job.settings.held_out)[1]
-    feeder = Feeder(held, processor, Examiner(processor.tokenizer, job.settings, 200, 200), job.settings, Share())
+    feeder = Feeder(
+        held, processor, LessonMaker(processor.tokenizer, job.settings, 200, 200), job.settings, ProcessRank()
+    )
     return answer_f1(accelerate.Accelerator(cpu=True), Path(folder), feeder, job.settings)
 
 

@@ -13,7 +13,7 @@ from stages.ingest.lists import read_list
 from stages.ingest.settings import ColumnNames
 from stages.scenes.gold import draw_scene
 from stages.scenes.kinds import NAMES
-from stages.scenes.noise import Tally, noisy_given
+from stages.scenes.noise import NoiseCounts, noisy_given
 from stages.scenes.settings import NoiseSettings
 from stages.scenes.write import write_scenes
 
@@ -58,7 +58,7 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
 
 
 def test_error_rates_are_as_promised() -> None:
-    settings, tally = NoiseSettings(), Tally()
+    settings, tally = NoiseSettings(), NoiseCounts()
     scenes = [draw_scene(19, index).record for index in range(12)]
     for index in range(1500):
         noisy_given(scenes[index % 12], scenes[(index + 1) % 12], 19, index, settings, tally)
@@ -78,7 +78,7 @@ def test_errors_are_what_they_are_called() -> None:
     record, other = draw_scene(19, 0).record, draw_scene(19, 1).record
     always = NoiseSettings(drop=0, jitter=1, wrong_class=1, wrong_caption=1)
 
-    given = noisy_given(record, other, 19, 0, always, Tally())
+    given = noisy_given(record, other, 19, 0, always, NoiseCounts())
 
     assert text_of(given[0]) == other.texts[0].text
     for finding, region in zip(given[1:], record.regions, strict=False):

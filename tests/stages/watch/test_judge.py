@@ -3,17 +3,17 @@
 import pytest
 from msgspec.structs import replace
 
-from stages.gate.decide import Change, Promotion
+from stages.gate.decide import MeasureChange, Promotion
 from stages.watch.judge import is_exhausted, judge
 from stages.watch.settings import Limit, WatchSettings
-from stages.watch.statistics import Statistics
+from stages.watch.statistics import DriftStatistics
 
-FIRST = Statistics(10, 4.0, 20, 100, 3.0, 8.0, 1.5, 0.0, 0.0, 0.0)
+FIRST = DriftStatistics(10, 4.0, 20, 100, 3.0, 8.0, 1.5, 0.0, 0.0, 0.0)
 QUIET = replace(FIRST, agreement_boxes=0.9, agreement_texts=0.9, self_agreement=0.8)
-UP, SAME = Change(0.8, 0.7, 0.1, 0.05, 0.15), Change(0.7, 0.7, 0.0, -0.02, 0.02)
+UP, SAME = MeasureChange(0.8, 0.7, 0.1, 0.05, 0.15), MeasureChange(0.7, 0.7, 0.0, -0.02, 0.02)
 
 
-def promotion(change: Change | None, promoted: bool = True) -> Promotion:
+def promotion(change: MeasureChange | None, promoted: bool = True) -> Promotion:
     return Promotion(promoted, "", "c", "p", "gold", 10, {} if change is None else {"boxes": change})
 
 
@@ -38,7 +38,7 @@ def test_a_round_like_the_first_is_quiet() -> None:
         (replace(QUIET, self_agreement=0.99), "self_agreement 0.990"),
     ],
 )
-def test_every_sign_warns(now: Statistics, warning: str) -> None:
+def test_every_sign_warns(now: DriftStatistics, warning: str) -> None:
     [found] = judge(1, FIRST, now, WatchSettings()).warnings
     assert found.startswith(warning)
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_compared_is_no_sign() -> None:
         ([promotion(SAME), promotion(UP)], False),
         ([promotion(UP), promotion(SAME), promotion(SAME, promoted=False)], True),
         ([promotion(SAME)], False),
-        ([promotion(None), promotion(Change(0.5))], False),
+        ([promotion(None), promotion(MeasureChange(0.5))], False),
     ],
 )
 def test_the_loop_is_exhausted_when_nothing_changed_for_a_while(promotions: list[Promotion], exhausted: bool) -> None:

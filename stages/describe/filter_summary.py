@@ -1,7 +1,7 @@
 """Who said what, and what the rules dropped, with examples: from the index of a round.
 
-Comes in: an open round. Goes out: a `Ledger`; of every type and rule how many findings, and three of them, taken by the
-hash of their image's key, so that everybody sees the same three. One shard is in memory at a time.
+Comes in: an open round. Goes out: a `FilterSummary`; of every type and rule how many findings, and three of them, taken
+by the hash of their image's key, so that everybody sees the same three. One shard is in memory at a time.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ _COLUMNS = ["key", "type", "source", "fingerprint", "ref", "text", "score", "box
 _GROUP = ["type", "source", "fingerprint", "kept"]
 
 
-class Said(msgspec.Struct, frozen=True):
+class AnnotatorSummary(msgspec.Struct, frozen=True):
     """How much of what an annotator said was kept. fingerprint: of its raw column."""
 
     source: str
@@ -30,7 +30,7 @@ class Said(msgspec.Struct, frozen=True):
     dropped: int
 
 
-class Drop(msgspec.Struct, frozen=True):
+class RuleSummary(msgspec.Struct, frozen=True):
     """One rule of one type. examples: rows of the index, at most one per image."""
 
     type: str
@@ -39,15 +39,15 @@ class Drop(msgspec.Struct, frozen=True):
     examples: list[dict[str, Any]]
 
 
-class Ledger(msgspec.Struct, frozen=True):
+class FilterSummary(msgspec.Struct, frozen=True):
     """said: by annotator and type; drops: the most frequent first, images among them."""
 
-    said: list[Said]
-    drops: list[Drop]
+    said: list[AnnotatorSummary]
+    drops: list[RuleSummary]
 
 
-def read_ledger(round_: Round) -> Ledger:
-    """The ledger of a round."""
+def summarize_filters(round_: Round) -> FilterSummary:
+    """The summary of a round."""
     said: Counter[tuple[str, str, str, bool]] = Counter()
     drops: Counter[tuple[str, str]] = Counter()
     nearest: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
@@ -63,10 +63,10 @@ def read_ledger(round_: Round) -> Ledger:
             both = [*nearest.get(group, []), *_examples(lost, *group)]
             nearest[group] = sorted(both, key=lambda each: each[0])[:EXAMPLES]
     sources = sorted({key[:3] for key in said}, key=lambda key: (key[1], key[0], key[2]))
-    return Ledger(
-        [Said(source, made, type_, said[type_, source, made, True], said[type_, source, made, False])
+    return FilterSummary(
+        [AnnotatorSummary(source, made, type_, said[type_, source, made, True], said[type_, source, made, False])
          for type_, source, made in sources],
-        [Drop(type_, rule, count, [row for _, row in nearest[type_, rule]])
+        [RuleSummary(type_, rule, count, [row for _, row in nearest[type_, rule]])
          for (type_, rule), count in sorted(drops.items(), key=lambda each: (-each[1], each[0]))],
     )  # fmt: skip
 
