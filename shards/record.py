@@ -163,7 +163,7 @@ def json_schema() -> dict[str, Any]:
     return msgspec.json.schema(Record)
 
 
-def read_records(path: Path | str) -> list[Record]:
+def read_record_lines(path: Path | str) -> list[Record]:
     """The records of a file with one per line, such as a gold.jsonl. Raises RecordError for a line that is none."""
     records = []
     for number, line in enumerate(Path(path).read_bytes().splitlines(), 1):

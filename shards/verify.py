@@ -5,10 +5,10 @@ Comes in: a store. Goes out: a report of damages (unit, file, image, reason) and
     images/000003: 000003.tar: CRC-32 is 5f3a9c01, 0badcafe was written (image 'dog': its bytes changed)
 
 Checked are the manifests themselves, size and checksum of every file, that the rows of a table add up to the counts of
-its manifest, and that units agree with the image shard they were made from. `retire` then withdraws exactly the damaged
-units; the next run writes them again, and the others are not touched. Models (`rounds/00/model`, and what was found out
-about their scores) and people's corrections are read, too, but never withdrawn: training again gives another model, and
-nobody corrects twice.
+its manifest, and that units agree with the image shard they were made from. `retire_damaged` then withdraws exactly the
+damaged units; the next run writes them again, and the others are not touched. Models (`rounds/00/model`, and what was
+found out about their scores) and people's corrections are read, too, but never withdrawn: training again gives another
+model, and nobody corrects twice.
 """
 
 import hashlib
@@ -131,7 +131,7 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
     )
 
 
-def retire(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
+def retire_damaged(store: Store, damages: list[UnitDamage]) -> list[tuple[str, str]]:
     """Withdraw the damaged units, so that the next run writes them again, and return (folder, name) of each. Models
     and corrections stay as they are."""
     mended = [damage for damage in damages if damage.folder and not is_unique(damage.folder)]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from specialists.chat_reply import error_of, read_reply
-from specialists.description import Description, judge
+from specialists.description import Description, check_description
 from specialists.kept_answers import KeptAnswers
 from specialists.openai_settings import OpenAiSettings
 from specialists.roles import RunStopError
@@ -90,7 +90,7 @@ class ChatSession:
         with self._lock:
             known = self._answers.get(key)
         if known is None and (text := self._kept.get(key)) is not None:
-            known = judge(text, self._settings.prompts)
+            known = check_description(text, self._settings.prompts)
         answer = known or self._insist(request, key)
         self._remember(key, answer)
         return answer
@@ -164,7 +164,7 @@ class ChatSession:
         self._account.pay(*(reply.tokens or (count // LETTERS_PER_TOKEN for count in letters)))
         if reply.problem:
             return Description("", self._words(reply.problem))
-        answer = judge(reply.text, of.prompts)
+        answer = check_description(reply.text, of.prompts)
         if answer.text:
             self._kept.put(key, reply.text)
         return answer

@@ -107,7 +107,7 @@ def fill(template: str, image: Image, context: Context, max_regions: int) -> str
     )
 
 
-def judge(text: str, prompts: PromptSettings) -> Description:
+def check_description(text: str, prompts: PromptSettings) -> Description:
     """The answer alone, in one line, unless it is empty, cut off, damaged or declines in words."""
     stripped = strip_markup(text)
     if stripped.problem:

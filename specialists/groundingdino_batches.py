@@ -15,7 +15,7 @@ from pydantic import Field
 from shards.finding import Span
 from specialists.groundingdino_phrases import Hits, chunk_phrases, merged, model_phrases, pixel_boxes
 from specialists.roles import Fingerprint, Image, Phrase, check_images
-from specialists.spans import Offsets, TokenizedCaption, captions
+from specialists.spans import Offsets, TokenizedCaption, captions_for
 from specialists.weights import ModelSettings
 
 MIN_SIDE = 64
@@ -71,7 +71,7 @@ def ground_texts(
         raise ValueError(f"texts must be as many as images ({len(images)}), got {len(texts)}")
     spans = chunks(texts) if chunks is not None else None
     hits: list[list[Hits]] = [[] for _ in texts]
-    jobs = [(pair, caption) for pair, text in enumerate(texts) for caption in captions(text, offsets, max_tokens)]
+    jobs = [(pair, caption) for pair, text in enumerate(texts) for caption in captions_for(text, offsets, max_tokens)]
     for group in _groups(jobs, images, settings):
         boxes, scores = forward(_batch([images[pair] for pair, _ in group], [one for _, one in group], settings))
         for (pair, caption), places, table in zip(group, boxes, scores, strict=True):
@@ -123,7 +123,7 @@ def scaled_size(width: int, height: int, short_side: int, long_side: int) -> tup
     return max(short, int(short_side * width / height)), short
 
 
-def normalised(image: Image, settings: GroundingDinoCommon) -> NDArray[np.float32]:
+def normalised_pixels(image: Image, settings: GroundingDinoCommon) -> NDArray[np.float32]:
     """float32 [3, h, w]: scaled and normalised as the checkpoints were trained."""
     from PIL import Image as Pictures
 
@@ -154,5 +154,5 @@ def _first_use(images: list[Image], index: int) -> int:
 def _batch(images: list[Image], texts: list[TokenizedCaption], settings: GroundingDinoCommon) -> CaptionedBatch:
     distinct = {id(image): image for image in images}
     places = {key: place for place, key in enumerate(distinct)}
-    pixels = np.stack([normalised(image, settings) for image in distinct.values()])
+    pixels = np.stack([normalised_pixels(image, settings) for image in distinct.values()])
     return CaptionedBatch(pixels, [places[id(image)] for image in images], texts)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from shards.finding import Granularity
 from specialists.decoding import Decoding, own_decoding
-from specialists.description import Description, PromptSettings, fill, judge, read_template
+from specialists.description import Description, PromptSettings, check_description, fill, read_template
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.loading import load_model
 from specialists.roles import Context, Fingerprint, Image, ItemError, ScoredCaption, check_images
@@ -156,7 +156,7 @@ class _Model:
             ), 0.0
         text = self._processor.tokenizer.decode(tokens[:end], skip_special_tokens=False)  # they tell thinking apart
         score = math.exp(sum(scores[: end + 1]) / (end + 1))
-        return judge(text, self._settings.prompts), score
+        return check_description(text, self._settings.prompts), score
 
 
 def _chunks(images: list[Image], prompts: list[str], size: int) -> Iterator[tuple[list[Image], list[str]]]:

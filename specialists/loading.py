@@ -41,7 +41,7 @@ def load_model(backend: str, kind: Any, folder: Path, dtype: "torch.dtype") -> A
             f"{backend}: {folder} holds no {kind.__name__} that transformers can load ({first_line(error)}): it must be"
             " a folder of save_pretrained with config.json and weights"
         ) from error
-    check_whole(backend, type(model).__name__, folder, told["missing_keys"], told["mismatched_keys"])
+    check_weights(backend, type(model).__name__, folder, told["missing_keys"], told["mismatched_keys"])
     return model.eval()
 
 
@@ -59,7 +59,7 @@ def _no_report() -> Iterator[None]:
         library_log.set_verbosity(before)
 
 
-def check_whole(backend: str, model: str, folder: Path, missing: Any, misshapen: Any = ()) -> None:
+def check_weights(backend: str, model: str, folder: Path, missing: Any, misshapen: Any = ()) -> None:
     """Raise SpecialistError for weights of `model` that are not in the checkpoint, or there in another shape.
     missing: their names; misshapen: names, or tuples that begin with one."""
     names = {name for name in missing if not HARMLESS.fullmatch(name)}

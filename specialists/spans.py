@@ -33,7 +33,7 @@ class TokenizedCaption:
     spans: list[Span | None]
 
 
-def captions(text: str, offsets: Offsets, max_tokens: int) -> list[TokenizedCaption]:
+def captions_for(text: str, offsets: Offsets, max_tokens: int) -> list[TokenizedCaption]:
     """The captions that say all of `text`; none if it holds no letter or digit. A text of more than `max_tokens` is
     cut behind the last separator that fits, else before the last word that fits."""
     found = []

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from engine.corpus.promotions import CONSENSUS, is_calibrated, read_promotion, save_calibration, save_promotion
+from engine.corpus.promotions import CONSENSUS, is_calibrated, read_promotion, save_model_calibration, save_promotion
 from engine.corpus.session import Session
 from engine.corpus.sparse import sparse_levels, teachers
 from engine.runtime.annotate import annotate
@@ -38,8 +38,8 @@ from stages.evaluate.gold import gold_of
 from stages.evaluate.measures import MeasureName
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, STUDENT
-from stages.gate.alone import filtered_alone, records
-from stages.gate.calibration import VERSION, ModelCalibration, calibrate, mapped
+from stages.gate.alone import filtered_alone, filtered_records
+from stages.gate.calibration import VERSION, ModelCalibration, calibrate_model, mapped
 from stages.gate.decide import GateVerdict, Promotion, decide
 from stages.gate.pairs import pairs
 from stages.gate.settings import GateSettings
@@ -101,7 +101,7 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     if isinstance(now, Failure):
         verdict = GateVerdict(False, f"the candidate does not run: {now.error}")
     else:
-        save_calibration(session.store, number, now.calibration, conditions, learner)
+        save_model_calibration(session.store, number, now.calibration, conditions, learner)
         old = None if before is None else before.records
         verdict = decide(now.records, old, measured.wanted, _watched(session, learner))
     promotion = Promotion(
@@ -186,14 +186,14 @@ def _judged(measured: _Measured, model: Column) -> ModelRecords | Failure:
     hashes = {each.row.key: each.row.sha256 for each in held_out}
     said = {key: row.findings for key, row in answers.items()}
     found = pairs(said, others, wanted, hashes, session.config.fuse.normal_synonyms)
-    calibration = calibrate(found, reference, len(wanted))
+    calibration = calibrate_model(found, reference, len(wanted))
     lines = calibration.lines
     calibrated = {
         key: msgspec.structs.replace(row, findings=mapped(row.findings, lines)) for key, row in answers.items()
     }
     plan = filtered_alone(session.plan(0), Voter(model.name, GENERALIST, model.fingerprint))
     rows = [each.row for each in held_out]
-    return ModelRecords(records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
+    return ModelRecords(filtered_records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
 
 
 def _answers(session: Session, model: Column, held_out: Sequence[HeldOut]) -> dict[str, RawRow] | Failure:

@@ -106,8 +106,8 @@ def filter(
 
 
 def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold) -> None:
-    """Withdraw the damaged units (`retire`), then run what is missing. No sources are needed: the plan of the ingest
-    knows where the images came from."""
+    """Withdraw the damaged units (`retire_damaged`), then run what is missing. No sources are needed: the plan of the
+    ingest knows where the images came from."""
     with opened(corpus, None, (), fills=True) as session:
         numbers = Corpus(session.store).rounds()  # before a round's only shard is withdrawn
         retire()

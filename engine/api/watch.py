@@ -18,7 +18,7 @@ from shards.record import Record
 from shards.seal import read_sealed, write_sealed
 from shards.store import Store
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
-from stages.gate.alone import filtered_alone, records
+from stages.gate.alone import filtered_alone, filtered_records
 from stages.held_out import held_out_order
 from stages.watch.judge import WatchReport, judge
 from stages.watch.statistics import statistics
@@ -80,5 +80,5 @@ def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[
     for shard in Corpus(session.store).shards():
         said = {row.key: row for row in read_raw(session.store, model.name, model.fingerprint, shard)}
         rows = [row for row in read_image_rows(session.store, shard) if row.key in keys and row.key in said]
-        found += records(rows, said, filtered_alone(plan, model), parser)
+        found += filtered_records(rows, said, filtered_alone(plan, model), parser)
     return found

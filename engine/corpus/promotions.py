@@ -86,7 +86,7 @@ def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Mo
         raise DamageError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
 
 
-def save_calibration(
+def save_model_calibration(
     store: Store, number: int, calibration: ModelCalibration, conditions: str, learner: str = GENERALIST
 ) -> None:
     """Publish it beside the model, as a unit whose fingerprint is `conditions` (those of the `Promotion`)."""

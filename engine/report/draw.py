@@ -33,7 +33,7 @@ DASH, DOT = (8, 6), (2, 3)
 LIGHT, SHADE = (245, 245, 245), (70, 70, 70)
 
 
-def draw(image: "Image", record: Record, *, groundings: bool = False, dropped: Sequence[Row] = ()) -> "Picture":
+def draw_record(image: "Image", record: Record, *, groundings: bool = False, dropped: Sequence[Row] = ()) -> "Picture":
     """Regions of `record` on `image`; with `groundings` also the boxes of grounded phrases, dotted; `dropped`: rows of
     the index whose boxes are drawn dashed. No label hides another, or a word that was read."""
     import PIL.Image

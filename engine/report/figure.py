@@ -31,7 +31,7 @@ PANELS = {
 COLUMNS = 4
 
 
-def draw(rounds: Mapping[int, Measured], path: str, title: str) -> None:
+def draw_measures(rounds: Mapping[int, Measured], path: str, title: str) -> None:
     """Write the figure to `path`. Raises ConfigError if no round has a measure that is drawn, or for a file type that
     matplotlib does not write."""
     from matplotlib.figure import Figure

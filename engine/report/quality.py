@@ -20,9 +20,9 @@ from shards.layout import IMAGES
 from shards.record import Record
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
-from stages.evaluate.captions import text_of, texts_of
+from stages.evaluate.captions import all_texts, first_text
 from stages.evaluate.plans import unfiltered
-from stages.evaluate.report import AREAS, evaluate
+from stages.evaluate.report import AREAS, measure_records
 from stages.round import RoundPlan, Skipped, build_shard, read_shard
 
 __all__ = ["comparison", "measure", "records", "unfiltered"]
@@ -64,9 +64,9 @@ def measure(
     """The measures of `stages.evaluate` for `areas` (default: objects, masks, phrases and words that there are any of),
     and of brief texts the share that is a gold text word for word: of those that are there (texts/precision), and of
     the gold ones (texts/recall)."""
-    table = evaluate(predicted, gold, resamples, _areas(predicted) if areas is None else areas)
-    said = {record.key: text_of(record, "brief") for record in predicted}
-    truth = {record.key: texts for record in gold if (texts := texts_of(record, "brief"))}
+    table = measure_records(predicted, gold, resamples, _areas(predicted) if areas is None else areas)
+    said = {record.key: first_text(record, "brief") for record in predicted}
+    truth = {record.key: texts for record in gold if (texts := all_texts(record, "brief"))}
     if truth and any(said.values()):
         exact = [
             (plain(said.get(key, "")) in map(plain, texts), bool(said.get(key)), 1) for key, texts in truth.items()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SCORES = np.linspace(0.01, 0.99, 99)
 
 
-def draw(calibration: AnnotatorCalibration, path: str) -> None:
+def draw_reliability(calibration: AnnotatorCalibration, path: str) -> None:
     """Write the figure to `path`. Raises ConfigError for a file type that matplotlib does not write."""
     from matplotlib.figure import Figure
 

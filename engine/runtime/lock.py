@@ -90,7 +90,7 @@ def _without_secrets(argument: str) -> str:
     return _QUERY.sub(r"\1?***", _USERINFO.sub(r"\1***@", argument))
 
 
-def describe(owner: dict[str, object]) -> str:
+def describe_holder(owner: dict[str, object]) -> str:
     """`fld run photos corpus (pid 4711 on gpu7, for 0:12:30)`"""
     age = "an unknown time"
     with suppress(ValueError):
@@ -174,4 +174,4 @@ def _refused(store: Store, owner: dict[str, object]) -> CorpusLockedError:
     how = "wait for it or end it"
     if not isinstance(store, LocalStore):
         how += f"; if it is gone, remove {store.url}/{OWNER}"
-    return CorpusLockedError(f"corpus {store.url} is in use by {describe(owner)}: {how}")
+    return CorpusLockedError(f"corpus {store.url} is in use by {describe_holder(owner)}: {how}")

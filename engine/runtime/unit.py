@@ -106,7 +106,7 @@ class Unit:
 
     def said(self) -> PackedRows:
         """What dependent units need of this one, when it is complete."""
-        return self.found | said_of(self.kept)
+        return self.found | packed_rows(self.kept)
 
     def _without(self, task: WorkItem, items: dict[int, str]) -> list[WorkItem]:
         for index, reason in items.items():
@@ -126,6 +126,6 @@ class Unit:
         return []
 
 
-def said_of(rows: dict[int, RawRow]) -> PackedRows:
+def packed_rows(rows: dict[int, RawRow]) -> PackedRows:
     """Rows read back from the store, packed for those who need them."""
     return {position: pack_findings(row.findings) for position, row in rows.items() if row.status == "ok"}

@@ -13,7 +13,7 @@ from engine.runtime.call import pack_findings
 from engine.runtime.column import Column
 from engine.runtime.faults import Budget
 from engine.runtime.progress import ColumnProgress
-from engine.runtime.unit import PackedRows, Unit, said_of
+from engine.runtime.unit import PackedRows, Unit, packed_rows
 from shards.commit import Manifest, committed
 from shards.finding import GIVEN
 from shards.images import ImageRow, read_image_rows
@@ -97,7 +97,7 @@ class OpenShard:
 
     def _read(self, column: Column) -> PackedRows:
         rows = read_raw(self.store, column.name, column.fingerprint, self.shard)
-        return said_of({self._positions[row.key]: row for row in rows if row.key in self._positions})
+        return packed_rows({self._positions[row.key]: row for row in rows if row.key in self._positions})
 
 
 def find_work(

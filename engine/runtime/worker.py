@@ -23,7 +23,7 @@ from shards.finding import GIVEN, Finding, coordinates_of, kind_of, rounded, sco
 from shards.images import ImageRow, read_image
 from shards.store import Store
 from specialists.roles import Image
-from stages.ingest.decode import decode
+from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.stage import Item, Stage
 
@@ -109,7 +109,7 @@ class Worker:
         return [image for image in found if image is not None]
 
     def _image(self, shard: str, position: int, row: ImageRow) -> Image | Failure:
-        image = attempt(lambda: decode(read_image(self._store, shard, row), ACCEPTED))
+        image = attempt(lambda: decode_image(read_image(self._store, shard, row), ACCEPTED))
         if not isinstance(image, Failure):
             self._cache.put((shard, position), image)
         return image
@@ -144,7 +144,7 @@ def _warm_up() -> None:
     """Decode one picture: what Pillow imports for it should not count towards the first call's deadline."""
     data = io.BytesIO()
     Pillow.new("RGB", (8, 8)).save(data, "JPEG")
-    decode(data.getvalue(), ACCEPTED)
+    decode_image(data.getvalue(), ACCEPTED)
 
 
 def _answer_of(failure: Failure, size: int) -> CallReply:

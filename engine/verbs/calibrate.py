@@ -14,8 +14,8 @@ def run(
     for line in report.lines:
         err.print(f"  {line}")
     if figure is not None:
-        from engine.report.reliability import draw
+        from engine.report.reliability import draw_reliability
 
-        draw(found, figure)
+        draw_reliability(found, figure)
         err.print(f"reliability: {figure}")
     err.print(f"Write the round with it: fld filter {corpus}")

@@ -9,7 +9,7 @@ from engine.report.quality import comparison, measure, records, unfiltered
 from engine.verbs import rounds
 from engine.verbs.report import report
 from shards.reader import Corpus
-from shards.record import Record, read_records
+from shards.record import Record, read_record_lines
 from shards.store import Store
 from stages.scenes.settings import NoiseSettings, SceneSettings
 from stages.scenes.write import write_scenes
@@ -53,7 +53,7 @@ def demo(folder: str, count: int) -> None:
     learned = _turn(corpus, drawn / "gold.jsonl")
     err.print(styled("bold", "4. Measure the labels against the gold"), " (95% intervals)")
     session = look(corpus)
-    gold = read_records(drawn / "gold.jsonl")
+    gold = read_record_lines(drawn / "gold.jsonl")
     raw = records(session.store, unfiltered(session.plan(0)), session.skipped())
     columns = {"before filters": measure(raw, gold), "round 0": measure(_kept(session.store, 0), gold)}
     if learned:

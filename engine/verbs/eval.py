@@ -33,9 +33,9 @@ def run(
         Path(json_path).write_text(json.dumps(report.as_json(), indent=1) + "\n")
         err.print(f"measures: {json_path}")
     if figure_path:
-        from engine.report.figure import draw
+        from engine.report.figure import draw_measures
 
-        draw(report.rounds, figure_path, f"{corpus}: {report.images:,} images with gold, 95% intervals")
+        draw_measures(report.rounds, figure_path, f"{corpus}: {report.images:,} images with gold, 95% intervals")
         err.print(f"figure: {figure_path}")
 
 

@@ -51,7 +51,7 @@ def init(out: str, size: "Size", source: TokenizerSource, seed: int, *, ordinal:
     quiet_transformers()
     tokenizer = _tokenizer(source, build.SIZES[size].vocabulary)
     model = build.build_model(size, tokenizer, seed, ordinal_locations=ordinal)
-    build.save(model, build.build_processor(size, tokenizer), folder)
+    build.save_untrained(model, build.build_processor(size, tokenizer), folder)
     count = sum(weights.numel() for weights in model.parameters())
     err.print(f"{out}: {size}, {count / 1e6:,.1f} million untrained parameters, {len(tokenizer):,} tokens")
     err.print("Train it:", styled("bold", f"fld retrain CORPUS --from {out}"))
@@ -89,11 +89,11 @@ def _round_texts(source: TokenizerSource) -> Iterator[str]:
     from engine.corpus.session import look
     from shards.reader import Corpus
     from stages.held_out import is_held_out
-    from stages.retrain.build import texts_of
+    from stages.retrain.build import tokenizer_texts
 
     session = look(source.corpus or "")
     held_out = session.config.loop.retrain.held_out
     round_ = Corpus(session.store).round(source.round)
     records = (record for shard in round_.shards() for record in round_.records(shard))
     for record in islice((each for each in records if not is_held_out(each.sha256, held_out)), ENOUGH):
-        yield from texts_of(record)
+        yield from tokenizer_texts(record)

@@ -8,14 +8,14 @@ from rich.text import Text
 
 from engine.config.config_text import ConfigError
 from engine.console.terminal import console, out
-from engine.report.draw import draw
+from engine.report.draw import draw_record
 from engine.report.drops import by_rule
 from shards.completeness import check_round, check_whole
 from shards.layout import round_folder
 from shards.reader import Corpus, Round, Row
 from shards.record import Record, Region
 from shards.tar import safe_key
-from stages.ingest.decode import decode
+from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 
 UNLIMITED = DecodeLimits(max_pixels=2**40, max_bytes=2**40)  # ingest has judged it already
@@ -56,7 +56,9 @@ def show(
     if picture or not json:
         path = picture or picture_name(key, number)
         drawn = lost if draw_dropped else []
-        draw(decode(round_.image_of(row), UNLIMITED), record, groundings=groundings, dropped=drawn).save(path)
+        draw_record(decode_image(round_.image_of(row), UNLIMITED), record, groundings=groundings, dropped=drawn).save(
+            path
+        )
         if not json:
             out.print(f"picture: {path}")
 

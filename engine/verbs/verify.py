@@ -15,7 +15,7 @@ from engine.verbs.printing import printer
 from shards.errors import CorpusError, DamageError
 from shards.layout import IMAGES, REVIEWS
 from shards.store import Store, open_store
-from shards.verify import UnitDamage, VerifyReport, retire
+from shards.verify import UnitDamage, VerifyReport, retire_damaged
 from shards.verify import verify as verify_units
 
 
@@ -41,7 +41,7 @@ def verify(corpus: str, *, repair: bool) -> None:
             f"{len(report.damages)} damaged files: `fld verify {corpus} --repair` rebuilds only the units they are in"
         )
     _check_sources(store, [*report.damages], report.unfinished)
-    repair_units(corpus, lambda: retire(store, report.damages), printer(corpus))
+    repair_units(corpus, lambda: retire_damaged(store, report.damages), printer(corpus))
     remaining = verify_units(store)
     if not remaining.ok:
         raise DamageError(f"still damaged after the repair: {remaining.damages[0]}")

@@ -12,7 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from shards.reader import Round, Row
-from stages.ingest.decode import decode
+from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Pictures:
             return data, media
         from PIL import Image
 
-        return _jpeg(Image.fromarray(decode(data, UNLIMITED))), "image/jpeg"
+        return _jpeg(Image.fromarray(decode_image(data, UNLIMITED))), "image/jpeg"
 
 
 def _jpeg(picture: "Picture") -> bytes:
@@ -76,4 +76,4 @@ def _reduced(data: bytes, ext: str) -> "Picture":
         with suppress(Image.DecompressionBombError), Image.open(io.BytesIO(data)) as picture:
             picture.draft("RGB", (2 * SMALL, 2 * SMALL))
             return ImageOps.exif_transpose(picture).convert("RGB")
-    return Image.fromarray(decode(data, UNLIMITED))
+    return Image.fromarray(decode_image(data, UNLIMITED))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from stages.calibrate.consensus import Consensus, Sighting, Voice
 from stages.calibrate.interval import wilson
-from stages.calibrate.platt import Floats, PlattScaling, fit_shares, probabilities, share
+from stages.calibrate.platt import Floats, PlattScaling, fit_scaling_to_shares, probabilities, share_scaling
 
 HUMAN = 0.9
 """The share of people's labels that is right: of careful ones more, of BCCD's spoilt ones about this."""
@@ -101,8 +101,8 @@ def _line(table: _Table, credit: Floats, knows: NDArray[np.bool_], k: int, is_hu
     scores = table.scores[rows, k]
     scored = ~np.isnan(scores)
     if scored.sum() < LEAST_TOGETHER:
-        return share(targets)
-    return fit_shares(scores[scored], targets[scored])
+        return share_scaling(targets)
+    return fit_scaling_to_shares(scores[scored], targets[scored])
 
 
 def _credit(table: _Table, lines: Sequence[PlattScaling]) -> Floats:
@@ -135,6 +135,6 @@ def _voice(
     return Voice(len(targets), round(float(targets.sum()), 1), low, high, line.slope, line.intercept, weight)
 
 
-def describe(consensus: Consensus) -> Mapping[str, float]:
+def annotator_reliability(consensus: Consensus) -> Mapping[str, float]:
     """Annotator -> its reliability, as `agreed` found it."""
     return {name: voice.weight**0.5 for name, voice in consensus.voices.items()}

@@ -26,10 +26,10 @@ from stages.calibrate.platt import (
     PlattScaling,
     calibration_error,
     cross_fitted,
-    fit,
+    fit_scaling,
     is_mixed,
     logits,
-    share,
+    share_scaling,
     weights_of_evidence,
 )
 
@@ -136,7 +136,7 @@ def _is_enough(scores: Floats, right: Bools) -> bool:
 def _line(scores: Floats, right: Bools) -> PlattScaling:
     scored = ~np.isnan(scores)
     enough = min(int(right[scored].sum()), int((~right[scored]).sum())) >= _LEAST_FOR_A_LINE
-    return fit(scores[scored], right[scored]) if enough else share(right)
+    return fit_scaling(scores[scored], right[scored]) if enough else share_scaling(right)
 
 
 def _regression(sightings: Sequence[Sighting], right: Bools, voices: Mapping[str, Voice]) -> Consensus:

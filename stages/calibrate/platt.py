@@ -40,15 +40,15 @@ def probabilities(scores: Floats, line: PlattScaling) -> Floats:
     return sigmoid(line.slope * logits(scores) + line.intercept)
 
 
-def fit(scores: Floats, right: Bools) -> PlattScaling:
+def fit_scaling(scores: Floats, right: Bools) -> PlattScaling:
     """The line of the greatest likelihood with a slope of at least LEAST_SLOPE. scores [n], right [n], n > 0."""
     positive = int(right.sum())
     negative = len(right) - positive
-    return fit_shares(scores, np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2)))
+    return fit_scaling_to_shares(scores, np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2)))
 
 
-def fit_shares(scores: Floats, targets: Floats) -> PlattScaling:
-    """As `fit`, where each was right with a probability: targets [n] in [0, 1]."""
+def fit_scaling_to_shares(scores: Floats, targets: Floats) -> PlattScaling:
+    """As `fit_scaling`, where each was right with a probability: targets [n] in [0, 1]."""
     evidence, ones = logits(scores), np.ones(len(scores))
     slope, intercept = _newton(np.stack([evidence, ones], axis=1), np.zeros(len(scores)), targets)
     if slope < LEAST_SLOPE:
@@ -57,7 +57,7 @@ def fit_shares(scores: Floats, targets: Floats) -> PlattScaling:
     return PlattScaling(round(float(slope), _DECIMALS), round(float(intercept), _DECIMALS))
 
 
-def share(right: Bools | Floats) -> PlattScaling:
+def share_scaling(right: Bools | Floats) -> PlattScaling:
     """The line that gives every score about the share of right ones, by the rule of succession: for so few pairs that
     nothing can be said of single scores, or for pairs that are all right or all wrong."""
     probability = (float(right.sum()) + 1) / (len(right) + 2)
@@ -88,7 +88,7 @@ def cross_fitted(scores: Floats, right: Bools, folds: NDArray[np.intp]) -> Float
         there = folds == fold
         if not is_mixed(right[~there]):
             return None
-        found[there] = probabilities(scores[there], fit(scores[~there], right[~there]))
+        found[there] = probabilities(scores[there], fit_scaling(scores[~there], right[~there]))
     return found
 
 

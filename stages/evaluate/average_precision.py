@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from shards.geometry import FloatArray
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Estimate, draws, interval
-from stages.evaluate.match import Pairs, is_counted, label_of
+from stages.evaluate.match import Pairs, compared_label, is_counted
 
 MOST_BOXES = 100
 """Per image and label, as in COCO."""
@@ -75,7 +75,7 @@ def _precisions(label: _Label, weights: FloatArray) -> FloatArray:
 
 def _matched(pairs: Pairs) -> list[_Label]:
     """One entry per label of the gold, matched by pycocotools."""
-    names = sorted({label_of(region) for _, gold in pairs for region in _objects(gold) if is_counted(region)})
+    names = sorted({compared_label(region) for _, gold in pairs for region in _objects(gold) if is_counted(region)})
     if not names:
         return []
     run = _coco(pairs, names)
@@ -125,10 +125,12 @@ def _annotations(records: Sequence[Record], number: dict[str, int]) -> list[dict
     rows: list[dict[str, Any]] = []
     for image, record in enumerate(records):
         for region in _objects(record):
-            if label_of(region) in number:
+            if compared_label(region) in number:
                 x0, y0, x1, y1 = region.box
                 wide, tall = x1 - x0, y1 - y0
                 row = {"bbox": [x0, y0, wide, tall], "area": wide * tall, "score": region.score}
                 row["iscrowd"] = int(not is_counted(region))
-                rows.append(row | {"id": len(rows) + 1, "image_id": image, "category_id": number[label_of(region)]})
+                rows.append(
+                    row | {"id": len(rows) + 1, "image_id": image, "category_id": number[compared_label(region)]}
+                )
     return rows

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shards.record import Record, Region
 from stages.evaluate.average_precision import average_precisions
 from stages.evaluate.bootstrap import Estimate, draws, estimate, f1, interval, ratio
-from stages.evaluate.match import Pairs, counted, label_of, matches
+from stages.evaluate.match import Pairs, compared_label, counted, matches
 
 RECALLS = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Where precision is compared."""
@@ -40,7 +40,7 @@ def box_quality(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
         said, truth = counted(objects(predicted), objects(gold), True)
         found.append((len(matches(said, truth, True)), len(said), len(truth)))
         where = matches(said, truth, False)
-        right = sum(label_of(said[i]) == label_of(truth[j]) for i, j in where)
+        right = sum(compared_label(said[i]) == compared_label(truth[j]) for i, j in where)
         placed.append((len(where), len(said), len(truth), right))
     hits, places = np.array(found, dtype=np.float64), np.array(placed, dtype=np.float64)
     said_count, gold_count = int(hits[:, 1].sum()), int(hits[:, 2].sum())

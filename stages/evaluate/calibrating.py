@@ -17,7 +17,7 @@ from shards.record import Record, Region
 from stages.calibrate.agreement import agreed
 from stages.calibrate.consensus import Consensus, Sighting, Voice
 from stages.calibrate.learned import LabelledSighting, Stated, learned, voices_of
-from stages.evaluate.match import MATCH_IOU, label_of
+from stages.evaluate.match import MATCH_IOU, compared_label
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Boxed, Statement, of_type
 from stages.fuse.settings import FuseSettings
@@ -125,7 +125,7 @@ def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind
     right = [False] * len(places)
     if not gold:
         return right
-    labels = [_label(label_of(each), settings, kind) for each in gold]
+    labels = [_label(compared_label(each), settings, kind) for each in gold]
     overlaps = iou_matrix([each.box for each in places], [each.box for each in gold])
     for row in sorted(range(len(places)), key=lambda row: -places[row].rank):
         for column, label in enumerate(labels):

@@ -13,12 +13,12 @@ from stages.evaluate.bootstrap import Estimate, estimate, interval, ratio
 GRANULARITIES: tuple[Granularity, ...] = ("brief", "detailed", "more_detailed")
 
 
-def text_of(record: Record, granularity: Granularity) -> str:
+def first_text(record: Record, granularity: Granularity) -> str:
     """The first text of a granularity, "" if there is none."""
     return next((text.text for text in record.texts if text.granularity == granularity), "")
 
 
-def texts_of(record: Record, granularity: Granularity) -> list[str]:
+def all_texts(record: Record, granularity: Granularity) -> list[str]:
     """All texts of a granularity: of gold, the references."""
     return [text.text for text in record.texts if text.granularity == granularity and text.text]
 
@@ -28,7 +28,7 @@ def caption_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> d
     of the gold are references: COCO has five of each picture."""
     found: dict[str, Estimate] = {}
     for granularity in GRANULARITIES:
-        texts = [(text_of(p, granularity), texts_of(g, granularity)) for p, g in pairs]
+        texts = [(first_text(p, granularity), all_texts(g, granularity)) for p, g in pairs]
         texts = [(said, references) for said, references in texts if references]
         if texts:
             scores = text_quality([said for said, _ in texts], [references for _, references in texts], resamples)

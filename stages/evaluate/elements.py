@@ -16,7 +16,7 @@ import numpy as np
 from filters.features import ElementWords
 from shards.record import Record
 from stages.evaluate.bootstrap import Estimate, estimate, f1, ratio
-from stages.evaluate.captions import GRANULARITIES, text_of
+from stages.evaluate.captions import GRANULARITIES, first_text
 
 ReadElements = Callable[[list[str]], list[ElementWords]]
 """`filters.parser.Parser.elements` of a loaded parser."""
@@ -27,7 +27,7 @@ def element_quality(pairs: Sequence[tuple[Record, Record]], resamples: int, read
     the gold has. A missing text has no elements. Counted over all texts, not averaged per text."""
     found: dict[str, Estimate] = {}
     for granularity in GRANULARITIES:
-        texts = [(text_of(p, granularity), text_of(g, granularity)) for p, g in pairs]
+        texts = [(first_text(p, granularity), first_text(g, granularity)) for p, g in pairs]
         texts = [(said, truth) for said, truth in texts if truth]
         if not texts:
             continue

@@ -15,7 +15,7 @@ import msgspec
 
 from shards.finding import Caption, Detection
 from shards.images import ImageRow
-from shards.record import Candidate, Record, Region, Source, Text, read_records
+from shards.record import Candidate, Record, Region, Source, Text, read_record_lines
 from stages.held_out import is_held_out
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
@@ -64,7 +64,7 @@ def _read(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dic
         raise SourceError(f"gold {path} is no file: give a gold.jsonl or a COCO instances json")
     if path.endswith(".json"):
         return _from_coco(path, rows, settings)
-    return {record.key: record for record in read_records(path)}
+    return {record.key: record for record in read_record_lines(path)}
 
 
 def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dict[str, Record]:

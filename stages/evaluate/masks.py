@@ -25,10 +25,10 @@ def mask_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict
 
 
 def _region_iou(a: Region, b: Region, width: int, height: int) -> float:
-    return mask_iou(a.polygons or [], b.polygons or [], width, height)
+    return polygon_iou(a.polygons or [], b.polygons or [], width, height)
 
 
-def mask_iou(a: Polygons, b: Polygons, width: int, height: int) -> float:
+def polygon_iou(a: Polygons, b: Polygons, width: int, height: int) -> float:
     """Of two sets of rings, filled at twice the picture's size; 0 when both are empty."""
     one, two = _filled(a, width, height), _filled(b, width, height)
     union = np.count_nonzero(one | two)

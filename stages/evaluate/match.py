@@ -7,16 +7,16 @@ import numpy as np
 from shards.folding import plain
 from shards.geometry import FloatArray, iou_matrix
 from shards.record import Record, Region
+from shards.summary import label_of
 
 Pairs = Sequence[tuple[Record, Record]]
 """(the record that is judged, the one it is compared with) per image."""
 MATCH_IOU = 0.5
 
 
-def label_of(region: Region) -> str:
+def compared_label(region: Region) -> str:
     """What kind of thing a region is: its phrase (a detector's label) where it has one, else its selected text."""
-    phrase = next((c.text for c in region.candidates if c.kind == "phrase"), region.text)
-    return plain(phrase)
+    return plain(label_of(region))
 
 
 DONT_CARE = "###"
@@ -38,7 +38,10 @@ def counted(predicted: Sequence[Region], gold: Sequence[Region], same_label: boo
     matched = {row for row, _ in matches(predicted, truth, same_label)}
     inside = _shares_inside(predicted, areas) >= MATCH_IOU
     if same_label:
-        labels = [[label_of(each) == label_of(area) or area.kind == "text" for area in areas] for each in predicted]
+        labels = [
+            [compared_label(each) == compared_label(area) or area.kind == "text" for area in areas]
+            for each in predicted
+        ]
         inside &= np.array(labels, dtype=bool).reshape(inside.shape)
     free = [row in matched or not inside[row].any() for row in range(len(predicted))]
     return [each for each, is_free in zip(predicted, free, strict=True) if is_free], truth
@@ -58,7 +61,7 @@ def matches(predicted: Sequence[Region], gold: Sequence[Region], same_label: boo
     best gold region that is left, of its own label if `same_label`."""
     overlap = iou_matrix([r.box for r in predicted], [r.box for r in gold])
     if same_label:
-        equal = [[label_of(p) == label_of(g) for g in gold] for p in predicted]
+        equal = [[compared_label(p) == compared_label(g) for g in gold] for p in predicted]
         overlap = overlap * np.array(equal, dtype=np.float64).reshape(overlap.shape)
     pairs = []
     for row in np.argsort([-region.score for region in predicted], kind="stable"):

@@ -25,9 +25,9 @@ from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import Sums
 from stages.evaluate.boxes import objects
-from stages.evaluate.captions import text_of, words
-from stages.evaluate.masks import mask_iou
-from stages.evaluate.match import MATCH_IOU, Pairs, counted, is_counted, label_of, matches
+from stages.evaluate.captions import first_text, words
+from stages.evaluate.masks import polygon_iou
+from stages.evaluate.match import MATCH_IOU, Pairs, compared_label, counted, is_counted, matches
 from stages.evaluate.phrases import names
 
 MeasureName = Literal[
@@ -60,7 +60,7 @@ def _boxes(said: Record, wanted: Record) -> MatchCounts:
 
 def _text(granularity: Granularity) -> Callable[[Record, Record], MatchCounts]:
     def count(said: Record, wanted: Record) -> MatchCounts:
-        here, there = (Counter(words(text_of(record, granularity))) for record in (said, wanted))
+        here, there = (Counter(words(first_text(record, granularity))) for record in (said, wanted))
         if not there:
             return 0, 0, 0  # nobody wrote such a text there
         return (here & there).total(), here.total(), there.total()
@@ -70,14 +70,14 @@ def _text(granularity: Granularity) -> Callable[[Record, Record], MatchCounts]:
 
 def _words(said: Record, wanted: Record) -> MatchCounts:
     here, there = counted(_text_regions(said), _text_regions(wanted), False)
-    same = sum(label_of(here[i]) == label_of(there[j]) for i, j in matches(here, there, False))
+    same = sum(compared_label(here[i]) == compared_label(there[j]) for i, j in matches(here, there, False))
     return same, len(here), len(there)
 
 
 def _masks(said: Record, wanted: Record) -> MatchCounts:
     here, there = ([region for region in objects(record) if region.polygons] for record in (said, wanted))
     both = [(here[i].polygons or [], there[j].polygons or []) for i, j in matches(here, there, False)]
-    hits = sum(mask_iou(one, other, wanted.width, wanted.height) >= MATCH_IOU for one, other in both)
+    hits = sum(polygon_iou(one, other, wanted.width, wanted.height) >= MATCH_IOU for one, other in both)
     return hits, len(here), len(there)
 
 
@@ -89,7 +89,7 @@ def _phrases(said: Record, wanted: Record) -> MatchCounts:
     for grounding in said.groundings:
         overlap = iou_matrix([place.box for place in grounding.boxes], [region.box for region in there]) >= MATCH_IOU
         for index in np.flatnonzero(overlap.any(axis=0)).tolist():
-            if names(grounding.phrase, label_of(there[index])):
+            if names(grounding.phrase, compared_label(there[index])):
                 found.add(index)
     return len(found), sum(len(grounding.boxes) for grounding in said.groundings), len(there)
 

@@ -10,7 +10,7 @@ from shards.geometry import iou_matrix
 from shards.record import Grounding, Record
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.boxes import objects
-from stages.evaluate.match import MATCH_IOU, label_of
+from stages.evaluate.match import MATCH_IOU, compared_label
 
 
 def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
@@ -22,7 +22,7 @@ def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
         truth = objects(gold)
         hits, boxes, touched = 0, 0, set()
         for grounding in predicted.groundings:
-            right = [i for i, region in enumerate(truth) if names(grounding.phrase, label_of(region))]
+            right = [i for i, region in enumerate(truth) if names(grounding.phrase, compared_label(region))]
             overlap = iou_matrix([place.box for place in grounding.boxes], [truth[i].box for i in right])
             on = overlap >= MATCH_IOU
             hits += int(on.any(axis=1).sum()) if right else 0

@@ -22,7 +22,7 @@ AREAS: dict[str, Area] = {
 }
 
 
-def evaluate(
+def measure_records(
     predicted: Iterable[Record], gold: Sequence[Record], resamples: int = 200, areas: Sequence[str] = tuple(AREAS)
 ) -> dict[str, Estimate]:
     """{"boxes/map50": Estimate, ...} over all gold images; a gold image without a prediction counts as an empty one.

@@ -37,7 +37,7 @@ class Instances:
     def add(self, sample: Sample) -> None:
         """The image and its regions."""
         self._images += 1
-        self._arrays.append("images", image(sample, self._images))
+        self._arrays.append("images", image_entry(sample, self._images))
         for region in (each for each in sample.record.regions if each.kind == self._kind):
             self._annotations += 1
             category = self._categories.number(label_of(region)) if self._kind == "object" else 0
@@ -61,7 +61,7 @@ class Captions:
     def add(self, sample: Sample) -> None:
         """The image and its texts."""
         self._images += 1
-        self._arrays.append("images", image(sample, self._images))
+        self._arrays.append("images", image_entry(sample, self._images))
         for text in sample.record.texts:
             self._annotations += 1
             phrases = [_phrase(each) for each in sample.record.groundings if each.text_id == text.id]
@@ -108,7 +108,7 @@ class CocoTarget:
                 file.close()
 
 
-def image(sample: Sample, number: int) -> dict[str, Any]:
+def image_entry(sample: Sample, number: int) -> dict[str, Any]:
     """An entry of `images`."""
     record = sample.record
     return {

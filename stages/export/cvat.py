@@ -18,7 +18,7 @@ from shards.record import Region
 from shards.summary import label_of
 from stages.export.categories import Categories
 from stages.export.sample import Sample, votes_line
-from stages.export.yolo import outline
+from stages.export.yolo import yolo_outline
 
 CAPTION, TEXT = "caption", "text"
 _SIZES = ("brief", "detailed", "more_detailed")
@@ -69,7 +69,7 @@ def _shape(region: Region) -> str:
         corners = list(zip(quad[0::2], quad[1::2], strict=True))
         return _polygon(TEXT, corners, attributes + _attribute("reads", region.text))
     if region.polygons:
-        return _polygon(label_of(region), outline(region).tolist(), attributes)
+        return _polygon(label_of(region), yolo_outline(region).tolist(), attributes)
     names = zip(("xtl", "ytl", "xbr", "ybr"), region.box, strict=True)
     corners_text = " ".join(f'{name}="{value:.2f}"' for name, value in names)
     start = f'    <box label={quoteattr(label_of(region))} source="auto" occluded="0" {corners_text} z_order="0">'

@@ -50,12 +50,12 @@ class YoloTarget:
         corners = np.array(region.box, np.float64).reshape(2, 2) / size_wh
         values = np.concatenate([corners.mean(axis=0), corners[1] - corners[0]])
         if self._masks:
-            values = (outline(region) / size_wh).ravel()
+            values = (yolo_outline(region) / size_wh).ravel()
         shares = " ".join(f"{value:.6f}" for value in np.clip(values, 0, 1))
         return f"{self._categories.number(label_of(region))} {shares}"
 
 
-def outline(region: Region) -> np.ndarray:
+def yolo_outline(region: Region) -> np.ndarray:
     """float64 [n, 2] px: the largest ring of the mask, or the corners of the box."""
     rings = [np.array(ring, np.float64).reshape(-1, 2) for ring in region.polygons or []]
     whole = [ring for ring in rings if len(ring) >= 3]

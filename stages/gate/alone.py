@@ -25,7 +25,7 @@ def filtered_alone(plan: RoundPlan, voter: Voter) -> RoundPlan:
     return replace(plan, annotators=(voter,), fuse=fuse, calibration=None)
 
 
-def records(
+def filtered_records(
     rows: Sequence[ImageRow], answers: Mapping[str, RawRow], plan: RoundPlan, parser: TextParser
 ) -> list[Record]:
     """The records of `rows` under a `filtered_alone` plan; an image that failed has none. `answers`: key -> raw row."""

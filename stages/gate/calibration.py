@@ -24,7 +24,15 @@ import msgspec
 import numpy as np
 
 from shards.finding import Finding, box_of, kind_of, rounded
-from stages.calibrate.platt import PlattScaling, calibration_error, cross_fitted, fit, is_mixed, probabilities, share
+from stages.calibrate.platt import (
+    PlattScaling,
+    calibration_error,
+    cross_fitted,
+    fit_scaling,
+    is_mixed,
+    probabilities,
+    share_scaling,
+)
 from stages.gate.pairs import ScoredPairs
 from stages.gate.support import SUPPORTS, Support, supports
 
@@ -113,7 +121,7 @@ class Worth(NamedTuple):
         return [f"{name} {line.slope} {line.intercept}" for name, line in sorted(named.items())]
 
 
-def calibrate(found: Mapping[str, ScoredPairs], reference: str, images: int) -> ModelCalibration:
+def calibrate_model(found: Mapping[str, ScoredPairs], reference: str, images: int) -> ModelCalibration:
     """The calibration that these pairs of `images` images give. Never raises for too few: it says so."""
     return ModelCalibration(
         reference,
@@ -156,7 +164,7 @@ def _fit_few(found: ScoredPairs) -> Fit:
     whole = _fit(found)
     if whole.line is not None or not whole.pairs:
         return whole
-    line = share(found.right)
+    line = share_scaling(found.right)
     return msgspec.structs.replace(whole, slope=line.slope, intercept=line.intercept)
 
 
@@ -169,7 +177,7 @@ def _fit(found: ScoredPairs) -> Fit:
     if not is_mixed(right):
         reason = f"all {count} are {'right' if positive else 'wrong'}: nothing to tell apart"
         return Fit(count, positive, ece_before=before, reason=reason)
-    line, crossed = fit(scores, right), None
+    line, crossed = fit_scaling(scores, right), None
     if np.bincount(folds, minlength=2).min() >= LEAST_PAIRS:
         crossed = cross_fitted(scores, right, folds)
     after = None if crossed is None else _rounded(calibration_error(crossed, right))

@@ -21,7 +21,7 @@ from shards.finding import Box, Detection, Finding, OcrLine, PhraseGrounding, ki
 from shards.folding import normalised, plain
 from shards.geometry import iou_matrix
 from shards.record import Record, Region
-from stages.evaluate.match import MATCH_IOU, label_of
+from stages.evaluate.match import MATCH_IOU, compared_label
 from stages.evaluate.phrases import names
 from stages.gate.support import SUPPORTS, Support, strong_boxes, supports
 
@@ -93,7 +93,7 @@ def _is_right(finding: _Boxed, places: Sequence[Region], synonyms: Mapping[str, 
     if finding.box is None:
         return False
     there = iou_matrix([finding.box], [region.box for region in places])[0] >= MATCH_IOU
-    return any(_agrees(finding, label_of(places[i]), synonyms) for i in np.flatnonzero(there).tolist())
+    return any(_agrees(finding, compared_label(places[i]), synonyms) for i in np.flatnonzero(there).tolist())
 
 
 def _agrees(finding: _Boxed, label: str, synonyms: Mapping[str, str]) -> bool:

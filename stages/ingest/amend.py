@@ -23,7 +23,7 @@ from shards.store import Store
 from stages.ingest.entry import Entry
 from stages.ingest.http import FetchError
 from stages.ingest.left_out import LeftOut
-from stages.ingest.plan import IngestPlan, Planned, difference, refuse
+from stages.ingest.plan import IngestPlan, Planned, plan_difference, refuse
 
 _READERS = 8
 ReadEntry = Callable[[str, Entry], bytes]
@@ -73,13 +73,13 @@ def amendments(
                 done.entries[key] = msgspec.structs.replace(wanted[key], given=images[key].entry.given)
                 done.moved += 1
             elif sha256:
-                refused.append(f"{key}: {difference(images[key].entry, wanted[key])}, with other bytes")
+                refused.append(f"{key}: {plan_difference(images[key].entry, wanted[key])}, with other bytes")
     refuse(refused)
     return done
 
 
 def _differs(image: Planned, entry: Entry) -> bool:
-    return difference(image.entry, msgspec.structs.replace(entry, key=image.entry.key)) != ""
+    return plan_difference(image.entry, msgspec.structs.replace(entry, key=image.entry.key)) != ""
 
 
 def _rows(store: Store, shards: set[str]) -> dict[str, ImageRow]:

@@ -28,7 +28,7 @@ from shards.finding import Box, Caption, Detection, Finding, Polygons
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import absolute, exists, is_url, join, parent
-from stages.ingest.rle import rle_to_polygons, turned
+from stages.ingest.rle import oriented_ring, rle_to_polygons
 from stages.ingest.rows import decode_json
 from stages.ingest.secrets import public
 
@@ -219,7 +219,7 @@ def _polygons(segmentation: object) -> Polygons | None:
         raise _LabelError(f"segmentation cannot be read: {error}") from error
     if any(len(ring) % 2 for ring in rings) or not all(math.isfinite(value) for ring in rings for value in ring):
         raise _LabelError("segmentation rings must have an even count of numbers")
-    return [turned(ring, clockwise=True) for ring in rings if len(ring) >= 6] or None
+    return [oriented_ring(ring, clockwise=True) for ring in rings if len(ring) >= 6] or None
 
 
 def _image_folder(location: str, images: list[_Image], root: str | None) -> str | None:

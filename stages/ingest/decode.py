@@ -1,9 +1,9 @@
 """The one decoder of the project: bytes of an image file to uint8 RGB pixels of the oriented image.
 
-Comes in: the bytes of a file. Goes out: `decode(data, limits)` gives uint8 [h, w, 3]; `check(data, limits)` gives what
-is known of the file after all of it was read once. Every model sees these pixels and no others, so that a box means
-the same to all of them. Decoders differ exactly where corpora break: OpenCV applies EXIF orientation, torchvision does
-not, and neither refuses a picture whose header promises 1.6 Gpx. The rules here:
+Comes in: the bytes of a file. Goes out: `decode_image(data, limits)` gives uint8 [h, w, 3]; `check(data, limits)` gives
+what is known of the file after all of it was read once. Every model sees these pixels and no others, so that a box
+means the same to all of them. Decoders differ exactly where corpora break: OpenCV applies EXIF orientation, torchvision
+does not, and neither refuses a picture whose header promises 1.6 Gpx. The rules here:
 
 - Size is checked in the header, before any pixel is decoded; truncated files are refused, never padded.
 - EXIF orientation 1-8 is applied; an unreadable orientation counts as 1.
@@ -141,14 +141,14 @@ class _Decoded(NamedTuple):
     image: Image
 
 
-def decode(data: bytes, limits: DecodeLimits) -> Image:
+def decode_image(data: bytes, limits: DecodeLimits) -> Image:
     """uint8 RGB [h, w, 3] of the oriented image. Raises DecodeError; releases the GIL while it decodes."""
     return _decode(data, _open(data, limits)).image
 
 
 def check(data: bytes, limits: DecodeLimits) -> Checked:
-    """Whether `decode` will give a picture, and what is known of it. Refuses PNG chunks whose checksum is wrong, too,
-    which `decode` would turn into pixels. Meant for the one time when a file enters the corpus."""
+    """Whether `decode_image` will give a picture, and what is known of it. Refuses PNG chunks whose checksum is wrong,
+    too, which `decode_image` would turn into pixels. Meant for the one time when a file enters the corpus."""
     opened = _open(data, limits)
     if opened.format == "PNG":
         _verify_png(data)

@@ -111,7 +111,7 @@ def _parts(value: int) -> Iterator[int]:
     return ((value >> shift) & 0xFFFF for shift in range(0, PARTS * PART_BITS, PART_BITS))
 
 
-def compare(
+def find_duplicates(
     rows: Iterable[tuple[str, ImageRow]], distance: int, known: dict[str, list[Duplicate]] | None = None
 ) -> Iterator[Duplicate]:
     """Duplicates among `rows` (shard, row), in plan order. An image has at most one exact and one near row; the near
@@ -149,7 +149,7 @@ def update_duplicates(store: Store, settings: DuplicateSettings) -> list[Duplica
         return read_duplicates(store)
     known = _reusable(old, wanted, store)
     rows = ((shard, row) for shard in manifests for row in read_image_rows(store, shard))
-    new = list(compare(rows, settings.distance, known))
+    new = list(find_duplicates(rows, settings.distance, known))
     found = [duplicate for shard in known.values() for duplicate in shard] + new
     kept = sum(manifest.counts.kept for manifest in manifests.values())
     files = {f"{NAME}.parquet": _encode(found), f"{NAME}.json": msgspec.json.encode(wanted)}

@@ -57,7 +57,7 @@ def assign_keys(
     offenders: dict[str, list[str]] = {}
     numbers = _Numbers(found, taken) if settings.duplicate_keys == "number" else None
     repeated, keyless = 0, 0
-    for entry in (writable(entry, settings) for entry in entries):
+    for entry in (storable(entry, settings) for entry in entries):
         if settings.key == "column" and not entry.key:
             keyless += 1
             entry = msgspec.structs.replace(entry, key=entry.name, problem=entry.problem or "key: its key is empty")
@@ -115,7 +115,7 @@ class _Numbers:
         return (known is None or known.place == entry.place) and self._taken.get(candidate, place) == place
 
 
-def writable(entry: Entry, settings: IngestSettings) -> Entry:
+def storable(entry: Entry, settings: IngestSettings) -> Entry:
     """The entry as it may be written down: its uri and key without secrets, and without bytes that are no text, which
     neither JSON nor parquet can hold; those are its problem."""
     keep = frozenset(settings.fetch.keep_query)

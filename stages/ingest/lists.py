@@ -26,7 +26,7 @@ from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import absolute, join, parent, place_name
 from stages.ingest.parquet import Cell
-from stages.ingest.rows import read_rows
+from stages.ingest.rows import list_rows
 from stages.ingest.secrets import public
 from stages.ingest.settings import ColumnNames
 
@@ -60,7 +60,7 @@ def read_list(
     shown = public(location)
     known: dict[tuple[str, ...], _Columns] = {}
     problem: SourceError | None = None
-    for row in read_rows(location, data, kind):
+    for row in list_rows(location, data, kind):
         where = f"{shown}, row {row.number}"
         present = tuple(map(str, row.values))
         if present and present not in known:
@@ -107,7 +107,7 @@ def _entry(location: str, row: CsvRow, names: _Columns, base: str) -> Entry | No
     entry, problem = place, row.problem
     try:
         key = "" if names.key is None else _key(names.key, row.values.get(names.key))
-        texts = [] if names.text is None else texts_of(names.text, row.values.get(names.text))
+        texts = [] if names.text is None else row_texts(names.text, row.values.get(names.text))
         given = [Caption(text, granularity="brief") for text in texts]
         size = _size(row.values)
         entry = msgspec.structs.replace(entry, key=key, given=given + _given(row.values), given_wh=size)
@@ -134,7 +134,7 @@ def is_missing(value: object) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
-def texts_of(column: str, value: object) -> list[str]:
+def row_texts(column: str, value: object) -> list[str]:
     """One text, or a list of texts, without the empty ones. Raises RowError."""
     found: list[str] = []
     for text in value if isinstance(value, list) else [value]:

@@ -16,7 +16,7 @@ from stages.ingest.csv_rows import CsvRow
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import IMAGE_SUFFIXES, absolute, files_below, is_folder, join, parent
-from stages.ingest.rows import lines_of, read_rows
+from stages.ingest.rows import lines_of, list_rows
 from stages.ingest.secrets import public
 
 COLUMNS = frozenset({"ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax"})
@@ -28,7 +28,7 @@ def is_open_images(data: bytes) -> bool:
     return set(header.split(",")) >= COLUMNS
 
 
-def class_names(data: bytes) -> dict[str, str]:
+def read_class_names(data: bytes) -> dict[str, str]:
     """Label id -> name."""
     rows = (line.split(",", 1) for line in lines_of(data))
     return {row[0]: row[1].strip('"') for row in rows if len(row) == 2 and row[0].startswith("/m/")}
@@ -42,7 +42,7 @@ def read_open_images(
     names: label id -> name; None keeps the ids. Raises SourceError when the images' folder is missing."""
     given: defaultdict[str, list[Finding]] = defaultdict(list)
     shown = public(location)
-    for row in read_rows(location, data, ".csv"):
+    for row in list_rows(location, data, ".csv"):
         where = f"{shown}, row {row.number}"
         image_id = row.values.get("ImageID")
         if not isinstance(image_id, str) or not image_id:

@@ -139,7 +139,7 @@ def _fingerprint(shard_size: int) -> str:
     return f"shard_size={shard_size}"
 
 
-def difference(planned: Entry, wanted: Entry) -> str:
+def plan_difference(planned: Entry, wanted: Entry) -> str:
     """What is other in `wanted`, both without secrets; "" if nothing that matters is."""
     if public(planned.location) != public(wanted.location) or planned.offset != wanted.offset:
         return f"was {_where(planned)}, now {_where(wanted)}"

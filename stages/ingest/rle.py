@@ -17,7 +17,7 @@ def rle_to_polygons(rle: dict[str, Any]) -> Polygons:
     """Rings of the mask in pixels, outer ones clockwise and holes counter-clockwise on screen; [] for an empty mask.
 
     Raises ValueError when the runs do not fill the mask."""
-    return mask_to_polygons(rle_to_mask(rle))
+    return trace_rings(rle_to_mask(rle))
 
 
 MAX_PIXELS = 64_000_000
@@ -37,7 +37,7 @@ def rle_to_mask(rle: dict[str, Any]) -> NDArray[np.uint8]:
     return np.repeat(values, runs).reshape(width, height).T
 
 
-def mask_to_polygons(mask: NDArray[np.uint8]) -> Polygons:
+def trace_rings(mask: NDArray[np.uint8]) -> Polygons:
     """Rings along the pixel edges' inner side, as OpenCV traces them, with whole-pixel extent: a mask of one pixel at
     (x, y) gives the square (x, y, x + 1, y + 1)."""
     import cv2
@@ -50,11 +50,11 @@ def mask_to_polygons(mask: NDArray[np.uint8]) -> Polygons:
         hole = hierarchy[0][index][3] >= 0
         ring = ((contour[:, 0, :].astype(np.int64) + 1) // 2).astype(float)
         if len(ring) >= 3:
-            rings.append(turned(ring.ravel().tolist(), clockwise=not hole))
+            rings.append(oriented_ring(ring.ravel().tolist(), clockwise=not hole))
     return rings
 
 
-def turned(ring: list[float], clockwise: bool) -> list[float]:
+def oriented_ring(ring: list[float], clockwise: bool) -> list[float]:
     """The ring in the wanted direction on screen (y down)."""
     points = np.asarray(ring, dtype=float).reshape(-1, 2)
     following = np.roll(points, -1, axis=0)

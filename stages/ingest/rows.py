@@ -1,6 +1,6 @@
 """Bytes of a list to its rows: txt, csv, tsv, jsonl, json (array of objects), parquet; `.gz` of any but parquet.
 
-    read_rows("/data/l.jsonl", b'{"path": "a.jpg"}\\n{oops', ".jsonl")
+    list_rows("/data/l.jsonl", b'{"path": "a.jpg"}\\n{oops', ".jsonl")
     -> CsvRow(1, {"path": "a.jpg"}), CsvRow(2, {}, "is not JSON: ...")
 
 A line that cannot be read is a row with a problem; the file goes on. Lines end with LF, CR LF or CR and with nothing
@@ -24,7 +24,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1 << 20
 
 
-def read_rows(location: str, data: bytes, kind: str) -> Iterator[CsvRow]:
+def list_rows(location: str, data: bytes, kind: str) -> Iterator[CsvRow]:
     """Rows of a list, numbered from 1. `kind` is its suffix, like ".csv".
 
     Text that is not UTF-8 comes with lone surrogates in place of the bytes (PEP 383), so that it is that row's

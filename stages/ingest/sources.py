@@ -28,7 +28,7 @@ from stages.ingest.locations import (
     place_name,
     suffix,
 )
-from stages.ingest.openimages import class_names, is_open_images, read_open_images
+from stages.ingest.openimages import is_open_images, read_class_names, read_open_images
 from stages.ingest.rows import unzipped
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
@@ -111,13 +111,13 @@ def _is_object(data: bytes) -> bool:
 
 def _class_names(location: str, settings: IngestSettings, read: ReadFile) -> dict[str, str] | None:
     if settings.class_descriptions is not None:
-        return class_names(read(absolute(settings.class_descriptions)))
+        return read_class_names(read(absolute(settings.class_descriptions)))
     folder = parent(location)
     if is_http(folder) or not is_folder(folder):
         return None
     beside = [name for name in files_below(folder) if "/" not in name]
     found = [name for name in beside if "class-descriptions" in name and name.endswith(".csv")]
-    return class_names(read(join(folder, found[0]))) if found else None
+    return read_class_names(read(join(folder, found[0]))) if found else None
 
 
 def _file_name(path: str) -> str:

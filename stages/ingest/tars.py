@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 from shards.finding import Caption
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
-from stages.ingest.lists import RowError, texts_of
+from stages.ingest.lists import RowError, row_texts
 from stages.ingest.locations import IMAGE_SUFFIXES, is_http, open_binary
 from stages.ingest.rows import decode_json
 from stages.ingest.secrets import public
@@ -139,7 +139,7 @@ def _texts(file: IO[bytes], members: Sequence[_Member], used: set[int]) -> tuple
         found = decode_json(_read(file, by_ext["json"]))
         if not isinstance(found, dict):
             return [], ""
-        return next((texts for name in _FIELDS if (texts := texts_of(name, found.get(name)))), []), ""
+        return next((texts for name in _FIELDS if (texts := row_texts(name, found.get(name)))), []), ""
     except (RowError, ValueError) as error:
         return [], f"{members[0].stem}: {error}"
 

@@ -23,7 +23,7 @@ from shards.finding import Detection, Finding
 from stages.ingest.entry import Entry, ReadFile, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.locations import join
-from stages.ingest.rle import turned
+from stages.ingest.rle import oriented_ring
 from stages.ingest.rows import lines_of
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -126,7 +126,7 @@ def _findings(line: str, dataset: Dataset) -> list[Finding]:
         raise LabelLineError(f"must have 4 numbers, or the corners of a polygon, got {len(values)}")
     xs, ys = values[::2], values[1::2]
     box = (min(xs), min(ys), max(xs), max(ys))
-    return [Detection(dataset.names[number], box=box, polygons=[turned(values, clockwise=True)])]
+    return [Detection(dataset.names[number], box=box, polygons=[oriented_ring(values, clockwise=True)])]
 
 
 def _fraction(field: str) -> float:

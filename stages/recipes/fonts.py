@@ -16,7 +16,7 @@ STEPS = 4
 """Straight pieces per quadratic curve."""
 
 
-def outline(font_path: Path) -> dict[str, Any]:
+def font_outlines(font_path: Path) -> dict[str, Any]:
     """{"advance": {char: int}, "rings": {char: [[x, y, x, y, ...], ...]}}"""
     from fontTools.pens.boundsPen import BoundsPen  # type: ignore[import-untyped]
     from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
@@ -63,7 +63,7 @@ def main() -> None:
     folder = Path(__file__).parents[1] / "scenes" / "fonts"
     for argument in sys.argv[1:]:
         path = Path(argument)
-        (folder / f"{path.stem}.json").write_text(json.dumps(outline(path), separators=(",", ":")) + "\n")
+        (folder / f"{path.stem}.json").write_text(json.dumps(font_outlines(path), separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ MEASURED: dict[Task, MeasureName] = {
 _MODEL = Source("model", "", 0, None, "")
 
 
-def measured(tasks: Iterable[Task]) -> list[Task]:
+def measured_tasks(tasks: Iterable[Task]) -> list[Task]:
     """Those of `tasks` whose answers are compared."""
     return [task for task in tasks if task in MEASURED]
 

@@ -109,7 +109,7 @@ SIZES: dict[Size, Architecture] = {
 positions of the released large are 6 million parameters more than the paper's 0.77 billion."""
 
 
-def texts_of(record: Record) -> Iterator[str]:
+def tokenizer_texts(record: Record) -> Iterator[str]:
     """What a tokenizer learns from a record: questions and answers of all tasks, cut where they have places, so that a
     label is learned as it stands after a place."""
     for lesson in lessons(record, CodecSettings(), lambda _: 0).lessons:
@@ -202,7 +202,7 @@ def build_model(size: Size, tokenizer: Any, seed: int, *, ordinal_locations: boo
     return model
 
 
-def save(model: Any, processor: Any, out: Path) -> None:
+def save_untrained(model: Any, processor: Any, out: Path) -> None:
     """Write the `save_pretrained` folder `out`: under another name first, so that it is whole or not there."""
     part = out.with_name(f"{out.name}.part")
     model.save_pretrained(part)

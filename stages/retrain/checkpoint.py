@@ -82,7 +82,7 @@ class Keeper:
         accelerator.save_state(str(part / "state"), safe_serialization=False)
         state = self.weights(module, average)
         if accelerator.is_main_process:
-            models.export(self._checkpoint, self._recipe, state, part)
+            models.save_trained(self._checkpoint, self._recipe, state, part)
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             self._publish(part, final)
@@ -94,7 +94,7 @@ class Keeper:
         folder = self._folder / "exported.part"
         state = self.weights(module, average)
         if self._accelerator.is_main_process:
-            models.export(self._checkpoint, self._recipe, state, folder)
+            models.save_trained(self._checkpoint, self._recipe, state, folder)
         self._accelerator.wait_for_everyone()
         yield folder
         self._accelerator.wait_for_everyone()

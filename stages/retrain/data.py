@@ -24,7 +24,7 @@ from shards.errors import CorpusError, ModelError
 from shards.record import Record, RecordError
 from specialists.florence2_format import Task
 from specialists.roles import Image
-from stages.ingest.decode import DecodeError, decode
+from stages.ingest.decode import DecodeError, decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.lessons import LessonMaker, TokenizedLesson
 from stages.retrain.pool import TrainingPool
@@ -125,7 +125,7 @@ class Feeder:
         for i in range(self._share.rank, min(count, len(self._pool)), self._share.processes):
             with suppress(*UNREADABLE):
                 record, original = self._pool.read(i)
-                yield record, decode(original, self._limits)
+                yield record, decode_image(original, self._limits)
 
     def _usable(self, slot: int) -> tuple[Image, list[TokenizedLesson]]:
         """The image of a slot, or the next one about which something can be asked."""
@@ -152,7 +152,7 @@ class Feeder:
         """Pixels and lessons of an image; no pixels where nothing can be asked. Raises one of UNREADABLE."""
         record, original = self._pool.read(i)
         asked = self._examiner.asked(record)
-        return decode(original, self._limits) if asked else None, asked
+        return decode_image(original, self._limits) if asked else None, asked
 
     def _check_budget(self, error: str) -> None:
         allowed = self._settings.corrupt_budget * len(self._pool)

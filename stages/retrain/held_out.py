@@ -8,7 +8,7 @@ from typing import Any
 from specialists.decoding import Decoding
 from specialists.florence2_format import Task
 from specialists.florence2_model import Search
-from stages.retrain.answers import answer_sums, f1_scores, measured
+from stages.retrain.answers import answer_sums, f1_scores, measured_tasks
 from stages.retrain.data import Feeder, LessonBatch
 from stages.retrain.settings import RetrainSettings
 
@@ -46,7 +46,7 @@ def answer_f1(accelerator: Any, folder: Path, feeder: Feeder, settings: RetrainS
     Greedy search in float32, so that equal weights give equal numbers."""
     import torch
 
-    tasks = measured(settings.recipe.weights)
+    tasks = measured_tasks(settings.recipe.weights)
     search = Search(Decoding(1, settings.max_target_tokens + 2), settings.recipe.batch)
     with torch.random.fork_rng(devices=[]):
         pictures = feeder.pictures(settings.generate_images)

@@ -194,7 +194,7 @@ def work_folder(job: TrainingJob) -> Path:
     return cache / "fld-engine" / "training" / name
 
 
-def publish(job: TrainingJob, work: Path) -> str:
+def publish_model(job: TrainingJob, work: Path) -> str:
     """Move the finished folder to its place and return that: one rename, or uploads with training.json last."""
     store, place = open_store(job.corpus), model_path(job.round, job.name)
     if isinstance(store, LocalStore):

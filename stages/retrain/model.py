@@ -20,7 +20,7 @@ LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 """Names of the native model: attention and feed-forward of BART."""
 
 
-def load(folder: Path, recipe: Recipe) -> tuple[Any, Any]:
+def load_for_training(folder: Path, recipe: Recipe) -> tuple[Any, Any]:
     """(model, processor). Weights are float32 whatever the checkpoint's: in half precision steps of 1e-6 are lost.
 
     Raises RetrainError for a folder that holds no whole Florence-2 of transformers' own kind."""
@@ -45,7 +45,7 @@ def check_sharding(kind: str, recipe: Recipe) -> None:
         )
 
 
-def prepare(model: Any, recipe: Recipe) -> None:
+def prepare_model(model: Any, recipe: Recipe) -> None:
     """Freeze, add adapters, recompute activations: what the recipe says, in place."""
     if recipe.lora:
         _add_lora(model, recipe.lora)
@@ -71,18 +71,18 @@ def parameter_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def room(model: Any, processor: Any) -> tuple[int, int]:
+def token_room(model: Any, processor: Any) -> tuple[int, int]:
     """(tokens of a question, tokens of an answer) that fit, `<s>` and `</s>` included."""
     positions = int(model.config.text_config.max_position_embeddings)
     return positions - int(processor.num_image_tokens), positions
 
 
-def export(checkpoint: Path, recipe: Recipe, state: Mapping[str, Any], out: Path) -> None:
-    """Write the trained weights `state` (of a model that `prepare` has changed) as a `save_pretrained` folder."""
+def save_trained(checkpoint: Path, recipe: Recipe, state: Mapping[str, Any], out: Path) -> None:
+    """Write the trained weights `state` (of a model that `prepare_model` has changed) as a `save_pretrained` folder."""
     import torch
 
     with torch.random.fork_rng(devices=[]):  # what loading draws must not shift the dropout of the run
-        model, processor = load(checkpoint, recipe)
+        model, processor = load_for_training(checkpoint, recipe)
         if recipe.lora:
             adapted = _add_lora(model, recipe.lora)
             model.load_state_dict(state)

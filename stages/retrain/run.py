@@ -23,7 +23,7 @@ import msgspec
 from shards.store import open_store
 from specialists.weights import identity, locate, require_package
 from stages.retrain import model as models
-from stages.retrain.answers import measured
+from stages.retrain.answers import measured_tasks
 from stages.retrain.checkpoint import Average, Keeper
 from stages.retrain.data import Feeder, LessonBatch, ProcessRank, RetrainError
 from stages.retrain.fit import fitted
@@ -41,7 +41,7 @@ from stages.retrain.job import (
     finished,
     job_hash,
     open_work,
-    publish,
+    publish_model,
     work_folder,
 )
 from stages.retrain.lessons import LessonMaker
@@ -49,7 +49,7 @@ from stages.retrain.metrics import F1, LOSSES, METRICS_FILE, Event, Metrics, Wat
 from stages.retrain.pool import TrainingPool, load_pool
 from stages.retrain.presets import Recipe
 from stages.retrain.schedule import Course, falling
-from stages.retrain.seal import seal
+from stages.retrain.seal import seal_model
 
 NAME = "fld retrain"
 LOG_EVERY = 10
@@ -121,9 +121,9 @@ class _Run:
         from stages.retrain.loss import LessonModel
 
         recipe, settings, accelerator = self.recipe, self.settings, self.accelerator
-        self.model, processor = models.load(self.task.checkpoint, recipe)
-        models.prepare(self.model, recipe)
-        self.examiner = examiner = LessonMaker(processor.tokenizer, settings, *models.room(self.model, processor))
+        self.model, processor = models.load_for_training(self.task.checkpoint, recipe)
+        models.prepare_model(self.model, recipe)
+        self.examiner = examiner = LessonMaker(processor.tokenizer, settings, *models.token_room(self.model, processor))
         trained, held = self.task.pool.split(settings.held_out)
         if not len(trained):
             raise RetrainError(f"round {self.task.job.round} has no image to train on: held_out {settings.held_out}")
@@ -235,7 +235,7 @@ class _Run:
 
     def _judge(self) -> dict[str, float]:
         """F1 of what the model says about held-out images, written down; nothing if it is never asked."""
-        if self.settings.generate_every is None or not measured(self.recipe.weights):
+        if self.settings.generate_every is None or not measured_tasks(self.recipe.weights):
             return {}
         with self.keeper.exported(self.module, self.average) as folder:
             found = answer_f1(self.accelerator, folder, self.held_feeder, self.settings)
@@ -300,8 +300,8 @@ class _Run:
                 file.rename(work / file.name)
         (work / JOB_FILE).unlink()
         (work / TRAINING_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(training), indent=1) + b"\n")
-        seal(work, training.job)
-        publish(self.task.job, work)
+        seal_model(work, training.job)
+        publish_model(self.task.job, work)
 
 
 def _accelerator(recipe: Recipe) -> Any:

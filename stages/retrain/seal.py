@@ -10,7 +10,7 @@ from shards.layout import MODEL
 from shards.store import LocalStore
 
 
-def seal(folder: Path, job: str) -> None:
+def seal_model(folder: Path, job: str) -> None:
     """All files at the top of `folder`; what is in `trainer/` is not the model. job: hash of what was trained."""
     names = sorted(file.name for file in folder.iterdir() if file.is_file())
     commit.seal(LocalStore(folder.parent), folder.name, MODEL, names, job)

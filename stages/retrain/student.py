@@ -34,14 +34,14 @@ from stages.retrain.job import (
     finished,
     job_hash,
     open_work,
-    publish,
+    publish_model,
     work_folder,
 )
 from stages.retrain.metrics import Watch
 from stages.retrain.pool import load_pool
-from stages.retrain.seal import seal
+from stages.retrain.seal import seal_model
 from stages.retrain.student_data import class_names, write_lessons
-from stages.retrain.student_trainer import Student, checkpoint_names, fit
+from stages.retrain.student_trainer import Student, checkpoint_names, fit_student
 
 NAME = "fld retrain --student"
 WEIGHTS = "student.pt"
@@ -71,7 +71,7 @@ def train_student(job: StudentJob, watch: Watch | None = None) -> RetrainResult:
     if not names:
         raise RetrainError(f"round {job.round} has no object with a label: a student has nothing to learn")
     lessons = write_lessons(trained, held, names, work / DATA)
-    student = fit(checkpoint, lessons, job.settings, work / TRAINER, work / WEIGHTS, watch)
+    student = fit_student(checkpoint, lessons, job.settings, work / TRAINER, work / WEIGHTS, watch)
     training = _training(job, wanted, known, pool.data, student, time.monotonic() - started)
     _finish(job, work, training)
     return RetrainResult(final_place(job), training, resumed_from=student.resumed_from)
@@ -104,5 +104,5 @@ def _finish(job: StudentJob, work: Path, training: Training) -> None:
     shutil.rmtree(work / DATA, ignore_errors=True)
     (work / JOB_FILE).unlink(missing_ok=True)
     (work / TRAINING_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(training), indent=1) + b"\n")
-    seal(work, training.job)
-    publish(job, work)
+    seal_model(work, training.job)
+    publish_model(job, work)

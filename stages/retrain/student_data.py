@@ -18,7 +18,7 @@ from shards.errors import CorpusError
 from shards.record import Record, RecordError
 from specialists.roles import Image
 from stages.codec.wording import category
-from stages.ingest.decode import DecodeError, decode
+from stages.ingest.decode import DecodeError, decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.data import RetrainError
 from stages.retrain.pool import TrainingPool
@@ -80,7 +80,7 @@ def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[i
     for i in range(len(pool)):
         try:
             record, original = pool.read(i)
-            picture = decode(original, limits)
+            picture = decode_image(original, limits)
         except (CorpusError, RecordError, DecodeError):
             unreadable += 1
             continue
@@ -91,7 +91,8 @@ def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[i
 
 
 def _write_picture(path: Path, original: bytes, picture: Image) -> None:
-    """A JPEG as it is: the trainers turn it upright as `decode` does. Anything else as PNG of the decoded pixels."""
+    """A JPEG as it is: the trainers turn it upright as `decode_image` does. Anything else as PNG of the decoded
+    pixels."""
     from PIL import Image as Pillow
 
     if original.startswith(_JPEG):

@@ -51,7 +51,7 @@ class Student:
     resumed_from: int
 
 
-def fit(
+def fit_student(
     checkpoint: Path, lessons: Lessons, settings: StudentSettings, folder: Path, out: Path, watch: Watch | None
 ) -> Student:
     """Train in `folder` and write the weights to `out`. Raises RetrainError."""

@@ -15,7 +15,7 @@ from shards.geometry import polygons_box, signed_area
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
 from stages.scenes.prose import Mention, Story, noun_phrase, write
 from stages.scenes.raster import SCALE
-from stages.scenes.scene import Drawing, draw
+from stages.scenes.scene import Drawing, compose_scene
 from stages.scenes.settings import VERSION, SceneSettings
 
 ANNOTATOR = "gold"
@@ -37,13 +37,13 @@ class Scene:
 
 def draw_scene(seed: int, index: int, settings: SceneSettings | None = None) -> Scene:
     """The scene number `index` of `seed`; equal arguments give equal bytes. Raises ValueError for a negative number."""
-    drawing = draw(seed, index, settings or SceneSettings())
-    return Scene(drawing.image, describe(drawing, f"scene-{seed}-{index:06d}"))
+    drawing = compose_scene(seed, index, settings or SceneSettings())
+    return Scene(drawing.image, gold_record(drawing, f"scene-{seed}-{index:06d}"))
 
 
-def describe(drawing: Drawing, key: str) -> Record:
+def gold_record(drawing: Drawing, key: str) -> Record:
     """The gold of a drawing. sha256 and uri are empty: they belong to the file (`stages.scenes.write`)."""
-    outlines = [outline(drawing.owner == position) for position in range(len(drawing.layout.things))]
+    outlines = [mask_rings(drawing.owner == position) for position in range(len(drawing.layout.things))]
     boxes = [polygons_box(polygons) for polygons in outlines]
     texts, groundings = _texts(drawing, boxes)
     return Record(
@@ -52,7 +52,7 @@ def describe(drawing: Drawing, key: str) -> Record:
     )  # fmt: skip
 
 
-def outline(mask: NDArray[np.bool_]) -> Polygons:
+def mask_rings(mask: NDArray[np.bool_]) -> Polygons:
     """Rings along the pixel edges of a mask of drawn pixels, in picture pixels: outer rings clockwise on screen, holes
     counter-clockwise. cv2 walks along pixel centres; doubled first, an even coordinate 2k is the left or top edge k
     of its pixel and an odd one, 2k + 1, the right or bottom edge k + 1."""

@@ -25,7 +25,7 @@ def main(points: OutlinePoints) -> FilledOutline:
     return FilledOutline(points, "main", textured=True)
 
 
-def plain(points: OutlinePoints, paint: Paint) -> FilledOutline:
+def untextured(points: OutlinePoints, paint: Paint) -> FilledOutline:
     """A part with an edge and no texture."""
     return FilledOutline(points, paint)
 

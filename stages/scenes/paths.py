@@ -37,7 +37,7 @@ def _arc(start: float, end: float, count: int) -> OutlinePoints:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-def rounded(x0: float, y0: float, x1: float, y1: float, r: float) -> OutlinePoints:
+def rounded_rect(x0: float, y0: float, x1: float, y1: float, r: float) -> OutlinePoints:
     """A rectangle with corners of radius r."""
     corners = [(x1 - r, y0 + r, -90), (x1 - r, y1 - r, 0), (x0 + r, y1 - r, 90), (x0 + r, y0 + r, 180)]
     return np.concatenate([ellipse(cx, cy, r, r, at, at + 90, 7) for cx, cy, at in corners])

@@ -1,4 +1,7 @@
-"""One generated picture: `draw(seed, index, settings)` -> `Drawing(layout, image, owner)`; its gold is in `gold.py`."""
+"""One generated picture: `compose_scene(seed, index, settings)` -> `Drawing(layout, image, owner)`.
+
+Its gold is in `gold.py`.
+"""
 
 from dataclasses import dataclass
 
@@ -28,7 +31,7 @@ class Drawing:
     owner: NDArray[np.int16]
 
 
-def draw(seed: int, index: int, settings: SceneSettings) -> Drawing:
+def compose_scene(seed: int, index: int, settings: SceneSettings) -> Drawing:
     """Plan and paint; whatever ends up mostly hidden is taken out and the picture painted again."""
     for name, value in (("seed", seed), ("index", index)):
         if value < 0:

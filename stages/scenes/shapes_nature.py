@@ -3,12 +3,12 @@
 import numpy as np
 
 from stages.scenes.palette import LEAF, WOOD, Rng, shade
-from stages.scenes.parts import FilledOutline, detail, main, plain
+from stages.scenes.parts import FilledOutline, detail, main, untextured
 from stages.scenes.paths import blob, curve, ellipse, moved, poly, rect, star, stroke, turned
 
 
 def tree(rng: Rng, _pose: str) -> list[FilledOutline]:
-    trunk = plain(poly((-0.11, 0.1), (0.11, 0.1), (0.16, 1), (-0.16, 1)), WOOD)
+    trunk = untextured(poly((-0.11, 0.1), (0.11, 0.1), (0.16, 1), (-0.16, 1)), WOOD)
     style = int(rng.integers(3))
     if style == 0:
         tiers = [main(poly((-w, y), (0, y - 0.75), (w, y))) for w, y in ((0.72, 0.5), (0.6, 0.05), (0.45, -0.35))]
@@ -17,7 +17,7 @@ def tree(rng: Rng, _pose: str) -> list[FilledOutline]:
         return [trunk, main(ellipse(0, -0.3, 0.52, 0.72)), detail(ellipse(-0.18, -0.55, 0.14, 0.2), "light")]
     lobes = [(-0.42, 0.05), (-0.5, -0.4), (-0.1, -0.85), (0.38, -0.62), (0.58, -0.1), (0.2, 0.18)]
     return [
-        plain(stroke([(0, 0.2), (0.25, -0.2)], 0.1), WOOD),
+        untextured(stroke([(0, 0.2), (0.25, -0.2)], 0.1), WOOD),
         trunk,
         main(blob(*lobes)),
         detail(ellipse(-0.15, -0.5, 0.2, 0.14), "light"),
@@ -29,16 +29,16 @@ def flower(rng: Rng, _pose: str) -> list[FilledOutline]:
     petal = ellipse(0, -0.36, 0.2, 0.3, count=24)
     head = [main(moved(turned(petal, 360 * i / count), 0, -0.42)) for i in range(count)]
     bend = float(rng.uniform(-0.15, 0.15))
-    stem = plain(stroke(curve([(0, -0.3), (bend, 0.4), (0, 1)]), 0.1), LEAF)
-    leaves = [plain(blob((0, 0.75), (0.25, 0.45), (0.55, 0.4), (0.35, 0.7)), shade(LEAF, 0.9))]
+    stem = untextured(stroke(curve([(0, -0.3), (bend, 0.4), (0, 1)]), 0.1), LEAF)
+    leaves = [untextured(blob((0, 0.75), (0.25, 0.45), (0.55, 0.4), (0.35, 0.7)), shade(LEAF, 0.9))]
     if rng.random() < 0.6:
-        leaves.append(plain(blob((0, 0.85), (-0.25, 0.6), (-0.5, 0.55), (-0.3, 0.82)), shade(LEAF, 1.1)))
-    return [stem, *leaves, *head, plain(ellipse(0, -0.42, 0.19, 0.19), (250, 205, 70))]
+        leaves.append(untextured(blob((0, 0.85), (-0.25, 0.6), (-0.5, 0.55), (-0.3, 0.82)), shade(LEAF, 1.1)))
+    return [stem, *leaves, *head, untextured(ellipse(0, -0.42, 0.19, 0.19), (250, 205, 70))]
 
 
 def mushroom(rng: Rng, _pose: str) -> list[FilledOutline]:
     tall = float(rng.uniform(-0.1, 0.15))
-    stem = plain(
+    stem = untextured(
         blob((-0.22, -0.1), (0.22, -0.1), (0.25, 0.6), (0.36, 0.95), (-0.36, 0.95), (-0.25, 0.6)), (248, 238, 218)
     )
     cap = blob((-0.9, 0.05), (-0.75, -0.5), (0, -0.95 - tall), (0.75, -0.5), (0.9, 0.05), (0, 0.14))
@@ -49,13 +49,13 @@ def mushroom(rng: Rng, _pose: str) -> list[FilledOutline]:
 
 def cactus(rng: Rng, _pose: str) -> list[FilledOutline]:
     low, high = float(rng.uniform(0.1, 0.35)), float(rng.uniform(-0.35, 0.0))
-    left = plain(_limb([(-0.1, low), (-0.55, low), (-0.58, low - 0.55)], 0.24), "main")
-    right = plain(_limb([(0.1, high), (0.52, high), (0.56, high - 0.45)], 0.22), "main")
+    left = untextured(_limb([(-0.1, low), (-0.55, low), (-0.58, low - 0.55)], 0.24), "main")
+    right = untextured(_limb([(0.1, high), (0.52, high), (0.56, high - 0.45)], 0.22), "main")
     body = main(_limb([(0, 0.8), (0, 0), (0, -0.75)], 0.5))
     ribs = [detail(stroke([(x, -0.8), (x, 0.9)], 0.03), "dark") for x in (-0.1, 0.1)]
     parts = [left, right, body, *ribs]
     if rng.random() < 0.5:
-        parts.append(plain(ellipse(0, -1.0, 0.14, 0.1, count=16), (245, 120, 170)))
+        parts.append(untextured(ellipse(0, -1.0, 0.14, 0.1, count=16), (245, 120, 170)))
     return parts
 
 
@@ -76,8 +76,8 @@ def apple(_rng: Rng, _pose: str) -> list[FilledOutline]:
         (0, -0.55), (0.42, -0.75), (0.86, -0.45), (0.84, 0.25), (0.42, 0.85),
         (0, 0.75), (-0.42, 0.85), (-0.84, 0.25), (-0.86, -0.45), (-0.42, -0.75),
     )  # fmt: skip
-    stalk = plain(stroke(curve([(0, -0.5), (0.04, -0.8), (0.14, -1.05)]), 0.1), WOOD)
-    leaf = plain(blob((0.1, -0.8), (0.35, -1.1), (0.7, -1.05), (0.42, -0.82)), LEAF)
+    stalk = untextured(stroke(curve([(0, -0.5), (0.04, -0.8), (0.14, -1.05)]), 0.1), WOOD)
+    leaf = untextured(blob((0.1, -0.8), (0.35, -1.1), (0.7, -1.05), (0.42, -0.82)), LEAF)
     return [main(skin), stalk, leaf, detail(turned(ellipse(-0.45, -0.25, 0.1, 0.24, count=18), 20), "light")]
 
 

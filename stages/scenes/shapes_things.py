@@ -3,19 +3,19 @@
 import numpy as np
 
 from stages.scenes.palette import CREAM, GLASS, INK, WHEEL, WOOD, Rng, shade
-from stages.scenes.parts import FilledOutline, detail, main, plain
-from stages.scenes.paths import blob, curve, ellipse, poly, rect, rounded, stroke, turned
+from stages.scenes.parts import FilledOutline, detail, main, untextured
+from stages.scenes.paths import blob, curve, ellipse, poly, rect, rounded_rect, stroke, turned
 
 
 def house(rng: Rng, _pose: str) -> list[FilledOutline]:
     roof_paint = [(150, 66, 50), (92, 98, 112), (120, 84, 58)][int(rng.integers(3))]
     parts = [main(rect(-0.75, -0.2, 0.75, 0.9))]
     if rng.random() < 0.6:
-        parts.insert(0, plain(rect(0.32, -0.88, 0.55, -0.3), (160, 90, 74)))
-    parts.append(plain(poly((-0.98, -0.15), (0, -0.98), (0.98, -0.15)), roof_paint))
-    parts.append(plain(rounded(-0.17, 0.3, 0.17, 0.9, 0.05), WOOD))
+        parts.insert(0, untextured(rect(0.32, -0.88, 0.55, -0.3), (160, 90, 74)))
+    parts.append(untextured(poly((-0.98, -0.15), (0, -0.98), (0.98, -0.15)), roof_paint))
+    parts.append(untextured(rounded_rect(-0.17, 0.3, 0.17, 0.9, 0.05), WOOD))
     for x in (-0.46, 0.46):
-        parts.append(plain(rect(x - 0.17, 0.05, x + 0.17, 0.39), GLASS))
+        parts.append(untextured(rect(x - 0.17, 0.05, x + 0.17, 0.39), GLASS))
         parts.append(detail(stroke([(x, 0.05), (x, 0.39)], 0.03), CREAM))
         parts.append(detail(stroke([(x - 0.17, 0.22), (x + 0.17, 0.22)], 0.03), CREAM))
     return parts
@@ -23,7 +23,7 @@ def house(rng: Rng, _pose: str) -> list[FilledOutline]:
 
 def car(rng: Rng, _pose: str) -> list[FilledOutline]:
     high = float(rng.uniform(-0.5, -0.4))
-    cabin = plain(blob((-0.62, -0.02), (-0.42, high), (0.12, high), (0.48, -0.02)), "main")
+    cabin = untextured(blob((-0.62, -0.02), (-0.42, high), (0.12, high), (0.48, -0.02)), "main")
     body = blob((-1, 0.02), (-0.6, -0.08), (0.5, -0.06), (0.95, 0.06), (1.0, 0.36), (0, 0.38), (-1, 0.36))
     windows = [
         detail(poly((-0.48, -0.06), (-0.36, high + 0.09), (-0.16, high + 0.09), (-0.16, -0.06)), GLASS),
@@ -31,7 +31,7 @@ def car(rng: Rng, _pose: str) -> list[FilledOutline]:
     ]
     wheels = []
     for x in (-0.55, 0.55):
-        wheels += [plain(ellipse(x, 0.36, 0.22, 0.22), WHEEL), detail(ellipse(x, 0.36, 0.1, 0.1), (190, 192, 198))]
+        wheels += [untextured(ellipse(x, 0.36, 0.22, 0.22), WHEEL), detail(ellipse(x, 0.36, 0.1, 0.1), (190, 192, 198))]
     lights = [
         detail(ellipse(0.92, 0.14, 0.07, 0.06, count=14), (255, 236, 150)),
         detail(rect(-1, 0.1, -0.92, 0.2), (220, 60, 50)),
@@ -40,10 +40,10 @@ def car(rng: Rng, _pose: str) -> list[FilledOutline]:
 
 
 def boat(_rng: Rng, _pose: str) -> list[FilledOutline]:
-    hull = plain(poly((-0.9, 0.45), (0.95, 0.45), (0.62, 0.92), (-0.6, 0.92)), WOOD)
-    mast = plain(rect(-0.06, -0.98, 0.02, 0.46), shade(WOOD, 0.8))
+    hull = untextured(poly((-0.9, 0.45), (0.95, 0.45), (0.62, 0.92), (-0.6, 0.92)), WOOD)
+    mast = untextured(rect(-0.06, -0.98, 0.02, 0.46), shade(WOOD, 0.8))
     sail = main(np.concatenate([curve([(0.06, -0.92), (0.5, -0.3), (0.8, 0.34)]), poly((0.06, 0.34))]))
-    jib = plain(poly((-0.12, -0.6), (-0.12, 0.34), (-0.62, 0.34)), "light")
+    jib = untextured(poly((-0.12, -0.6), (-0.12, 0.34), (-0.62, 0.34)), "light")
     flag = detail(poly((0.02, -0.98), (0.3, -0.9), (0.02, -0.82)), (214, 60, 60))
     return [mast, sail, jib, hull, flag, detail(rect(-0.78, 0.54, 0.86, 0.6), CREAM)]
 
@@ -64,14 +64,14 @@ def balloon(rng: Rng, _pose: str) -> list[FilledOutline]:
     string = detail(stroke(curve([(0, 0.42), (bend, 0.75), (-bend / 2, 1.1)]), 0.035), INK)
     skin = blob((0, -0.95), (0.52, -0.7), (0.56, -0.2), (0.1, 0.36), (-0.1, 0.36), (-0.56, -0.2), (-0.52, -0.7))
     shine = detail(turned(ellipse(-0.26, -0.55, 0.09, 0.2, count=20), 20, (-0.26, -0.55)), "light")
-    return [string, plain(poly((0, 0.34), (0.11, 0.48), (-0.11, 0.48)), "dark"), main(skin), shine]
+    return [string, untextured(poly((0, 0.34), (0.11, 0.48), (-0.11, 0.48)), "dark"), main(skin), shine]
 
 
 def rocket(rng: Rng, pose: str) -> list[FilledOutline]:
-    fins = [plain(poly((s * 0.26, 0.1), (s * 0.62, 0.62), (s * 0.24, 0.52)), (196, 60, 60)) for s in (-1, 1)]
+    fins = [untextured(poly((s * 0.26, 0.1), (s * 0.62, 0.62), (s * 0.24, 0.52)), (196, 60, 60)) for s in (-1, 1)]
     hull = blob((0, -1), (0.3, -0.5), (0.32, 0.1), (0.2, 0.55), (-0.2, 0.55), (-0.32, 0.1), (-0.3, -0.5))
     window = [
-        plain(ellipse(0, -0.3, 0.15, 0.15, count=24), (90, 96, 110)),
+        untextured(ellipse(0, -0.3, 0.15, 0.15, count=24), (90, 96, 110)),
         detail(ellipse(0, -0.3, 0.1, 0.1, count=20), GLASS),
     ]
     if pose == "flies":
@@ -81,13 +81,13 @@ def rocket(rng: Rng, pose: str) -> list[FilledOutline]:
             detail(blob((0.1, 0.5), (0.1, 0.65), (0, flame - 0.18), (-0.1, 0.65), (-0.1, 0.5)), (253, 224, 90)),
         ]
         return [*fire, *fins, main(hull), *window]
-    legs = [plain(stroke([(s * 0.15, 0.5), (s * 0.36, 0.82)], 0.08), (90, 96, 110)) for s in (-1, 1)]
+    legs = [untextured(stroke([(s * 0.15, 0.5), (s * 0.36, 0.82)], 0.08), (90, 96, 110)) for s in (-1, 1)]
     return [*legs, *fins, main(hull), *window]
 
 
 def cup(rng: Rng, _pose: str) -> list[FilledOutline]:
     foot = float(rng.uniform(0.42, 0.6))
-    handle = plain(stroke(ellipse(0.62, 0.0, 0.34, 0.36, -100, 100, 20), 0.15), "dark")
+    handle = untextured(stroke(ellipse(0.62, 0.0, 0.34, 0.36, -100, 100, 20), 0.15), "dark")
     body = np.concatenate(
         [
             poly((-0.7, -0.62), (0.7, -0.62)),
@@ -95,7 +95,7 @@ def cup(rng: Rng, _pose: str) -> list[FilledOutline]:
             curve([(-foot + 0.1, 0.72), (-foot - 0.02, 0.5), (-0.68, -0.2)]),
         ]
     )
-    rim = [plain(ellipse(0, -0.62, 0.7, 0.16), "light"), detail(ellipse(0, -0.59, 0.58, 0.1), (104, 66, 44))]
+    rim = [untextured(ellipse(0, -0.62, 0.7, 0.16), "light"), detail(ellipse(0, -0.59, 0.58, 0.1), (104, 66, 44))]
     return [handle, main(body), *rim]
 
 
@@ -111,9 +111,9 @@ def bottle(rng: Rng, pose: str) -> list[FilledOutline]:
         (-wide, -0.08),
         (-0.15, -0.4),
     )
-    cork = plain(rect(-0.12, -1.0, 0.12, -0.68), (206, 160, 104))
+    cork = untextured(rect(-0.12, -1.0, 0.12, -0.68), (206, 160, 104))
     label = [
-        plain(rect(-wide - 0.01, 0.15, wide + 0.01, 0.62), CREAM),
+        untextured(rect(-wide - 0.01, 0.15, wide + 0.01, 0.62), CREAM),
         detail(rect(-wide * 0.6, 0.32, wide * 0.6, 0.37), "dark"),
         detail(rect(-wide * 0.6, 0.44, wide * 0.3, 0.48), "dark"),
     ]
@@ -125,7 +125,7 @@ def bottle(rng: Rng, pose: str) -> list[FilledOutline]:
 
 
 def clock(rng: Rng, _pose: str) -> list[FilledOutline]:
-    parts = [main(ellipse(0, 0, 1, 1, count=60)), plain(ellipse(0, 0, 0.78, 0.78, count=50), (252, 250, 242))]
+    parts = [main(ellipse(0, 0, 1, 1, count=60)), untextured(ellipse(0, 0, 0.78, 0.78, count=50), (252, 250, 242))]
     tick = rect(-0.04, -0.72, 0.04, -0.56)
     parts += [detail(turned(tick, 30 * i), INK) for i in range(12)]
     hour, minute = float(rng.uniform(0, 360)), float(rng.uniform(0, 360))
@@ -154,13 +154,13 @@ def umbrella(_rng: Rng, _pose: str) -> list[FilledOutline]:
     dome = np.concatenate([ellipse(0, 0, 1, 0.88, 180, 360, 30), curve(rim)])
     handle = stroke(curve([(0, -0.1), (0, 0.5), (0.02, 0.8), (0.16, 0.94), (0.3, 0.8)]), 0.08)
     ribs = [detail(stroke(curve([(0, -0.86), (x * 0.8, -0.5), (x, -0.04)]), 0.035), "dark") for x in (-0.34, 0.34)]
-    tip = plain(stroke([(0, -1.02), (0, -0.84)], 0.07), INK)
-    return [plain(handle, shade(WOOD, 0.8)), tip, main(dome), *ribs]
+    tip = untextured(stroke([(0, -1.02), (0, -0.84)], 0.07), INK)
+    return [untextured(handle, shade(WOOD, 0.8)), tip, main(dome), *ribs]
 
 
 def hat(rng: Rng, _pose: str) -> list[FilledOutline]:
     high = float(rng.uniform(-0.8, -0.55))
-    brim = plain(ellipse(0, 0.42, 1.0, 0.24), "dark")
+    brim = untextured(ellipse(0, 0.42, 1.0, 0.24), "dark")
     crown = main(
         blob(
             (-0.58, 0.42),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.scenes.parts import FilledOutline, main, plain
-from stages.scenes.paths import OutlinePoints, moved, poly, rect, rounded, stroke
+from stages.scenes.parts import FilledOutline, main, untextured
+from stages.scenes.paths import OutlinePoints, moved, poly, rect, rounded_rect, stroke
 
 FONTS = ("DejaVuSans-Bold", "DejaVuSerif-Bold", "DejaVuSansMono-Bold", "DejaVuSans-BoldOblique")
 SHOWN = (
@@ -85,12 +85,12 @@ def board(lines: list[str], font: str, hangs: bool) -> Signboard:
         words.append(Lettering(text, [moved(ring, *shift) for ring in rings], quad))
         wide = max(wide, x1 - x0)
     half_w, half_h = wide / 2 + _PADDING, (len(lines) - 1) * _LEADING / 2 + 0.5 + _PADDING
-    face = main(rounded(-half_w, -half_h, half_w, half_h, 0.25))
+    face = main(rounded_rect(-half_w, -half_h, half_w, half_h, 0.25))
     if hangs:
         held = [
-            plain(stroke([(x, -half_h), (x * 0.7, -half_h - 1.0)], 0.14), (70, 66, 70))
+            untextured(stroke([(x, -half_h), (x * 0.7, -half_h - 1.0)], 0.14), (70, 66, 70))
             for x in (-half_w * 0.7, half_w * 0.7)
         ]
     else:
-        held = [plain(rect(-0.22, half_h - 0.1, 0.22, half_h + 1.8), (122, 84, 54))]
+        held = [untextured(rect(-0.22, half_h - 0.1, 0.22, half_h + 1.8), (122, 84, 54))]
     return Signboard([*held, face], words, 2 * half_w)

@@ -18,8 +18,8 @@ import msgspec
 from shards.record import Record, Region
 from stages.evaluate.bootstrap import f1
 from stages.evaluate.boxes import objects
-from stages.evaluate.captions import text_of, words
-from stages.evaluate.match import label_of
+from stages.evaluate.captions import first_text, words
+from stages.evaluate.match import compared_label
 from stages.evaluate.measures import MeasureName, paired, sums
 from stages.fuse.settings import LEARNED
 from stages.round import TextParser
@@ -56,8 +56,8 @@ def statistics(
     """The numbers of a round. first: the records of round 0; own, own_before: what this round's model and the one
     before it say by themselves (`stages.gate.alone`)."""
     found = [region for record in records for region in objects(record)]
-    briefs = [text for record in records if (text := text_of(record, "brief"))]
-    labels = Counter(label_of(region) for region in found)
+    briefs = [text for record in records if (text := first_text(record, "brief"))]
+    labels = Counter(compared_label(region) for region in found)
     lengths = [len(words(text)) for text in briefs]
     return DriftStatistics(
         images=len(records),

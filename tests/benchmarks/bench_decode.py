@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 from torchvision.transforms.functional import InterpolationMode, resize
 
-from stages.ingest.decode import check, decode
+from stages.ingest.decode import check, decode_image
 from stages.ingest.settings import DecodeLimits
 from tests.stages.ingest.broken import encoded, picture
 
@@ -51,10 +51,10 @@ def _resized(image: torch.Tensor) -> torch.Tensor:
 WORK: dict[str, Callable[[bytes], object]] = {
     "Pillow decode": lambda data: np.array(Image.open(BytesIO(data)).convert("RGB")),
     "torchvision decode": lambda data: decode_jpeg(_tensor(data), mode=ImageReadMode.RGB),
-    "decode": lambda data: decode(data, LIMITS),
+    "decode": lambda data: decode_image(data, LIMITS),
     "check (ingest)": lambda data: check(data, LIMITS),
     "torchvision decode + resize to 768": lambda data: _resized(decode_jpeg(_tensor(data), mode=ImageReadMode.RGB)),
-    "decode + resize to 768": lambda data: _resized(torch.from_numpy(decode(data, LIMITS)).permute(2, 0, 1)),
+    "decode + resize to 768": lambda data: _resized(torch.from_numpy(decode_image(data, LIMITS)).permute(2, 0, 1)),
 }
 BASES = {
     "decode": "Pillow decode",
@@ -83,7 +83,7 @@ def _wall_rate(workers: int, data: bytes, calls: int) -> float:
     with ThreadPoolExecutor(workers) as pool:
         for _ in range(REPEATS):
             started = time.perf_counter()
-            list(pool.map(lambda _: decode(data, LIMITS), range(calls)))
+            list(pool.map(lambda _: decode_image(data, LIMITS), range(calls)))
             spent.append((time.perf_counter() - started) / calls)
     return 1 / statistics.median(spent)
 

@@ -35,7 +35,7 @@ from shards.raw import RawRow, write_raw
 from shards.store import LocalStore
 from specialists.roles import Fingerprint
 from stages.annotate.resources import Resources
-from stages.ingest.decode import decode
+from stages.ingest.decode import decode_image
 from stages.stage import Item
 
 SHARD = 500
@@ -129,7 +129,7 @@ def ceiling_s(store: LocalStore, count: int, version: int) -> float:
     for shard in committed(store, IMAGES):
         rows = read_image_rows(store, shard)
         for at in range(0, len(rows), BATCH):
-            batch = [decode(read_image(store, shard, row), ACCEPTED) for row in rows[at : at + BATCH]]
+            batch = [decode_image(read_image(store, shard, row), ACCEPTED) for row in rows[at : at + BATCH]]
             del batch  # held as a whole until here, as a model would
         for number in range(count):
             write_raw(store, f"plain{number}", f"v{version}", shard, [RawRow(row.key) for row in rows])

@@ -25,7 +25,7 @@ from engine.report.eval_report import changed
 from engine.report.quality import measure, records
 from filters.parser import Parser
 from shards.reader import Corpus
-from shards.record import Record, read_records
+from shards.record import Record, read_record_lines
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.plans import raw_alone
@@ -81,7 +81,7 @@ def main() -> None:
     sets = [part for each in chosen for part in ("--set", each)]
     fld("loop", corpus, "--config", profile(work), "--rounds", ROUNDS, "--from", start, "--gold", gold, *sets)
     fld("eval", corpus, "--gold", gold, "--rounds", "--json", work / "rounds.json", "--figure", work / "rounds.png")
-    (work / "rounds.md").write_text(report(corpus, read_records(gold)))
+    (work / "rounds.md").write_text(report(corpus, read_record_lines(gold)))
 
 
 def profile(work: Path) -> Path:

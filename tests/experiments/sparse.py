@@ -27,13 +27,13 @@ from engine.corpus.session import look
 from engine.report.eval_report import changed
 from engine.report.quality import measure
 from shards.reader import Corpus
-from shards.record import Record, Source, Text, read_records
+from shards.record import Record, Source, Text, read_record_lines
 from shards.store import open_store
 from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
 from specialists.openai_describer import data_url
 from stages.annotate.subset import SubsetSettings, read_subset
 from stages.evaluate.bootstrap import Estimate
-from stages.ingest.decode import decode
+from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.job import RetrainJob, model_path
 from stages.retrain.run import retrain
@@ -117,7 +117,7 @@ class _Run:
     def _drawn(self) -> list[Record]:
         if not self._scenes.exists():
             fld("scenes", self._scenes, "--count", self._arguments.scenes, "--seed", SEED + self._seed, "--noisy")
-        return read_records(self._scenes / "gold.jsonl")
+        return read_record_lines(self._scenes / "gold.jsonl")
 
     def _loop(self, server: ChatServer) -> None:
         of, untrained = self._arguments, self._work / "untrained"
@@ -153,7 +153,7 @@ class _Run:
     def _texts(self, folder: Path, gold: list[Record]) -> list[Record]:
         captioner = Florence2Captioner(Florence2CaptionerSettings(weights=str(folder), max_new_tokens=128))
         captioner.load()
-        pictures = [decode(picture_of(self._scenes, record), DecodeLimits()) for record in gold]
+        pictures = [decode_image(picture_of(self._scenes, record), DecodeLimits()) for record in gold]
         said = captioner.caption(pictures, "detailed")
         captioner.close()
         source = Source("model", "", 0, None, "")
@@ -173,7 +173,7 @@ def endpoint(scenes: Path, gold: list[Record]) -> Iterator[ChatServer]:
     """A server that describes each picture as its gold does, and misbehaves now and then."""
     known = {}
     for record in gold:
-        url = data_url(decode(picture_of(scenes, record), DecodeLimits()), SIDE)
+        url = data_url(decode_image(picture_of(scenes, record), DecodeLimits()), SIDE)
         known[_digest(url)] = next(text.text for text in record.texts if text.granularity == "detailed")
     with chat_server() as server:
         yield _Moody(server, known).server

@@ -42,7 +42,7 @@ from shards.store import open_store
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
 from stages.evaluate.bootstrap import Estimate
 from stages.held_out import is_held_out
-from stages.ingest.decode import decode
+from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 from tests.experiments.running import table
 
@@ -225,7 +225,7 @@ def predictions(data: Path, weights: Path) -> list[Record]:
     detector = UltralyticsDetector(UltralyticsSettings(weights=str(weights), nms_iou=0.6))
     detector.load()
     gold = [image for image in read(data / "gold.json")["images"] if is_judge(image["file_name"])]
-    pictures = [decode((data / "images" / image["file_name"]).read_bytes(), DecodeLimits()) for image in gold]
+    pictures = [decode_image((data / "images" / image["file_name"]).read_bytes(), DecodeLimits()) for image in gold]
     said = detector.detect(pictures)
     detector.close()
     return [

@@ -67,4 +67,4 @@ def test_a_line_that_is_no_record_is_named_with_its_file(tmp_path: Path) -> None
     path = tmp_path / "gold.jsonl"
     path.write_bytes(b'\n{"key": "a"}\n')
     with pytest.raises(record.RecordError, match=r"gold.jsonl, line 2: record version must be 1, got None"):
-        record.read_records(path)
+        record.read_record_lines(path)

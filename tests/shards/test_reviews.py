@@ -5,7 +5,7 @@ import pytest
 from shards.errors import DamageError
 from shards.reviews import Review, append_reviews, count_reviews, read_reviews
 from shards.store import open_store
-from shards.verify import retire, verify
+from shards.verify import retire_damaged, verify
 
 RELABEL = Review(
     "dog", "relabel", "region", "ann", "2026-11-26T10:15:00Z", "r3", 1, "dog", (1.01, 2.0, 3.5, 4.0), new_text="cat"
@@ -44,7 +44,7 @@ def test_damage_is_told_and_never_withdrawn(ending: str) -> None:
     store.write(path, [bytes(data)])
     report = verify(store)
     assert len(report.of_reviews) == 1
-    assert retire(store, report.damages) == []
+    assert retire_damaged(store, report.damages) == []
     if ending == ".json":
         with pytest.raises(DamageError, match=r"reviews/manifest/.* is damaged: restore it from a copy"):
             read_reviews(store)

@@ -10,7 +10,7 @@ from shards.images import read_image_rows
 from shards.rounds import kept_samples, read_index
 from shards.seal import write_sealed
 from shards.store import LocalStore
-from shards.verify import NO_MANIFEST, retire, verify
+from shards.verify import NO_MANIFEST, retire_damaged, verify
 from tests.shards.corpora import build_corpus
 
 IMAGE_TAR, ROUND_TAR = "images/000001.tar", "rounds/00/shards/000001.tar"
@@ -150,7 +150,7 @@ def test_files_of_a_unit_without_its_manifest_are_damage_and_are_removed_with_it
     assert [str(found) for found in report.damages] == [
         f"images 000001: {path}: {NO_MANIFEST}" for path in ("images/000001.parquet", IMAGE_TAR)
     ]
-    retire(store, report.damages)
+    retire_damaged(store, report.damages)
     assert IMAGE_TAR not in store.walk()
 
 
@@ -201,7 +201,7 @@ def test_retire_withdraws_exactly_the_damaged_units(store: LocalStore) -> None:
     before = {path: store.read(path) for path in store.walk()}
     for path in (IMAGE_TAR, "rounds/00/index/000000.parquet"):
         store.write(path, [flip(before[path], 900)])
-    assert retire(store, verify(store).damages) == [("images", "000001"), ("rounds/00", "000000")]
+    assert retire_damaged(store, verify(store).damages) == [("images", "000001"), ("rounds/00", "000000")]
     assert list(commit.committed(store, "images")) == ["000000"]
     assert list(commit.committed(store, "rounds/00")) == ["000001"]
     assert list(commit.committed(store, "raw/detector-3fa9c1")) == ["000000", "000001"]
@@ -223,7 +223,7 @@ def test_a_model_is_read_and_never_withdrawn(store: LocalStore) -> None:
     assert [str(each).partition(": CRC")[0] for each in found.of_models] == [
         f"{model} model: {model}/model.safetensors"
     ]
-    assert retire(store, found.damages) == []
+    assert retire_damaged(store, found.damages) == []
     assert commit.find(store, model, "model") is not None
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from specialists.chat_markup import strip_markup
 from specialists.chat_politeness import strip_politeness
-from specialists.description import Description, PromptSettings, judge
+from specialists.description import Description, PromptSettings, check_description
 
 TEXT = "A brown dog runs after a red ball on the grass."
 NO_ANSWER = "thought, and wrote no answer"
@@ -65,7 +65,7 @@ DAMAGED = [f"A brown dog runs\0 after a red ball on the grass.", f"\ufeff\x00{TE
 
 @pytest.mark.parametrize("text", [TEXT, *THOUGHT, *ENDED, *WRAPPED, *DAMAGED])
 def test_the_answer_alone_is_left(text: str) -> None:
-    assert judge(text, PromptSettings()) == Description(TEXT, "")
+    assert check_description(text, PromptSettings()) == Description(TEXT, "")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_answer_alone_is_left(text: str) -> None:
     ],
 )
 def test_where_there_is_no_answer_the_reason_is_said(text: str) -> None:
-    answer = judge(text, PromptSettings())
+    answer = check_description(text, PromptSettings())
     assert answer.text == ""
     assert answer.problem
 
@@ -101,7 +101,7 @@ def test_thinking_that_was_cut_off_is_no_answer(text: str) -> None:
 
 
 def test_a_structured_refusal_is_one() -> None:
-    answer = judge('{"description": "", "refusal": "There is a person in it."}', PromptSettings())
+    answer = check_description('{"description": "", "refusal": "There is a person in it."}', PromptSettings())
     assert answer == Description("", "refused: There is a person in it.")
 
 
@@ -119,7 +119,7 @@ def test_a_structured_refusal_is_one() -> None:
     ],
 )
 def test_what_only_looks_like_markup_stays(text: str) -> None:
-    assert judge(text, PromptSettings()) == Description(text, "")
+    assert check_description(text, PromptSettings()) == Description(text, "")
 
 
 POLITE = [
@@ -152,7 +152,7 @@ POLITE = [
 
 @pytest.mark.parametrize("text", POLITE)
 def test_politeness_is_cut_off(text: str) -> None:
-    assert judge(text, PromptSettings()) == Description(TEXT, "")
+    assert check_description(text, PromptSettings()) == Description(TEXT, "")
 
 
 @pytest.mark.parametrize(
@@ -178,5 +178,5 @@ def test_what_only_sounds_polite_stays(text: str) -> None:
 
 def test_known_refusals_can_be_switched_off() -> None:
     text = "No pictures were provided by the museum, says the sign"
-    assert judge(text, PromptSettings()).problem.startswith("refused: No pictures")
-    assert judge(text, PromptSettings(known_refusals=False)) == Description(text, "")
+    assert check_description(text, PromptSettings()).problem.startswith("refused: No pictures")
+    assert check_description(text, PromptSettings(known_refusals=False)) == Description(text, "")

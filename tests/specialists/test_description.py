@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from specialists.description import Description, PromptSettings, fill, judge, read_template
+from specialists.description import Description, PromptSettings, check_description, fill, read_template
 from specialists.roles import Context, MissingRequirementError
 
 
@@ -54,7 +54,7 @@ def test_text_from_pictures_cannot_break_the_prompt() -> None:
     ],
 )
 def test_answers_are_trimmed_or_refused(text: str, answer: Description) -> None:
-    assert judge(text, PromptSettings()) == answer
+    assert check_description(text, PromptSettings()) == answer
 
 
 def test_a_refusal_pattern_that_is_none_is_refused() -> None:

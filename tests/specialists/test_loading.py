@@ -17,7 +17,7 @@ from specialists.devices import pick_dtype
 from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
 from specialists.groundingdino_hf import GroundingDinoHf, GroundingDinoHfSettings
 from specialists.lmm_describer import LmmDescriber, LmmSettings
-from specialists.loading import check_whole
+from specialists.loading import check_weights
 from specialists.roles import SpecialistError
 from specialists.sam_hf import SamHf, SamHfSettings
 from tests.specialists.tiny_captioners import save_tiny_blip, save_tiny_blip2
@@ -102,9 +102,9 @@ def test_a_weight_of_another_shape_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["vision_model.embeddings.position_ids", "bn1.num_batches_tracked", "position_ids"])
 def test_what_is_counted_out_anew_may_be_missing(name: str) -> None:
-    check_whole("clip", "CLIPModel", Path("folder"), [name])
+    check_weights("clip", "CLIPModel", Path("folder"), [name])
     with pytest.raises(SpecialistError, match=r"clip: folder lacks 4 of the weights of M \(a, b, c, ...\)"):
-        check_whole("clip", "M", Path("folder"), [name, "d", "c"], [("b", (1, 2), (3, 4)), "a"])
+        check_weights("clip", "M", Path("folder"), [name, "d", "c"], [("b", (1, 2), (3, 4)), "a"])
 
 
 @pytest.mark.parametrize("damage", [b"", b"no weights at all", b"\xff" * 64])

@@ -72,7 +72,7 @@ def _widened(region: Region, width: int, height: int, margin: float) -> tuple[in
     return max(0, round(x0 - dx)), max(0, round(y0 - dy)), min(width, round(x1 + dx)), min(height, round(y1 + dy))
 
 
-def said_of(phrase: str, rng: np.random.Generator) -> str:
+def crop_phrase(phrase: str, rng: np.random.Generator) -> str:
     """One of the ways to speak of a crop: a label, with or without attributes, article or a bit of a sentence."""
     *attributes, kind = phrase.split()[1:]
     sizes, looks = (
@@ -149,12 +149,12 @@ def train(plan: ClipRecipe, cache: Path, run: Path) -> tuple[Any, Any]:
     single_thread()
     crops = load_crops(scenes(cache, TRAIN_SEED, 0, plan.scenes), plan.seed)
     rng = np.random.default_rng([plan.seed, 1])
-    model, processor = build([said_of(phrase, rng) for phrase in crops.phrases], plan.seed)
+    model, processor = build([crop_phrase(phrase, rng) for phrase in crops.phrases], plan.seed)
     mean = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.05)
     for step in range(plan.steps):
         chosen = rng.integers(len(crops.phrases), size=plan.batch)
-        texts = [said_of(crops.phrases[int(i)], rng) for i in chosen]
+        texts = [crop_phrase(crops.phrases[int(i)], rng) for i in chosen]
         loss = _contrast(model, processor, crops.pixels[chosen], texts)
         update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps))
         average_into(mean, model, step, plan.ema)

@@ -13,8 +13,8 @@ from stages.annotate.boxes import crop
 from stages.codec.lesson import Lesson
 from stages.recipes.embedded.data import Drawn
 from stages.recipes.embedded.florence2_dense import cell_answers
-from stages.recipes.embedded.florence2_targets import lessons
-from stages.recipes.embedded.mirror import can_mirror, mirrored
+from stages.recipes.embedded.florence2_targets import scene_lessons
+from stages.recipes.embedded.mirror import can_mirror, mirrored_record
 from stages.retrain.build import SIZES
 from stages.retrain.lessons import TokenizedLesson
 
@@ -53,11 +53,11 @@ def load_school(drawn: Iterable[Drawn], tokenizer: Any) -> School:
         shown = _shown(scene.image())
         views = [(shown, scene.record)]
         if can_mirror(scene.record):
-            views.append((shown[:, :, ::-1], mirrored(scene.record)))
+            views.append((shown[:, :, ::-1], mirrored_record(scene.record)))
         for picture, record in views:
             pixels.append(picture)
             cells.append(cell_answers(record, GRID).reshape(GRID * GRID, -1))
-            asked.append(_asked(lessons(record), tokenizer))
+            asked.append(_asked(scene_lessons(record), tokenizer))
     return School(np.stack(pixels), np.stack(cells), asked)
 
 

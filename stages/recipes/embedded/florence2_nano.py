@@ -32,7 +32,7 @@ from stages.recipes.embedded.florence2_batches import (
     normalized,
 )
 from stages.recipes.embedded.florence2_dense import build_head, build_place_head, dense_loss, place_loss
-from stages.recipes.embedded.florence2_targets import lessons
+from stages.recipes.embedded.florence2_targets import scene_lessons
 from stages.recipes.embedded.running import Hybrid, note, single_thread
 from stages.retrain.build import SIZES, build_model, build_processor, learn_tokenizer
 from stages.retrain.lessons import TokenizedLesson
@@ -237,7 +237,7 @@ def train(plan: Florence2Recipe, cache: Path, folder: Path, out: Path, keep: int
 def _words(drawn: list[Drawn]) -> Iterator[str]:
     """What the tokenizer learns from: prompts, captions, and every label on its own, as it stands after a place."""
     for scene in drawn:
-        for lesson in lessons(scene.record):
+        for lesson in scene_lessons(scene.record):
             yield lesson.prompt
             if "<loc_" in lesson.target:
                 yield from {place.label for place in parse_regions(lesson.target)}

@@ -9,7 +9,7 @@ from stages.retrain.presets import NANO_WEIGHTS
 SETTINGS = CodecSettings(tasks=list(NANO_WEIGHTS))
 
 
-def lessons(record: Record) -> list[Lesson]:
+def scene_lessons(record: Record) -> list[Lesson]:
     """All that is asked about a scene. A scene without objects teaches captions only."""
     return encode.lessons(record, SETTINGS, _none).lessons
 

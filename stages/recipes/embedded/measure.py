@@ -22,7 +22,7 @@ from specialists.roles import Captioner, Detections, Detector, Grounder, Image, 
 from specialists.weights import EMBEDDED_FOLDER
 from stages.annotate.boxes import crop
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
-from stages.evaluate.report import evaluate
+from stages.evaluate.report import measure_records
 from stages.recipes.embedded.data import TEST_SEED, Drawn, scenes
 from stages.scenes.gold import GRANULARITIES
 from stages.scenes.kinds import NAMES
@@ -43,8 +43,8 @@ def measure_detector(detector: Detector, held: Held, resamples: int) -> Table:
     found = detector.detect([image for image, _ in held])
     sure = [_only(detections, detections.scores >= KEPT_SCORE) for detections in found]
     gold = [record for _, record in held]
-    ranked = evaluate(_with_objects(gold, found), gold, resamples, ["boxes"])
-    kept = evaluate(_with_objects(gold, sure), gold, resamples, ["boxes"])
+    ranked = measure_records(_with_objects(gold, found), gold, resamples, ["boxes"])
+    kept = measure_records(_with_objects(gold, sure), gold, resamples, ["boxes"])
     return kept | {name: ranked[name] for name in ("boxes/map", "boxes/map50")}
 
 
@@ -56,7 +56,7 @@ def measure_captioner(captioner: Captioner, held: Held, resamples: int) -> Table
         _blank(record, texts=[Text(f"t{k}", g, said[g][i].text, SOURCE) for k, g in enumerate(GRANULARITIES)])
         for i, (_, record) in enumerate(held)
     ]
-    return evaluate(predicted, [record for _, record in held], resamples, ["captions"])
+    return measure_records(predicted, [record for _, record in held], resamples, ["captions"])
 
 
 def measure_close_ups(captioner: Captioner, held: Held, resamples: int) -> Table:
@@ -79,11 +79,11 @@ def measure_grounder(grounder: Grounder, held: Held, resamples: int) -> Table:
     for k, granularity in enumerate(GRANULARITIES):
         answers = grounder.ground([image for image, _ in held], [record.texts[k].text for _, record in held])
         predicted = [_grounded(record, {k: phrases}) for (_, record), phrases in zip(held, answers, strict=True)]
-        part = evaluate(predicted, [record for _, record in held], resamples, ["phrases"])
+        part = measure_records(predicted, [record for _, record in held], resamples, ["phrases"])
         found[f"phrases/{granularity}/recall_at_1"] = part["phrases/recall_at_1"]
         per_text.append(answers)
     together = [_grounded(record, {k: per_text[k][i] for k in range(3)}) for i, (_, record) in enumerate(held)]
-    return found | evaluate(together, [record for _, record in held], resamples, ["phrases"])
+    return found | measure_records(together, [record for _, record in held], resamples, ["phrases"])
 
 
 def measure_segmenter(segmenter: Segmenter, held: Held, resamples: int) -> Table:
@@ -100,7 +100,7 @@ def measure_segmenter(segmenter: Segmenter, held: Held, resamples: int) -> Table
         )
         for (_, record), found in zip(held, masks, strict=True)
     ]
-    return evaluate(predicted, [record for _, record in held], resamples, ["masks"])
+    return measure_records(predicted, [record for _, record in held], resamples, ["masks"])
 
 
 def measure_matcher(matcher: Matcher, held: Held, resamples: int) -> Table:

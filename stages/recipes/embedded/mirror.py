@@ -16,7 +16,7 @@ def can_mirror(record: Record) -> bool:
     return not any(region.kind == "text" or region.candidates[0].text == "sign" for region in record.regions)
 
 
-def mirrored(record: Record) -> Record:
+def mirrored_record(record: Record) -> Record:
     """The gold of the mirrored picture. Polygons, quads and votes are left out: no lesson asks for them."""
     texts = [msgspec.structs.replace(text, text=_swapped(text.text)) for text in record.texts]
     regions = [

@@ -28,7 +28,7 @@ class ParserScores:
     sentences: float
 
 
-def evaluate(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> ParserScores:
+def score_parser(nlp: "Language", paragraphs: Sequence[Sequence[Sentence]]) -> ParserScores:
     """Scores on the raw text of all paragraphs, over all words, punctuation included."""
     golds = [document(nlp, paragraph) for paragraph in paragraphs]
     return _scores(golds, nlp.pipe([gold.text for gold in golds], batch_size=64))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from stages.recipes.parser.augment import augmented
 from stages.recipes.parser.captions import captions
 from stages.recipes.parser.card import write_card
-from stages.recipes.parser.evaluate import ParserScores, evaluate, evaluate_gold_words
+from stages.recipes.parser.evaluate import ParserScores, evaluate_gold_words, score_parser
 from stages.recipes.parser.tokenizer import fit_tokenizer
 from stages.recipes.parser.treebank import Sentence, example, groups, read_paragraphs
 
@@ -99,7 +99,7 @@ def _train_round(nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, 
             optimizer.learn_rate = schedule.rate * min(step / schedule.warmup, max(0.0, 1 - step / steps))
             nlp.update(batch, drop=schedule.dropout, sgd=optimizer)
         with nlp.use_params(optimizer.averages):
-            scores = evaluate(nlp, folds["dev"])
+            scores = score_parser(nlp, folds["dev"])
             cpu_s = time.process_time() - started
             log.info("epoch %d, step %d of %d, %.0f s: dev %s", epoch, step, steps, cpu_s, scores)
             if scores.las > best:
@@ -115,7 +115,7 @@ def _finish(
     import spacy
 
     nlp = spacy.load(out)
-    scores = {fold: evaluate(nlp, folds[fold]) for fold in ("dev", "test")}
+    scores = {fold: score_parser(nlp, folds[fold]) for fold in ("dev", "test")}
     scores["test_gold_words"] = evaluate_gold_words(nlp, folds["test"])
     training = [{**asdict(schedule), **done._asdict()} for schedule, done in zip(schedules, rounds, strict=True)]
     nlp.meta.update(_meta(scores, training))

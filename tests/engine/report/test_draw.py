@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engine.report.draw import LIGHT, SHADE, colour, draw
+from engine.report.draw import LIGHT, SHADE, colour, draw_record
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source
 
 SOURCE = Source("detector", "f0", 0, 0.9, "detector/0")
@@ -22,7 +22,7 @@ def grey() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def test_a_box_is_outlined_where_it_is_and_nothing_else_changes() -> None:
-    drawn = np.asarray(draw(grey(), a_record(regions=[a_region()])))
+    drawn = np.asarray(draw_record(grey(), a_record(regions=[a_region()])))
     assert drawn.shape == (500, 600, 3)
     assert tuple(drawn[300, 100]) == colour(0)
     assert tuple(drawn[400, 200]) == colour(0)
@@ -33,14 +33,14 @@ def test_a_box_is_outlined_where_it_is_and_nothing_else_changes() -> None:
 def test_a_mask_is_filled_and_its_hole_is_not() -> None:
     outer = [120.0, 220.0, 280.0, 220.0, 280.0, 380.0, 120.0, 380.0]
     hole = [180.0, 280.0, 180.0, 320.0, 220.0, 320.0, 220.0, 280.0]
-    drawn = np.asarray(draw(grey(), a_record(regions=[a_region(polygons=[hole, outer])])))
+    drawn = np.asarray(draw_record(grey(), a_record(regions=[a_region(polygons=[hole, outer])])))
     assert tuple(drawn[250, 150]) != (128, 128, 128)
     assert tuple(drawn[300, 200]) == (128, 128, 128)
 
 
 def test_a_quad_is_drawn_instead_of_its_box() -> None:
     quad = (100.0, 300.0, 200.0, 200.0, 300.0, 300.0, 200.0, 400.0)
-    drawn = np.asarray(draw(grey(), a_record(regions=[a_region(kind="text", quad=quad)])))
+    drawn = np.asarray(draw_record(grey(), a_record(regions=[a_region(kind="text", quad=quad)])))
     assert tuple(drawn[350, 150]) == colour(0)
     assert tuple(drawn[300, 298]) == colour(0)
     assert tuple(drawn[395, 110]) == (128, 128, 128)
@@ -49,14 +49,14 @@ def test_a_quad_is_drawn_instead_of_its_box() -> None:
 def test_grounded_phrases_are_drawn_on_request() -> None:
     place = GroundedBox((400.0, 50.0, 500.0, 90.0), 0.5, SOURCE)
     record = a_record(groundings=[Grounding("t0", (0, 5), "a dog", 0.5, [place])])
-    assert np.array_equal(np.asarray(draw(grey(), record)), grey())
-    assert tuple(np.asarray(draw(grey(), record, groundings=True))[50, 450]) == colour(0)
+    assert np.array_equal(np.asarray(draw_record(grey(), record)), grey())
+    assert tuple(np.asarray(draw_record(grey(), record, groundings=True))[50, 450]) == colour(0)
 
 
 def test_a_label_that_would_leave_the_picture_is_moved_into_it() -> None:
     candidates = [Candidate("phrase", "ends in here", None, SOURCE)]
     region = a_region(box=(560.0, 200.0, 590.0, 400.0), candidates=candidates)
-    drawn = np.asarray(draw(grey(), a_record(regions=[region])))
+    drawn = np.asarray(draw_record(grey(), a_record(regions=[region])))
     assert tuple(drawn[199, 540]) == colour(0)
     assert tuple(drawn[199, 598]) == colour(0)
 
@@ -64,19 +64,19 @@ def test_a_label_that_would_leave_the_picture_is_moved_into_it() -> None:
 @pytest.mark.parametrize(("size", "wanted"), [((60, 40), (720, 480)), ((1, 1), (480, 480))])
 def test_a_tiny_picture_is_enlarged(size: tuple[int, int], wanted: tuple[int, int]) -> None:
     record = Record(key="k", uri="k.png", sha256="0", width=size[0], height=size[1], round=0)
-    assert draw(np.zeros((size[1], size[0], 3), np.uint8), record).size == wanted
+    assert draw_record(np.zeros((size[1], size[0], 3), np.uint8), record).size == wanted
 
 
 def test_no_label_lies_on_a_word_that_was_read() -> None:
     quad = (100.0, 200.0, 300.0, 200.0, 300.0, 240.0, 100.0, 240.0)
     word = a_region(kind="text", box=(100.0, 200.0, 300.0, 240.0), quad=quad)
     below = a_region(id="r1", box=(110.0, 241.0, 290.0, 400.0))
-    drawn = np.asarray(draw(grey(), a_record(regions=[word, below])))
+    drawn = np.asarray(draw_record(grey(), a_record(regions=[word, below])))
     assert (drawn[205:236, 105:296] == 128).all()
 
 
 def test_dropped_boxes_are_drawn_dashed_on_request() -> None:
     row = {"box": {"x0": 400.0, "y0": 50.0, "x1": 500.0, "y1": 90.0}}
-    drawn = np.asarray(draw(grey(), a_record(), dropped=[row, {"box": None}]))
+    drawn = np.asarray(draw_record(grey(), a_record(), dropped=[row, {"box": None}]))
     assert {tuple(pixel) for pixel in drawn[50, 400:500].tolist()} == {LIGHT, SHADE}
     assert tuple(drawn[70, 450]) == (128, 128, 128)

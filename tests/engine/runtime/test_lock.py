@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runtime.lock import OWNER, CorpusLockedError, Timing, break_lock, corpus_lock, describe
+from engine.runtime.lock import OWNER, CorpusLockedError, Timing, break_lock, corpus_lock, describe_holder
 from shards.store import FsspecStore, LocalStore
 
 HOLD = """
@@ -103,4 +103,4 @@ def test_an_owner_that_was_taken_over_does_not_take_it_back() -> None:
 
 
 def test_an_owner_that_cannot_be_read_is_described_as_far_as_possible() -> None:
-    assert describe({}) == "? (pid ? on ?, for an unknown time)"
+    assert describe_holder({}) == "? (pid ? on ?, for an unknown time)"

@@ -13,7 +13,7 @@ from engine.report.quality import records, unfiltered
 from engine.runtime.refilter import refilter
 from engine.verbs.eval import run
 from engine.verbs.rounds import ingest, refilter_round
-from shards.record import read_records
+from shards.record import read_record_lines
 from stages.held_out import is_held_out
 from stages.ingest.entry import SourceError
 from stages.scenes.settings import NoiseSettings
@@ -66,7 +66,7 @@ def test_raw_is_what_quality_calls_unfiltered(drawn: Path) -> None:
 def test_held_out_images_only(drawn: Path) -> None:
     out = drawn / "held.json"
     gold = str(drawn / "scenes" / "gold.jsonl")
-    hashes = [record.sha256 for record in read_records(gold)]
+    hashes = [record.sha256 for record in read_record_lines(gold)]
     chosen = {share: sum(is_held_out(each, share) for each in hashes) for share in (0.1, 0.2, 0.3, 0.5, 0.7, 0.9)}
     share, count = next((share, count) for share, count in chosen.items() if 0 < count < 8)
     run(str(drawn / "corpus"), gold, 0, held_out=share, json_path=str(out), resamples=0)
@@ -90,7 +90,7 @@ def test_gold_of_other_images_is_said(drawn: Path, tmp_path: Path, capsys: pytes
     lines = (drawn / "scenes" / "gold.jsonl").read_bytes().splitlines()
     shutil.copytree(drawn / "corpus", tmp_path / "corpus")
     (tmp_path / "gold.jsonl").write_bytes(b"\n".join([*lines[:3], lines[3].replace(b'"000003"', b'"elsewhere"')]))
-    assert len(read_records(tmp_path / "gold.jsonl")) == 4
+    assert len(read_record_lines(tmp_path / "gold.jsonl")) == 4
     run(str(tmp_path / "corpus"), str(tmp_path / "gold.jsonl"), 0, resamples=0)
     said = " ".join(capsys.readouterr().out.split())
     assert "gold: 4 images; 1 of them not in the corpus; 5 images of the corpus have none; measured on 3" in said

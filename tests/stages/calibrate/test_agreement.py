@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.calibrate.agreement import HUMAN, agreed, describe
+from stages.calibrate.agreement import HUMAN, agreed, annotator_reliability
 from stages.calibrate.consensus import Consensus, Sighting
 from tests.stages.calibrate.synthetic import Seer, best_f1, drawn
 
@@ -39,7 +39,7 @@ def test_three_annotators_together_are_above_the_best_one() -> None:
 
 def test_the_one_that_is_borne_out_more_often_is_more_reliable() -> None:
     consensus, *_ = pooled({"good": GOOD, "boaster": BOASTER})
-    reliability = describe(consensus)
+    reliability = annotator_reliability(consensus)
     assert reliability["good"] > reliability["boaster"]
 
 

@@ -10,7 +10,7 @@ from stages.calibrate.platt import (
     PlattScaling,
     calibration_error,
     cross_fitted,
-    fit,
+    fit_scaling,
     probabilities,
 )
 
@@ -24,7 +24,7 @@ def drawn(slope: float, intercept: float, count: int = 5000) -> tuple[Floats, Bo
 
 
 def test_the_line_that_made_the_answers_is_found() -> None:
-    line = fit(*drawn(0.6, -1.0))
+    line = fit_scaling(*drawn(0.6, -1.0))
     assert line.slope == pytest.approx(0.6, abs=0.06)
     assert line.intercept == pytest.approx(-1.0, abs=0.12)
 
@@ -40,7 +40,7 @@ def test_mapped_scores_are_nearer_to_the_share_of_right_ones() -> None:
 
 def test_scores_that_are_right_already_stay() -> None:
     scores, right = drawn(1.0, 0.0)
-    assert np.abs(probabilities(scores, fit(scores, right)) - scores).max() < 0.03
+    assert np.abs(probabilities(scores, fit_scaling(scores, right)) - scores).max() < 0.03
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_scores_that_are_right_already_stay() -> None:
     ],
 )
 def test_a_better_score_stays_the_better_one(scores: Floats, right: Bools) -> None:
-    line = fit(scores, right)
+    line = fit_scaling(scores, right)
     assert line.slope >= LEAST_SLOPE
     assert probabilities(scores, line).mean() == pytest.approx(right.mean(), abs=0.02)
     low, high = probabilities(np.array([0.2, 0.9]), line)
@@ -62,7 +62,7 @@ def test_a_better_score_stays_the_better_one(scores: Floats, right: Bools) -> No
 def test_a_perfect_model_is_not_believed_for_ever() -> None:
     """Platt's targets: of 20 right ones, (20 + 1) / (20 + 2)."""
     scores = np.array([0.1] * 20 + [0.9] * 20)
-    mapped = probabilities(np.array([0.1, 0.9]), fit(scores, scores > 0.5))
+    mapped = probabilities(np.array([0.1, 0.9]), fit_scaling(scores, scores > 0.5))
     assert mapped.tolist() == pytest.approx([1 / 22, 21 / 22], abs=1e-4)
 
 
@@ -88,5 +88,5 @@ def test_a_fold_is_mapped_by_the_other_one() -> None:
     folds = np.arange(400) // 200
     crossed = cross_fitted(scores, right, folds)
     assert crossed is not None
-    assert crossed[:200].tolist() == probabilities(scores[:200], fit(scores[200:], right[200:])).tolist()
+    assert crossed[:200].tolist() == probabilities(scores[:200], fit_scaling(scores[200:], right[200:])).tolist()
     assert cross_fitted(scores, np.arange(400) < 200, folds) is None  # all right here, all wrong there

@@ -11,7 +11,7 @@ from shards.record import encode
 from shards.store import open_store
 from shards.summary import label_of
 from stages.evaluate.gold import gold_of
-from stages.evaluate.report import evaluate
+from stages.evaluate.report import measure_records
 from stages.export.categories import Categories
 from stages.export.coco import Instances
 from stages.export.sample import Sample
@@ -67,7 +67,7 @@ def test_held_out_goes_by_the_corpus_s_own_hash(tmp_path: Path) -> None:
 
 def test_coco_gold_is_the_records_objects(tmp_path: Path) -> None:
     found = gold_of(coco_file(tmp_path), ROWS, SETTINGS, None)
-    table = evaluate(GOLD, found.records, 0, ["boxes", "masks", "regions"])
+    table = measure_records(GOLD, found.records, 0, ["boxes", "masks", "regions"])
     assert table["boxes/f1"].value == pytest.approx(1.0)
     assert table["masks/iou"].value > 0.95
     assert table["regions/accuracy"].value <= 1.0

@@ -1,6 +1,6 @@
 import pytest
 
-from stages.evaluate.masks import mask_iou, mask_quality
+from stages.evaluate.masks import mask_quality, polygon_iou
 from tests.stages.evaluate.records import record, thing
 
 SQUARE = [10.0, 10.0, 30.0, 10.0, 30.0, 30.0, 10.0, 30.0]
@@ -9,15 +9,15 @@ HOLE = [15.0, 15.0, 15.0, 25.0, 25.0, 25.0, 25.0, 15.0]
 
 
 def test_half_of_a_square() -> None:
-    assert mask_iou([SQUARE], [HALF], 100, 100) == pytest.approx(0.5, abs=0.03)
+    assert polygon_iou([SQUARE], [HALF], 100, 100) == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_hole_is_not_part_of_the_mask() -> None:
-    assert mask_iou([SQUARE], [SQUARE, HOLE], 100, 100) == pytest.approx(0.75, abs=0.04)
+    assert polygon_iou([SQUARE], [SQUARE, HOLE], 100, 100) == pytest.approx(0.75, abs=0.04)
 
 
 def test_two_empty_masks_share_nothing() -> None:
-    assert mask_iou([], [], 100, 100) == 0.0
+    assert polygon_iou([], [], 100, 100) == 0.0
 
 
 def test_only_regions_with_masks_on_both_sides_count() -> None:

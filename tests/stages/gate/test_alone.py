@@ -6,7 +6,7 @@ from shards.images import ImageRow
 from shards.raw import RawRow
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import ConsensusSettings, FuseSettings, MergeSettings
-from stages.gate.alone import filtered_alone, records
+from stages.gate.alone import filtered_alone, filtered_records
 from stages.round import RoundPlan
 from tests.stages.fuse.builders import DOG, FAR, WordCounter, found
 
@@ -27,7 +27,7 @@ def test_nobody_else_is_needed_and_nothing_given_is_counted() -> None:
         "a": RawRow("a", findings=[text, found("dog", 0.9, DOG), found("ball", 0.01, FAR)]),
         "b": RawRow("b", "failed", "error: too much"),
     }
-    [record] = records(rows, said, filtered_alone(PLAN, MODEL), WordCounter())
+    [record] = filtered_records(rows, said, filtered_alone(PLAN, MODEL), WordCounter())
     assert record.key == "a"
     assert [each.text for each in record.texts] == ["a dog in the grass"]
     assert [region.text for region in record.regions] == ["dog"]  # the weak ball meets the corpus's own filter

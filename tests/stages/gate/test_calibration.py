@@ -8,7 +8,7 @@ import pytest
 
 from shards.finding import Caption, Detection, Finding, OcrLine
 from stages.calibrate.platt import PlattScaling
-from stages.gate.calibration import Fit, ModelCalibration, calibrate, mapped
+from stages.gate.calibration import Fit, ModelCalibration, calibrate_model, mapped
 from stages.gate.pairs import ScoredPairs
 from stages.gate.support import SUPPORTS, Support
 from tests.stages.calibrate.test_platt import drawn
@@ -28,7 +28,7 @@ def some(count: int, positive: int, folds: int = 2) -> ScoredPairs:
 
 def test_a_kind_is_calibrated_with_an_honest_error() -> None:
     scores, right = drawn(0.6, -1.0, 600)
-    calibration = calibrate({"object": pairs(scores, right, np.arange(600) % 2)}, "gold.jsonl", 12)
+    calibration = calibrate_model({"object": pairs(scores, right, np.arange(600) % 2)}, "gold.jsonl", 12)
     assert (calibration.reference, calibration.images) == ("gold.jsonl", 12)
     found = calibration.kinds["object"]
     assert (found.pairs, found.right, found.reason) == (600, int(right.sum()), "")
@@ -49,13 +49,13 @@ def test_a_kind_is_calibrated_with_an_honest_error() -> None:
     ],
 )
 def test_without_enough_to_fit_scores_stay_and_the_reason_is_given(found: ScoredPairs, reason: str) -> None:
-    calibration = calibrate({"ocr": found}, "round 0", 3)
+    calibration = calibrate_model({"ocr": found}, "round 0", 3)
     assert (calibration.lines, calibration.kinds["ocr"].reason) == ({}, reason)
 
 
 @pytest.mark.parametrize("found", [some(40, 20), some(80, 40, 1)])
 def test_without_two_halves_there_is_a_line_and_no_error_of_it(found: ScoredPairs) -> None:
-    fit = calibrate({"object": found}, "round 0", 3).kinds["object"]
+    fit = calibrate_model({"object": found}, "round 0", 3).kinds["object"]
     assert (fit.slope is not None, fit.ece_before is not None, fit.ece_after) == (True, True, None)
     assert fit.reason == "no ece_after: either half needs 30 pairs, right and wrong ones"
 
@@ -66,9 +66,12 @@ def test_a_line_for_people() -> None:
     )
     said = "scores of object calibrated (error 0.31, then 0.04; 312 boxes), phrase calibrated (error 0.20; 40 boxes)"
     assert found.summary == said
-    assert calibrate({"ocr": some(3, 1)}, "gold", 9).summary == "scores of ocr as they are (right: 1 of 3 seen)"
+    assert calibrate_model({"ocr": some(3, 1)}, "gold", 9).summary == "scores of ocr as they are (right: 1 of 3 seen)"
     lone = some(3, 1)._replace(support=np.array([0, 2, 2]))
-    assert calibrate({"ocr": lone}, "gold", 9).summary == "scores of ocr as they are (right: 0 of 1 seen, 1 of 2 lone)"
+    assert (
+        calibrate_model({"ocr": lone}, "gold", 9).summary
+        == "scores of ocr as they are (right: 0 of 1 seen, 1 of 2 lone)"
+    )
 
 
 def test_only_scores_of_boxes_of_a_calibrated_kind_change() -> None:
@@ -92,7 +95,7 @@ def test_boxes_are_worth_what_boxes_with_such_support_were_worth() -> None:
     scores, support = np.tile(np.linspace(0.05, 0.95, 60), 3), np.repeat(np.arange(3), 60)
     place = np.arange(180)
     right = np.select([support == 0, support == 1], [scores > 0.5, place % 2 == 0], place % 20 == 0)
-    found = calibrate({"object": ScoredPairs(scores, right, right, support, place % 4 // 2)}, "gold", 30)
+    found = calibrate_model({"object": ScoredPairs(scores, right, right, support, place % 4 // 2)}, "gold", 30)
     assert (found.kinds["object"].pairs, found.kinds["object"].right) == (180, 63)
     assert {name: (fits["object"].pairs, fits["object"].right) for name, fits in found.among_others.items()} == {
         "seen": (60, 30), "hinted": (60, 30), "lone": (60, 3)
@@ -111,7 +114,7 @@ def test_boxes_are_worth_what_boxes_with_such_support_were_worth() -> None:
 def test_a_box_that_joins_nobody_elses_must_add_something() -> None:
     """All are right, none adds anything."""
     found = {"object": some(60, 60)._replace(adds=np.zeros(60) > 0, support=np.arange(60) % 3)}
-    assert {name: fits["object"].right for name, fits in calibrate(found, "gold", 3).among_others.items()} == {
+    assert {name: fits["object"].right for name, fits in calibrate_model(found, "gold", 3).among_others.items()} == {
         "seen": 20, "hinted": 0, "lone": 0
     }  # fmt: skip
 
@@ -123,7 +126,9 @@ def test_a_box_that_joins_nobody_elses_must_add_something() -> None:
 def test_few_boxes_that_join_nobody_elses_are_worth_the_share_of_right_ones(
     count: int, right: int, worth: float, support: Support
 ) -> None:
-    found = calibrate({"object": some(count, right)._replace(support=np.full(count, SUPPORTS.index(support)))}, "g", 3)
+    found = calibrate_model(
+        {"object": some(count, right)._replace(support=np.full(count, SUPPORTS.index(support)))}, "g", 3
+    )
     assert found.among_others[support]["object"].reason
     assert found.lines == {}
     others = [Detection("dog", 0.1, box=BOX)] if support == "hinted" else []
@@ -133,13 +138,13 @@ def test_few_boxes_that_join_nobody_elses_are_worth_the_share_of_right_ones(
 
 
 def test_of_what_never_came_nothing_is_known() -> None:
-    found = calibrate({"object": some(60, 30)}, "gold", 3)
+    found = calibrate_model({"object": some(60, 30)}, "gold", 3)
     assert (found.worth.lines["hinted"], found.worth.lines["lone"]) == ({}, {})
     line = found.lines["object"]
     assert found.worth.facts() == [f"seen object {line.slope} {line.intercept}"]
 
 
 def test_few_boxes_that_others_saw_are_mapped_as_all_are() -> None:
-    found = calibrate({"object": some(60, 30)._replace(support=np.arange(60) // 10)}, "gold", 3)
+    found = calibrate_model({"object": some(60, 30)._replace(support=np.arange(60) // 10)}, "gold", 3)
     assert found.among_others["seen"]["object"].line is None
     assert found.worth.lines["seen"] == found.lines

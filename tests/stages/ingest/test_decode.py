@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.ingest.decode import DecodeError, check, decode
+from stages.ingest.decode import DecodeError, check, decode_image
 from stages.ingest.examine import perceptual_hash
 from stages.ingest.settings import DecodeLimits
 from tests.stages.ingest.broken import BROKEN, encoded, jpeg_bomb, picture, png_bomb, webp_bomb, zeroed
@@ -52,7 +52,7 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
     data = encoded(Image.fromarray(stored), kind, exif=exif, **options)
     checked = check(data, LIMITS)
     wanted = TURNED[orientation](F) * 255
-    assert decode(data, LIMITS)[:, :, 0].tolist() == wanted.tolist()
+    assert decode_image(data, LIMITS)[:, :, 0].tolist() == wanted.tolist()
     assert checked.grey.tolist() == wanted.tolist()
     assert checked.oriented_wh == wanted.shape[::-1]
     assert checked.stored_wh == (3, 4)
@@ -62,7 +62,7 @@ def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_of_a_jpeg(orientation: int) -> None:
     stored = np.kron(F, np.ones((16, 16), np.uint8)) * 255
-    shown = decode(with_orientation(Image.fromarray(stored), "JPEG", orientation), LIMITS)
+    shown = decode_image(with_orientation(Image.fromarray(stored), "JPEG", orientation), LIMITS)
     wanted = TURNED[orientation](stored).astype(int)
     assert shown.shape == (*wanted.shape, 3)
     assert np.abs(shown[:, :, 1].astype(int) - wanted).max() < 12
@@ -79,25 +79,25 @@ def test_broken_exif_counts_as_upright() -> None:
 
 
 def test_grey_becomes_three_equal_channels() -> None:
-    assert decode(encoded(grey([[0, 128, 255]]), "PNG"), LIMITS).tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
+    assert decode_image(encoded(grey([[0, 128, 255]]), "PNG"), LIMITS).tolist() == [[[0] * 3, [128] * 3, [255] * 3]]
 
 
 def test_one_bit_becomes_black_and_white() -> None:
     image = Image.fromarray(np.array([[False, True]]))
-    assert decode(encoded(image, "PNG"), LIMITS).tolist() == [[[0] * 3, [255] * 3]]
+    assert decode_image(encoded(image, "PNG"), LIMITS).tolist() == [[[0] * 3, [255] * 3]]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
 def test_16_bits_keep_the_high_byte(kind: str) -> None:
     data = encoded(grey([[0x0000, 0x00FF, 0x8012, 0xFFFF]], "I;16"), kind)
-    assert decode(data, LIMITS)[0, :, 0].tolist() == [0, 0, 0x80, 0xFF]
+    assert decode_image(data, LIMITS)[0, :, 0].tolist() == [0, 0, 0x80, 0xFF]
 
 
 def test_palette() -> None:
     image = Image.new("P", (2, 1))
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putdata([0, 1])
-    assert decode(encoded(image, "PNG"), LIMITS).tolist() == [[[10, 20, 30], [200, 100, 50]]]
+    assert decode_image(encoded(image, "PNG"), LIMITS).tolist() == [[[10, 20, 30], [200, 100, 50]]]
 
 
 def test_a_transparent_palette_entry_shows_white() -> None:
@@ -105,27 +105,27 @@ def test_a_transparent_palette_entry_shows_white() -> None:
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putdata([0, 1])
     data = encoded(image, "PNG", transparency=b"\x00\xff")
-    assert decode(data, LIMITS).tolist() == [[[255, 255, 255], [200, 100, 50]]]
+    assert decode_image(data, LIMITS).tolist() == [[[255, 255, 255], [200, 100, 50]]]
 
 
 def test_alpha_is_composited_on_white() -> None:
     image = Image.fromarray(np.array([[[0, 0, 0, 0], [100, 0, 200, 255], [0, 0, 0, 51]]], np.uint8), "RGBA")
-    assert decode(encoded(image, "PNG"), LIMITS).tolist() == [[[255] * 3, [100, 0, 200], [204] * 3]]
+    assert decode_image(encoded(image, "PNG"), LIMITS).tolist() == [[[255] * 3, [100, 0, 200], [204] * 3]]
 
 
 def test_grey_with_alpha_is_composited_on_white() -> None:
     image = Image.fromarray(np.array([[[0, 0], [90, 255]]], np.uint8), "LA")
-    assert decode(encoded(image, "PNG"), LIMITS).tolist() == [[[255] * 3, [90] * 3]]
+    assert decode_image(encoded(image, "PNG"), LIMITS).tolist() == [[[255] * 3, [90] * 3]]
 
 
 def test_a_transparent_colour_of_an_rgb_png_shows_white() -> None:
     image = Image.fromarray(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))
-    assert decode(encoded(image, "PNG", transparency=(1, 2, 3)), LIMITS).tolist() == [[[255] * 3, [4, 5, 6]]]
+    assert decode_image(encoded(image, "PNG", transparency=(1, 2, 3)), LIMITS).tolist() == [[[255] * 3, [4, 5, 6]]]
 
 
 def test_cmyk_jpeg() -> None:
     # 255 - ink, darkened by black: c=0 m=255 y=255 k=0 is red.
-    red = decode(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95), LIMITS)
+    red = decode_image(encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95), LIMITS)
     assert red.shape == (16, 16, 3)
     assert np.abs(red.astype(int) - [255, 0, 0]).max() <= 3
 
@@ -134,7 +134,7 @@ def test_animation_gives_its_first_frame() -> None:
     frames = [Image.new("RGB", (5, 4), colour) for colour in ("red", "lime", "blue")]
     for kind, options in (("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True})):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
-        image = decode(data, LIMITS)
+        image = decode_image(data, LIMITS)
         assert image.shape == (4, 5, 3), kind
         assert (image == [255, 0, 0]).all(), kind
 
@@ -142,14 +142,14 @@ def test_animation_gives_its_first_frame() -> None:
 def test_progressive_jpeg_equals_baseline() -> None:
     image = picture(3)
     options: dict[str, object] = {"quality": 90, "subsampling": 0}
-    baseline = decode(encoded(image, "JPEG", **options), LIMITS)
-    assert (decode(encoded(image, "JPEG", progressive=True, **options), LIMITS) == baseline).all()
+    baseline = decode_image(encoded(image, "JPEG", **options), LIMITS)
+    assert (decode_image(encoded(image, "JPEG", progressive=True, **options), LIMITS) == baseline).all()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (6000, 2), (2, 6000)])
 def test_extreme_shapes_are_images(width: int, height: int) -> None:
     data = encoded(Image.new("RGB", (width, height), (1, 2, 3)), "PNG")
-    image = decode(data, LIMITS)
+    image = decode_image(data, LIMITS)
     assert check(data, LIMITS).oriented_wh == (width, height)
     assert image.shape == (height, width, 3)
     assert image.dtype == np.uint8
@@ -193,12 +193,12 @@ def test_limits_name_the_setting() -> None:
 )
 def test_bombs_are_refused_from_the_header(bomb: bytes) -> None:
     with pytest.raises(DecodeError, match="too_many_pixels"):
-        decode(bomb, LIMITS)  # plugins are loaded now
+        decode_image(bomb, LIMITS)  # plugins are loaded now
     peak_before = _peak_rss_bytes()
     tracemalloc.start()
     started = time.process_time()
     with pytest.raises(DecodeError, match="too_many_pixels"):
-        decode(bomb, LIMITS)
+        decode_image(bomb, LIMITS)
     spent_s = time.process_time() - started
     _, python_peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -209,22 +209,22 @@ def test_bombs_are_refused_from_the_header(bomb: bytes) -> None:
 
 def test_a_larger_limit_than_pillows_own_is_obeyed_without_a_warning() -> None:
     with pytest.raises(DecodeError, match="truncated"):  # so it was opened, and neither refused nor warned about
-        decode(png_bomb(100_000, 1000)[:500], DecodeLimits(max_pixels=100_000_000))
+        decode_image(png_bomb(100_000, 1000)[:500], DecodeLimits(max_pixels=100_000_000))
 
 
 def test_jpeg_damage_that_pillow_decodes_is_refused() -> None:
     bad = zeroed(encoded(picture(1, 320, 240), "JPEG", quality=90), 0.5, 2048)
     assert np.asarray(Image.open(io.BytesIO(bad))).shape == (240, 320, 3)
-    for read in (decode, check):
+    for read in (decode_image, check):
         with pytest.raises(DecodeError, match="corrupt: JPEG: Corrupt JPEG data"):
             read(bad, LIMITS)
 
 
 def test_damage_in_a_cmyk_jpeg_is_refused() -> None:
     good = encoded(picture(1, 320, 240).convert("CMYK"), "JPEG", quality=90)
-    assert decode(good, LIMITS).shape == (240, 320, 3)
+    assert decode_image(good, LIMITS).shape == (240, 320, 3)
     with pytest.raises(DecodeError, match="corrupt"):
-        decode(zeroed(good, 0.5, 2048), LIMITS)
+        decode_image(zeroed(good, 0.5, 2048), LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_jpeg_pixels_are_those_of_pillow(options: dict[str, object]) -> None:
             only_colour = () if mode == "RGB" else ("subsampling", "keep_rgb")
             wanted = {name: value for name, value in options.items() if name not in only_colour}
             data = encoded(picture(number, *size).convert(mode), "JPEG", **wanted)
-            assert (decode(data, LIMITS) == np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))).all()
+            assert (decode_image(data, LIMITS) == np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))).all()
 
 
 def test_padding_that_cameras_write_is_no_damage() -> None:
@@ -270,7 +270,7 @@ def test_random_damage_is_an_image_or_a_decode_error() -> None:
         except DecodeError:
             refused += 1
         else:
-            image = decode(bytes(data), DecodeLimits(max_pixels=10_000))
+            image = decode_image(bytes(data), DecodeLimits(max_pixels=10_000))
             assert image.dtype == np.uint8
             assert image.shape == (*checked.oriented_wh[::-1], 3)
     assert refused > 100
@@ -284,7 +284,7 @@ def test_a_jpeg_is_checked_as_well_as_it_is_decoded() -> None:
         data = bytearray(encoded(picture(number, 160, 120), "JPEG", quality=80, **options))
         at = rng.randrange(700, len(data) - 2)
         damaged = bytes(data[:at]) + bytes(rng.randrange(256) for _ in range(9)) + bytes(data[at + 9 :])
-        assert _outcome(damaged, check) == _outcome(damaged, decode)
+        assert _outcome(damaged, check) == _outcome(damaged, decode_image)
 
 
 def _outcome(data: bytes, read: Callable[[bytes, DecodeLimits], object]) -> str:
@@ -326,7 +326,7 @@ def test_a_jpeg_of_many_scans_is_refused_unread() -> None:
     data = encoded(picture(1), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     bomb = data[:-2] + scan * 300 + data[-2:]
-    for read in (check, decode):
+    for read in (check, decode_image):
         with pytest.raises(DecodeError, match=r"too_many_scans: 31\d, at most 100 \(limits\.max_scans\)"):
             read(bomb, LIMITS)
     assert check(data, DecodeLimits(max_scans=data.count(b"\xff\xda"))).ext == "jpg"
@@ -341,7 +341,7 @@ def test_decode_error_survives_a_process_boundary() -> None:
 
 def test_jpeg_keeps_close_to_the_source() -> None:
     source = np.asarray(picture(5))
-    shown = decode(encoded(picture(5), "JPEG", quality=95, subsampling=0), LIMITS)
+    shown = decode_image(encoded(picture(5), "JPEG", quality=95, subsampling=0), LIMITS)
     assert np.abs(shown.astype(int) - source).mean() < 3
 
 

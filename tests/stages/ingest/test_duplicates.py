@@ -11,8 +11,8 @@ from stages.ingest.duplicates import (
     Duplicate,
     DuplicateDrop,
     NearIndex,
-    compare,
     dropped_keys,
+    find_duplicates,
     read_duplicates,
     update_duplicates,
 )
@@ -25,7 +25,7 @@ def row(key: str, content: str, phash: int = 0) -> ImageRow:
 
 def found(rows: Iterable[ImageRow], distance: int = 4) -> list[tuple[str, str, str, int]]:
     numbered = (("000000", image) for image in rows)
-    return [(each.key, each.duplicate_of, each.kind, each.distance) for each in compare(numbered, distance)]
+    return [(each.key, each.duplicate_of, each.kind, each.distance) for each in find_duplicates(numbered, distance)]
 
 
 def write(store: LocalStore, shard: str, *rows: ImageRow) -> None:

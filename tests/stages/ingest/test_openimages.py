@@ -6,7 +6,7 @@ import pytest
 from shards.finding import Detection, text_of
 from stages.ingest.entry import Entry
 from stages.ingest.left_out import LeftOut
-from stages.ingest.openimages import class_names, is_open_images, read_open_images
+from stages.ingest.openimages import is_open_images, read_class_names, read_open_images
 
 HEADER = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf\n"
 NAMES = {"/m/1": "Tree", "/m/2": "Dog"}
@@ -72,4 +72,4 @@ def test_recognised_by_its_header() -> None:
 
 @pytest.mark.parametrize("header", ["", "LabelName,DisplayName\n"])
 def test_class_descriptions_with_and_without_header(header: str) -> None:
-    assert class_names(f'{header}/m/1,Tree\n/m/2,"Dog, big"\n'.encode()) == {"/m/1": "Tree", "/m/2": "Dog, big"}
+    assert read_class_names(f'{header}/m/1,Tree\n/m/2,"Dog, big"\n'.encode()) == {"/m/1": "Tree", "/m/2": "Dog, big"}

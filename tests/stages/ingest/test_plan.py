@@ -7,7 +7,7 @@ from shards import commit
 from shards.finding import Detection, Finding
 from shards.store import LocalStore, Store
 from stages.ingest.entry import Entry
-from stages.ingest.plan import PLAN, IngestPlan, PlanError, difference, extend_plan, read_plan, refuse
+from stages.ingest.plan import PLAN, IngestPlan, PlanError, extend_plan, plan_difference, read_plan, refuse
 
 BOX = Detection("dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
 
@@ -82,12 +82,12 @@ def test_a_part_lost_under_an_amendment_is_planned_again(store: LocalStore) -> N
 
 
 def test_differences_are_told_in_words() -> None:
-    assert difference(entry("a"), entry("b")) == "was /data/a, now /data/b"
-    assert difference(entry("a"), entry("a", [BOX])) == "had 0 given annotations, now 1 (or others)"
+    assert plan_difference(entry("a"), entry("b")) == "was /data/a, now /data/b"
+    assert plan_difference(entry("a"), entry("a", [BOX])) == "had 0 given annotations, now 1 (or others)"
     bad = msgspec.structs.replace(entry("a"), problem="row: odd")
-    assert difference(bad, entry("a")) == "was row: odd, now sound"
+    assert plan_difference(bad, entry("a")) == "was row: odd, now sound"
     secret = msgspec.structs.replace(entry("a"), location="https://u:p@a.org/x?sig=1")
-    assert difference(secret, msgspec.structs.replace(secret, location="https://a.org/x")) == ""
+    assert plan_difference(secret, msgspec.structs.replace(secret, location="https://a.org/x")) == ""
 
 
 def test_refusals_list_the_first() -> None:

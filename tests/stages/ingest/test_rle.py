@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.ingest.rle import mask_to_polygons, rle_to_mask, rle_to_polygons, turned
+from stages.ingest.rle import oriented_ring, rle_to_mask, rle_to_polygons, trace_rings
 
 
 def area(ring: list[float]) -> float:
@@ -29,7 +29,7 @@ def test_polygons_have_the_area_of_the_mask_and_holes_run_backwards() -> None:
     mask = np.zeros((12, 14), np.uint8)
     mask[2:10, 3:12] = 1
     mask[4:6, 5:8] = 0
-    outer, hole = sorted(mask_to_polygons(mask), key=area, reverse=True)
+    outer, hole = sorted(trace_rings(mask), key=area, reverse=True)
     assert area(outer) == 72
     assert area(hole) == -6
     assert set(outer) == {2.0, 10.0, 3.0, 12.0}
@@ -38,7 +38,7 @@ def test_polygons_have_the_area_of_the_mask_and_holes_run_backwards() -> None:
 def test_one_pixel_is_a_unit_square() -> None:
     mask = np.zeros((5, 5), np.uint8)
     mask[3, 1] = 1
-    [ring] = mask_to_polygons(mask)
+    [ring] = trace_rings(mask)
     assert area(ring) == 1
     assert (min(ring[::2]), min(ring[1::2])) == (1, 3)
 
@@ -59,5 +59,5 @@ def test_a_mask_of_a_trillion_pixels_is_not_unpacked() -> None:
 
 def test_turned() -> None:
     clockwise = [0.0, 0.0, 2.0, 0.0, 2.0, 2.0]
-    assert turned(clockwise, clockwise=True) == clockwise
-    assert area(turned(clockwise, clockwise=False)) == -2
+    assert oriented_ring(clockwise, clockwise=True) == clockwise
+    assert area(oriented_ring(clockwise, clockwise=False)) == -2

@@ -5,7 +5,7 @@ from stages.codec.decode import Inquiry, findings
 from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
 from stages.evaluate.measures import sums
-from stages.retrain.answers import MEASURED, f1_scores, measured, said_record
+from stages.retrain.answers import MEASURED, f1_scores, measured_tasks, said_record
 from tests.stages.retrain import corpora
 
 
@@ -52,4 +52,4 @@ def test_silence_counts_and_what_the_round_does_not_have_does_not() -> None:
 
 
 def test_only_trained_tasks_are_asked() -> None:
-    assert measured(["<OCR>", "<OD>", "<DENSE_REGION_CAPTION>"]) == ["<OD>"]
+    assert measured_tasks(["<OCR>", "<OD>", "<DENSE_REGION_CAPTION>"]) == ["<OD>"]

@@ -19,8 +19,8 @@ from stages.retrain.build import (
     build_processor,
     learn_tokenizer,
     load_tokenizer,
-    save,
-    texts_of,
+    save_untrained,
+    tokenizer_texts,
 )
 from stages.retrain.data import RetrainError
 from tests.stages.retrain import corpora
@@ -100,7 +100,7 @@ def _likeness(rows: torch.Tensor, apart: int) -> float:
 
 
 def test_a_tokenizer_learns_questions_and_labels_but_no_places() -> None:
-    texts = list(texts_of(corpora.sample(0)[1]))
+    texts = list(tokenizer_texts(corpora.sample(0)[1]))
     assert {PROMPTS["<CAPTION>"], "a red square", "red square"} <= set(texts)
     assert not any("<" in text for text in texts)
 
@@ -108,7 +108,7 @@ def test_a_tokenizer_learns_questions_and_labels_but_no_places() -> None:
 def test_plain_transformers_loads_it_and_generates(tokenizer: Any, tmp_path: Path) -> None:
     folder = tmp_path / "untrained"
     model = build_model("nano", tokenizer, 1, ordinal_locations=True)
-    save(model, build_processor("nano", tokenizer), folder)
+    save_untrained(model, build_processor("nano", tokenizer), folder)
     assert [path.name for path in tmp_path.iterdir()] == ["untrained"]
     library: Any = transformers
     processor = library.AutoProcessor.from_pretrained(folder)

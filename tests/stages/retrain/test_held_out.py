@@ -25,7 +25,7 @@ def events_of(result: RetrainResult) -> list[Event]:
 
 def answered(job: RetrainJob, folder: Path | str) -> dict[str, float]:
     """What the trainer measures, from the files of a model."""
-    _, processor = models.load(Path(folder), job.settings.recipe)
+    _, processor = models.load_for_training(Path(folder), job.settings.recipe)
     held = load_pool(open_store(job.corpus), job.round).split(job.settings.held_out)[1]
     feeder = Feeder(
         held, processor, LessonMaker(processor.tokenizer, job.settings, 200, 200), job.settings, ProcessRank()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shards import commit
 from shards.store import LocalStore
-from stages.retrain.seal import seal
+from stages.retrain.seal import seal_model
 
 
 def test_the_models_own_files_are_sealed_and_stay_so_where_it_moves(tmp_path: Path) -> None:
@@ -12,7 +12,7 @@ def test_the_models_own_files_are_sealed_and_stay_so_where_it_moves(tmp_path: Pa
     (work / "trainer").mkdir(parents=True)
     for name in ("model.safetensors", "training.json", "trainer/metrics.jsonl"):
         (work / name).write_text(name)
-    seal(work, "job")
+    seal_model(work, "job")
     work.rename(tmp_path / "model")
     store = LocalStore(tmp_path)
     found = commit.find(store, "model", "model")

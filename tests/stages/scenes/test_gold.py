@@ -4,9 +4,9 @@ import pytest
 
 from shards.finding import Ring
 from shards.geometry import polygons_box
-from stages.scenes.gold import draw_scene, outline
+from stages.scenes.gold import draw_scene, mask_rings
 from stages.scenes.raster import SCALE
-from stages.scenes.scene import draw
+from stages.scenes.scene import compose_scene
 from stages.scenes.settings import SceneSettings
 from stages.scenes.words import SHOWN
 
@@ -38,16 +38,16 @@ def test_the_largest_ring_is_clockwise_on_screen() -> None:
 
 def test_polygons_cover_exactly_what_is_seen() -> None:
     for index in range(12):
-        drawing = draw(17, index, SceneSettings())
+        drawing = compose_scene(17, index, SceneSettings())
         for position in range(len(drawing.layout.things)):
             mask = drawing.owner == position
-            rings = [np.round(np.array(ring) * SCALE).astype(np.int32).reshape(-1, 2) for ring in outline(mask)]
+            rings = [np.round(np.array(ring) * SCALE).astype(np.int32).reshape(-1, 2) for ring in mask_rings(mask)]
             filled = np.zeros(mask.shape, dtype=np.uint8)
             cv2.fillPoly(filled, rings, 1)
             assert np.count_nonzero(filled & mask) / np.count_nonzero(filled | mask) > 0.85
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             seen = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]) / SCALE
-            assert np.abs(np.array(polygons_box(outline(mask))) - seen).max() <= 2.0  # a sliver may be left out
+            assert np.abs(np.array(polygons_box(mask_rings(mask))) - seen).max() <= 2.0  # a sliver may be left out
 
 
 def test_a_ring_with_a_hole() -> None:
@@ -55,7 +55,7 @@ def test_a_ring_with_a_hole() -> None:
     mask[4:36, 4:36] = True
     mask[12:28, 12:28] = False
 
-    outer, hole = sorted(outline(mask), key=lambda ring: -abs(signed_area(ring)))
+    outer, hole = sorted(mask_rings(mask), key=lambda ring: -abs(signed_area(ring)))
 
     assert signed_area(outer) == 16 * 16
     assert signed_area(hole) == -8 * 8

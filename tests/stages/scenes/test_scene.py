@@ -10,7 +10,7 @@ from stages.scenes.kinds import NAMES
 from stages.scenes.layout import plan
 from stages.scenes.palette import COLOURS
 from stages.scenes.places import PLACES
-from stages.scenes.scene import MIN_AREA, draw
+from stages.scenes.scene import MIN_AREA, compose_scene
 from stages.scenes.settings import SceneSettings
 
 # Raise stages.scenes.settings.VERSION when these change: they are what "version 1" means, in today's record format.
@@ -37,7 +37,7 @@ def test_a_scene_does_not_depend_on_those_drawn_before() -> None:
 
 def test_what_is_mostly_hidden_is_left_out() -> None:
     for index in range(15):
-        drawing = draw(11, index, SceneSettings())
+        drawing = compose_scene(11, index, SceneSettings())
         seen = np.bincount(drawing.owner.ravel().astype(int) + 1, minlength=len(drawing.layout.things) + 1)[1:]
         assert (seen >= MIN_AREA * drawing.owner.size).all()
         assert {thing.group for thing in drawing.layout.things} == set(range(len(drawing.layout.groups)))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from shards.finding import Caption, box_of, text_of
-from shards.record import read_records
+from shards.record import read_record_lines
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import read_list
 from stages.ingest.settings import ColumnNames
@@ -33,7 +33,7 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
 def test_the_gold_belongs_to_the_files(tmp_path: Path) -> None:
     written = write_scenes(tmp_path, 3, 7)
 
-    records = read_records(tmp_path / "gold.jsonl")
+    records = read_record_lines(tmp_path / "gold.jsonl")
 
     assert [record.key for record in records] == ["000000", "000001", "000002"]
     for record in records:
@@ -49,7 +49,7 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
 
     entries = list(read_list(str(path), path.read_bytes(), ColumnNames(), None, ".jsonl", LeftOut()))
 
-    for entry, record in zip(entries, read_records(tmp_path / "gold.jsonl"), strict=True):
+    for entry, record in zip(entries, read_record_lines(tmp_path / "gold.jsonl"), strict=True):
         assert (entry.key, entry.location, entry.given_wh) == (
             record.key, str(tmp_path / record.uri), (record.width, record.height),
         )  # fmt: skip

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.recipes.embedded.clip_nano import said_of
+from stages.recipes.embedded.clip_nano import crop_phrase
 from stages.recipes.embedded.data import scenes
 from stages.recipes.embedded.yolo_nano import IMAGE_SIZE, load_pictures
 
@@ -42,7 +42,7 @@ def test_yolo_labels_are_shares_of_the_letterboxed_square(cache: Path) -> None:
 
 def test_what_is_said_of_a_crop_is_true_of_it() -> None:
     rng = np.random.default_rng(0)
-    said = {said_of("a large striped red fish", rng) for _ in range(300)}
+    said = {crop_phrase("a large striped red fish", rng) for _ in range(300)}
 
     assert {"fish", "striped red fish", "a red fish", "a large striped red fish"} <= said
     assert all("fish" in text and "small" not in text for text in said)

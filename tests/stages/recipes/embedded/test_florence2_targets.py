@@ -7,7 +7,7 @@ from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from specialists.florence2_format import dequantize, parse_regions
 from stages.codec.lesson import Lesson
-from stages.recipes.embedded.florence2_targets import lessons
+from stages.recipes.embedded.florence2_targets import scene_lessons
 from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
 
@@ -15,7 +15,7 @@ RECORDS = [draw_scene(23, index).record for index in range(12)]
 
 
 def answers(record: Record, task: str) -> list[Lesson]:
-    return [lesson for lesson in lessons(record) if lesson.task == task]
+    return [lesson for lesson in scene_lessons(record) if lesson.task == task]
 
 
 def objects(record: Record) -> list[Region]:
@@ -48,4 +48,8 @@ def test_grounding_repeats_the_phrases_of_the_caption_in_order() -> None:
 def test_an_empty_scene_teaches_captions_only() -> None:
     empty = draw_scene(1, 0, SceneSettings(empty_share=1.0)).record
 
-    assert [lesson.task for lesson in lessons(empty)] == ["<CAPTION>", "<DETAILED_CAPTION>", "<MORE_DETAILED_CAPTION>"]
+    assert [lesson.task for lesson in scene_lessons(empty)] == [
+        "<CAPTION>",
+        "<DETAILED_CAPTION>",
+        "<MORE_DETAILED_CAPTION>",
+    ]

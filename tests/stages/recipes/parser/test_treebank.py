@@ -5,7 +5,7 @@ import pytest
 import spacy
 
 from stages.recipes.parser.augment import augmented, without_final_stop
-from stages.recipes.parser.evaluate import ParserScores, evaluate, evaluate_gold_words
+from stages.recipes.parser.evaluate import ParserScores, evaluate_gold_words, score_parser
 from stages.recipes.parser.treebank import Sentence, document, example, groups, read_paragraphs
 
 CONLLU = """\
@@ -105,7 +105,7 @@ def test_scores_of_a_tagger_that_knows_nothing_but_nouns(paragraphs: list[list[S
     nlp = spacy.blank("en")
     nlp.add_pipe("attribute_ruler").add(patterns=[[{}]], attrs={"POS": "NOUN"})  # type: ignore[attr-defined]
     nlp.add_pipe("sentencizer")
-    scores = evaluate(nlp, paragraphs)
+    scores = score_parser(nlp, paragraphs)
     # A word without a parse is its own head, which is right for the three roots; its relation is not.
     assert scores == ParserScores(upos=12.5, uas=37.5, las=0.0, las_subtypes=0.0, sentences=100.0)
 
@@ -117,5 +117,5 @@ def test_on_gold_words_a_wrong_tokenizer_does_no_harm() -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("attribute_ruler").add(patterns=[[{}]], attrs={"POS": "NOUN"})  # type: ignore[attr-defined]
     nlp.add_pipe("sentencizer")
-    assert evaluate(nlp, [[glued]]).upos == 33.33
+    assert score_parser(nlp, [[glued]]).upos == 33.33
     assert evaluate_gold_words(nlp, [[glued], [glued]]) == ParserScores(100.0, 33.33, 0.0, 0.0, 100.0)
