@@ -115,8 +115,19 @@ class Grounding(msgspec.Struct, frozen=True):
     merge: str = ""
 
 
+class Missing(msgspec.Struct, frozen=True):
+    """An annotator that said nothing about the image because it failed, or because one that it needs failed: what it
+    would have found there is not known. round: in which it entered the corpus, as in a `Source`."""
+
+    annotator: str
+    fingerprint: str
+    round: int
+    role: str
+    reason: str
+
+
 class Record(msgspec.Struct, frozen=True):
-    """All that a round kept about one image."""
+    """All that a round kept about one image. missing: UNSET of an image about which every annotator spoke."""
 
     key: str
     uri: str
@@ -128,6 +139,7 @@ class Record(msgspec.Struct, frozen=True):
     regions: list[Region] = []
     groundings: list[Grounding] = []
     version: int = VERSION
+    missing: list[Missing] | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Header(msgspec.Struct):

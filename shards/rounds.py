@@ -66,16 +66,23 @@ SCHEMA = table.versioned(
 )
 
 
+INCOMPLETE = "image.incomplete"
+"""The rule of the row that says which annotators failed on a kept image."""
+OF_IMAGES = frozenset({"image", "missing"})
+"""Types of rows that are about an image and no finding."""
+
+
 class IndexRow(msgspec.Struct, frozen=True):
     """One verdict. Every image has exactly one row of type "image", kept or not; every annotation that was judged has
     one of type "text", "region" or "phrase", and what was said about a box one of type "candidate" (a text, or its
-    similarity) or "mask"; the likelihood of a text is a "candidate", too; every correction has one of type "review".
+    similarity) or "mask"; the likelihood of a text is a "candidate", too; every correction has one of type "review". A
+    kept image on which annotators failed has one of type "missing" (rule `INCOMPLETE`, value: how many).
     id: of the annotation in the record, "" for an image or where a dropped finding has none. `value` and `threshold`
     are in the unit of the rule."""
 
     key: str
     id: str
-    type: Literal["image", "text", "region", "phrase", "candidate", "mask", "review"]
+    type: Literal["image", "missing", "text", "region", "phrase", "candidate", "mask", "review"]
     source: str = ""
     fingerprint: str = ""
     ref: str = ""

@@ -4,8 +4,9 @@
     write_shard(store, "000000", plan, skipped={}, parser=parser)    rounds/00/shards/000000.tar, index/000000.parquet
 
 Every image of the shard has one outcome: kept (a record), dropped (a duplicate, or left empty where the settings say
-so) or failed (at ingest, or at any annotator), and one row of type "image" in the index that says so. Every finding has
-a row too, in the order of the columns. `shard_fingerprint` covers all that goes in, so that a finished shard is left
+so) or failed (at ingest, or at every annotator), and one row of type "image" in the index that says so. Every finding
+has a row too, in the order of the columns. What one annotator could not say is missing from the record, which names it
+(stages/fuse/missing.py). `shard_fingerprint` covers all that goes in, so that a finished shard is left
 alone and a changed threshold, annotator or input rewrites exactly what it touches.
 """
 
@@ -26,7 +27,7 @@ from shards.finding import GIVEN, REVIEWER, Caption, Finding
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES, raw_folder
 from shards.raw import RawRow, read_raw
-from shards.record import Record
+from shards.record import Missing, Record
 from shards.reviews import Review
 from shards.rounds import IndexRow, write_round
 from shards.store import Store
@@ -35,7 +36,8 @@ from stages.fuse.corrections import FORMAT as REVIEW_FORMAT
 from stages.fuse.corrections import REJECT, Corrections
 from stages.fuse.custom import JudgedRecord, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
-from stages.fuse.ledger import ConservationError, Voter
+from stages.fuse.ledger import Voter
+from stages.fuse.missing import failure_of, may_lack, missing_of, with_missing
 from stages.fuse.settings import LEARNED, FuseSettings
 
 FORMAT = 3
@@ -115,14 +117,20 @@ def build_shard(
     said = {row.key: _findings(row, columns, plan) for row in rows}
     parsed = _parsed(list(said.values()), parser)
     outcomes = []
+    missing: dict[str, list[Missing]] = {}
     corrected: dict[str, list[Review]] = {}
     for review in reviews:
         corrected.setdefault(review.key, []).append(review)
     for row in rows:
-        failure = _failure(row, columns, plan, row.key in skipped)
-        own = corrected.get(row.key, [])
-        outcomes.append(_outcome(row, said[row.key], rules, parsed, plan, skipped.get(row.key), failure, own))
-    return _custom(rows, outcomes, plan) if plan.filters.custom else outcomes
+        raws = {each.name: columns[each.name].get(row.key) for each in plan.annotators}
+        skip, own = skipped.get(row.key), corrected.get(row.key, [])
+        failure = failure_of(row, raws, plan.annotators, plan.fuse, is_skipped=skip is not None)
+        if not failure and skip is None:
+            missing[row.key] = missing_of(raws, plan.annotators)
+        heard = rules.without({each.annotator for each in missing.get(row.key, ())})
+        outcomes.append(_outcome(row, said[row.key], heard, parsed, plan, skip, failure, own))
+    outcomes = _custom(rows, outcomes, plan) if plan.filters.custom else outcomes
+    return [_named(each, missing.get(each.key, [])) for each in outcomes]
 
 
 def read_shard(store: Store, shard: str, plan: RoundPlan) -> tuple[list[ImageRow], dict[str, dict[str, RawRow]]]:
@@ -184,9 +192,10 @@ def round_fingerprint(plan: RoundPlan, parser: TextParser) -> str:
 
 def _fuse_facts(plan: RoundPlan) -> dict[str, object]:
     """The settings with what they stand for where they were left open. That scores may be calibrated is no fact, that
-    they are is one."""
+    they are is one; so is what becomes of failures only where there are some (`unit_fingerprint`)."""
     joins_above = plan.fuse.joins_above(plan.calibration is not None)
-    return plan.fuse.model_dump(mode="json", exclude={"calibrate"}) | {"box_iou": joins_above}
+    without = {"calibrate", "failed_annotator"}
+    return plan.fuse.model_dump(mode="json", exclude=without) | {"box_iou": joins_above}
 
 
 def _filters(plan: RoundPlan) -> FilterSettings:
@@ -215,19 +224,22 @@ def shard_fingerprint(
         raise FileNotFoundError(f"shard {shard} is not finished in {', '.join(missing)}: run `fld annotate`")
     own = {row.key for row in read_image_rows(store, shard)} if skipped else set()
     mine = {key: rule for key, rule in skipped.items() if key in own}
-    return unit_fingerprint(round_fingerprint(plan, parser), [each for each in found.values() if each], mine, reviews)
+    units_done = [each for each in found.values() if each]
+    return unit_fingerprint(plan, round_fingerprint(plan, parser), units_done, mine, reviews)
 
 
 def unit_fingerprint(
-    round_hash: str, inputs: Sequence[Manifest], skipped: Skipped, reviews: Sequence[Review] = ()
+    plan: RoundPlan, round_hash: str, inputs: Sequence[Manifest], skipped: Skipped, reviews: Sequence[Review] = ()
 ) -> str:
     """The fingerprint of one shard from that of its round and the manifests of what goes in, images first, then one
     per annotator (for callers that list all manifests of a folder at once). `skipped`, reviews: of this shard only;
-    a shard without reviews is what it was before there were any."""
+    a shard without reviews is what it was before there were any, and so is one on which no annotator failed."""
     contents = [[[path, entry.bytes, entry.crc32] for path, entry in sorted(each.files.items())] for each in inputs]
     facts: dict[str, object] = {"round": round_hash, "inputs": contents, "skipped": sorted(skipped.items())}
     if reviews:
         facts["reviews"] = [REVIEW_FORMAT, *([each.key, *each.effect] for each in reviews)]
+    if may_lack(plan.annotators, inputs[1:], plan.fuse):
+        facts["failed_annotator"] = "keep"
     return _hash(facts)
 
 
@@ -249,20 +261,6 @@ def _parsed(said: list[dict[str, list[Finding]]], parser: TextParser) -> dict[st
         if isinstance(finding, Caption) and not finding.about
     }
     return dict(zip(texts, parser.parse(list(texts)), strict=True)) if texts else {}
-
-
-def _failure(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: RoundPlan, skipped: bool) -> str:
-    """Where and why the image failed first, "" if nowhere. Blocked annotators only follow from a failed one."""
-    if row.status == "failed":
-        return f"{row.stage}: {row.error}"
-    said = {each.name: columns[each.name].get(row.key) for each in plan.annotators if not each.is_partial}
-    for status in ("failed", "blocked"):
-        for name, raw in said.items():
-            if raw is not None and raw.status == status:
-                return f"{name}: {raw.error}"
-    if not skipped and (missing := [name for name, raw in said.items() if raw is None]):
-        raise ConservationError(f"image {row.key!r} is missing from the raw columns of {', '.join(missing)}")
-    return ""
 
 
 def _outcome(
@@ -310,6 +308,14 @@ def _finished(row: ImageRow, record: Record, index: list[IndexRow], plan: RoundP
         verdict = Verdict(False, "fuse.empty_image")
         return ImageOutcome(row.key, "dropped", verdict.rule, None, [_image_row(row, verdict, verdict.rule), *index])
     return ImageOutcome(row.key, "kept", "", record, [_image_row(row, KEPT, ""), *index])
+
+
+def _named(outcome: ImageOutcome, missing: list[Missing]) -> ImageOutcome:
+    """The outcome with those who could not speak in its record and its rows."""
+    if outcome.record is None or not missing:
+        return outcome
+    record, row = with_missing(outcome.record, missing)
+    return outcome._replace(record=record, rows=[outcome.rows[0], row, *outcome.rows[1:]])
 
 
 def _without_record(

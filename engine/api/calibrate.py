@@ -136,7 +136,7 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     found: dict[str, Consensus | str] = {kind: calibrated_by_gold(images, plan.fuse, kind) for kind in KINDS}
     heard = {name for each in found.values() if not isinstance(each, str) for name in each.voices}
     columns = {each.name: each.fingerprint for each in plan.annotators if each.name in heard}
-    conditions = _hash([path, VERSION, sorted(columns.items()), plan.fuse.model_dump(mode="json")])
+    conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan)])
     return CalibrateReport(GOLD, _calibration("gold", len(images), found, columns, conditions))
 
 
@@ -183,8 +183,15 @@ def _spoken(
             for each in needed.annotators
         }
         for row in rows:
+            if any(_is_missing(row, voice, columns) for voice in needed.annotators):
+                continue  # its silence says nothing
             stated = [each for voice in voices for each in _said(row, voice, columns)]
             yield row.key, Spoken(stated, gold.get(row.key), int(row.sha256[-1:] or "0", 16) % 2)
+
+
+def _is_missing(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, RawRow]]) -> bool:
+    raw = columns[voice.name].get(row.key)
+    return raw is not None and raw.status != "ok"
 
 
 def _said(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, RawRow]]) -> list[Statement[Finding]]:
@@ -212,6 +219,10 @@ def _conditions(plan: RoundPlan, participants: Sequence[Voter]) -> str:
     return _hash(
         [VERSION, [[each.name, each.fingerprint] for each in participants], decides, sorted(fuse.trust.items())]
     )
+
+
+def _fuse_facts(plan: RoundPlan) -> dict[str, object]:
+    return plan.fuse.model_dump(mode="json", exclude={"failed_annotator"})  # no image that failed is looked at
 
 
 def _hash(facts: object) -> str:

@@ -44,6 +44,7 @@ from stages.gate.decide import GateVerdict, Promotion, decide
 from stages.gate.pairs import pairs
 from stages.gate.settings import GateSettings
 from stages.held_out import held_out_order, is_held_out
+from stages.incomplete import unknown
 
 _TEXTS: dict[Granularity, MeasureName] = {
     "brief": "texts/brief", "detailed": "texts/detailed", "more_detailed": "texts/more_detailed"
@@ -153,7 +154,7 @@ def held_out_images(session: Session, subset: Subset | None = None) -> list[Held
 
 
 def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> list[Record]:
-    """What the labels are compared with: gold, or the records of round 0."""
+    """What the labels are compared with: gold, or the records of round 0 that may be taken at their word."""
     rows = [each.row for each in held_out]
     if not rows:
         return []
@@ -161,7 +162,8 @@ def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> 
         return gold_of(gold, rows, session.config.ingest, None).records
     first, keys = Corpus(session.store).round(0), {row.key for row in rows}
     shards = sorted({each.shard for each in held_out})
-    return [record for shard in shards for record in first.records(shard) if record.key in keys]
+    records = (record for shard in shards for record in first.records(shard))
+    return [record for record in records if record.key in keys and not unknown(record)]
 
 
 def _others(session: Session, held_out: Sequence[HeldOut]) -> dict[str, list[Finding]]:
@@ -239,7 +241,7 @@ def _conditions(
         "others": {column.name: column.fingerprint for column in session.columns(0)},
         "images": [each.row.sha256 for each in held_out],
         "gate": config.loop.gate.model_dump(mode="json"),
-        "fuse": config.fuse.model_dump(mode="json"),
+        "fuse": config.fuse.model_dump(mode="json", exclude={"failed_annotator"}),  # the rounds' fingerprints tell
         "filters": config.filters.facts(),
         "calibration": VERSION,
     }

@@ -48,6 +48,16 @@ class FilterReport:
         """Images with a record."""
         return self.images.kept
 
+    @property
+    def incomplete(self) -> int:
+        """Of the kept images those on which an annotator failed; their records say which."""
+        return self.tally["missing", "image.incomplete"]
+
+    @property
+    def incomplete_before(self) -> int:
+        """The same in the round as it was."""
+        return self.before["missing", "image.incomplete"]
+
 
 @dataclass(frozen=True)
 class RunReport:

@@ -20,6 +20,7 @@ from shards.store import Store
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.alone import filtered_alone, filtered_records
 from stages.held_out import held_out_order
+from stages.incomplete import unknown
 from stages.watch.judge import WatchReport, judge
 from stages.watch.statistics import statistics
 
@@ -68,7 +69,8 @@ def _watched(session: Session) -> set[str]:
 
 def _kept(session: Session, number: int, keys: set[str]) -> list[Record]:
     round_ = Corpus(session.store).round(number)
-    return [record for shard in round_.shards() for record in round_.records(shard) if record.key in keys]
+    records = (record for shard in round_.shards() for record in round_.records(shard))
+    return [record for record in records if record.key in keys and not unknown(record)]
 
 
 def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[Record]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shards.reader import Row
+from shards.rounds import OF_IMAGES
 
 SHOWN = 60
 """Findings per rule; a detector proposes hundreds of boxes."""
@@ -24,7 +25,7 @@ def by_rule(rows: Sequence[Row]) -> list[Dropped]:
     """Every rule that dropped a finding of the image."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if not row["kept"] and row["type"] != "image":
+        if not row["kept"] and row["type"] not in OF_IMAGES:
             groups.setdefault(row["rule"], []).append(row)
     found = []
     for rule, members in groups.items():

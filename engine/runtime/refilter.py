@@ -100,7 +100,7 @@ def _stale(
         for shard in images
         if shard not in done
         or done[shard].fingerprint
-        != unit_fingerprint(whole, found[shard], skipped.get(shard, {}), reviews.get(shard, []))
+        != unit_fingerprint(plan, whole, found[shard], skipped.get(shard, {}), reviews.get(shard, []))
     ]
 
 

@@ -69,11 +69,23 @@ def _ingested(report: IngestReport) -> None:
 
 def _filtered(report: FilterReport) -> None:
     err.print(_compared(report.before, report.tally))
+    if report.incomplete or report.incomplete_before:
+        err.print(_incomplete(report))
     if report.dry_run:
         err.print("Dry run: nothing was written.")
         return
     done = f"{report.written} shards written, {report.unchanged} up to date"
     err.print(f"{round_folder(report.round)}: {_images(report.images)}; {done}")
+
+
+def _incomplete(report: FilterReport) -> str:
+    line = f"{report.incomplete:,} of the kept images are incomplete: an annotator failed on them"
+    if report.before and report.incomplete != report.incomplete_before:
+        line += f" ({report.incomplete_before:,} before)"
+    return (
+        f"{line}\n  `fld annotate --retry-quarantined`, then `fld filter` completes them;"
+        " fuse.failed_annotator: drop leaves them out"
+    )
 
 
 def _images(counts: ImageCounts) -> str:
@@ -87,9 +99,8 @@ def _compared(before: Tally, after: Tally) -> Table:
         table.add_column(heading)
     for heading in (*(("before",) if before else ()), "now", *(("change",) if before else ())):
         table.add_column(heading, justify="right")
-    for type_, outcome in sorted(
-        set(before) | set(after), key=lambda entry: (entry[0], entry[1] != OUTCOME_KEPT, entry[1])
-    ):
+    known = {entry for entry in {*before, *after} if entry[0] != "missing"}
+    for type_, outcome in sorted(known, key=lambda entry: (entry[0], entry[1] != OUTCOME_KEPT, entry[1])):
         old, new = before[type_, outcome], after[type_, outcome]
         label = outcome if outcome == OUTCOME_KEPT else f"dropped: {outcome}"
         cells = [f"{old:,}", f"{new:,}", f"{new - old:+,}" if new != old else ""] if before else [f"{new:,}"]

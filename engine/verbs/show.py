@@ -14,6 +14,7 @@ from shards.completeness import check_round, check_whole
 from shards.layout import round_folder
 from shards.reader import Corpus, Round, Row
 from shards.record import Record, Region
+from shards.rounds import OF_IMAGES
 from shards.tar import safe_key
 from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
@@ -48,7 +49,7 @@ def show(
     row = _found(round_, key)
     record = round_.record_of(row)
     rows = round_.rows_of(row) if dropped or draw_dropped or json else []
-    lost = [each for each in rows if not each["kept"] and each["type"] != "image"]
+    lost = [each for each in rows if not each["kept"] and each["type"] not in OF_IMAGES]
     if json:
         out.file.write(msgspec.json.encode({"record": record, "dropped": lost}).decode() + "\n")
     else:
@@ -87,6 +88,8 @@ def _print(record: Record, dropped: list[Row]) -> None:
     head = Text(_plain(record.key), style="bold")
     head.append(f"  {record.width}x{record.height}  {_plain(record.uri)}  round {record.round}", style="not bold")
     out.print(head, soft_wrap=True)
+    for missing in record.missing or ():
+        out.print(Text(_plain(f"missing  {missing.annotator}: {missing.reason}"), style="yellow"), soft_wrap=True)
     for table in (_texts(record), _regions(record), _groundings(record), _drops(dropped)):
         if table.row_count:
             (out if out.is_terminal else console(out.file, width=_WIDE)).print(table)

@@ -18,6 +18,7 @@ from shards.layout import IMAGES, raw_folder, round_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
+from shards.rounds import INCOMPLETE, OF_IMAGES
 from shards.store import Store, open_store
 from stages.fuse.settings import GENERALIST
 
@@ -61,8 +62,10 @@ def status(corpus: str) -> None:
 
 def _print_round(store: Store, number: int) -> None:
     counts, tally = tally_round(store, number)
-    out.print(f"round {number}: {counts.kept:,} kept, {counts.dropped:,} dropped, {counts.failed:,} failed")
-    kinds = sorted({kind for kind, _ in tally} - {"image"})
+    incomplete = tally["missing", INCOMPLETE]
+    lacking = f" ({incomplete:,} incomplete: an annotator failed)" if incomplete else ""
+    out.print(f"round {number}: {counts.kept:,} kept{lacking}, {counts.dropped:,} dropped, {counts.failed:,} failed")
+    kinds = sorted({kind for kind, _ in tally} - OF_IMAGES)
     kept = ", ".join(
         f"{tally[kind, OUTCOME_KEPT]:,} of {sum(n for (k, _), n in tally.items() if k == kind):,} {kind}"
         for kind in kinds

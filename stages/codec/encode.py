@@ -14,10 +14,11 @@ first; text in the picture from top to bottom; phrases as in their text. What is
     <OCR>, <OCR_WITH_REGION>, <REGION_TO_OCR>                 regions of kind text; <OCR> joins them without a space
 
 Text is cleaned of what would break parsing (`florence2_format.clean_label`, `clean_text`); what has nothing left is
-refused. So is what has no polygons where a task needs them, and what is over a budget (`lesson`).
+refused. So is what has no polygons where a task needs them, and what is over a budget (`lesson`). A task whose answer
+says that there is nothing else is not asked about an image on which somebody failed who could have found more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shards.finding import Box, Quad
 from shards.geometry import box_quad
@@ -38,14 +39,40 @@ from stages.codec.lesson import AnswerPart, CountTokens, Encoded, LessonSheet
 from stages.codec.segments import referred_masks, region_masks
 from stages.codec.settings import CodecSettings
 from stages.codec.wording import category, description, grounding_id
+from stages.incomplete import Unknown, unknown
+
+_WHOLE: Mapping[Task, tuple[Unknown, ...]] = {
+    "<OD>": ("objects",),
+    "<DENSE_REGION_CAPTION>": ("objects",),
+    "<REGION_PROPOSAL>": ("objects",),
+    "<OPEN_VOCABULARY_DETECTION>": ("objects",),
+    "<OCR>": ("words",),
+    "<OCR_WITH_REGION>": ("words",),
+    "<CAPTION_TO_PHRASE_GROUNDING>": ("phrases",),
+    "<REFERRING_EXPRESSION_SEGMENTATION>": ("objects", "phrases"),
+}
+"""Tasks whose answers say that there is nothing else, and what there is nothing else of."""
 
 
 def lessons(record: Record, settings: CodecSettings, count: CountTokens) -> Encoded:
     """All lessons of a record, by task in the order of the settings, and all that was refused."""
     sheet = LessonSheet(settings, count)
+    holes = unknown(record)
     for task in settings.tasks:
-        _teach(task, record, sheet)
+        failed = next((holes[part] for part in _WHOLE.get(task, ()) if part in holes), None)
+        if failed is None:
+            _teach(task, record, sheet)
+        else:
+            sheet.refuse(task, _about(task, record), f"{failed} failed on the image: there may be more")
     return Encoded(sheet.lessons, sheet.refused)
+
+
+def _about(task: Task, record: Record) -> list[str]:
+    """The annotations that a task of `_WHOLE` is about."""
+    kinds = {"words": "text", "objects": "object"}
+    regions = [each.id for part in _WHOLE[task] for each in record.regions if each.kind == kinds.get(part)]
+    phrases = [grounding_id(index) for index in range(len(record.groundings))]
+    return regions + (phrases if "phrases" in _WHOLE[task] else [])
 
 
 def _teach(task: Task, record: Record, sheet: LessonSheet) -> None:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from shards.lookup import key_hash
 from shards.reader import Round
-from shards.rounds import read_index
+from shards.rounds import OF_IMAGES, read_index
 
 EXAMPLES = 3
 _COLUMNS = ["key", "type", "source", "fingerprint", "ref", "text", "score", "box", "kept", "rule", "value", "threshold"]
@@ -40,10 +40,12 @@ class RuleSummary(msgspec.Struct, frozen=True):
 
 
 class FilterSummary(msgspec.Struct, frozen=True):
-    """said: by annotator and type; drops: the most frequent first, images among them."""
+    """said: by annotator and type; drops: the most frequent first, images among them; incomplete: kept images on which
+    an annotator failed."""
 
     said: list[AnnotatorSummary]
     drops: list[RuleSummary]
+    incomplete: int = 0
 
 
 def summarize_filters(round_: Round) -> FilterSummary:
@@ -51,12 +53,15 @@ def summarize_filters(round_: Round) -> FilterSummary:
     said: Counter[tuple[str, str, str, bool]] = Counter()
     drops: Counter[tuple[str, str]] = Counter()
     nearest: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
+    incomplete = 0
     for shard in round_.shards():
         index = read_index(round_.store, round_.number, shard, _COLUMNS)
         for row in index.group_by(_GROUP).aggregate([([], "count_all")]).to_pylist():
-            if row["type"] != "image":
+            if row["type"] not in OF_IMAGES:
                 said[row["type"], row["source"], row["fingerprint"], row["kept"]] += row["count_all"]
-        lost = index.filter(pc.invert(index["kept"]))
+        is_drop = pc.and_(pc.invert(index["kept"]), pc.not_equal(index["type"], "missing"))
+        incomplete += pc.sum(pc.equal(index["type"], "missing")).as_py() or 0
+        lost = index.filter(is_drop)
         for row in lost.group_by(["type", "rule"]).aggregate([([], "count_all")]).to_pylist():
             group = row["type"], row["rule"]
             drops[group] += row["count_all"]
@@ -68,6 +73,7 @@ def summarize_filters(round_: Round) -> FilterSummary:
          for type_, source, made in sources],
         [RuleSummary(type_, rule, count, [row for _, row in nearest[type_, rule]])
          for (type_, rule), count in sorted(drops.items(), key=lambda each: (-each[1], each[0]))],
+        incomplete,
     )  # fmt: skip
 
 

@@ -14,8 +14,9 @@ order of the steps, each in a file of its own:
     7. groundings tied to regions                                                            groundings.py
 """
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -85,6 +86,19 @@ class Rules:
     def consensus(self, kind: str) -> Consensus | None:
         """What statements of a kind are worth; None while nobody knows."""
         return None if self.calibration is None else self.calibration.kinds.get(kind)
+
+    def without(self, names: Set[str]) -> "Rules":
+        """The rules of an image about which these annotators could not speak: nobody counts their silence."""
+        if not names:
+            return self
+        heard = tuple(each for each in self.annotators if each.name not in names)
+        if self.calibration is None:
+            return dataclasses.replace(self, annotators=heard)
+        kinds = {
+            kind: replace(each, voices={name: voice for name, voice in each.voices.items() if name not in names})
+            for kind, each in self.calibration.kinds.items()
+        }
+        return dataclasses.replace(self, annotators=heard, calibration=replace(self.calibration, kinds=kinds))
 
     def named(self, role: str) -> list[str]:
         """The annotators of one role."""

@@ -154,6 +154,12 @@ class FuseSettings(Settings):
         "keep", description="keep an image without any annotation as a (negative) record, or drop it"
     )
 
+    failed_annotator: Literal["keep", "drop"] = Field(
+        "keep",
+        description="an image on which an annotator failed; keep: its record is made of what the others said, and names"
+        " who is missing; drop: it has none. One on which all failed has none either way",
+    )
+
     @field_validator("labels")
     @classmethod
     def _no_blank(cls, labels: list[str]) -> list[str]:

@@ -24,6 +24,7 @@ from shards.errors import CorpusError, ModelError
 from shards.record import Record, RecordError
 from specialists.florence2_format import Task
 from specialists.roles import Image
+from stages.incomplete import unknown
 from stages.ingest.decode import DecodeError, decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.lessons import LessonMaker, TokenizedLesson
@@ -121,11 +122,12 @@ class Feeder:
 
     def pictures(self, count: int) -> Iterator[tuple[Record, Image]]:
         """Records and pixels of the first `count` images of the pool, of one process's share; unreadable ones are left
-        out."""
+        out, and those of which nobody knows whether there is more."""
         for i in range(self._share.rank, min(count, len(self._pool)), self._share.processes):
             with suppress(*UNREADABLE):
                 record, original = self._pool.read(i)
-                yield record, decode_image(original, self._limits)
+                if not unknown(record):
+                    yield record, decode_image(original, self._limits)
 
     def _usable(self, slot: int) -> tuple[Image, list[TokenizedLesson]]:
         """The image of a slot, or the next one about which something can be asked."""

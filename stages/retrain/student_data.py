@@ -18,6 +18,7 @@ from shards.errors import CorpusError
 from shards.record import Record, RecordError
 from specialists.roles import Image
 from stages.codec.wording import category
+from stages.incomplete import unknown
 from stages.ingest.decode import DecodeError, decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.data import RetrainError
@@ -31,7 +32,8 @@ UNREADABLE_BUDGET = 0.01
 
 @dataclass(frozen=True)
 class Lessons:
-    """folder: of all files; names: of the classes, by number; images, held_out: how many; unreadable: left out."""
+    """folder: of all files; names: of the classes, by number; images, held_out: how many; unreadable: left out, as are
+    images on which a detector failed: what has no box would be taught as background."""
 
     folder: Path
     names: tuple[str, ...]
@@ -76,7 +78,7 @@ def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[i
     """(written, unreadable)."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
-    limits, unreadable = DecodeLimits(), 0
+    limits, written, unreadable = DecodeLimits(), 0, 0
     for i in range(len(pool)):
         try:
             record, original = pool.read(i)
@@ -84,10 +86,13 @@ def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[i
         except (CorpusError, RecordError, DecodeError):
             unreadable += 1
             continue
+        if "objects" in unknown(record):
+            continue
         _write_picture(folder / "images" / f"{i:06d}", original, picture)
         lines = "".join(f"{line}\n" for line in label_lines(record, numbers))
         (folder / "labels" / f"{i:06d}.txt").write_text(lines)
-    return len(pool) - unreadable, unreadable
+        written += 1
+    return written, unreadable
 
 
 def _write_picture(path: Path, original: bytes, picture: Image) -> None:

@@ -60,7 +60,8 @@ class RectangleDetector(_Fake):
         return [self._detections(image) for image in images]
 
     def _detections(self, image: Image) -> Detections:
-        if image[0, 0, 0] == self.options.get("raises_on"):
+        is_mended = Path(str(self.options.get("until"))).exists()
+        if image[0, 0, 0] == self.options.get("raises_on") and not is_mended:
             raise RuntimeError("this picture is too much")
         box = rectangle(image)
         boxes = np.array([] if box is None else [box, (0, 0, 12, 12)], np.float32).reshape(-1, 4)

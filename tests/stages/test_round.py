@@ -32,7 +32,7 @@ from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, WordCounter, caption,
 SHARD = shard_name(0)
 DETECTOR = Voter("detector", "detector", "d1")
 CAPTIONER = Voter("caption", "captioner", "c1")
-PLAN = RoundPlan(0, (DETECTOR, CAPTIONER), FuseSettings(), FilterSettings())
+PLAN = RoundPlan(0, (DETECTOR, CAPTIONER), FuseSettings(failed_annotator="drop"), FilterSettings())
 PARSER = WordCounter()
 NOT_SKIPPED: Skipped = {}
 

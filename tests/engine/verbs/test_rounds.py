@@ -105,18 +105,43 @@ def test_another_detector_reruns_only_what_looks_at_its_boxes(project: Path) -> 
     assert {name.partition("-")[0] for name in after - before} == {"boxes", "crops", "masks", "match"}
 
 
-def test_a_picture_that_breaks_its_annotator_is_failed_and_can_be_retried(
+def test_a_picture_that_breaks_an_annotator_keeps_the_others_part_and_can_be_completed(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run("annotators.boxes.specialist.options={raises_on: 3}")
-    assert "10 images read = 9 kept + 0 dropped + 1 failed" in capsys.readouterr().err
-    assert "p003" not in set(Corpus("corpus").round(0).keys())
+    once = "annotators.boxes.specialist.options={raises_on: 3, until: mended}"
+    run(once)
+    said = capsys.readouterr().err
+    assert "10 images read = 10 kept + 0 dropped + 0 failed" in said
+    assert "1 of the kept images are incomplete: an annotator failed on them" in said
+    record = Corpus("corpus").round(0).record("p003")
+    assert [missing.annotator for missing in record.missing or ()] == ["boxes", "crops", "masks", "match"]
+    assert (len(record.texts), record.regions) == (1, [])
     status("corpus")
     said = capsys.readouterr().out
     assert "this picture is too much" in said
-    assert "p003" in said
+    assert "round 0: 10 kept (1 incomplete: an annotator failed), 0 dropped, 0 failed" in said
+    show("corpus", "p003", 0, "p.png", dropped=True)
+    said = capsys.readouterr().out
+    assert "missing  boxes: error: RuntimeError: this picture is too much" in said
+    Path("mended").touch()
+    rounds.annotate("corpus", None, [], retry_quarantined=True)
+    rounds.refilter_round("corpus", 0, None, [], dry_run=False)
+    assert "0 of the kept images are incomplete: an annotator failed on them (1 before)" in capsys.readouterr().err
+    assert not Corpus("corpus").round(0).record("p003").missing
+
+
+def test_a_picture_that_breaks_an_annotator_is_left_out_where_the_settings_say_so(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("annotators.boxes.specialist.options={raises_on: 3}", "fuse.failed_annotator=drop")
+    assert "10 images read = 9 kept + 0 dropped + 1 failed" in capsys.readouterr().err
+    assert "p003" not in set(Corpus("corpus").round(0).keys())
     with pytest.raises(ConfigError, match=r"'p003' is not in this round: .*this picture is too much"):
         show("corpus", "p003", 0, "p.png", dropped=False)
+    rounds.refilter_round("corpus", 0, None, ["fuse.failed_annotator=keep"], dry_run=False)
+    said = capsys.readouterr().err
+    assert "1 of the kept images are incomplete: an annotator failed on them (0 before)" in said
+    assert "1 shards written, 2 up to date" in said
 
 
 def test_over_the_ingest_budget_everything_is_written_and_the_run_fails(project: Path) -> None:

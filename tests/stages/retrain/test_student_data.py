@@ -1,8 +1,11 @@
 from pathlib import Path
 
+from msgspec.structs import replace
 from PIL import Image
 
-from shards.record import Candidate, Record, Region, Source
+from shards.commit import ImageCounts
+from shards.record import Candidate, Missing, Record, Region, Source
+from shards.rounds import IndexRow, write_round
 from shards.store import open_store
 from stages.retrain.pool import load_pool
 from stages.retrain.student_data import class_names, label_lines, write_lessons
@@ -47,3 +50,16 @@ def test_pictures_and_lines_of_both_parts(tmp_path: Path) -> None:
     assert names[int(number)] == read.regions[0].text
     x0, _, x1, _ = read.regions[0].box
     assert (float(x), float(w)) == ((x0 + x1) / 2 / 64, (x1 - x0) / 64)
+
+
+def test_an_image_on_which_a_detector_failed_is_no_background(tmp_path: Path) -> None:
+    store = open_store(corpora.build(tmp_path / "corpus", 8))
+    samples = [(record, data) for _, record, data in map(corpora.sample, range(8))]
+    lacking = replace(samples[2][0], regions=[], missing=[Missing("yolo", "y1", 0, "detector", "oom")])
+    written = [(lacking if record.key == lacking.key else record, "png", data) for record, data in samples]
+    index = [IndexRow(record.key, "", "image") for record, _, _ in written]
+    write_round(store, 0, "000000", written, index, ImageCounts(8, 8), "f")
+    whole = load_pool(store, 0)
+    lessons = write_lessons(whole, whole.split(0.0)[1], class_names([whole]), tmp_path / "data")
+    assert (lessons.images, lessons.unreadable) == (7, 0)
+    assert not (tmp_path / "data/train/labels/000002.txt").exists()
