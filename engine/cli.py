@@ -145,8 +145,7 @@ def init(
     """Write an untrained Florence-2, for `fld retrain --from`. Wants one of --corpus, --texts and --tokenizer."""
     from engine.verbs import init as init_module
 
-    source = init_module.TokenizerSource(corpus, round_, texts, tokenizer)
-    init_module.init(out, size, source, seed, ordinal=ordinal)
+    init_module.init(out, size, corpus, round_, texts, tokenizer, seed, ordinal=ordinal)
 
 
 @app.command()

@@ -34,8 +34,8 @@ TOP = {
 }
 ENGINE = {
     "cli": {"config", "console", "verbs"},
-    "verbs": {"api", "config", "console", "corpus", "report", "runtime", "view"},
-    "api": {"config", "corpus", "report", "runtime"},
+    "verbs": {"api", "config", "console", "report", "runtime"},
+    "api": {"config", "corpus", "report", "runtime", "view"},
     "view": {"config", "report"},
     "corpus": {"config", "runtime"},
     "report": {"config"},

@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-from engine.config.config_text import ConfigError
+from engine.api import scenes as api
 from engine.console.terminal import err, out, styled
-from engine.corpus.session import look
-from engine.report.quality import comparison, measure, records, unfiltered
+from engine.report.quality import comparison
 from engine.verbs import rounds
 from engine.verbs.report import report
 from shards.reader import Corpus
-from shards.record import Record, read_record_lines
-from shards.store import Store
-from stages.scenes.settings import NoiseSettings, SceneSettings
-from stages.scenes.write import write_scenes
+from stages.scenes.settings import SceneSettings
 
 DEMO_SEED = 20_000  # no embedded checkpoint was trained on scenes of this seed
 
@@ -32,11 +28,7 @@ there is nothing for it to learn (docs/experiments.md), and at 0.0002 the gate r
 
 def scenes(folder: str, count: int, seed: int, size: int, *, noisy: bool) -> None:
     """`fld scenes`."""
-    try:
-        settings = SceneSettings(size=size)
-        written = write_scenes(folder, count, seed, settings, NoiseSettings() if noisy else None)
-    except (ValueError, FileExistsError) as error:
-        raise ConfigError(str(error)) from error
+    written = api.scenes(folder, count, seed=seed, size=size, noisy=noisy)
     out.print(f"{folder}: {written.scenes:,} scenes, {written.objects:,} objects, {written.words:,} words; gold.jsonl")
     if written.noise is not None:
         out.print(f"noisy.jsonl: `fld ingest {folder}/noisy.jsonl CORPUS` reads it; noise.json has the error rates")
@@ -52,16 +44,10 @@ def demo(folder: str, count: int) -> None:
     err.print(styled("bold", "3. Train florence2-nano on round 0, judge it, let it annotate, write round 1"))
     learned = _turn(corpus, drawn / "gold.jsonl")
     err.print(styled("bold", "4. Measure the labels against the gold"), " (95% intervals)")
-    session = look(corpus)
-    gold = read_record_lines(drawn / "gold.jsonl")
-    raw = records(session.store, unfiltered(session.plan(0)), session.skipped())
-    columns = {"before filters": measure(raw, gold), "round 0": measure(_kept(session.store, 0), gold)}
-    if learned:
-        columns["round 1"] = measure(_kept(session.store, 1), gold)
-    out.print(comparison(columns))
+    out.print(comparison(api.demo_measures(corpus, drawn / "gold.jsonl")))
     err.print(styled("bold", "5. All of it on one page, beside FLD-5B"))
     report(corpus, None, 0 if learned else None, f"{folder}/report.html")
-    _next_steps(folder, corpus, Corpus(session.store).round(0).keys()[0])
+    _next_steps(folder, corpus, Corpus(corpus).round(0).keys()[0])
 
 
 def _turn(corpus: str, gold: Path) -> bool:
@@ -75,11 +61,6 @@ def _turn(corpus: str, gold: Path) -> bool:
         err.print(styled("yellow", str(error)), "so there is no round 1. That is what the gate is for.")
         return False
     return True
-
-
-def _kept(store: Store, number: int) -> list[Record]:
-    round_ = Corpus(store).round(number)
-    return [record for shard in round_.shards() for record in round_.records(shard)]
 
 
 def _next_steps(folder: str, corpus: str, key: str) -> None:

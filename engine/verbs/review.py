@@ -5,7 +5,7 @@ import sys
 
 from engine.api.review import review, suspected
 from engine.config.config_text import ConfigError
-from engine.console.terminal import err
+from engine.console.terminal import err, styled
 
 
 def suspect(corpus: str, number: int | None, count: int) -> None:
@@ -21,4 +21,6 @@ def run(corpus: str, corrections: str | None, number: int | None, who: str | Non
     report = review(corpus, corrections, round=number, who=who, accept_rest=accept_rest)
     err.print(f"review: {report.read:,} read = {report.new:,} new + {report.known:,} that change nothing")
     if report.waiting:
-        err.print(f"{report.waiting:,} corrections wait: [bold]fld filter {corpus} --round {report.round}[/]")
+        err.print(
+            f"{report.waiting:,} corrections wait:", styled("bold", f"fld filter {corpus} --round {report.round}")
+        )

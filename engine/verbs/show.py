@@ -1,4 +1,4 @@
-"""`fld show`: one record in words and as a picture."""
+"""`fld show`: one record in words and as a picture, as `engine/api/show.py` finds it."""
 
 import re
 
@@ -6,20 +6,13 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from engine.config.config_text import ConfigError
+from engine.api import show as api
 from engine.console.terminal import console, out
-from engine.report.draw import draw_record
 from engine.report.drops import by_rule
-from shards.completeness import check_round, check_whole
-from shards.layout import round_folder
-from shards.reader import Corpus, Round, Row
+from shards.reader import Row
 from shards.record import Record, Region
-from shards.rounds import OF_IMAGES
 from shards.tar import safe_key
-from stages.ingest.decode import decode_image
-from stages.ingest.settings import DecodeLimits
 
-UNLIMITED = DecodeLimits(max_pixels=2**40, max_bytes=2**40)  # ingest has judged it already
 NEAREST = 5
 """Findings per rule that are listed: those nearest to its threshold."""
 _LONGEST_NAME = 120
@@ -42,24 +35,14 @@ def show(
     """Print the record of `key` and save it drawn as `picture` (default: key and round, as a file name in this folder).
     With `groundings` the boxes of grounded phrases are drawn, too, with `draw_dropped` what the rules dropped. json:
     print it for machines; a picture is drawn only if one is named."""
-    opened = Corpus(corpus)
-    if number not in opened.rounds():
-        raise ConfigError(f"{corpus} has no round {number}: it has {opened.rounds() or 'none'}; run `fld run` first")
-    round_ = opened.round(number)
-    row = _found(round_, key)
-    record = round_.record_of(row)
-    rows = round_.rows_of(row) if dropped or draw_dropped or json else []
-    lost = [each for each in rows if not each["kept"] and each["type"] not in OF_IMAGES]
+    found = api.show(corpus, key, round=number)
     if json:
-        out.file.write(msgspec.json.encode({"record": record, "dropped": lost}).decode() + "\n")
+        out.file.write(msgspec.json.encode({"record": found.record, "dropped": found.dropped}).decode() + "\n")
     else:
-        _print(record, lost if dropped else [])
+        _print(found.record, found.dropped if dropped else [])
     if picture or not json:
         path = picture or picture_name(key, number)
-        drawn = lost if draw_dropped else []
-        draw_record(decode_image(round_.image_of(row), UNLIMITED), record, groundings=groundings, dropped=drawn).save(
-            path
-        )
+        found.picture(groundings=groundings, dropped=draw_dropped).save(path)
         if not json:
             out.print(f"picture: {path}")
 
@@ -67,21 +50,6 @@ def show(
 def picture_name(key: str, number: int) -> str:
     """`picture_name("photos/dog", 1)` is "photos_dog.round1.png"."""
     return f"{safe_key(key).replace('/', '_')[:_LONGEST_NAME]}.round{number}.png"
-
-
-def _found(round_: Round, key: str) -> Row:
-    """The row of an image that the round kept. Raises ConfigError that says why it is not there."""
-    try:
-        row = round_.find(key)
-    except KeyError:
-        check_whole(round_.store)  # perhaps the image is only lost
-        check_round(round_.store, round_folder(round_.number), round_.store.url)
-        summary = round_.summary(round_.shards()[0])
-        some = [] if summary is None else summary["key"].slice(0, 3).to_pylist()
-        raise ConfigError(f"no image {key!r} in this round; keys look like {', '.join(map(repr, some))}") from None
-    if row["status"] != "kept":
-        raise ConfigError(f"image {key!r} is not in this round: {row['rule']} {row['reason']}".rstrip())
-    return row
 
 
 def _print(record: Record, dropped: list[Row]) -> None:

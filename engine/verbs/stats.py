@@ -1,40 +1,23 @@
 """`fld stats`: the paper's tables 2 and 3 for a round, for people or as JSON with all that `fld report` draws."""
 
-import msgspec
 from rich.table import Table
 
-from engine.config.config_text import ConfigError
+from engine.api import stats as api
 from engine.console.terminal import out
-from engine.corpus.session import Session, look
-from engine.runtime.refilter import loaded_parser
-from shards.reader import Corpus, Round
 from stages.describe import paper
-from stages.describe.filter_summary import summarize_filters
-from stages.describe.statistics import RoundStatistics, describe
+from stages.describe.statistics import RoundStatistics
 
 
 def stats(corpus: str, number: int | None, *, json: bool) -> None:
     """Print the statistics of a round, of the last if None."""
-    round_, found = described(look(corpus), number)
+    report = api.stats(corpus, round=number)
     if json:
-        ledger = msgspec.to_builtins(summarize_filters(round_))
-        data = msgspec.json.encode(msgspec.to_builtins(found, str_keys=True) | ledger)
-        out.file.write(msgspec.json.format(data).decode() + "\n")
+        out.file.write(report.as_json().decode() + "\n")
         return
+    found = report.statistics
     out.print(f"round {found.round}: {found.images:,} images; in brackets FLD-5B (Florence-2, tables 2 and 3)")
     out.print(_annotations(found))
     out.print(_elements(found))
-
-
-def described(session: Session, number: int | None) -> tuple[Round, RoundStatistics]:
-    """A round, opened, and its statistics. Raises ConfigError if there is none of this number."""
-    numbers = Corpus(session.store).rounds()
-    if not numbers or (number is not None and number not in numbers):
-        wanted = "round" if number is None else f"round {number}"
-        raise ConfigError(f"{session.corpus} has no {wanted}: it has {numbers or 'none'}; `fld run` writes round 0")
-    round_ = Corpus(session.store).round(numbers[-1] if number is None else number)
-    parser = loaded_parser(session.config.filters.parser)
-    return round_, describe(round_, lambda texts: [parsed.features for parsed in parser.parse(texts)])
 
 
 def _annotations(found: RoundStatistics) -> Table:

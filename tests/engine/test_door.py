@@ -13,12 +13,12 @@ from tests.engine.fake_specialists import save_pictures
 from tests.engine.verbs.test_rounds import CONFIG
 
 EXPORTS = [
-    "AnnotateReport", "CalibrateReport",
-    "Config", "ConfigError", "Corpus", "EvalReport", "ExportReport", "FilterReport", "IngestReport",
-    "LoopReport", "Record", "RefusedError", "RetrainResult", "ReviewReport", "RunReport",
-    "WatchError",
-    "annotate", "calibrate", "evaluate", "export", "filter", "ingest", "load_config", "loop", "retrain", "review",
-    "run",
+    "AnnotateReport", "CalibrateReport", "Config", "ConfigError", "Corpus", "DoctorReport", "EvalReport",
+    "ExportReport", "FilterReport", "IngestReport", "InitReport", "LoopReport", "PageReport", "Record",
+    "RefusedError", "RetrainResult", "ReviewReport", "RunReport", "ShowReport", "StatsReport", "StatusReport",
+    "Suspected", "Verification", "Viewer", "WatchError", "annotate", "calibrate", "doctor", "evaluate",
+    "export", "filter", "ingest", "init", "load_config", "loop", "open_viewer", "retrain", "review", "run",
+    "scenes", "show", "stats", "status", "suspected", "trust", "verify", "write_report",
 ]  # fmt: skip
 
 

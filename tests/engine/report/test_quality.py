@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.scenes import scenes
 from engine.config.config_text import ConfigError
 from engine.report.quality import comparison, measure
-from engine.verbs.demo import scenes
 from shards.record import Record, read_record_lines
 from stages.scenes.gold import draw_scene
 
@@ -30,8 +30,8 @@ def test_what_nobody_annotated_is_not_measured() -> None:
 
 
 def test_scenes_are_drawn_with_their_gold_and_a_bad_size_is_refused(tmp_path: Path) -> None:
-    scenes(str(tmp_path / "s"), 3, 7, 128, noisy=True)
+    assert scenes(tmp_path / "s", 3, size=128, noisy=True).scenes == 3
     assert len(read_record_lines(tmp_path / "s" / "gold.jsonl")) == 3
     assert (tmp_path / "s" / "noisy.jsonl").exists()
     with pytest.raises(ConfigError, match="size"):
-        scenes(str(tmp_path / "t"), 3, 7, 65, noisy=False)
+        scenes(tmp_path / "t", 3, size=65)

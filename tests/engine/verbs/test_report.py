@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.report import quality
 from engine.config.config import load_config
 from engine.config.config_text import ConfigError, render
 from engine.config.differences import ABSENT, compare, nearest
-from engine.verbs.report import quality, report
+from engine.verbs.report import report
 from engine.verbs.stats import stats
 from shards.store import LocalStore
 from tests.engine.view.corpora import EVIL, build_viewed

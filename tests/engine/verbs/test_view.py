@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.view import listen, open_viewer, prepare, roles
 from engine.config.config_text import ConfigError
-from engine.verbs.view import addresses, listen, prepare, roles, view
+from engine.verbs.view import addresses
 from shards.overview import find_overview, withdraw_overview
 from shards.store import LocalStore
 from tests.engine.view.corpora import build_viewed
@@ -18,7 +19,7 @@ def test_it_listens_on_this_machine_alone_and_says_how_to_get_there() -> None:
     with listen(0) as listener:
         host, port = listener.getsockname()
         assert host == "127.0.0.1"
-        lines = addresses(port, "token", 1)
+        lines = addresses(f"http://localhost:{port}/token/?round=1", port)
         assert lines[0] == f"Open  http://localhost:{port}/token/?round=1"
         assert f"ssh -N -L {port}:127.0.0.1:{port} " in lines[1]
         with pytest.raises(ConfigError, match=f"port {port} cannot be used: .*--port 0 takes a free one"):
@@ -27,14 +28,14 @@ def test_it_listens_on_this_machine_alone_and_says_how_to_get_there() -> None:
 
 def test_a_corpus_without_that_round_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has no round yet: `fld run IMAGES"):
-        view(str(tmp_path / "nothing"), None, 0)
+        open_viewer(tmp_path / "nothing")
     build_corpus(LocalStore(tmp_path))
     with pytest.raises(ConfigError, match=r"has no round 3: it has \[0\]"):
-        view(str(tmp_path), 3, 0)
+        open_viewer(tmp_path, round=3)
 
 
 def test_an_overview_is_made_once_and_not_at_all_in_a_corpus_in_use(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     from engine.runtime.lock import corpus_lock
 
@@ -44,11 +45,13 @@ def test_an_overview_is_made_once_and_not_at_all_in_a_corpus_in_use(
     with corpus_lock(store, "fld loop"):
         prepare(store, 0)
     assert find_overview(store, 0) is None
-    prepare(store, 0)
+    lines: list[object] = []
+    prepare(store, 0, lines.append)
     assert find_overview(store, 0) is not None
-    capsys.readouterr()
-    prepare(store, 0)
-    assert capsys.readouterr().err == ""
+    assert lines[0] == "Round 0 has no overview yet: it is made once."
+    lines.clear()
+    prepare(store, 0, lines.append)
+    assert lines == []
 
 
 def test_settings_that_cannot_be_read_cost_only_the_roles(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.verbs.view import listen
+from engine.api.view import listen
 from engine.view.app import build_app
 from shards.reviews import read_reviews
 from shards.store import LocalStore

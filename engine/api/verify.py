@@ -1,0 +1,127 @@
+"""Every committed file against its checksum; with `repair`, what is damaged is made again.
+
+    verify("corpus").found.damages          [UnitDamage("raw/objects-3f9a0c12", "000003", Damage(...)), ...]
+    verify("corpus", repair=True).error     None: every unit was read again and is as its manifest says
+
+A damaged model is not made again: training again gives another one, whose labels are others. While there is one,
+nothing is repaired, since rounds that it wrote would be written with what is left of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.api.reports import Location, Tell, untold
+from engine.api.rounds import repair as repair_units
+from engine.config.config import CORPUS_FILE, load
+from engine.config.config_text import ConfigError
+from engine.corpus.promotions import CALIBRATION
+from shards.errors import CorpusError, DamageError
+from shards.layout import IMAGES, REVIEWS
+from shards.store import Store, open_store
+from shards.verify import UnitDamage, VerifyReport, retire_damaged
+from shards.verify import verify as verify_units
+
+
+@dataclass(frozen=True)
+class Verification:
+    """found: what was read, and what was damaged; is_repaired: whether it was made again and is whole now; error: what
+    is damaged or missing still, and what to do, None for nothing."""
+
+    found: VerifyReport
+    is_repaired: bool = False
+    error: CorpusError | None = None
+
+    def check(self) -> None:
+        """Raise the error with which `fld verify` ends, if there is one."""
+        if self.error is not None:
+            raise self.error
+
+
+def verify(corpus: Location, *, repair: bool = False, tell: Tell = untold) -> Verification:
+    """Read a whole corpus again. repair: make the damaged units again; raises what running them raises. tell: called
+    with what was found, and with the report of each part of the repair. Raises ConfigError if nothing is there."""
+    store = open_store(str(corpus))
+    found = verify_units(store)
+    tell(found)
+    if found.units == 0 and found.ok:
+        raise ConfigError(f"{corpus} holds no units: is this a corpus folder?")
+    if found.ok and not found.unfinished:
+        return Verification(found)
+    error = _beyond_repair(str(corpus), found) or (_gone(store, found) if repair else _to_repair(str(corpus), found))
+    if error is not None:
+        return Verification(found, error=error)
+    repair_units(str(corpus), lambda: retire_damaged(store, found.damages), tell)
+    remaining = verify_units(store)
+    if not remaining.ok:
+        return Verification(found, error=DamageError(f"still damaged after the repair: {remaining.damages[0]}"))
+    return Verification(found, is_repaired=True)
+
+
+def _beyond_repair(corpus: str, found: VerifyReport) -> DamageError | None:
+    """Of what nobody can make again."""
+    if found.of_single_files:
+        return DamageError(_about_files(corpus, found.of_single_files))
+    if found.of_reviews:
+        return DamageError(_about_reviews(found.of_reviews))
+    if found.of_models:
+        return DamageError(_about_models(corpus, found.of_models, len(found.damages)))
+    return None
+
+
+def _to_repair(corpus: str, found: VerifyReport) -> CorpusError:
+    """What --repair would do."""
+    if found.ok:
+        return CorpusError(f"ingest is not finished: `fld verify {corpus} --repair` goes on, or `fld ingest`")
+    return DamageError(
+        f"{len(found.damages)} damaged files: `fld verify {corpus} --repair` rebuilds only the units they are in"
+    )
+
+
+def _gone(store: Store, found: VerifyReport) -> CorpusError | None:
+    """If images must be read again and are not where they were: nothing is withdrawn then."""
+    from stages.ingest.plan import read_plan
+
+    wanted = {damage.name for damage in found.damages if damage.folder == IMAGES} | {*found.unfinished}
+    shards = read_plan(store, load(None, [], store).ingest.shard_size).shards() if wanted else {}
+    places = [entry.location for shard in sorted(wanted) for entry in shards.get(shard, [])]
+    gone = [place for place in places if "://" not in place and place and not Path(place).exists()]
+    if not gone:
+        return None
+    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+    return CorpusError(
+        f"the repair reads {len(places)} images again, and {len(gone)} are not where they were: {gone[0]}{more}:"
+        " bring them back, or restore the damaged files from a copy"
+    )
+
+
+def _about_files(corpus: str, damages: Sequence[UnitDamage]) -> str:
+    """What to do about files that nobody can make again."""
+    names = [each.name for each in damages]
+    advice = f"restore {', '.join(names)} from a copy"
+    if CORPUS_FILE in names:
+        advice += f"; or look at it, and `--config {corpus}/{CORPUS_FILE}` makes what it says your settings"
+    if others := [name for name in names if name != CORPUS_FILE]:
+        advice += f"; or delete {', '.join(others)}, and `fld annotate` or `fld loop` writes it again"
+    return f"{len(names)} damaged files that --repair does not touch: {advice}"
+
+
+def _about_reviews(damages: Sequence[UnitDamage]) -> str:
+    """What to do about corrections that nobody makes again."""
+    names = ", ".join(sorted({each.name for each in damages}))
+    return (
+        f"{len(damages)} damaged files of corrections, which --repair never touches: restore {names} of {REVIEWS}/ and"
+        f" of {REVIEWS}/manifest/ from a copy; or delete both, and correct again"
+    )
+
+
+def _about_models(corpus: str, damages: Sequence[UnitDamage], count: int) -> str:
+    """What to do, by hand."""
+    weights = sorted({each.folder for each in damages if each.name != CALIBRATION})
+    calibrations = sorted({each.folder for each in damages if each.name == CALIBRATION} - {*weights})
+    advice = [
+        f"restore the files of {folder} from a copy; or delete the folder, and `fld loop {corpus}` trains another model"
+        for folder in weights
+    ]
+    advice += [f"delete {folder}/{CALIBRATION}.json, and `fld loop {corpus}` fits it again" for folder in calibrations]
+    return f"{count} damaged files, some of models, which --repair never touches: {'; '.join(advice)}"
