@@ -1,7 +1,7 @@
 """The score that one annotator gave one box in, a verdict out; or how probable a box is that several gave.
 
     judge_score(0.2, "detector", "dog", ConfidenceSettings())   ->  Verdict(False, "region.score", 0.2, 0.3)
-    judge_probability(0.02, "dog", ConfidenceSettings())        ->  Verdict(False, "region.score", 0.02, 0.03)
+    judge_probability(0.005, "dog", ConfidenceSettings())       ->  Verdict(False, "region.score", 0.005, 0.01)
 
 Florence-2, section 4.2. The most specific threshold counts: the annotator's for this label, then the label's, then the
 annotator's, then `min_score`. Scores of different models do not compare, so this is judged before boxes are fused.
@@ -29,7 +29,7 @@ class AnnotatorScores(Settings):
 _NO_OWN = AnnotatorScores()
 RAW_SCORE = 0.3
 """`min_score` of scores, where it is left open: Florence-2, section 4.2."""
-PROBABLE = 0.03
+PROBABLE = 0.01
 """`min_score` of probabilities, where it is left open: low enough that a round finds all that its best annotator finds;
 `fld eval` says which one has the best F1."""
 
@@ -40,7 +40,7 @@ class ConfidenceSettings(Settings):
     min_score: Annotated[Share | None, Off(0.0)] = Field(
         None,
         description="least confidence, keep one equal to it; where a calibration knows, least probability of being"
-        " right; null: 0.3 (Florence-2, section 4.2), of probabilities 0.03",
+        " right; null: 0.3 (Florence-2, section 4.2), of probabilities 0.01",
     )
     labels: Annotated[dict[str, Share], Off({})] = Field(
         {}, description="least confidence per label, before that of the annotator"

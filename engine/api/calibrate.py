@@ -16,7 +16,16 @@ from dataclasses import replace as changed
 from engine.api.reports import Changes, Location
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
-from engine.corpus.calibrations import GOLD, VERSION, agreement_name, fits, remove_calibration, save_calibration, stored
+from engine.corpus.calibrations import (
+    GOLD,
+    VERSION,
+    agreement_name,
+    fits,
+    remove_calibration,
+    remove_unusable,
+    save_calibration,
+    stored,
+)
 from engine.corpus.session import Session, opened
 from engine.runtime.refilter import inputs
 from shards import commit
@@ -71,6 +80,8 @@ def calibrate(
     with opened(str(corpus), config, settings) as session:
         if session.config.fuse.calibrate == "off":
             raise ConfigError("fuse.calibrate is off: a calibration would not count; set it to auto")
+        for name in (GOLD, agreement_name(round)):
+            remove_unusable(session.store, name)
         if gold is not None:
             report = _from_gold(session, round, str(gold))
         else:

@@ -17,7 +17,7 @@ from shards.store import Store
 from stages.calibrate.consensus import AnnotatorCalibration
 from stages.fuse.ledger import Voter
 
-VERSION = 1
+VERSION = 2
 """Raised when the same statements give another calibration."""
 GOLD = "gold"
 
@@ -28,8 +28,8 @@ def agreement_name(number: int) -> str:
 
 
 def stored(store: Store, name: str) -> AnnotatorCalibration | None:
-    """The calibration of that name; None while there is none. Raises CorpusError if it is damaged or of a newer
-    release."""
+    """The calibration of that name; None while there is none, or one by agreement of an earlier release, which is made
+    again. Raises CorpusError if it is damaged, of a newer release, or from gold and of an earlier one."""
     path, manifest = f"{CALIBRATION}/{name}.json", commit.find(store, CALIBRATION, name)
     if manifest is None:
         return None
@@ -46,6 +46,11 @@ def stored(store: Store, name: str) -> AnnotatorCalibration | None:
             f"{path} has version {found.version}, this fld-engine reads {VERSION}: use the newer fld-engine that wrote"
             " it, or delete it and run `fld calibrate`"
         )
+    if found.version < VERSION and name == GOLD:
+        raise CorpusError(
+            f"{path} has version {found.version}, this fld-engine learns more from gold: run `fld calibrate --gold"
+            " GOLD` again, or `fld calibrate` to go on without gold"
+        )
     return found if found.version == VERSION else None
 
 
@@ -61,6 +66,14 @@ def remove_calibration(store: Store, name: str) -> bool:
         return False
     commit.retire(store, CALIBRATION, name)
     return True
+
+
+def remove_unusable(store: Store, name: str) -> None:
+    """Make room for one where there is one that `stored` refuses."""
+    try:
+        stored(store, name)
+    except CorpusError:
+        remove_calibration(store, name)
 
 
 def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) -> AnnotatorCalibration | None:

@@ -48,8 +48,9 @@ class Voice(msgspec.Struct, frozen=True, omit_defaults=True):
 
     count: statements; right: of them, or how many others bear out; low, high: 95% interval of the share.
     slope, intercept: applied to the logit of a score, and labels: the same for some labels. weight: in the pool, or of
-    the logit; presence: of speaking at all; rival: of the probability of another label here. ece: expected calibration
-    error of the scores, and of their probabilities where either half of the images is mapped as the other half says."""
+    the logit; presence: of speaking at all; rival: of the probability of another label here. exactness: how closely its
+    boxes lie on the things, in (0, 1], 1 for the best annotator. ece: expected calibration error of the scores, and of
+    their probabilities where either half of the images is mapped as the other half says."""
 
     count: int
     right: float
@@ -60,6 +61,7 @@ class Voice(msgspec.Struct, frozen=True, omit_defaults=True):
     weight: float
     presence: float = 0.0
     rival: float = 0.0
+    exactness: float = 1.0
     labels: dict[str, tuple[float, float]] = {}
     ece_before: float | None = None
     ece_after: float | None = None
@@ -97,10 +99,11 @@ class Consensus(msgspec.Struct, frozen=True, omit_defaults=True):
     ece: float | None = None
 
     def mass(self, name: str, label: str, score: float | None) -> float:
-        """How much the box of a statement weighs in that of the thing: its probability, times how reliable its
-        annotator is where that is known apart from it."""
-        reliability = self.voices[name].weight ** 0.5 if self.method == "agreed" else 1.0
-        return self.voices[name].probability(label, score) * reliability
+        """How much the box of a statement weighs in that of the thing: its probability, times how closely the boxes of
+        its annotator lie, or, where nobody knows that, times how reliable it is."""
+        voice = self.voices[name]
+        reliability = voice.weight**0.5 if self.method == "agreed" else voice.exactness
+        return voice.probability(label, score) * reliability
 
     def probability(self, sighting: Sighting) -> float:
         """Of a thing, in (0, 1); at least one of those that saw it has a voice."""

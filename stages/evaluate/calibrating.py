@@ -10,6 +10,8 @@ round will ask the probability of.
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from shards.finding import GIVEN, Box, Detection, Finding, OcrLine
 from shards.folding import normalised
 from shards.geometry import iou_matrix
@@ -17,7 +19,7 @@ from shards.record import Record, Region
 from stages.calibrate.agreement import agreed
 from stages.calibrate.consensus import Consensus, Sighting, Voice
 from stages.calibrate.learned import LabelledSighting, Stated, learned, voices_of
-from stages.evaluate.match import MATCH_IOU, compared_label
+from stages.evaluate.match import MATCH_IOU, compared_label, is_counted, shares_inside
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Boxed, Statement, of_type
 from stages.fuse.settings import FuseSettings
@@ -90,8 +92,9 @@ def _judged_statements(
     places = [_Place(each.box, _label(each.finding.text, settings, kind), _rank(each)) for each in stated if each.box]
     label = "" if kind == "ocr" else None
     return [
-        Stated(place.label if label is None else label, each.finding.score, right, image.fold)
-        for each, place, right in zip(stated, places, _right(places, image, settings, kind), strict=True)
+        Stated(place.label if label is None else label, each.finding.score, iou > 0, image.fold, iou)
+        for each, place, iou in zip(stated, places, _outcomes(places, image, settings, kind), strict=True)
+        if iou is not None
     ]
 
 
@@ -104,8 +107,10 @@ def _judged_clusters(
     places = [
         _Place(each.box, _label(each.label, settings, kind), rank) for each, rank in zip(clusters, ranks, strict=True)
     ]
-    right = _right(places, image, settings, kind)
-    return [LabelledSighting(each, is_right, image.fold) for each, is_right in zip(found, right, strict=True)]
+    ious = _outcomes(places, image, settings, kind)
+    return [
+        LabelledSighting(each, iou > 0, image.fold) for each, iou in zip(found, ious, strict=True) if iou is not None
+    ]
 
 
 def _sightings(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus | None) -> list[Sighting]:
@@ -118,13 +123,31 @@ def _clusters(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known
     return fuse_words([each for each in of_type(image.stated, OcrLine) if is_sound(each)], settings, [], known)
 
 
-def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: CalibratedKind) -> list[bool]:
-    """Whether each is a thing of its own: the strongest chooses first, and takes the gold region that it overlaps
-    most."""
+def _outcomes(
+    places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: CalibratedKind
+) -> list[float | None]:
+    """Of each, the IoU with the gold region that it is, 0 where it is none. The strongest chooses first, and takes the
+    gold region of its label that it overlaps most. None: it lies in a don't-care area (for
+    objects: of its label) and counts neither way."""
     gold = [] if image.gold is None else [each for each in image.gold.regions if _is_of(each, kind)]
-    right = [False] * len(places)
+    counted, areas = [each for each in gold if is_counted(each)], [each for each in gold if not is_counted(each)]
+    ious: list[float | None] = [*_matched(places, counted, settings, kind)]
+    if not areas:
+        return ious
+    inside = shares_inside([each.box for each in places], [each.box for each in areas]) >= MATCH_IOU
+    if kind == "object":
+        labels = [_label(compared_label(area), settings, kind) for area in areas]
+        same = [[place.label == label for label in labels] for place in places]
+        inside &= np.array(same, dtype=bool).reshape(inside.shape)
+    return [None if iou == 0 and is_in.any() else iou for iou, is_in in zip(ious, inside, strict=True)]
+
+
+def _matched(
+    places: Sequence[_Place], gold: Sequence[Region], settings: FuseSettings, kind: CalibratedKind
+) -> list[float]:
+    ious = [0.0] * len(places)
     if not gold:
-        return right
+        return ious
     labels = [_label(compared_label(each), settings, kind) for each in gold]
     overlaps = iou_matrix([each.box for each in places], [each.box for each in gold])
     for row in sorted(range(len(places)), key=lambda row: -places[row].rank):
@@ -133,9 +156,9 @@ def _right(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind
                 overlaps[row, column] = 0.0
         best = int(overlaps[row].argmax())
         if overlaps[row, best] >= MATCH_IOU:
-            right[row] = True
+            ious[row] = float(overlaps[row, best])
             overlaps[:, best] = 0.0
-    return right
+    return ious
 
 
 def _is_of(region: Region, kind: CalibratedKind) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from shards.finding import Box
 from shards.folding import plain
 from shards.geometry import FloatArray, iou_matrix
 from shards.record import Record, Region
@@ -36,7 +37,7 @@ def counted(predicted: Sequence[Region], gold: Sequence[Region], same_label: boo
     if not areas:
         return list(predicted), truth
     matched = {row for row, _ in matches(predicted, truth, same_label)}
-    inside = _shares_inside(predicted, areas) >= MATCH_IOU
+    inside = shares_inside([each.box for each in predicted], [each.box for each in areas]) >= MATCH_IOU
     if same_label:
         labels = [
             [compared_label(each) == compared_label(area) or area.kind == "text" for area in areas]
@@ -47,10 +48,10 @@ def counted(predicted: Sequence[Region], gold: Sequence[Region], same_label: boo
     return [each for each, is_free in zip(predicted, free, strict=True) if is_free], truth
 
 
-def _shares_inside(predicted: Sequence[Region], areas: Sequence[Region]) -> FloatArray:
-    """[predicted, areas]: how much of each region lies in each area."""
-    boxes = np.array([each.box for each in predicted], np.float64).reshape(-1, 1, 4)
-    around = np.array([each.box for each in areas], np.float64).reshape(1, -1, 4)
+def shares_inside(predicted: Sequence[Box], areas: Sequence[Box]) -> FloatArray:
+    """[predicted, areas]: how much of each box lies in each area, in [0, 1]."""
+    boxes = np.array(predicted, np.float64).reshape(-1, 1, 4)
+    around = np.array(areas, np.float64).reshape(1, -1, 4)
     sides = np.minimum(boxes[..., 2:], around[..., 2:]) - np.maximum(boxes[..., :2], around[..., :2])
     own = np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
     return np.asarray(np.prod(np.clip(sides, 0, None), axis=-1) / np.maximum(own, 1e-9))

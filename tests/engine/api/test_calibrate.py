@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 import engine
 from engine.cli import app
 from engine.config.config_text import ConfigError
-from engine.corpus.calibrations import GOLD, stored
+from engine.corpus.calibrations import GOLD, save_calibration, stored
 from shards.errors import CorpusError
 from shards.reader import Corpus
 from shards.store import open_store
@@ -95,6 +96,30 @@ def test_gold_counts_before_agreement_and_shards_are_written_again(project: Path
     assert stored(open_store("corpus"), GOLD) is None
 
 
+def test_gold_that_was_corrected_counts_although_it_lies_where_it_lay(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    path = Path(gold_file(project))
+    engine.calibrate("corpus", path)
+    engine.filter("corpus")
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"annotations": data["annotations"][::2]}))
+    engine.calibrate("corpus", path)
+    assert engine.filter("corpus").written == 1
+
+
+def test_a_calibration_from_gold_of_an_earlier_release_is_not_put_aside_silently(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    engine.calibrate("corpus", gold_file(project))
+    store = open_store("corpus")
+    known = stored(store, GOLD)
+    assert known is not None
+    save_calibration(store, GOLD, msgspec.structs.replace(known, version=1))
+    with pytest.raises(CorpusError, match=r"gold.json has version 1, .* run `fld calibrate --gold GOLD` again, or"):
+        engine.filter("corpus")
+    engine.calibrate("corpus", gold_file(project))
+    engine.filter("corpus")
+
+
 def test_a_calibration_is_of_its_columns(project: Path) -> None:
     engine.run("photos", "corpus", "two.yaml")
     engine.calibrate("corpus", gold_file(project))
@@ -112,6 +137,8 @@ def test_a_damaged_calibration_is_refused_and_found_by_verify(project: Path) -> 
     with pytest.raises(CorpusError, match=r"calibration/agreement-00.json is damaged"):
         engine.filter("corpus")
     assert "calibration" in CliRunner().invoke(app, ["verify", "corpus"]).output
+    engine.calibrate("corpus")
+    assert engine.filter("corpus").unchanged == 1
 
 
 def test_nothing_can_be_said_of_detectors_that_never_meet(project: Path) -> None:

@@ -70,7 +70,7 @@ def test_the_threshold_is_a_probability_and_is_judged_after_fusion() -> None:
     record, rows = build(said, AGREED)
     assert [region.text for region in record.regions] == ["dog"]  # 0.2 is less than 0.3, but probable enough
     [dropped] = [row for row in rows if not row.kept]
-    assert (dropped.ref, dropped.rule, dropped.threshold) == ("yolo/0", "region.score", 0.03)
+    assert (dropped.ref, dropped.rule, dropped.threshold) == ("yolo/0", "region.score", 0.01)
     filters = FilterSettings.model_validate({"region": {"min_score": 0.5}})
     assert build(said, AGREED, filters=filters)[0].regions == []
 
