@@ -18,7 +18,7 @@ and larger with 1 - 2^-32, in half to a seventh of the time (by CPU); images hav
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -148,6 +148,11 @@ def find(store: Store, folder: str, name: str) -> Manifest | None:
 def committed(store: Store, folder: str) -> dict[str, Manifest]:
     """All finished units of a folder by name, sorted. Damaged manifests are left out. Raises like `find`."""
     names = [name.removesuffix(".json") for name in store.names(f"{folder}/manifest") if name.endswith(".json")]
+    return some(store, folder, names)
+
+
+def some(store: Store, folder: str, names: Sequence[str]) -> dict[str, Manifest]:
+    """Those of these units that are finished, in the same order. Raises like `find`."""
     with ThreadPoolExecutor(_READERS) as readers:
         found = readers.map(lambda name: find(store, folder, name), names)
         return {name: manifest for name, manifest in zip(names, found, strict=True) if manifest is not None}

@@ -12,11 +12,14 @@
                                as it was called then  who, when string     who said it, and when (ISO 8601, UTC)
 
 Every append is a unit of its own, named by time, so that a person at the viewer waits for nobody who writes a round.
+`merge_reviews` gathers many small ones into one, which names them in its manifest (`"fingerprint": "merged from ..."`):
+until they are removed they do not count a second time, wherever a process was killed. No row is changed or lost.
+
 Ids change with every round: a correction finds its target by place and label (`stages/fuse/corrections.py`).
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -32,6 +35,10 @@ from shards.record import AnnotationType
 from shards.store import Store
 
 Action = Literal["accept", "reject", "relabel", "move", "add", "text"]
+MOST_UNITS = 16
+"""Of a shard, before `fld filter` makes one of them: at the viewer each click is one."""
+_MERGED = "merged from "
+_ATTEMPTS = 3
 _SIDES = ("x0", "y0", "x1", "y1")
 SCHEMA = table.versioned(
     "reviews",
@@ -95,41 +102,63 @@ def append_reviews(store: Store, shard: str, reviews: Sequence[Review]) -> Manif
     """Commit corrections of images of one shard. What is there already is not touched."""
     now = datetime.now(UTC)
     name = f"{shard}-{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
-    columns: dict[str, pa.Array] = {
-        field.name: pa.array([getattr(each, field.name) for each in reviews], field.type)
-        for field in SCHEMA
-        if field.type != table.BOX
-    }
-    for box in ("box", "new_box"):
-        columns[box] = table.tuples([getattr(each, box) for each in reviews], table.BOX)
-    content = table.encode(pa.Table.from_arrays([columns[each] for each in SCHEMA.names], schema=SCHEMA))
-    counts = ImageCounts(len(reviews), len(reviews))
-    return commit.publish(store, REVIEWS, name, {f"{name}.parquet": content}, counts, "")
+    return _publish(store, name, reviews, "")
 
 
-def read_reviews(store: Store, shard: str | None = None) -> Reviews:
-    """All corrections, or those of one shard. Raises DamageError for a unit that is not as it was written: a correction
-    is never left out silently."""
+def merge_reviews(store: Store, most: int = MOST_UNITS) -> int:
+    """Gather the units of every shard that has more than `most` into one, row by row as they are. Returns how many
+    units went. Only for the holder of the corpus lock; who appends or reads meanwhile is not disturbed."""
+    units: dict[str, list[str]] = {}
+    for name in unit_names(store):
+        units.setdefault(shard_of(name), []).append(name)
+    gone = 0
+    for shard, names in units.items():
+        if len(names) <= most:
+            continue
+        reviews = read_reviews(store, shard, names).get(shard, [])
+        time = names[-1].split("-")[1]  # it stands where the last one stood: before what comes meanwhile
+        _publish(store, f"{shard}-{time}-m{secrets.token_hex(4)}", reviews, f"{_MERGED}{' '.join(names)}")
+        for name in names:  # the oldest first: a unit that was merged is gone before the one that says so
+            commit.retire(store, REVIEWS, name)
+            store.remove(f"{REVIEWS}/{name}.parquet")
+        gone += len(names)
+    return gone
+
+
+def read_reviews(store: Store, shard: str | None = None, names: Sequence[str] | None = None) -> Reviews:
+    """All corrections, or those of one shard, or of these units. Raises DamageError for a unit that is not as it was
+    written: a correction is never left out silently."""
     found: Reviews = {}
-    for name, _ in _units(store, shard):
-        path = f"{REVIEWS}/{name}.parquet"
-        rows = table.decode(store.read(path), SCHEMA, path).to_pylist()
-        found.setdefault(shard_of(name), []).extend(map(_review, rows))
+    for attempt in range(_ATTEMPTS):
+        try:
+            for name in manifests(store, shard, names):
+                found.setdefault(shard_of(name), []).extend(read_unit(store, name))
+            break
+        except FileNotFoundError:  # merged meanwhile
+            found = {}
+            if attempt == _ATTEMPTS - 1:
+                raise
     return found
+
+
+def read_unit(store: Store, name: str) -> list[Review]:
+    """The corrections of one unit. Raises FileNotFoundError if it is not there (any more)."""
+    path = f"{REVIEWS}/{name}.parquet"
+    return [_review(row) for row in table.decode(store.read(path), SCHEMA, path).to_pylist()]
 
 
 def count_reviews(store: Store) -> dict[str, int]:
     """Shard -> how many corrections there are; reads manifests only. Raises like `read_reviews`."""
     found: dict[str, int] = {}
-    for name, manifest in _units(store, None):
+    for name, manifest in manifests(store).items():
         found[shard_of(name)] = found.get(shard_of(name), 0) + manifest.counts.read
     return found
 
 
-def waiting_reviews(store: Store, number: int) -> int:
+def waiting_reviews(store: Store, number: int, counts: Mapping[str, int] | None = None) -> int:
     """How many corrections a round does not know yet: they wait for its next `fld filter`. In every round, each has one
-    row of type "review" in the index, and so in the tally of its shard."""
-    counts = count_reviews(store)
+    row of type "review" in the index, and so in the tally of its shard. counts: of `count_reviews`, if known."""
+    counts = count_reviews(store) if counts is None else counts
     if not counts:
         return 0
     done = commit.committed(store, round_folder(number))
@@ -143,20 +172,48 @@ def shard_of(unit: str) -> str:
     return unit.partition("-")[0]
 
 
-def _units(store: Store, shard: str | None) -> list[tuple[str, Manifest]]:
-    """Name and manifest of every unit, in the order in which they were written."""
-    names = [name.removesuffix(".json") for name in store.names(f"{REVIEWS}/manifest") if name.endswith(".json")]
-    found = []
-    for name in names:
-        if shard is None or shard_of(name) == shard:
-            manifest = commit.find(store, REVIEWS, name)
-            if manifest is None:
-                raise DamageError(
-                    f"{REVIEWS}/manifest/{name}.json is damaged: restore it from a copy; nothing else holds what people"
-                    " corrected"
-                )
-            found.append((name, manifest))
-    return found
+def unit_names(store: Store) -> list[str]:
+    """The units there are, in the order in which they were written."""
+    names = store.names(f"{REVIEWS}/manifest")
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
+def manifests(store: Store, shard: str | None = None, names: Sequence[str] | None = None) -> dict[str, Manifest]:
+    """Name -> manifest of every unit that counts, in their order: not of one that another one has taken in.
+
+    Raises DamageError for a damaged manifest."""
+    wanted = unit_names(store) if names is None else names
+    wanted = [name for name in wanted if shard is None or shard_of(name) == shard]
+    found = commit.some(store, REVIEWS, wanted)
+    lost = [name for name in wanted if name not in found]
+    if lost and set(lost) & {*unit_names(store)}:
+        raise DamageError(
+            f"{REVIEWS}/manifest/{lost[0]}.json is damaged: restore it from a copy; nothing else holds what people"
+            " corrected"
+        )
+    if lost and names is None:  # merged meanwhile
+        return manifests(store, shard)
+    gone = over(found)
+    return {name: manifest for name, manifest in found.items() if name not in gone}
+
+
+def over(units: Mapping[str, Manifest]) -> set[str]:
+    """Names of the units that others of these were merged from."""
+    merged = [each.fingerprint for each in units.values() if each.fingerprint.startswith(_MERGED)]
+    return {name for each in merged for name in each.removeprefix(_MERGED).split()}
+
+
+def _publish(store: Store, name: str, reviews: Sequence[Review], fingerprint: str) -> Manifest:
+    columns: dict[str, pa.Array] = {
+        field.name: pa.array([getattr(each, field.name) for each in reviews], field.type)
+        for field in SCHEMA
+        if field.type != table.BOX
+    }
+    for box in ("box", "new_box"):
+        columns[box] = table.tuples([getattr(each, box) for each in reviews], table.BOX)
+    content = table.encode(pa.Table.from_arrays([columns[each] for each in SCHEMA.names], schema=SCHEMA))
+    counts = ImageCounts(len(reviews), len(reviews))
+    return commit.publish(store, REVIEWS, name, {f"{name}.parquet": content}, counts, fingerprint)
 
 
 def _review(row: dict[str, Any]) -> Review:

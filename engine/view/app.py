@@ -34,7 +34,6 @@ from engine.view.query import FACETS, RANGES, SORTS, Query, read_query
 from engine.view.rounds import Looker
 from shards.errors import CorpusError, InputError
 from shards.images import read_image, read_image_rows
-from shards.reviews import waiting_reviews
 from shards.store import Store
 from stages.review.lines import Made
 from stages.review.take_in import take_in
@@ -80,9 +79,8 @@ class _Viewer:
         self._store = store
         self._name = name
         self._title = name.rstrip("/").rpartition("/")[2] or name
-        self._roles = roles
         self._few_images = few_images
-        self._looker = Looker(store)
+        self._looker = Looker(store, roles)
         self._pictures = Pictures()
         self._templates = Environment(
             loader=PackageLoader("engine.view"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
@@ -129,9 +127,16 @@ class _Viewer:
         at = request.query_params.get("at", "")
         place = int(at) if at.isdigit() and len(at) < 10 else None
         beside = {} if place is None else pages.neighbours(self._looker, query, place)
-        return self._page("image.html", query, image=page, at=place, beside=beside, roles=self._roles,
+        at_once = len(self._looker.images(query.round)) <= self._few_images
+        return self._page(
+            "image.html",
+            query,
+            image=page,
+            at=place,
+            beside=beside,
+            labels=pages.labels(self._looker, page, at_once),
             waiting=self._looker.waiting(query.round),
-        )  # fmt: skip
+        )
 
     def diff(self, request: Request) -> Response:
         query, key = self._query(request), _key(request)
@@ -162,10 +167,11 @@ class _Viewer:
     def _take_in(self, line: dict[str, Any]) -> Response:
         number = line.get("round", self._looker.numbers[-1] if self._looker.numbers else 0)
         when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        taken = take_in(self._store, [("correction", line)], Made(getpass.getuser(), when, number))
+        made = Made(getpass.getuser(), when, number)
+        taken = take_in(self._store, [("correction", line)], made, log=self._looker.log)
         if taken.mistakes:
             raise HTTPException(400, "; ".join(taken.mistakes))
-        waiting = waiting_reviews(self._store, number)
+        waiting = self._looker.waiting(number, at_once=True)
         said = f"{line['action']}: {'taken' if taken.new else 'was so already'}"
         wait = f"{waiting:,} corrections wait: fld filter {self._name} --round {number}"
         return PlainTextResponse(f"{said}. {wait}", headers=_NEVER)

@@ -8,13 +8,13 @@ import json
 import math
 import unicodedata
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from engine.report.labels import place_labels
-from shards.finding import Box
+from shards.finding import Box, Quad
 from shards.reader import Row
-from shards.record import GroundedBox, Grounding, Record, Region
+from shards.record import AnnotationType, GroundedBox, Grounding, Record, Region
 from shards.summary import label_of, voters
 
 LONGEST_LABEL = 40
@@ -46,8 +46,9 @@ class Label:
 
 @dataclass(frozen=True)
 class Shape:
-    """id: of the region, "g0.1" for the second place of a phrase, the reference of a dropped finding. layer: object,
-    text, phrase or dropped. outline: the points of an SVG polygon; mask: the "d" of an SVG path, "" without one."""
+    """id: of the region, "g0.1" for the second place of a phrase, the reference of a dropped finding, "w0" of what a
+    waiting correction draws. layer: object, text, phrase, dropped or waiting; type: what the last two are about
+    (`AnnotationType`). outline: the points of an SVG polygon; mask: the "d" of an SVG path, "" without one."""
 
     id: str
     layer: str
@@ -66,8 +67,9 @@ class Shape:
 
     @property
     def said_json(self) -> str:
-        """Who said it with which score, and whether it holds the shape up: what the page's script works out."""
-        return json.dumps([[each.source, each.score, each.weight != 0] for each in self.said])
+        """Who said it with which score, whether it holds the shape up, and the score as the model gave it: for the
+        page's script."""
+        return json.dumps([[each.source, each.score, each.weight != 0, each.raw] for each in self.said])
 
     @property
     def sources(self) -> list[str]:
@@ -75,8 +77,9 @@ class Shape:
         return sorted({each.source for each in self.said})
 
 
-def shapes(record: Record, rows: Sequence[Row]) -> list[Shape]:
-    """All shapes, the largest first, so that a small one lies on top and can be pointed at."""
+def shapes(record: Record, rows: Sequence[Row], readers: Collection[str] = ()) -> list[Shape]:
+    """All shapes, the largest first, so that a small one lies on top and can be pointed at. readers: the annotators
+    whose boxes are words."""
     boxed = [row for row in rows if not row["kept"] and row["box"] is not None and row["type"] in ("region", "phrase")]
     labels = _labels(record)
     found = [(_area(region.box), region_shape(region, labels.get(region.id))) for region in record.regions]
@@ -85,7 +88,7 @@ def shapes(record: Record, rows: Sequence[Row]) -> list[Shape]:
         for number, grounding in enumerate(record.groundings)
         for at, box in enumerate(grounding.boxes)
     ]
-    found += [(_area(_box(row)), dropped_shape(row)) for row in boxed]
+    found += [(_area(_box(row)), dropped_shape(row, readers)) for row in boxed]
     return [shape for _, shape in sorted(found, key=lambda entry: -entry[0])]
 
 
@@ -152,12 +155,19 @@ def _place(id: str, grounding: Grounding, box: GroundedBox) -> Shape:
     )  # fmt: skip
 
 
-def dropped_shape(row: Row) -> Shape:
+def waiting_shape(id: str, on: AnnotationType, name: str, box: Box, quad: Quad | None = None) -> Shape:
+    """The shape of what a correction puts there, before the round knows it."""
+    outline = _corners(box) if quad is None else _points(quad)
+    return Shape(id, "waiting", name, hue(name), outline, "", None, (), type=on)
+
+
+def dropped_shape(row: Row, readers: Collection[str] = ()) -> Shape:
     """The shape of a finding that has a box and was dropped."""
+    on = "ocr" if row["type"] == "region" and row["source"] in readers else row["type"]
     said = Said(row["source"], row["ref"], row["text"], row["score"], row["score"])
     return Shape(
         row["ref"], "dropped", row["text"], hue(row["text"]), _corners(_box(row)), "", row["score"], (said,),
-        type=row["type"], rule=row["rule"], value=row["value"], threshold=row["threshold"],
+        type=on, rule=row["rule"], value=row["value"], threshold=row["threshold"],
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from engine.report import drops
 from engine.view import diff, layers, texts
 from engine.view.board import Bar
+from engine.view.corrected import Corrected, corrected
 from engine.view.effects import Slider
 from engine.view.layers import Shape
 from engine.view.query import FACETS, PAGE_SIZE, RANGES, Query
@@ -22,11 +23,13 @@ from shards.record import Record
 FEW_VALUES = 12
 MANY_VALUES = 300
 _SHAPES_ON_A_CARD = 60
+_NAMES_OFFERED = 500
 
 
 @dataclass(frozen=True)
 class Card:
-    """One image of the grid. at: its place among all that match; row: its place in the round."""
+    """One image of the grid. at: its place among all that match; row: its place in the round. mark: what the last
+    correction did, "" without one."""
 
     at: int
     row: int
@@ -42,6 +45,7 @@ class Card:
     width: int
     height: int
     shapes: list[Shape]
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ class ImagePage:
     annotators: list[str]
     letter: float
     position: int
+    number: int
+    corrected: Corrected
 
 
 def grid(looker: Looker, query: Query) -> Grid:
@@ -108,7 +114,12 @@ def grid(looker: Looker, query: Query) -> Grid:
     page = min(query.page, pages - 1)
     first = page * PAGE_SIZE
     rows = found[first : first + PAGE_SIZE].tolist()
-    cards = [_card(looker, query.round, row, first + place) for place, row in enumerate(rows)]
+    places = [board.images.place(row) for row in rows]
+    marks = looker.marks({place["shard"] for place in places})
+    cards = [
+        _card(looker, query.round, row, first + at, place, marks.get(place["key"], ""))
+        for at, (row, place) in enumerate(zip(rows, places, strict=True))
+    ]
     return Grid(cards, len(found), len(board.images), page, pages)
 
 
@@ -141,17 +152,28 @@ def image(looker: Looker, number: int, key: str) -> ImagePage:
     row = round_.find(key)
     rows = round_.rows_of(row)
     record = round_.record_of(row) if row["status"] == "kept" else None
+    found = corrected([each for each in looker.reviews(row["shard"]) if each.key == key], rows, number)
+    shapes = [] if record is None else layers.shapes(record, rows, looker.readers)
     return ImagePage(
         row=row,
         record=record,
-        shapes=[] if record is None else layers.shapes(record, rows),
+        shapes=[*shapes, *found.shapes],
         written=[] if record is None else texts.written(record),
         dropped=drops.by_rule(rows),
         sliders=[] if record is None else looker.effects(number).sliders(row["shard"]),
         annotators=[] if record is None else layers.voters_of(record),
         letter=0 if record is None else layers.label_size(record),
         position=_position(looker.images(number), key),
+        number=number,
+        corrected=found,
     )
+
+
+def labels(looker: Looker, page: ImagePage, of_corpus: bool) -> list[str]:
+    """What a new box may be called: the names in the image, then those of the corpus if `of_corpus`."""
+    own = dict.fromkeys(shape.name for shape in page.shapes if shape.layer == "object")
+    all_names = looker.images(page.number).lists("labels").names[:_NAMES_OFFERED] if of_corpus else []
+    return list(own | dict.fromkeys(all_names))
 
 
 def difference(looker: Looker, before: int, after: int, key: str) -> tuple[diff.Diff, list[Shape], Record] | None:
@@ -172,9 +194,8 @@ def neighbours(looker: Looker, query: Query, at: int) -> dict[str, tuple[int, st
     return {name: (place, keys[int(found[place])].as_py()) for name, place in places.items() if 0 <= place < len(found)}
 
 
-def _card(looker: Looker, number: int, row: int, at: int) -> Card:
+def _card(looker: Looker, number: int, row: int, at: int, place: Row, mark: str) -> Card:
     images, round_ = looker.images(number), looker.round(number)
-    place = images.place(row)
     shapes: Sequence[Shape] = []
     if place["status"] == "kept":
         # A shard that is being written again, or is damaged, costs its own cards their boxes, not the page.
@@ -197,6 +218,7 @@ def _card(looker: Looker, number: int, row: int, at: int) -> Card:
         width=_count(images, "width", row),
         height=_count(images, "height", row),
         shapes=list(shapes),
+        mark=mark,
     )
 
 

@@ -7,8 +7,10 @@ looker.round(1)               shards.reader.Round
 """
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from threading import RLock
+from types import MappingProxyType
 
 from engine.view.board import Board
 from engine.view.changes import change_facet
@@ -18,7 +20,8 @@ from shards.errors import CorpusError
 from shards.overview import find_overview
 from shards.overview_table import Lists, OverviewTable, open_overview
 from shards.reader import Corpus, Round
-from shards.reviews import waiting_reviews
+from shards.review_log import ReviewLog
+from shards.reviews import Review, waiting_reviews
 from shards.store import Store
 
 _CHECKED_EVERY_S = 2.0
@@ -37,10 +40,14 @@ class _Open:
 
 
 class Looker:
-    """Opens rounds when they are asked for. Safe to use from several threads."""
+    """Opens rounds when they are asked for. Safe to use from several threads. roles: of annotators, by name."""
 
-    def __init__(self, store: Store, check_every_s: float = _CHECKED_EVERY_S) -> None:
+    def __init__(
+        self, store: Store, roles: Mapping[str, str] = MappingProxyType({}), check_every_s: float = _CHECKED_EVERY_S
+    ) -> None:
         self.store = store
+        self.log = ReviewLog(store)
+        self._roles = roles
         self._check_every_s = check_every_s
         self._lock = RLock()
         self._open: dict[int, _Open] = {}
@@ -55,13 +62,33 @@ class Looker:
             self._numbers, self._counted_s = Corpus(self.store).rounds(), time.monotonic()
         return self._numbers
 
-    def waiting(self, number: int) -> int:
-        """How many corrections the next `fld filter` of a round would take in; asked anew every few seconds."""
+    def waiting(self, number: int, at_once: bool = False) -> int:
+        """How many corrections the next `fld filter` of a round would take in; asked anew every few seconds, or
+        at once."""
         counted_s, count = self._waiting.get(number, (-_CHECKED_EVERY_S, 0))
-        if time.monotonic() - counted_s >= _CHECKED_EVERY_S:
-            count = waiting_reviews(self.store, number)
+        if at_once or time.monotonic() - counted_s >= _CHECKED_EVERY_S:
+            count = waiting_reviews(self.store, number, self.log.counts())
             self._waiting[number] = time.monotonic(), count
         return count
+
+    @property
+    def readers(self) -> frozenset[str]:
+        """The annotators that read words."""
+        return frozenset(name for name, role in self._roles.items() if role == "reader")
+
+    def reviews(self, shard: str) -> list[Review]:
+        """The corrections of the images of a shard, in their order, those of this moment too."""
+        return self.log.of({shard}).get(shard, [])
+
+    def marks(self, shards: Collection[str]) -> dict[str, str]:
+        """Key -> what people did last to an image of these shards: "rejected", "looked at" or "corrected"."""
+        found: dict[str, str] = {}
+        for each in (review for reviews in self.log.of(shards).values() for review in reviews):
+            if each.on == "image":
+                found[each.key] = "rejected" if each.action == "reject" else "looked at"
+            else:
+                found.setdefault(each.key, "corrected")
+        return found
 
     def board(self, number: int) -> Board:
         """Raises CorpusError if there is no such round."""
@@ -102,7 +129,7 @@ class Looker:
         manifest = find_overview(self.store, number)
         images, round_ = open_overview(self.store, number), Round(self.store, number)
         board = Board(images, lambda: self._change(number))
-        return _Open(images, board, round_, Effects(round_), manifest, now_s)
+        return _Open(images, board, round_, Effects(round_, self._roles), manifest, now_s)
 
     def _change(self, number: int) -> Lists | None:
         before = self.before(number)

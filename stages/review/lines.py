@@ -72,6 +72,16 @@ def read_line(line: object, record: Record | None, made: Made) -> Review:
     )  # fmt: skip
 
 
+def whole(line: Mapping[str, Any], record: Record | None) -> list[dict[str, Any]]:
+    """A line whose target is "all": one about the image, and one about each of its regions and texts."""
+    if line.get("action") != "accept":
+        raise LineError(f"target 'all' is for action 'accept', got {line.get('action')!r}: name one target, or 'image'")
+    if record is None:
+        raise LineError(f"the round did not keep {line.get('key')!r}: there is nothing to accept")
+    ids = ["image", *(each.id for each in record.regions), *(each.id for each in record.texts)]
+    return [{**line, "target": id} for id in ids]
+
+
 def check_names(line: Mapping[str, Any], wanted: Sequence[str]) -> None:
     """Raise LineError for a field that there is not."""
     for name in line:

@@ -16,7 +16,8 @@ from typing import Any
 from shards.lookup import read_keys
 from shards.reader import Corpus, Round
 from shards.record import Record
-from shards.reviews import Review, Reviews, append_reviews, read_reviews
+from shards.review_log import ReviewLog
+from shards.reviews import Review, Reviews, append_reviews
 from shards.store import Store
 from stages.fuse.corrections import fresh
 from stages.ingest.entry import SourceError
@@ -24,7 +25,7 @@ from stages.ingest.rows import decode_json, lines_of
 from stages.review.compare import corrections
 from stages.review.cvat import read_images
 from stages.review.label_studio import is_export, read_tasks
-from stages.review.lines import LineError, Made, read_line
+from stages.review.lines import LineError, Made, read_line, whole
 from stages.review.sheet import Sheet
 
 LocatedEntry = tuple[str, object]
@@ -67,9 +68,11 @@ def read_file(name: str, data: bytes) -> Iterator[LocatedEntry]:
         yield from ((f"entry {number}", each) for number, each in enumerate(found, 1))
 
 
-def take_in(store: Store, wanted: Iterable[LocatedEntry], made: Made, accept_rest: bool = False) -> Taken:
+def take_in(
+    store: Store, wanted: Iterable[LocatedEntry], made: Made, accept_rest: bool = False, log: ReviewLog | None = None
+) -> Taken:
     """Check and write. made: who, when and which round, where the file does not say. accept_rest: what somebody left as
-    it was in another tool is accepted."""
+    it was in another tool is accepted. log: what is there already, of who asks often."""
     reader = _Reader(store, made, accept_rest)
     taken = Taken()
     found: Reviews = {}
@@ -82,7 +85,7 @@ def take_in(store: Store, wanted: Iterable[LocatedEntry], made: Made, accept_res
             taken.mistakes.append(f"{place}: {error}")
     if taken.mistakes:
         return taken
-    there = read_reviews(store) if found else {}
+    there = (log or ReviewLog(store)).of(found.keys())
     for shard, reviews in sorted(found.items()):
         news = fresh(reviews, there.get(shard, []))
         taken.new += len(news)
@@ -112,7 +115,11 @@ class _Reader:
             return
         number = wanted.get("round", self._made.round) if isinstance(wanted, dict) else self._made.round
         shard, record = self._find(wanted.get("key") if isinstance(wanted, dict) else None, number)
-        yield shard, read_line(wanted, record, self._made._replace(round=number))
+        made = self._made._replace(round=number)
+        if isinstance(wanted, dict) and wanted.get("target") == "all":
+            yield from ((shard, read_line(line, record, made)) for line in whole(wanted, record))
+        else:
+            yield shard, read_line(wanted, record, made)
 
     def _of_sheet(self, sheet: Sheet) -> Iterator[tuple[str, Review]]:
         number = self._made.round

@@ -1,11 +1,13 @@
 """The column of corrections: appended, read in order, and no damage that goes unseen."""
 
+import msgspec
 import pytest
 
 from shards.errors import DamageError
-from shards.reviews import Review, append_reviews, count_reviews, read_reviews
-from shards.store import open_store
-from shards.verify import retire_damaged, verify
+from shards.review_log import ReviewLog
+from shards.reviews import Review, append_reviews, count_reviews, merge_reviews, read_reviews
+from shards.store import FsspecStore, open_store
+from shards.verify import verify
 
 RELABEL = Review(
     "dog", "relabel", "region", "ann", "2026-11-26T10:15:00Z", "r3", 1, "dog", (1.01, 2.0, 3.5, 4.0), new_text="cat"
@@ -48,3 +50,71 @@ def test_damage_is_told_and_never_withdrawn(ending: str) -> None:
     if ending == ".json":
         with pytest.raises(DamageError, match=r"reviews/manifest/.* is damaged: restore it from a copy"):
             read_reviews(store)
+
+
+def test_many_units_become_one_with_every_row_in_its_order() -> None:
+    store = open_store("memory://reviews-merge")
+    said = [msgspec.structs.replace(RELABEL, new_text=f"cat {number}") for number in range(5)]
+    for each in said:
+        append_reviews(store, "000001", [each])
+    append_reviews(store, "000000", [TEXT])
+    assert merge_reviews(store, most=5) == 0
+    assert merge_reviews(store, most=4) == 5
+    assert len([path for path in store.walk() if path.startswith("reviews/000001")]) == 1
+    assert read_reviews(store) == {"000000": [TEXT], "000001": said}
+    append_reviews(store, "000001", [ADD])
+    assert merge_reviews(store, most=1) == 2
+    assert read_reviews(store)["000001"] == [*said, ADD]
+    assert count_reviews(store) == {"000000": 1, "000001": 6}
+    assert verify(store).ok
+
+
+class KilledError(Exception):
+    pass
+
+
+class Dying(FsspecStore):
+    """A store whose process is killed before one of its removals."""
+
+    left = 0
+
+    def remove(self, path: str) -> None:
+        if type(self).left == 0:
+            raise KilledError
+        type(self).left -= 1
+        super().remove(path)
+
+
+def test_a_merge_that_is_killed_anywhere_counts_nothing_twice_and_is_finished_later() -> None:
+    for survived in range(7):
+        url = f"memory://reviews-killed-{survived}"
+        store = open_store(url)
+        for each in (RELABEL, ADD, TEXT):
+            append_reviews(store, "000000", [each])
+        Dying.left = survived
+        with pytest.raises(KilledError):
+            merge_reviews(Dying(url), most=2)
+        assert read_reviews(store) == {"000000": [RELABEL, ADD, TEXT]}
+        assert count_reviews(store) == {"000000": 3}
+        merge_reviews(store, most=1)
+        assert ReviewLog(store).of({"000000"}) == {"000000": [RELABEL, ADD, TEXT]}
+        assert len([path for path in store.walk() if path.endswith(".json")]) == 1
+
+
+def test_who_asks_often_reads_a_unit_once_and_sees_merges() -> None:
+    store = open_store("memory://reviews-log")
+    log = ReviewLog(store)
+    assert (log.of({"000000"}), log.counts()) == ({}, {})
+    append_reviews(store, "000000", [RELABEL])
+    append_reviews(store, "000000", [ADD])
+    append_reviews(store, "000001", [TEXT])
+    assert log.of({"000000"}) == {"000000": [RELABEL, ADD]}
+    assert log.counts() == {"000000": 2, "000001": 1}
+    merge_reviews(store, most=1)
+    append_reviews(store, "000000", [TEXT])
+    assert log.of({"000000", "000001"}) == {"000000": [RELABEL, ADD, TEXT], "000001": [TEXT]}
+    [merged] = [path for path in store.walk() if path.startswith("reviews/000000") and "-m" in path]
+    store.remove(merged)
+    assert log.of({"000000"}) == {"000000": [RELABEL, ADD, TEXT]}, "it was read before"
+    with pytest.raises(FileNotFoundError):
+        ReviewLog(store).of({"000000"})

@@ -6,16 +6,17 @@ const image = picture.querySelector("img");
 if (image?.width) picture.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
 
 const overlay = document.querySelector(".stage .overlay");
-const shapes = overlay ? [...overlay.querySelectorAll(".shape")] : [];
+let shapes = overlay ? [...overlay.querySelectorAll(".shape")] : [];
 const labels = overlay ? [...overlay.querySelectorAll(".label")] : [];
 const said = new Map(shapes.map((shape) => [shape, JSON.parse(shape.dataset.said)]));
-const shown = new Set(["object", "text", "mask", "label"]);
+const shown = new Set(["object", "text", "waiting", "mask", "label"]);
 const muted = new Set();
 const drawn = new Set();
 
 function isShown(shape) {
   const { layer, rule } = shape.dataset;
-  const heard = said.get(shape).some(([source]) => !muted.has(source));
+  const votes = said.get(shape);
+  const heard = !votes.length || votes.some(([source]) => !muted.has(source));
   return heard && (shown.has(layer) || drawn.has(rule));
 }
 
@@ -28,6 +29,20 @@ function redraw() {
   }
   overlay?.classList.toggle("no-mask", !shown.has("mask"));
   overlay?.classList.toggle("no-label", !shown.has("label"));
+}
+
+// What corrections draw, as it is now; called by review.js.
+function redrawWaiting(fresh) {
+  shapes.filter((shape) => shape.dataset.layer === "waiting").forEach((shape) => shape.remove());
+  shapes = [...shapes.filter((shape) => shape.dataset.layer !== "waiting"), ...fresh];
+  for (const shape of fresh) {
+    said.set(shape, []);
+    overlay.append(shape);
+    lights(shape);
+    followed(shape);
+  }
+  overlay.append(...overlay.querySelectorAll(".handles"));
+  redraw();
 }
 
 function flip(button, set, name) {
@@ -81,7 +96,7 @@ function namesOf(element) {
   return new Set([element.dataset.id, ...phrasesOf(element)]);
 }
 
-for (const element of document.querySelectorAll("[data-phrases], tr[data-shape], .stage .shape")) {
+function lights(element) {
   const start = () => light(namesOf(element));
   const end = () => light(new Set());
   element.addEventListener("mouseenter", start);
@@ -89,21 +104,51 @@ for (const element of document.querySelectorAll("[data-phrases], tr[data-shape],
   element.addEventListener("focus", start);
   element.addEventListener("blur", end);
 }
+document.querySelectorAll("[data-phrases], tr[data-shape], .stage .shape").forEach(lights);
 
-// A finding passes a rule when its value is the threshold or more. A region goes when nobody is left who holds it up.
+// A finding passes a rule when its value is the threshold or more. A region goes when nobody is left who holds it up,
+// when it is not probable enough, or when one model alone saw it and was not sure enough. What people said stays.
+const LONE = "fuse.lone_box_score";
+const PEOPLE = ["given", "reviewer"];
 const sliders = [...document.querySelectorAll(".slider")];
 const thresholdOf = (slider) => Number(slider.querySelector("input").value);
+const sliderOf = (rule, source) => sliders.find((each) => each.dataset.rule === rule && each.dataset.source === source);
+const kindOf = (shape) => (shape.dataset.layer === "text" || shape.dataset.type === "ocr" ? "all words" : "all objects");
 
 function passes(rule, source, value) {
-  const slider = sliders.find((each) => each.dataset.rule === rule && each.dataset.source === source);
+  const slider = sliderOf(rule, source);
   return !slider || value === null || value >= thresholdOf(slider);
 }
 
-function fate(shape) {
-  const { layer, rule, value, score } = shape.dataset;
+function droppedBy(shape) {
+  const { rule } = shape.dataset;
+  const source = said.get(shape)[0][0];
+  const ofAll = sliderOf(rule, kindOf(shape));
+  const isOfAll = rule === LONE || (ofAll && Math.abs(Number(shape.dataset.value) - said.get(shape)[0][1]) > 1e-4);
+  return isOfAll ? ofAll : sliderOf(rule, source);
+}
+
+function isHeldUp(shape) {
   const votes = said.get(shape);
+  if (votes.some(([source]) => PEOPLE.includes(source))) return true;
+  const kind = kindOf(shape);
+  const holders = votes.filter(([, , holds]) => holds);
+  const raws = holders.map(([, , , raw]) => raw);
+  const best = raws.includes(null) ? null : Math.max(...raws);
+  const isLone = new Set(votes.map(([source]) => source)).size === 1;
+  return (
+    holders.some(([source, each]) => passes("region.score", source, each)) &&
+    passes("region.score", kind, Number(shape.dataset.score)) &&
+    (!isLone || passes(LONE, kind, best))
+  );
+}
+
+function fate(shape) {
+  const { layer, value, score } = shape.dataset;
+  const votes = said.get(shape);
+  if (layer === "waiting") return "";
   if (layer === "dropped") {
-    const slider = sliders.find((each) => each.dataset.rule === rule && each.dataset.source === votes[0][0]);
+    const slider = droppedBy(shape);
     const moved = slider && thresholdOf(slider) < Number(slider.dataset.threshold);
     return moved && Number(value) >= thresholdOf(slider) ? "come" : "";
   }
@@ -112,15 +157,16 @@ function fate(shape) {
     const wanted = votes.some(([source]) => passes("phrase.score", source, score === "" ? null : Number(score)));
     return held && wanted ? "" : "go";
   }
-  return votes.some(([source, each, holds]) => holds && passes("region.score", source, each)) ? "" : "go";
+  return isHeldUp(shape) ? "" : "go";
 }
 
 function concerns(slider, shape) {
   const { rule, source } = slider.dataset;
-  const votes = said.get(shape);
-  if (!votes.some((vote) => vote[0] === source)) return false;
-  if (shape.dataset.layer === "dropped") return shape.dataset.rule === rule;
-  return rule.startsWith("phrase") === (shape.dataset.layer === "phrase");
+  const { layer } = shape.dataset;
+  if (layer === "waiting") return false;
+  if (layer === "dropped") return droppedBy(shape) === slider;
+  if (rule.startsWith("phrase") !== (layer === "phrase")) return false;
+  return source === kindOf(shape) || said.get(shape).some((vote) => vote[0] === source);
 }
 
 function tell(slider) {

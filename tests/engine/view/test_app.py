@@ -78,7 +78,9 @@ def test_one_image_shows_texts_votes_drops_and_sliders(client: TestClient) -> No
     assert 'data-id="yolo/7"' in found
     assert "dropped by region.score: 0.25, threshold 0.3" in found
     assert 'data-rule="region.score" data-source="yolo" data-threshold="0.3"' in found
-    assert found.count('class="slider"') == 1
+    assert found.count('class="slider"') == 2
+    assert 'data-rule="fuse.lone_box_score" data-source="all objects" data-threshold="0.0"' in found
+    assert "--set fuse.consensus.lone_box_score=" in found
     assert 'id="next"' in found
     assert "filters.region.annotators.yolo.min_score=" in found
 
@@ -103,6 +105,9 @@ def test_what_another_threshold_would_change_is_counted(client: TestClient) -> N
     assert "12 would pass" in lower
     assert "about" not in lower
     assert "4 would go" in page(client, "effect?round=0&rule=region.score&source=yolo&threshold=0.44")
+    lone = "effect?round=0&rule=fuse.lone_box_score&source=all objects"
+    assert "at most 4 would go" in page(client, f"{lone}&threshold=0.44")
+    assert "at most 12 would go" in page(client, f"{lone}&threshold=1")
     for wrong in ("rule=x&source=yolo&threshold=0.2", "rule=region.score&source=yolo&threshold=nan"):
         assert client.get(f"effect?round=0&{wrong}").status_code == 400
 
@@ -113,7 +118,8 @@ def test_corpora_are_text_never_markup(client: TestClient) -> None:
         found = page(client, path)
         tags = Tags()
         tags.feed(found)
-        assert tags.scripts <= {"static/htmx.min.js", "static/grid.js", "static/image.js", "static/review.js"}
+        own = {f"static/{name}.js" for name in ("htmx.min", "grid", "image", "review", "draw")}
+        assert tags.scripts <= own
         assert not tags.handlers, path
         assert "pwned" in found, "it is there, as text"
 

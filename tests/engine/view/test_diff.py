@@ -64,4 +64,4 @@ def test_the_smallest_shape_lies_on_top_and_drops_keep_their_reason() -> None:
         ["yolo"],
     )
     assert found[0].outline.split()[0] == f"{BLUE[0]:.1f},{BLUE[1]:.1f}"
-    assert found[1].said_json == '[["yolo", 0.92, true], ["detr", 0.8, true]]'
+    assert found[1].said_json == '[["yolo", 0.92, true, 0.97], ["detr", 0.8, true, 0.9]]'
