@@ -7,7 +7,7 @@ from shards.errors import DamageError
 from shards.review_log import ReviewLog
 from shards.reviews import Review, append_reviews, count_reviews, merge_reviews, read_reviews
 from shards.store import FsspecStore, open_store
-from shards.verify import verify
+from shards.verify import retire_damaged, verify
 
 RELABEL = Review(
     "dog", "relabel", "region", "ann", "2026-11-26T10:15:00Z", "r3", 1, "dog", (1.01, 2.0, 3.5, 4.0), new_text="cat"
