@@ -3,6 +3,7 @@
     fld run photos/ corpus                            the corpus's own settings, or the embedded profile for a new one
     fld run photos/ corpus --config open              a profile: `engine/config/profiles/open.yaml`
     fld run photos/ corpus --config mine.yaml         a file (`fld config > mine.yaml` writes one to start from)
+    fld run photos/ corpus --config paper             a profile that changes another one: `extends: open`
     fld filter corpus --set filters.region.min_score=0.4
 
 Settings in force are kept in the corpus as `corpus.yaml`, resolved, with the versions that wrote it; a `--set` stays
@@ -30,6 +31,8 @@ from stages.ingest.settings import IngestSettings
 PROFILES = Path(__file__).parent / "profiles"
 DEFAULT_PROFILE = "embedded"
 CORPUS_FILE = "corpus.yaml"
+EXTENDS = "extends"
+"""In a file or profile: the profile that it changes. Mappings are merged, anything else takes the place of what was."""
 _ADVICE = (
     "restore it from a copy; or look at it, and say --config with its path: then what it says now are your settings"
 )
@@ -61,7 +64,7 @@ def load(
 def load_config(
     source: "Config | str | Path | None" = None, settings: Sequence[str] | Mapping[str, object] = ()
 ) -> Config:
-    """The settings of a YAML file or a profile (`embedded`, `open`), with some changed:
+    """The settings of a YAML file or a profile (`embedded`, `open`, `paper`), with some changed:
     load_config("open", {"filters.region.min_score": 0.4})."""
     return load(source, settings)
 
@@ -96,7 +99,28 @@ def _read(source: str | None, store: Store | None) -> tuple[dict[str, Any], str]
     profile = PROFILES / f"{source}.yaml"
     path = profile if "/" not in source and profile.is_file() else Path(source)
     try:
-        return parse(_text(path.read_bytes(), source), source), source
+        return _extended(parse(_text(path.read_bytes(), source), source), source), source
     except (FileNotFoundError, IsADirectoryError) as error:
-        known = ", ".join(sorted(found.stem for found in PROFILES.glob("*.yaml")))
-        raise ConfigError(f"--config {source}: neither a file nor a profile ({known})") from error
+        raise ConfigError(f"--config {source}: neither a file nor a profile ({', '.join(_profiles())})") from error
+
+
+def _extended(data: dict[str, Any], source: str) -> dict[str, Any]:
+    if EXTENDS not in data:
+        return data
+    base, rest = data[EXTENDS], {key: value for key, value in data.items() if key != EXTENDS}
+    if base not in _profiles() or base == source:
+        known = ", ".join(name for name in _profiles() if name != source)
+        raise ConfigError(f"{source}: extends: must be the name of a profile ({known}), got {base!r}")
+    return _merged(_read(base, None)[0], rest)
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merged(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+        for key, value in above.items()
+    }
+    return below | both
+
+
+def _profiles() -> list[str]:
+    return sorted(found.stem for found in PROFILES.glob("*.yaml"))

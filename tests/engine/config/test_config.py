@@ -1,6 +1,7 @@
 """Profiles, files, the corpus's own settings, and the columns that follow from them."""
 
 import re
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from engine.config.config import PROFILES, Config, load, save
 from engine.config.config_text import ConfigError, parse, render, validate
 from engine.runtime.plan import columns, needs
+from filters.settings import FilterSettings
+from shards.settings import leaves, off_of
 from shards.store import open_store
 from stages.scenes.kinds import NAMES
 
@@ -24,7 +27,7 @@ OPEN_NEEDS = {
 
 def test_every_profile_loads_and_reads_back_from_its_own_printout() -> None:
     profiles = sorted(path.stem for path in PROFILES.glob("*.yaml"))
-    assert profiles == ["embedded", "open"]
+    assert profiles == ["embedded", "open", "paper"]
     for profile in profiles:
         config = load(profile, [])
         assert validate(Config, parse(render(config), profile), profile) == config
@@ -39,6 +42,37 @@ def test_every_hub_checkpoint_of_the_open_profile_is_pinned() -> None:
     hub = [each for each in settings if "/" in str(getattr(each, "weights", ""))]
     assert len(hub) == 6
     assert all(getattr(each, "revision", None) for each in hub)
+
+
+def test_the_paper_profile_has_the_rules_that_the_paper_names_and_no_others() -> None:
+    paper, filters = load("paper", []), load("paper", []).filters
+    assert load("open", []).model_copy(update={"filters": filters}) == paper
+    rules = {path: off for path, field in leaves(FilterSettings) if (off := off_of(field)) is not None}
+    on = {path for path, off in rules.items() if attrgetter(path)(filters) != off.value}
+    assert on == {
+        "text.max_objects", "text.min_object_complexity", "text.min_action_complexity",
+        "region.min_score", "region.nms_iou", "ocr.min_score", "ocr.nms_iou", "ocr.nms_iou_any_label",
+        "phrase.min_score", "phrase.min_box_score", "phrase.pronouns", "phrase.abstract",
+    }  # fmt: skip
+
+
+def test_a_file_may_change_a_profile(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: open\nannotators: {detector: {specialist: {score_floor: 0.2}}}\n")
+    changed = load(str(path), ["filters.region.min_side=9"])
+    assert changed.filters.region.min_side == 9
+    detector = load("open", []).annotators["detector"]
+    specialist = detector.specialist.model_copy(update={"score_floor": 0.2})
+    assert changed.annotators["detector"] == detector.model_copy(update={"specialist": specialist})
+    assert {**changed.annotators, "detector": detector} == load("open", []).annotators
+
+
+@pytest.mark.parametrize("base", ["mine", "[open]"])
+def test_only_a_profile_can_be_extended(tmp_path: Path, base: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"extends: {base}\n")
+    with pytest.raises(ConfigError, match=r"extends: must be the name of a profile \(embedded, open, paper\)"):
+        load(str(path), [])
 
 
 def test_needs_follow_from_roles() -> None:
@@ -66,7 +100,7 @@ def test_the_corpus_keeps_its_settings_and_set_stays(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_file_nor_profile_is_named_with_what_there_is() -> None:
-    with pytest.raises(ConfigError, match=r"--config opne: neither a file nor a profile \(embedded, open\)"):
+    with pytest.raises(ConfigError, match=r"--config opne: neither a file nor a profile \(embedded, open, paper\)"):
         load("opne", [])
 
 
