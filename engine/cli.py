@@ -41,6 +41,7 @@ from engine.console.options import (
     OrdinalOption,
     PictureOption,
     ReportRoundOption,
+    ResetOption,
     RetryOption,
     ReviewRoundOption,
     RoundOption,
@@ -94,12 +95,16 @@ def ingest(
 
 @app.command()
 def annotate(
-    corpus: CorpusArgument, config: ConfigOption = None, set_: SetOption = [], retry_quarantined: RetryOption = False
+    corpus: CorpusArgument,
+    config: ConfigOption = None,
+    set_: SetOption = [],
+    reset: ResetOption = [],
+    retry_quarantined: RetryOption = False,
 ) -> None:
     """Run every annotator where it is not done yet."""
     from engine.verbs import rounds
 
-    rounds.annotate(corpus, config, set_, retry_quarantined=retry_quarantined)
+    rounds.annotate(corpus, config, set_, reset, retry_quarantined=retry_quarantined)
 
 
 @app.command("filter")
@@ -108,12 +113,13 @@ def filter_(
     round_: RoundOption = 0,
     config: ConfigOption = None,
     set_: SetOption = [],
+    reset: ResetOption = [],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the counts, write nothing.")] = False,
 ) -> None:
     """Fuse, filter and write a round without any model. Prints what a changed threshold changed."""
     from engine.verbs import rounds
 
-    rounds.refilter_round(corpus, round_, config, set_, dry_run=dry_run)
+    rounds.refilter_round(corpus, round_, config, set_, reset, dry_run=dry_run)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from shards import commit
 from shards.layout import round_folder
-from shards.overview import IMAGES_FILE, NAMES_FILE, Progress, find_overview, overview_files, overview_folder
+from shards.overview import IMAGES_FILE, NAME, NAMES_FILE, Progress, find_overview, overview_files, overview_folder
 from shards.store import LocalStore, Store
 
 
@@ -102,7 +102,8 @@ class OverviewTable:
 
 
 def open_overview(store: Store, number: int, progress: Progress | None = None) -> OverviewTable:
-    """The overview of a round; gathered in memory, and not written, where the corpus has none."""
+    """The overview of a round; gathered in memory, and not written, where the corpus has none. Raises DamageError for
+    one that is not as it was written: checked once, here, since its columns are read where they lie."""
     folder = overview_folder(number)
     if find_overview(store, number) is None:
         manifests = commit.committed(store, round_folder(number))
@@ -110,6 +111,8 @@ def open_overview(store: Store, number: int, progress: Progress | None = None) -
             path: b"".join(parts) for path, parts in overview_files(store, number, manifests, progress).items()
         }
         return OverviewTable(made[IMAGES_FILE], made[NAMES_FILE])
+    for path in (IMAGES_FILE, NAMES_FILE):
+        commit.check_file(store, folder, NAME, path)
     if isinstance(store, LocalStore):
         root = Path(store.url)
         return OverviewTable(str(root / folder / IMAGES_FILE), str(root / folder / NAMES_FILE))

@@ -29,6 +29,7 @@ from engine.corpus.calibrations import (
 from engine.corpus.session import Session, opened
 from engine.runtime.refilter import inputs
 from shards import commit
+from shards.errors import DamageError
 from shards.finding import GIVEN, Finding
 from shards.images import ImageRow, read_image_rows
 from shards.layout import IMAGES
@@ -102,6 +103,7 @@ def settle_agreement(session: Session, number: int) -> AnnotatorCalibration | No
     Returns what was looked for; None where nothing was to be made."""
     if session.config.fuse.calibrate == "off":
         return None
+    remove_unusable(session.store, agreement_name(number), DamageError)
     plan = session.plan(number)
     learned = stored(session.store, GOLD)
     participants = _participants(session, number)

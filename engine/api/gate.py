@@ -24,7 +24,7 @@ from engine.runtime.annotate import annotate
 from engine.runtime.backend import StartError
 from engine.runtime.column import Column
 from engine.runtime.faults import Failure, FailureBudgetError
-from engine.runtime.progress import open_reporter
+from engine.runtime.progress_view import open_reporter
 from engine.runtime.refilter import loaded_parser
 from shards import commit
 from shards.finding import Finding, Granularity

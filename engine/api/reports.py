@@ -33,7 +33,8 @@ def untold(part: object) -> None:
 @dataclass(frozen=True)
 class FilterReport:
     """A round fused and filtered. before, tally: (type of annotation, "kept" or the rule that dropped it) -> how many,
-    in the round as it was (nothing for a new one) and as it is. dry_run: as it would be."""
+    in the round as it was (nothing for a new one) and as it is. dry_run: as it would be. chosen: the settings of
+    fusion and filters that are not the profile's, as a sentence; "" for none."""
 
     round: int
     images: "ImageCounts"
@@ -42,6 +43,7 @@ class FilterReport:
     written: int = 0
     unchanged: int = 0
     dry_run: bool = False
+    chosen: str = ""
 
     @property
     def kept(self) -> int:

@@ -7,18 +7,23 @@ Comes in: what the user named. Goes out: a corpus folder (`docs/corpus.md`) and 
 every time, so that the same call goes on after a crash, and does nothing when all is done.
 """
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.api.calibrate import settle_agreement
 from engine.api.reports import Changes, FilterReport, Location, RunReport, Tell, untold
-from engine.config.config import Config
+from engine.config.config import Config, load
 from engine.config.config_text import ConfigError
+from engine.config.differences import chosen
+from engine.config.differences import reset as reset_values
 from engine.corpus.session import Session, look, opened
 from engine.runtime.annotate import AnnotateReport
 from engine.runtime.annotate import annotate as annotate_columns
-from engine.runtime.progress import open_reporter, quiet_reporter
+from engine.runtime.progress import quiet_reporter
+from engine.runtime.progress_view import open_reporter
 from engine.runtime.refilter import Tally, preview, refilter, tally_round
 from shards import commit
 from shards.commit import ImageCounts
@@ -27,6 +32,8 @@ from shards.layout import IMAGES
 from shards.reader import Corpus
 from shards.store import open_store
 from stages.ingest.report import IngestReport
+
+_OF_A_ROUND = ("fuse", "filters")
 
 
 def run(
@@ -72,11 +79,12 @@ def annotate(
     config: Config | Location | None = None,
     settings: Changes = (),
     *,
+    reset: Sequence[str] = (),
     retry_quarantined: bool = False,
     progress: bool = False,
 ) -> AnnotateReport:
-    """Run every annotator where it is not done yet."""
-    with opened(str(corpus), config, settings) as session:
+    """Run every annotator where it is not done yet. reset: settings that get the profile's values again."""
+    with opened(str(corpus), config, _also_reset(corpus, config, settings, reset)) as session:
         return annotate_round(session, 0, retry_quarantined=retry_quarantined, progress=progress)
 
 
@@ -85,10 +93,13 @@ def filter(
     config: Config | Location | None = None,
     settings: Changes = (),
     *,
+    reset: Sequence[str] = (),
     round: int = 0,
     dry_run: bool = False,
 ) -> FilterReport:
-    """Fuse, filter and write a round without any model. dry_run: count what would be there and write nothing."""
+    """Fuse, filter and write a round without any model. dry_run: count what would be there and write nothing. reset:
+    settings, or whole sections, that get the profile's values again."""
+    settings = _also_reset(corpus, config, settings, reset)
     store = open_store(str(corpus))
     check_corpus(store, may_be_new=False)
     check_whole(store)
@@ -98,11 +109,12 @@ def filter(
         raise ConfigError(f"{corpus} has no round {round} to filter again: it has {Corpus(store).rounds() or 'none'}")
     if not dry_run:
         with opened(str(corpus), config, settings, runs=["filters"]) as session:
-            return write_round(session, round)
+            return replace(write_round(session, round), chosen=chosen(session.config, _OF_A_ROUND))
     session = look(str(corpus), config, settings, runs=["filters"])
     before = tally_round(session.store, round)[1]
     tally = preview(session.store, session.plan(round), session.skipped(), _processes())
-    return FilterReport(round, _images(tally), before, tally, dry_run=True)
+    said = chosen(session.config, _OF_A_ROUND)
+    return FilterReport(round, _images(tally), before, tally, dry_run=True, chosen=said)
 
 
 def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold) -> None:
@@ -150,6 +162,16 @@ def write_round(session: Session, number: int) -> FilterReport:
     before = tally_round(session.store, number)[1]
     done = refilter(session.store, session.plan(number), session.skipped(), _processes())
     return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged)
+
+
+def _also_reset(corpus: Location, config: Config | Location | None, settings: Changes, keys: Sequence[str]) -> Changes:
+    """The changes, and before them those that undo earlier ones."""
+    if not keys:
+        return settings
+    undone = reset_values(load(config, (), open_store(str(corpus))), keys)
+    if isinstance(settings, Mapping):
+        return {**undone, **settings}
+    return [*(f"{key}={json.dumps(value)}" for key, value in undone.items()), *settings]
 
 
 def _build(session: Session) -> None:

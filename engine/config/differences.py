@@ -1,15 +1,21 @@
-"""Which settings are not those of a profile: what somebody chose, in a few lines instead of some hundred.
+"""Which settings are not those of a profile: what somebody chose, in a few lines instead of some hundred; and back.
 
-    nearest(config)  ->  Differences("embedded", [Difference("filters.region.min_score", "0.5", "0.3")])
+    nearest(config)                              Differences("embedded", [Difference("filters.region.min_score", ...)])
+    chosen(config, ("fuse", "filters"))          "not as in the profile embedded: filters.region.min_score=0.5 (0.3)"
+    reset(config, ["filters.region.min_score"])  {"filters.region.min_score": 0.3}
 
-Compared is with every profile that is shipped; told is the one with the fewest differences.
+Compared is with every profile that is shipped; told is the one with the fewest differences. With annotators of the
+user's own, `chosen` and `reset` take the defaults of all other settings for one more profile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from engine.config.config import PROFILES, Config, load_config
+from engine.config.config_text import ConfigError
 
+DEFAULTS = "the defaults"
+_SHOWN = 4
 ABSENT = "(not there)"
 _LONGEST = 200
 
@@ -33,6 +39,41 @@ def nearest(config: Config) -> Differences:
     """The profile that a configuration is nearest to, and what is not as there."""
     names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
     return min((Differences(name, compare(config, load_config(name))) for name in names), key=lambda d: len(d.settings))
+
+
+def chosen(config: Config, sections: Sequence[str]) -> str:
+    """What differs in these sections from the profile that is in force, in a line; "" for nothing."""
+    name, there = _in_force(config)
+    found = [each for each in compare(config, there) if each.name.partition(".")[0] in sections]
+    if not found:
+        return ""
+    said = ", ".join(f"{each.name}={each.here} ({each.there})" for each in found[:_SHOWN])
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"Not as in {name}: {said}{more}"
+
+
+def reset(config: Config, keys: Sequence[str]) -> dict[str, object]:
+    """The values that settings, or whole sections, have in the profile that is in force. Raises ConfigError for a key
+    that it does not have."""
+    name, there = _in_force(config)
+    found: dict[str, object] = {}
+    for key in keys:
+        value: Any = there.model_dump(mode="json")
+        for part in key.strip().split("."):
+            if not isinstance(value, dict) or part not in value:
+                above = key.rpartition(".")[0]
+                advice = f": reset {above}" if above else ""
+                raise ConfigError(f"--reset {key}: no such setting in {name}{advice}")
+            value = value[part]
+        found[key.strip()] = value
+    return found
+
+
+def _in_force(config: Config) -> tuple[str, Config]:
+    """The profile that the settings are nearest to, as it is called in a sentence."""
+    known = {f"the profile {path.stem}": load_config(path.stem) for path in sorted(PROFILES.glob("*.yaml"))}
+    known[DEFAULTS] = Config(annotators=config.annotators)
+    return min(known.items(), key=lambda entry: len(compare(config, entry[1])))
 
 
 def compare(here: Config, there: Config) -> list[Difference]:

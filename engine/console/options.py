@@ -19,6 +19,10 @@ ConfigOption = Annotated[
 SetOption = Annotated[
     list[str], typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one setting; repeat for more.")
 ]
+ResetOption = Annotated[
+    list[str],
+    typer.Option("--reset", metavar="KEY", help="Give a setting or a section the profile's value again; repeat."),
+]
 RoundOption = Annotated[int, typer.Option("--round", "-r", min=0, help="Round number.")]
 RetryOption = Annotated[bool, typer.Option("--retry-quarantined", help="Run again only what failed before.")]
 

@@ -11,8 +11,8 @@ import msgspec
 
 from shards import commit
 from shards.commit import ImageCounts
-from shards.errors import CorpusError
-from shards.layout import CALIBRATION
+from shards.errors import CorpusError, DamageError
+from shards.layout import CALIBRATION, manifest_path
 from shards.store import Store
 from stages.calibrate.consensus import AnnotatorCalibration
 from stages.fuse.ledger import Voter
@@ -29,18 +29,22 @@ def agreement_name(number: int) -> str:
 
 def stored(store: Store, name: str) -> AnnotatorCalibration | None:
     """The calibration of that name; None while there is none, or one by agreement of an earlier release, which is made
-    again. Raises CorpusError if it is damaged, of a newer release, or from gold and of an earlier one."""
+    again. Raises DamageError if it is not as it was written or lost its manifest, since a round without it would be
+    another; CorpusError if it is of a newer release, or from gold and of an earlier one."""
     path, manifest = f"{CALIBRATION}/{name}.json", commit.find(store, CALIBRATION, name)
+    again = f"`fld calibrate {store.url} --gold GOLD`" if name == GOLD else f"`fld filter {store.url}`"
     if manifest is None:
+        if f"{name}.json" in store.names(f"{CALIBRATION}/manifest"):
+            raise DamageError(f"{manifest_path(CALIBRATION, name)} is damaged: {again} makes it again")
+        if f"{name}.json" in store.names(CALIBRATION):
+            raise DamageError(f"{path} has no manifest, lost or never finished: {again} makes it again")
         return None
     if damages := commit.verify_unit(store, CALIBRATION, manifest):
-        raise CorpusError(f"{path} is damaged: {damages[0].reason}; `fld calibrate` makes it again")
+        raise DamageError(f"{path} is damaged: {damages[0].reason}; {again} makes it again")
     try:
         found = msgspec.json.decode(store.read(path), type=AnnotatorCalibration)
     except msgspec.DecodeError as error:
-        raise CorpusError(
-            f"{path} is no calibration: {error}; delete it, and `fld calibrate` makes it again"
-        ) from error
+        raise CorpusError(f"{path} is no calibration: {error}; delete it, and {again} makes it again") from error
     if found.version > VERSION:
         raise CorpusError(
             f"{path} has version {found.version}, this fld-engine reads {VERSION}: use the newer fld-engine that wrote"
@@ -60,19 +64,17 @@ def save_calibration(store: Store, name: str, calibration: AnnotatorCalibration)
     commit.publish(store, CALIBRATION, name, {f"{name}.json": data}, ImageCounts(0, 0), calibration.fingerprint)
 
 
-def remove_calibration(store: Store, name: str) -> bool:
-    """Whether there was one."""
-    if commit.find(store, CALIBRATION, name) is None:
-        return False
+def remove_calibration(store: Store, name: str) -> None:
+    """Forget it, the manifest first: a file without one is damage."""
     commit.retire(store, CALIBRATION, name)
-    return True
+    store.remove(f"{CALIBRATION}/{name}.json")
 
 
-def remove_unusable(store: Store, name: str) -> None:
-    """Make room for one where there is one that `stored` refuses."""
+def remove_unusable(store: Store, name: str, why: type[CorpusError] = CorpusError) -> None:
+    """Make room for one where there is one that `stored` refuses with this error."""
     try:
         stored(store, name)
-    except CorpusError:
+    except why:
         remove_calibration(store, name)
 
 

@@ -1,42 +1,32 @@
-"""What the user sees of a run: a live table, plain lines without a terminal, and always a log in the corpus.
+"""How far a run is: the state of each column, and a log of all events in the corpus.
 
-Comes in: the state of each column, now and then, and events. Goes out, in the terminal:
-
-    annotator   shards   images      failed  images/s  actors  left
-    captioner   3/8      761/2,000   0       41.2      2       0:00:30
-    detector    8/8      2,000/2,000 1                         done
-
-and `logs/run.jsonl` of the corpus, one event per line, time in UTC:
+Comes in: what the scheduler counts. Goes out: rates, states and times for who shows them (`progress_view.py`), and
+`logs/run.jsonl` of the corpus, one event per line, time in UTC:
 
     {"time": "2026-01-31T12:00:00.123+00:00", "event": "quarantined", "column": "detector", "key": "dog", ...}
 """
 
 import json
-import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, TextIO
+from typing import IO, Literal, Protocol
 
-from engine.console.cleaning import clean
 from shards.store import LocalStore, Store
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
 LOG = "logs/run.jsonl"
-PLAIN_EVERY_S = 10.0
-LIVE_EVERY_S = 0.25
+State = Literal["waiting", "starting", "running", "done"]
 
 
 @dataclass
 class ColumnProgress:
     """State of one column. images_done counts ok, failed and blocked ones; `already` of them were done before.
-    began: `time.monotonic()` of the first call of this run; starting actors and loading weights is not counted."""
+
+    ready: some of its images can be looked at now, nobody else's findings are waited for. Times are of
+    `time.monotonic()`: began when the first call that came back had begun, so that starting actors and loading weights
+    is not counted; ended when its last shard was committed."""
 
     name: str
     shards_total: int
@@ -46,10 +36,23 @@ class ColumnProgress:
     already: int = 0
     failed: int = 0
     actors: int = 0
+    ready: bool = False
     began: float | None = None
+    ended: float | None = None
+
+    def advance(self, images: int, began: float) -> None:
+        """More images are done, by a call that began then."""
+        self.began = began if self.began is None else self.began
+        self.images_done += images
+
+    def commit(self, now: float) -> None:
+        """One more shard is finished."""
+        self.shards_done += 1
+        self.ended = now if self.finished else None
 
     def rate(self, now: float) -> float:
-        """Images per second of this run."""
+        """Images per second of this run; that of a finished column stands still."""
+        now = now if self.ended is None else self.ended
         if self.began is None or now <= self.began:
             return 0.0
         return (self.images_done - self.already) / (now - self.began)
@@ -63,6 +66,23 @@ class ColumnProgress:
     def finished(self) -> bool:
         """Every shard is committed."""
         return self.shards_done >= self.shards_total
+
+    @property
+    def state(self) -> State:
+        """waiting for what it looks at; starting, while no actor is ready; running; done."""
+        if self.finished:
+            return "done"
+        if not self.ready:
+            return "waiting"
+        return "running" if self.actors or self.began is not None else "starting"
+
+
+def run_left_s(columns: Sequence[ColumnProgress], now: float) -> float | None:
+    """Seconds to the end of the run: columns run side by side, and the slowest is the last. None while an unfinished
+    one has no pace yet."""
+    left = [column.left_s(now) for column in columns if not column.finished]
+    known = [each for each in left if each is not None]
+    return max(known, default=0.0) if len(known) == len(left) else None
 
 
 class Reporter(Protocol):
@@ -88,78 +108,6 @@ class Silent:
 
     def end(self, columns: list[ColumnProgress]) -> None:
         """Nothing."""
-
-
-class Plain:
-    """A line per unfinished column every ten seconds, and one per column at the end."""
-
-    def __init__(self, stream: TextIO, every_s: float = PLAIN_EVERY_S) -> None:
-        self._stream = stream
-        self._every_s = every_s
-        self._shown = time.monotonic()
-
-    def begin(self, columns: list[ColumnProgress]) -> None:
-        self._shown = time.monotonic()
-        self._write([column for column in columns if not column.finished])
-
-    def update(self, columns: list[ColumnProgress]) -> None:
-        now = time.monotonic()
-        if now - self._shown >= self._every_s:
-            self._shown = now
-            self._write([column for column in columns if not column.finished])
-
-    def log(self, event: str, fields: Mapping[str, object]) -> None:
-        if event == "quarantined":
-            line = f"{fields.get('column')}: {fields.get('key')} quarantined: {fields.get('error')}"
-            self._stream.write(f"{clean(line)}\n")
-
-    def end(self, columns: list[ColumnProgress]) -> None:
-        self._write(columns)
-
-    def _write(self, columns: list[ColumnProgress]) -> None:
-        now = time.monotonic()
-        for column in columns:
-            left = column.left_s(now)
-            state = "done" if column.finished else "waiting" if left is None else f"{duration(left)} left"
-            self._stream.write(
-                f"{column.name}: {column.shards_done}/{column.shards_total} shards,"
-                f" {column.images_done:,}/{column.images_total:,} images, {column.failed} failed,"
-                f" {column.rate(now):.1f} images/s, {column.actors} actors, {state}\n"
-            )
-        self._stream.flush()
-
-
-class Live:
-    """A table that is redrawn in place."""
-
-    def __init__(self, console: "Console") -> None:
-        from rich.live import Live as RichLive
-
-        self._live = RichLive(console=console, auto_refresh=False, transient=False)
-        self._shown = time.monotonic()
-
-    def begin(self, columns: list[ColumnProgress]) -> None:
-        self._shown = time.monotonic()
-        self._live.start()
-        self._draw(columns)
-
-    def update(self, columns: list[ColumnProgress]) -> None:
-        now = time.monotonic()
-        if now - self._shown >= LIVE_EVERY_S:
-            self._shown = now
-            self._draw(columns)
-
-    def log(self, event: str, fields: Mapping[str, object]) -> None:
-        if event == "quarantined":
-            line = f"{fields.get('column')}: {fields.get('key')} quarantined: {fields.get('error')}"
-            self._live.console.print(line, style="yellow")
-
-    def end(self, columns: list[ColumnProgress]) -> None:
-        self._draw(columns)
-        self._live.stop()
-
-    def _draw(self, columns: list[ColumnProgress]) -> None:
-        self._live.update(table(columns, time.monotonic()), refresh=True)
 
 
 class Logged:
@@ -211,47 +159,9 @@ class Logged:
         self._file = None
 
 
-def open_reporter(store: Store, stream: TextIO = sys.stderr) -> Reporter:
-    """A live table if `stream` is a terminal, plain lines otherwise; logged in the corpus either way."""
-    if not stream.isatty():
-        return Logged(Plain(stream), store)
-    from engine.console.terminal import console
-
-    return Logged(Live(console(stream)), store)
-
-
 def quiet_reporter(store: Store) -> Reporter:
     """Shows nothing; logged in the corpus."""
     return Logged(Silent(), store)
-
-
-def table(columns: list[ColumnProgress], now: float) -> "Table":
-    """The state of a run at `now` (`time.monotonic()`)."""
-    from rich.table import Table
-
-    drawn = Table(box=None, pad_edge=False)
-    drawn.add_column("annotator", style="bold")
-    for name in ("shards", "images", "failed", "images/s", "actors", "left"):
-        drawn.add_column(name, justify="right")
-    for column in columns:
-        left = column.left_s(now)
-        drawn.add_row(
-            column.name,
-            f"{column.shards_done}/{column.shards_total}",
-            f"{column.images_done:,}/{column.images_total:,}",
-            str(column.failed),
-            f"{column.rate(now):.1f}" if column.images_done > column.already else "",
-            str(column.actors) if column.actors else "",
-            "done" if column.finished else duration(left) if left is not None else "",
-        )
-    return drawn
-
-
-def duration(seconds: float) -> str:
-    """`duration(3725)` is "1:02:05"."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}"
 
 
 def _state(column: ColumnProgress) -> dict[str, int]:

@@ -120,7 +120,8 @@ class Scheduler:
             opened.waiting.discard(name)
             unit = opened.units[name]
             self._push(unit.start(needs, self._batch[name]))
-            self._advance(unit, len(unit.blocked))
+            self._progress[name].ready = True
+            self._progress[name].images_done += len(unit.blocked)
             self._commit_if_complete(unit)
 
     def _push(self, tasks: Iterable[WorkItem]) -> None:
@@ -147,8 +148,6 @@ class Scheduler:
                 if not self._backend.submit(queue.call):
                     break
                 self._running[queue.call.id] = task
-                progress = self._progress[queue.call.column]
-                progress.began = progress.began or time.monotonic()
                 heapq.heappop(queue.heap)
                 queue.call = None
 
@@ -207,7 +206,8 @@ class Scheduler:
         succeeded = len(task.positions) if outcome.kind == "ok" else 0
         budget = self._budgets[unit.column.name]
         budget.succeeded += succeeded
-        self._advance(unit, succeeded + len(quarantined))
+        progress = self._progress[unit.column.name]
+        progress.advance(succeeded + len(quarantined), time.monotonic() - outcome.seconds)
         self._commit_if_complete(unit)
         if quarantined:
             budget.check()
@@ -239,7 +239,7 @@ class Scheduler:
             unit = self._commits.pop(commit)
             commit.result()
             name = unit.column.name
-            self._progress[name].shards_done += 1
+            self._progress[name].commit(time.monotonic())
             self.units_written[name] += 1
             self._reporter.log(
                 "committed",
@@ -250,9 +250,6 @@ class Scheduler:
             self._start_ready(opened)
             if not opened.units:
                 del self._open[unit.shard]
-
-    def _advance(self, unit: Unit, images: int) -> None:
-        self._progress[unit.column.name].images_done += images
 
     def _report(self) -> None:
         for queue in self._pools:

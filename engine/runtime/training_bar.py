@@ -1,11 +1,19 @@
-"""A training's progress as one line on stderr: steps done, time left, and the last number that is known."""
+"""A training's progress on stderr: steps done, time left, and the last number that is known.
 
-from collections.abc import Iterator
+In a terminal it is one line that is drawn again and again, without one a line now and then:
+
+    train round 0: 0/300 steps
+    train round 0: 120/300 steps, 0:00:15 left, loss 1.234, 17.1 images/s
+"""
+
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.console.terminal import err
+from engine.runtime.progress_view import PLAIN_EVERY_S, duration
 from stages.retrain.metrics import F1, LOSSES, Event, Watch
 
 _COLUMNS = (
@@ -21,7 +29,10 @@ def unwatched(event: Event) -> None:
 
 @contextmanager
 def training_bar(title: str, steps: int) -> Iterator[Watch]:
-    """What the trainer calls with its events while the bar is drawn."""
+    """What the trainer calls with its events while they are shown."""
+    if not err.is_terminal:
+        yield training_lines(title, steps, err.print)
+        return
     with Progress(*_COLUMNS, console=err, transient=True) as bar:
         row = bar.add_task(title, total=steps, news="")
 
@@ -29,6 +40,28 @@ def training_bar(title: str, steps: int) -> Iterator[Watch]:
             bar.update(row, completed=event["step"], news=_news(event))
 
         yield show
+
+
+def training_lines(
+    title: str, steps: int, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic
+) -> Watch:
+    """A line at once, then one every ten seconds and one for the last step."""
+    write(f"{title}: 0/{steps} steps")
+    first: tuple[float, int] | None = None  # of the first event: a run may go on in the middle
+    shown = clock()
+
+    def show(event: Event) -> None:
+        nonlocal first, shown
+        now, step = clock(), event["step"]
+        first = first or (now, step)
+        if now - shown < PLAIN_EVERY_S and step < steps:
+            return
+        shown = now
+        pace = (now - first[0]) / (step - first[1]) if step > first[1] else None
+        left = "" if pace is None or step >= steps else f", {duration(pace * (steps - step))} left"
+        write(f"{title}: {step}/{steps} steps{left}, {_news(event)}")
+
+    return show
 
 
 def _news(event: Event) -> str:

@@ -135,7 +135,7 @@ def progress_of(work: Work) -> list[ColumnProgress]:
     found = []
     total = sum(manifest.counts.kept for manifest in work.images.values()) - len(work.skip)
     for column in work.columns:
-        progress = ColumnProgress(column.name, len(work.images), max(total, 0))
+        progress = ColumnProgress(column.name, len(work.images), max(total, 0), ready=not {*column.needs} - {GIVEN})
         for shard, manifest in work.done[column.name].items():
             if shard in work.images and column not in work.todo.get(shard, []):
                 progress.shards_done += 1

@@ -1,6 +1,7 @@
 """`fld run`, `ingest`, `annotate` and `filter`: what was typed goes to `engine/api/rounds.py`, reports to stderr."""
 
 import shlex
+from collections.abc import Sequence
 
 from engine.api import rounds
 from engine.config.config import load
@@ -46,12 +47,27 @@ def ingest(
     printer(corpus)(rounds.ingest(images, corpus, source, assignments, retry_quarantined=retry_quarantined))
 
 
-def annotate(corpus: str, source: str | None, assignments: list[str], *, retry_quarantined: bool) -> None:
+def annotate(
+    corpus: str, source: str | None, assignments: list[str], reset: Sequence[str] = (), *, retry_quarantined: bool
+) -> None:
     """`fld annotate`."""
-    report = rounds.annotate(corpus, source, assignments, retry_quarantined=retry_quarantined, progress=True)
+    report = rounds.annotate(
+        corpus, source, assignments, reset=reset, retry_quarantined=retry_quarantined, progress=True
+    )
     printer(corpus)(report)
 
 
-def refilter_round(corpus: str, number: int, source: str | None, assignments: list[str], *, dry_run: bool) -> None:
+def refilter_round(
+    corpus: str,
+    number: int,
+    source: str | None,
+    assignments: list[str],
+    reset: Sequence[str] = (),
+    *,
+    dry_run: bool,
+) -> None:
     """`fld filter`."""
-    printer(corpus)(rounds.filter(corpus, source, assignments, round=number, dry_run=dry_run))
+    report = rounds.filter(corpus, source, assignments, reset=reset, round=number, dry_run=dry_run)
+    printer(corpus)(report)
+    if report.chosen:
+        err.print(f"{report.chosen}; `--reset KEY` goes back")

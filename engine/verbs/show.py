@@ -1,12 +1,14 @@
 """`fld show`: one record in words and as a picture, as `engine/api/show.py` finds it."""
 
 import re
+from pathlib import Path
 
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
 from engine.api import show as api
+from engine.config.config_text import ConfigError
 from engine.console.terminal import console, out
 from engine.report.drops import by_rule
 from shards.reader import Row
@@ -16,6 +18,7 @@ from shards.tar import safe_key
 NEAREST = 5
 """Findings per rule that are listed: those nearest to its threshold."""
 _LONGEST_NAME = 120
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _WIDE = 10_000
 """Columns where there is no terminal: a line per row, whatever its length, for `grep` and `cut`."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -35,6 +38,8 @@ def show(
     """Print the record of `key` and save it drawn as `picture` (default: key and round, as a file name in this folder).
     With `groundings` the boxes of grounded phrases are drawn, too, with `draw_dropped` what the rules dropped. json:
     print it for machines; a picture is drawn only if one is named."""
+    if picture is not None and Path(picture).suffix.lower() not in _PICTURES:
+        raise ConfigError(f"--out {picture}: a picture's name ends in {', '.join(_PICTURES)}")
     found = api.show(corpus, key, round=number)
     if json:
         out.file.write(msgspec.json.encode({"record": found.record, "dropped": found.dropped}).decode() + "\n")

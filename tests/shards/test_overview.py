@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from shards import commit
+from shards.errors import DamageError
 from shards.layout import round_folder
 from shards.overview import complete_overview, find_overview, withdraw_overview
 from shards.overview_table import OverviewTable, open_overview
@@ -79,3 +80,12 @@ def test_a_withdrawn_overview_is_not_used(store: LocalStore) -> None:
     assert find_overview(store, 0) is None
     assert complete_overview(store, 0) == first
     assert complete_overview(store, 5) is None
+
+
+@pytest.mark.parametrize("name", ["names.parquet", "images.parquet"])
+def test_an_overview_with_another_file_in_it_is_damage(store: LocalStore, name: str) -> None:
+    complete_overview(store, 0)
+    other = "images.parquet" if name == "names.parquet" else "names.parquet"
+    store.write(f"rounds/00/overview/{name}", [store.read(f"rounds/00/overview/{other}")])
+    with pytest.raises(DamageError, match=f"rounds/00/overview/{name}: .* bytes, .* were written"):
+        open_overview(store, 0)

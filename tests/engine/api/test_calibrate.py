@@ -11,7 +11,7 @@ import engine
 from engine.cli import app
 from engine.config.config_text import ConfigError
 from engine.corpus.calibrations import GOLD, save_calibration, stored
-from shards.errors import CorpusError
+from shards.errors import CorpusError, DamageError
 from shards.reader import Corpus
 from shards.store import open_store
 from tests.engine.fake_specialists import save_pictures
@@ -130,15 +130,31 @@ def test_a_calibration_is_of_its_columns(project: Path) -> None:
     assert found.columns["again"] != stored(open_store("corpus"), GOLD).columns["again"]  # type: ignore[union-attr]
 
 
-def test_a_damaged_calibration_is_refused_and_found_by_verify(project: Path) -> None:
+def test_a_damaged_calibration_by_agreement_is_found_and_made_again(project: Path) -> None:
     engine.run("photos", "corpus", "two.yaml")
     path = project / "corpus" / "calibration" / "agreement-00.json"
-    path.write_text(path.read_text().replace('"images": 40', '"images": 41'))
-    with pytest.raises(CorpusError, match=r"calibration/agreement-00.json is damaged"):
-        engine.filter("corpus")
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b'"images": 40', b'"images": 41'))
+    with pytest.raises(DamageError, match=r"agreement-00.json is damaged: .* `fld filter .*corpus` makes it again"):
+        engine.evaluate("corpus", gold_file(project))
     assert "calibration" in CliRunner().invoke(app, ["verify", "corpus"]).output
-    engine.calibrate("corpus")
     assert engine.filter("corpus").unchanged == 1
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("harm", ["file", "manifest", "no manifest"])
+def test_a_round_is_not_written_without_the_gold_calibration_that_it_had(project: Path, harm: str) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    engine.calibrate("corpus", gold_file(project))
+    folder = project / "corpus" / "calibration"
+    path = folder / "gold.json" if harm == "file" else folder / "manifest" / "gold.json"
+    path.unlink() if harm == "no manifest" else path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DamageError, match=r"gold.json .*`fld calibrate .*corpus --gold GOLD` makes it again"):
+        engine.filter("corpus")
+    engine.calibrate("corpus", gold_file(project))
+    engine.filter("corpus")
+    engine.calibrate("corpus")
+    assert sorted(each.name for each in folder.glob("*.json")) == ["agreement-00.json"]
 
 
 def test_nothing_can_be_said_of_detectors_that_never_meet(project: Path) -> None:

@@ -1,19 +1,19 @@
 import io
 import json
-import time
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from engine.console import terminal
-from engine.runtime.progress import LOG, ColumnProgress, Live, Logged, Plain, Silent, duration, open_reporter, table
+from engine.runtime.progress import LOG, ColumnProgress, Logged, Silent, run_left_s
+from engine.runtime.progress_view import Live, Plain, duration, open_reporter, table
 from shards.store import FsspecStore, LocalStore
 
 
 def halfway() -> ColumnProgress:
     """100 images were there before; 200 were done in the 10 s since t=1000; 100 are left."""
-    return ColumnProgress("detector", 4, 400, 3, 300, already=100, failed=1, actors=2, began=1000.0)
+    return ColumnProgress("detector", 4, 400, 3, 300, already=100, failed=1, actors=2, ready=True, began=1000.0)
 
 
 def test_pace_and_rest_count_this_run_only() -> None:
@@ -23,32 +23,79 @@ def test_pace_and_rest_count_this_run_only() -> None:
     assert ColumnProgress("x", 1, 10).left_s(5.0) is None
 
 
+def test_the_rate_of_a_finished_column_stands_still() -> None:
+    column = halfway()
+    column.advance(100, 1005.0)
+    column.commit(1015.0)
+    assert column.finished
+    assert column.began == 1000.0
+    assert column.rate(1015.0) == column.rate(9999.0) == 20.0
+
+
+def test_states_in_their_order() -> None:
+    column = ColumnProgress("masks", 2, 20)
+    seen = [column.state]
+    column.ready = True
+    seen.append(column.state)
+    column.actors = 1
+    seen.append(column.state)
+    column.advance(20, 5.0)
+    column.commit(6.0)
+    seen.append(column.state)
+    column.commit(7.0)
+    assert [*seen, column.state] == ["waiting", "starting", "running", "running", "done"]
+    assert column.ended == 7.0
+
+
+def test_a_run_ends_with_its_slowest_column_and_nobody_knows_before_all_have_a_pace() -> None:
+    fast, slow, done = halfway(), halfway(), ColumnProgress("words", 4, 400, 4, 400)
+    slow.images_done = 110
+    assert run_left_s([fast, slow, done], 1010.0) == 290.0
+    assert run_left_s([fast, ColumnProgress("masks", 4, 400)], 1010.0) is None
+    assert run_left_s([done], 1010.0) == 0.0
+
+
 def test_the_table_shows_everything_asked_for() -> None:
     console = Console(file=io.StringIO(), width=100)
-    console.print(table([halfway(), ColumnProgress("words", 4, 400, 4, 400, already=400)], 1010.0))
+    words = ColumnProgress("words", 4, 400, 4, 400, already=400)
+    masks = ColumnProgress("masks", 4, 400)
+    console.print(table([halfway(), words], 1010.0))
+    console.print(table([masks], 1010.0))
     assert isinstance(console.file, io.StringIO)
-    header, detector, words = (line.split() for line in console.file.getvalue().splitlines())
-    assert header == ["annotator", "shards", "images", "failed", "images/s", "actors", "left"]
-    assert detector == ["detector", "3/4", "300/400", "1", "20.0", "2", "0:00:05"]
-    assert words == ["words", "4/4", "400/400", "0", "done"]
+    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    assert lines == [
+        ["annotator", "shards", "images", "failed", "images/s", "actors", "left"],
+        ["detector", "3/4", "300/400", "1", "20.0", "2", "0:00:05"],
+        ["words", "4/4", "400/400", "0", "done"],
+        ["whole", "run", "7/8", "700/800", "1", "0:00:05"],
+        ["annotator", "shards", "images", "failed", "images/s", "actors", "left"],
+        ["masks", "0/4", "0/400", "0", "waiting"],
+    ]
 
 
 def test_without_a_terminal_there_are_lines_and_not_too_many() -> None:
-    stream = io.StringIO()
-    reporter = Plain(stream)
-    column = ColumnProgress("detector", 4, 400, began=time.monotonic())
-    reporter.begin([column])
-    for done in range(200):
-        column.images_done = done
-        reporter.update([column])
+    stream, now = io.StringIO(), 1000.0
+    reporter = Plain(stream, clock=lambda: now)
+    column, masks = ColumnProgress("detector", 4, 400, ready=True), ColumnProgress("masks", 4, 400)
+    reporter.begin([column, masks])
+    column.actors = 1
+    for done in range(120):
+        now += 0.125
+        column.advance(1, 1000.0)
+        column.shards_done = done // 100
+        reporter.update([column, masks])
     reporter.log("quarantined", {"column": "detector", "key": "dog", "error": "error: E: x"})
-    column.shards_done, column.images_done = 4, 400
+    column.shards_done, column.images_done, column.ended = 4, 400, 1040.0
     reporter.end([column])
-    first, quarantined, last = stream.getvalue().splitlines()
-    assert first == "detector: 0/4 shards, 0/400 images, 0 failed, 0.0 images/s, 0 actors, waiting"
-    assert quarantined == "detector: dog quarantined: error: E: x"
-    assert last.startswith("detector: 4/4 shards, 400/400 images, 0 failed, ")
-    assert last.endswith(" 0 actors, done")
+    assert stream.getvalue().splitlines() == [
+        "detector: 0/4 shards, 0/400 images, 0 failed, 0 actors, starting",
+        "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
+        "detector: 0/4 shards, 80/400 images, 0 failed, 8.0 images/s, 1 actors, 0:00:40 left",
+        "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
+        "whole run: 0/8 shards of columns, 0:00:10 so far",
+        "detector: dog quarantined: error: E: x",
+        "detector: 4/4 shards, 400/400 images, 0 failed, 10.0 images/s, 1 actors, done",
+    ]
 
 
 def test_the_live_view_prints_names_with_brackets_as_they_are() -> None:

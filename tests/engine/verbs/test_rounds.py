@@ -97,6 +97,20 @@ def test_moving_a_threshold_rewrites_the_round_and_no_raw_column(
     assert files_of(project / "corpus" / "raw") == raw
 
 
+def test_a_value_that_stays_is_told_every_time_until_it_is_reset(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    first = files_of(project / "corpus" / "rounds")
+    rounds.refilter_round("corpus", 0, None, ["filters.region.min_score=0.1"], dry_run=False)
+    capsys.readouterr()
+    rounds.refilter_round("corpus", 0, None, [], dry_run=True)
+    assert "filters.region.min_score=0.1 (None); `--reset KEY` goes back" in " ".join(capsys.readouterr().err.split())
+    rounds.refilter_round("corpus", 0, None, [], ["filters.region.min_score"], dry_run=False)
+    assert "Not as in" not in capsys.readouterr().err
+    assert files_of(project / "corpus" / "rounds") == first
+
+
 def test_another_detector_reruns_only_what_looks_at_its_boxes(project: Path) -> None:
     run()
     before = {path.name for path in (project / "corpus" / "raw").iterdir()}

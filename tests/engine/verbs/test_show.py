@@ -93,3 +93,12 @@ def test_json_is_the_record_and_what_was_dropped(corpus: str, capsys: pytest.Cap
 def test_an_image_that_is_not_there_says_why(corpus: str, key: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         show(corpus, key, 0, None, dropped=False)
+
+
+@pytest.mark.parametrize("name", ["picture", "picture.gold", "picture.txt"])
+def test_a_picture_of_no_known_type_is_refused_before_anything_is_printed(
+    corpus: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match=rf"--out {name}: a picture's name ends in \.png, \.jpg"):
+        show(corpus, "set/003", 0, name, dropped=False)
+    assert capsys.readouterr().out == ""
