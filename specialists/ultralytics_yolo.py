@@ -13,6 +13,8 @@ What its library does by itself, and what is done about it here:
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -72,7 +74,8 @@ class UltralyticsDetector:
         LOGGER.addHandler(self._watch)
         if not of.trust_pickle:
             read_checkpoint(file)
-        model = library_.YOLO(str(file), verbose=False)
+        with nullcontext() if of.trust_pickle else harmless_loading():
+            model = library_.YOLO(str(file), verbose=False)
         if model.task not in TASKS:
             raise SpecialistError(
                 f"ultralytics: {file.name} is a {model.task} model: a detector needs {' or '.join(TASKS)}"
@@ -157,6 +160,21 @@ def quiet_library() -> None:
     from ultralytics.utils import LOGGER
 
     LOGGER.setLevel(logging.WARNING)
+
+
+@contextmanager
+def harmless_loading() -> Iterator[None]:
+    """While in here the library reads checkpoints, also those that others name, with its safe loader, and makes models
+    of their descriptions without evaluating them. It has a variable for this, which it reads at its import only."""
+    quiet_library()
+    from ultralytics.nn import tasks
+
+    module: Any = tasks
+    before, module.SAFE_LOAD = module.SAFE_LOAD, True
+    try:
+        yield
+    finally:
+        module.SAFE_LOAD = before
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:

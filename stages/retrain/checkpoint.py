@@ -6,10 +6,16 @@
 
 A folder is written under a name ending in .part and renamed when it is whole; then older ones are deleted. Learning
 rates and batches follow from the step alone.
+
+A state lies in the corpus, which may be a stranger's, and accelerate reads a part of it as pickles that may run code:
+each file is first read in a way that cannot.
 """
 
 import copy
+import os
+import pickle
 import shutil
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +26,8 @@ from stages.retrain.data import RetrainError
 from stages.retrain.presets import Recipe
 from stages.retrain.schedule import Course, average_into
 
+TRUST = "FLD_TRUST_STATE"
+"""Set to 1, a state that FSDP or DeepSpeed wrote is read: it cannot be looked at without running what is in it."""
 _PREFIX = "step-"
 
 
@@ -66,8 +74,9 @@ class Keeper:
         if path is None:
             return 0
         try:
+            _check_harmless(path / "state", self._accelerator.distributed_type.value)
             self._accelerator.load_state(str(path / "state"))
-        except (OSError, RuntimeError, KeyError) as error:
+        except (OSError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
             raise RetrainError(f"cannot load {path}: {error}; delete {self._folder.parent} to start over") from error
         return int(path.name.removeprefix(_PREFIX))
 
@@ -116,3 +125,19 @@ class Keeper:
         part.rename(final)
         for path in older:
             shutil.rmtree(path)
+
+
+def _check_harmless(folder: Path, kind: str) -> None:
+    """Raise UnpicklingError for a file that might run code when it is loaded. kind: accelerate's distributed type."""
+    from accelerate.utils.other import load
+
+    if kind in models.SHARDED:
+        if os.environ.get(TRUST) != "1":
+            raise pickle.UnpicklingError(f"what {kind} writes can run code; if it is yours, set {TRUST}=1")
+        return
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".safetensors"):
+        try:
+            with warnings.catch_warnings(action="ignore"):  # about odd protocols
+                load(file, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise pickle.UnpicklingError(f"{file.name} is damaged, or runs code when it is read") from error

@@ -16,6 +16,8 @@ from specialists.weights import require_package
 from stages.retrain.data import RetrainError
 from stages.retrain.presets import Recipe
 
+SHARDED = ("FSDP", "DEEPSPEED")
+"""Kinds of training that spread the weights over processes, in accelerate's names."""
 LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 """Names of the native model: attention and feed-forward of BART."""
 
@@ -38,7 +40,7 @@ def load_for_training(folder: Path, recipe: Recipe) -> tuple[Any, Any]:
 def check_sharding(kind: str, recipe: Recipe) -> None:
     """kind: accelerate's distributed type. Raises RetrainError for what needs whole weights in every process."""
     wanted = [name for name, value in (("ema", recipe.ema), ("lora", recipe.lora)) if value]
-    if kind in ("FSDP", "DEEPSPEED") and wanted:
+    if kind in SHARDED and wanted:
         raise RetrainError(
             f"{' and '.join(wanted)} cannot be used where {kind} spreads the weights over processes:"
             f" set loop.retrain.{'=0, loop.retrain.'.join(wanted)}=0, or train without {kind}"

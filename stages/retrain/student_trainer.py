@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from specialists.devices import pick_device
-from specialists.ultralytics_yolo import quiet_library, read_checkpoint
+from specialists.roles import SpecialistError
+from specialists.ultralytics_yolo import harmless_loading, quiet_library, read_checkpoint
 from stages.retrain.data import RetrainError
 from stages.retrain.metrics import Watch
 from stages.retrain.student_data import HELD_OUT, TRAIN, Lessons
@@ -61,9 +62,10 @@ def fit_student(
     folder.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
     try:
-        run = _Run(checkpoint, lessons, settings, folder, watch)
-        run.train()
-    except RuntimeError as error:
+        with harmless_loading():
+            run = _Run(checkpoint, lessons, settings, folder, watch)
+            run.train()
+    except (RuntimeError, TypeError) as error:  # TypeError: a checkpoint, or a layer, that may not be loaded
         if isinstance(error, RetrainError):
             raise
         raise RetrainError(f"ultralytics cannot train {checkpoint.name}: {error}") from error
@@ -86,6 +88,8 @@ class _Run:
         self._loss, self._began, self._first = math.nan, time.monotonic(), 0
         self._per_pass = math.ceil(lessons.images / settings.batch)
         resume = folder / RESUME_FILE
+        if resume.exists():
+            _check_harmless(resume)
         arguments = self._arguments(checkpoint, resume if resume.exists() else None)
         try:
             self._trainer = _trainer(arguments, lessons)
@@ -164,6 +168,15 @@ class _Run:
             part = self._folder / f"{RESUME_FILE}.part"
             shutil.copyfile(trainer.last, part)
             part.replace(self._folder / RESUME_FILE)
+
+
+def _check_harmless(resume: Path) -> None:
+    """Raise RetrainError for a state that might run code: it lies in the corpus, which may be a stranger's."""
+    try:
+        read_checkpoint(resume)
+    except SpecialistError as error:
+        reason = str(error).partition(": if you trust")[0]
+        raise RetrainError(f"cannot go on from {resume}: {reason}; delete {resume.parents[1]} to start over") from error
 
 
 def _trainer(arguments: dict[str, Any], lessons: Lessons) -> Any:
