@@ -47,19 +47,22 @@ def withdraw_overview(store: Store, number: int) -> None:
 def complete_overview(store: Store, number: int, progress: Progress | None = None) -> Manifest | None:
     """Write what is missing: summaries of shards that an older release wrote, then the overview. Only for the holder of
     the corpus lock. None for a round without shards."""
-    found = commit.find(store, overview_folder(number), NAME)
-    if found is not None and found.fingerprint == _fingerprint():
-        return found
+    overview = commit.find(store, overview_folder(number), NAME)
+    if overview is not None and overview.fingerprint == _fingerprint():
+        return overview
     done = commit.committed(store, round_folder(number))
     if not done:
         return None
-    current = {shard: each if has_summary(each) else add_summary(store, number, each) for shard, each in done.items()}
+    current = {
+        shard: manifest if has_summary(manifest) else add_summary(store, number, manifest)
+        for shard, manifest in done.items()
+    }
     counts = [manifest.counts for manifest in current.values()]
     whole = ImageCounts(
-        sum(each.read for each in counts),
-        sum(each.kept for each in counts),
-        sum(each.dropped for each in counts),
-        sum(each.failed for each in counts),
+        sum(count.read for count in counts),
+        sum(count.kept for count in counts),
+        sum(count.dropped for count in counts),
+        sum(count.failed for count in counts),
     )
     files = overview_files(store, number, current, progress)
     return commit.publish(store, overview_folder(number), NAME, files, whole, _fingerprint())
@@ -67,8 +70,8 @@ def complete_overview(store: Store, number: int, progress: Progress | None = Non
 
 def find_overview(store: Store, number: int) -> Manifest | None:
     """The manifest of an overview of this version; None if there is none."""
-    found = commit.find(store, overview_folder(number), NAME)
-    return found if found is not None and found.fingerprint == _fingerprint() else None
+    overview = commit.find(store, overview_folder(number), NAME)
+    return overview if overview is not None and overview.fingerprint == _fingerprint() else None
 
 
 def overview_files(
@@ -90,13 +93,13 @@ def _fingerprint() -> str:
     return f"version={summary.VERSION}"
 
 
-def _numbered(found: pa.Table, known: dict[str, dict[str, int]]) -> pa.Table:
+def _numbered(summary_table: pa.Table, known: dict[str, dict[str, int]]) -> pa.Table:
     """The table with numbers in place of the names in its lists; new names get the next number."""
-    columns = {name: found[name].combine_chunks() for name in SCHEMA.names}
+    columns = {name: summary_table[name].combine_chunks() for name in SCHEMA.names}
     for name, numbers in known.items():
         lists = columns[name]
         names = lists.flatten().dictionary_encode()
-        own = np.array([numbers.setdefault(each, len(numbers)) for each in names.dictionary.to_pylist()], np.int32)
+        own = np.array([numbers.setdefault(entry, len(numbers)) for entry in names.dictionary.to_pylist()], np.int32)
         values = own[names.indices.to_numpy(zero_copy_only=False)] if len(own) else np.empty(0, np.int32)
         lengths = np.nan_to_num(lists.value_lengths().to_numpy(zero_copy_only=False)).astype(np.int64)
         offsets = np.concatenate([[0], lengths.cumsum()]).astype(np.int32)
@@ -107,8 +110,8 @@ def _numbered(found: pa.Table, known: dict[str, dict[str, int]]) -> pa.Table:
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """The same rows in larger tables: a row group per shard would be read slowly."""
     waiting: list[pa.Table] = []
-    for each in tables:
-        waiting.append(each)
+    for part in tables:
+        waiting.append(part)
         if sum(part.num_rows for part in waiting) >= _ROWS:
             yield pa.concat_tables(waiting).combine_chunks()
             waiting = []

@@ -81,17 +81,17 @@ class VerifyReport:
     @property
     def of_models(self) -> list[UnitDamage]:
         """Those damages of models, which nothing repairs."""
-        return [each for each in self.damages if is_model(each.folder)]
+        return [damage for damage in self.damages if is_model(damage.folder)]
 
     @property
     def of_reviews(self) -> list[UnitDamage]:
         """Those of people's corrections, which nothing repairs either."""
-        return [each for each in self.damages if each.folder == REVIEWS]
+        return [damage for damage in self.damages if damage.folder == REVIEWS]
 
     @property
     def of_single_files(self) -> list[UnitDamage]:
         """Those of corpus.yaml and the like, which nothing repairs either."""
-        return [each for each in self.damages if not each.folder]
+        return [damage for damage in self.damages if not damage.folder]
 
 
 def verify(store: Store, progress: Callable[[str], None] | None = None) -> VerifyReport:
@@ -106,20 +106,22 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
         if progress is not None:
             progress(f"{folder}/{name}")
         if manifest is None:
-            found = [Damage(manifest_path(folder, name), "the manifest is damaged")]
+            in_unit = [Damage(manifest_path(folder, name), "the manifest is damaged")]
         else:
-            found = _content(store, folder, manifest) or _disagreements(units, folder, manifest)
+            in_unit = _content(store, folder, manifest) or _disagreements(units, folder, manifest)
             files += len(manifest.files)
             size += sum(entry.bytes for entry in manifest.files.values())
-        damages += [UnitDamage(folder, name, damage) for damage in found]
+        damages += [UnitDamage(folder, name, damage) for damage in in_unit]
     orphans = _orphans(paths, units)
     damages += [UnitDamage(*_unit_of(path), Damage(path, NO_MANIFEST)) for path in orphans if _SHARD.fullmatch(path)]
     damages += [*_broken_seals(store, paths), *_uncalibrated(paths, units)]
     models = [match[1] for path in paths if (match := _TRAINED.fullmatch(path))]
     models = [folder for folder in models if (folder, MODEL) not in units]
-    damages += [UnitDamage(each, MODEL, Damage(each, NO_MANIFEST)) for each in models if _was_sealed(store, each)]
+    damages += [
+        UnitDamage(folder, MODEL, Damage(folder, NO_MANIFEST)) for folder in models if _was_sealed(store, folder)
+    ]
     missing = _missing(store)
-    damages += [each for each in _lost_parts(missing) if (each.folder, each.name) not in units]
+    damages += [damage for damage in _lost_parts(missing) if (damage.folder, damage.name) not in units]
     return VerifyReport(
         len(units),
         files,
@@ -159,8 +161,8 @@ def _units(store: Store, paths: list[str]) -> _Units:
     matches = [
         _MANIFEST.fullmatch(path) for path in paths if _MODEL_MANIFEST.fullmatch(path) or not _NOT_UNITS.match(path)
     ]
-    found = [match.groups() for match in matches if match]
-    return {(folder, name): commit.find(store, folder, name) for folder, name in found}
+    names = [match.groups() for match in matches if match]
+    return {(folder, name): commit.find(store, folder, name) for folder, name in names}
 
 
 def _unit_of(path: str) -> tuple[str, str]:
@@ -230,13 +232,15 @@ def _content(store: Store, folder: str, manifest: Manifest) -> list[Damage]:
     if damages:
         return [part for damage in damages for part in _by_sample(store, folder, manifest.name, damage)]
     try:
-        found = _row_counts(store, folder, manifest.name)
+        rows = _row_counts(store, folder, manifest.name)
     except FileNotFoundError as error:
         return [Damage(manifest_path(folder, manifest.name), f"names no table: {error.filename or error} is missing")]
-    wanted = (manifest.counts.read, manifest.counts.kept)
-    if found is None or found == wanted:
+    promised = (manifest.counts.read, manifest.counts.kept)
+    if rows is None or rows == promised:
         return []
-    reason = f"its table has {found[0]} images, {found[1]} of them kept; its manifest says {wanted[0]} and {wanted[1]}"
+    reason = (
+        f"its table has {rows[0]} images, {rows[1]} of them kept; its manifest says {promised[0]} and {promised[1]}"
+    )
     return [Damage(manifest_path(folder, manifest.name), reason)]
 
 
@@ -277,14 +281,14 @@ def _by_sample(store: Store, folder: str, name: str, damage: Damage) -> list[Dam
         return [damage]
     try:
         members = _image_members(store, name) if folder == IMAGES else _round_members(store, folder, name)
-        found = [
+        in_samples = [
             Damage(damage.path, f"{damage.reason}; {reason}", member.key)
             for member in members
             if (reason := _compare(store, damage.path, member))
         ]
     except (FileNotFoundError, CorpusError):
         return [damage]
-    return found or [damage]
+    return in_samples or [damage]
 
 
 class _Member(NamedTuple):
@@ -301,12 +305,12 @@ def _compare(store: Store, path: str, member: _Member) -> str:
     """What is wrong with a member in the tar; "" if nothing is."""
     head = tar.header(member.name, member.size)
     end = member.offset + member.size
-    found = store.read(path, member.offset - len(head), end + -member.size % tar.BLOCK)
-    if len(found) < len(head) + member.size:
+    data = store.read(path, member.offset - len(head), end + -member.size % tar.BLOCK)
+    if len(data) < len(head) + member.size:
         return f"{member.name} is cut off or missing"
-    if found[: len(head)] != head:
+    if data[: len(head)] != head:
         return f"the header of {member.name} is damaged"
-    if not member.same(found[len(head) : len(head) + member.size]):
+    if not member.same(data[len(head) : len(head) + member.size]):
         return f"the bytes of {member.name} are damaged"
     return ""
 
@@ -333,9 +337,9 @@ def _round_members(store: Store, folder: str, shard: str) -> Iterator[_Member]:
         )
 
 
-def _has_sha256(wanted: str) -> Callable[[bytes], bool]:
-    return lambda data: not wanted or hashlib.sha256(data).hexdigest() == wanted
+def _has_sha256(sha256: str) -> Callable[[bytes], bool]:
+    return lambda data: not sha256 or hashlib.sha256(data).hexdigest() == sha256
 
 
-def _has_crc32(wanted: int) -> Callable[[bytes], bool]:
-    return lambda data: zlib.crc32(data) == wanted
+def _has_crc32(crc32: int) -> Callable[[bytes], bool]:
+    return lambda data: zlib.crc32(data) == crc32

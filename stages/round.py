@@ -114,33 +114,33 @@ def build_shard(
 
     An annotated image must be in every column; a column without it raises ConservationError."""
     rules = plan.rules()
-    said = {row.key: _findings(row, columns, plan) for row in rows}
-    parsed = _parsed(list(said.values()), parser)
+    findings = {row.key: _findings(row, columns, plan) for row in rows}
+    parsed = _parsed(list(findings.values()), parser)
     outcomes = []
     missing: dict[str, list[Missing]] = {}
     corrected: dict[str, list[Review]] = {}
     for review in reviews:
         corrected.setdefault(review.key, []).append(review)
     for row in rows:
-        raws = {each.name: columns[each.name].get(row.key) for each in plan.annotators}
+        raws = {voter.name: columns[voter.name].get(row.key) for voter in plan.annotators}
         skip, own = skipped.get(row.key), corrected.get(row.key, [])
         failure = failure_of(row, raws, plan.annotators, plan.fuse, is_skipped=skip is not None)
         if not failure and skip is None:
             missing[row.key] = missing_of(raws, plan.annotators)
-        heard = rules.without({each.annotator for each in missing.get(row.key, ())})
-        outcomes.append(_outcome(row, said[row.key], heard, parsed, plan, skip, failure, own))
+        heard = rules.without({gap.annotator for gap in missing.get(row.key, ())})
+        outcomes.append(_outcome(row, findings[row.key], heard, parsed, plan, skip, failure, own))
     outcomes = _custom(rows, outcomes, plan) if plan.filters.custom else outcomes
-    return [_named(each, missing.get(each.key, [])) for each in outcomes]
+    return [_named(outcome, missing.get(outcome.key, [])) for outcome in outcomes]
 
 
 def read_shard(store: Store, shard: str, plan: RoundPlan) -> tuple[list[ImageRow], dict[str, dict[str, RawRow]]]:
     """The rows and columns of a shard. Raises FileNotFoundError if a column is not finished, DamageError if a table is
     not the one that was written."""
-    for folder in (IMAGES, *(raw_folder(each.name, each.fingerprint) for each in plan.annotators)):
+    for folder in (IMAGES, *(raw_folder(voter.name, voter.fingerprint) for voter in plan.annotators)):
         commit.check_file(store, folder, shard, f"{shard}.parquet")
     columns = {
-        each.name: {row.key: row for row in read_raw(store, each.name, each.fingerprint, shard)}
-        for each in plan.annotators
+        voter.name: {row.key: row for row in read_raw(store, voter.name, voter.fingerprint, shard)}
+        for voter in plan.annotators
     }
     return read_image_rows(store, shard), columns
 
@@ -181,7 +181,7 @@ def round_fingerprint(plan: RoundPlan, parser: TextParser) -> str:
     facts = {
         "format": FORMAT,
         "round": plan.number,
-        "annotators": [[each.name, each.role, each.fingerprint, each.round] for each in plan.annotators],
+        "annotators": [[voter.name, voter.role, voter.fingerprint, voter.round] for voter in plan.annotators],
         "fuse": _fuse_facts(plan),
         "filters": {name: fact for name, fact in _filters(plan).facts().items() if name != "parser"},
         "parser": parser.fingerprint(),
@@ -218,13 +218,13 @@ def shard_fingerprint(
     """`round_fingerprint`, its reviews, and the content of the shard's image and raw units: a column whose
     quarantined images were rerun keeps its name but not its content. Raises FileNotFoundError if a unit is not
     finished."""
-    units = [IMAGES, *(raw_folder(each.name, each.fingerprint) for each in plan.annotators)]
-    found = {folder: commit.find(store, folder, shard) for folder in units}
-    if missing := [folder for folder, manifest in found.items() if manifest is None]:
+    units = [IMAGES, *(raw_folder(voter.name, voter.fingerprint) for voter in plan.annotators)]
+    manifests = {folder: commit.find(store, folder, shard) for folder in units}
+    if missing := [folder for folder, manifest in manifests.items() if manifest is None]:
         raise FileNotFoundError(f"shard {shard} is not finished in {', '.join(missing)}: run `fld annotate`")
     own = {row.key for row in read_image_rows(store, shard)} if skipped else set()
     mine = {key: rule for key, rule in skipped.items() if key in own}
-    units_done = [each for each in found.values() if each]
+    units_done = [manifest for manifest in manifests.values() if manifest]
     return unit_fingerprint(plan, round_fingerprint(plan, parser), units_done, mine, reviews)
 
 
@@ -234,30 +234,32 @@ def unit_fingerprint(
     """The fingerprint of one shard from that of its round and the manifests of what goes in, images first, then one
     per annotator (for callers that list all manifests of a folder at once). `skipped`, reviews: of this shard only;
     a shard without reviews is what it was before there were any, and so is one on which no annotator failed."""
-    contents = [[[path, entry.bytes, entry.crc32] for path, entry in sorted(each.files.items())] for each in inputs]
+    contents = [
+        [[path, entry.bytes, entry.crc32] for path, entry in sorted(manifest.files.items())] for manifest in inputs
+    ]
     facts: dict[str, object] = {"round": round_hash, "inputs": contents, "skipped": sorted(skipped.items())}
     if reviews:
-        facts["reviews"] = [REVIEW_FORMAT, *([each.key, *each.effect] for each in reviews)]
+        facts["reviews"] = [REVIEW_FORMAT, *([review.key, *review.effect] for review in reviews)]
     if may_lack(plan.annotators, inputs[1:], plan.fuse):
         facts["failed_annotator"] = "keep"
     return _hash(facts)
 
 
 def _findings(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: RoundPlan) -> dict[str, list[Finding]]:
-    found = {GIVEN: row.given}
+    findings = {GIVEN: row.given}
     for annotator in plan.annotators:
         if (raw := columns[annotator.name].get(row.key)) is not None:
-            found[annotator.name] = raw.findings
-    return found
+            findings[annotator.name] = raw.findings
+    return findings
 
 
-def _parsed(said: list[dict[str, list[Finding]]], parser: TextParser) -> dict[str, ParsedText]:
+def _parsed(images: list[dict[str, list[Finding]]], parser: TextParser) -> dict[str, ParsedText]:
     """Every text about a whole image, read once: spaCy is fastest with many at a time."""
     texts = {
         finding.text: None
-        for findings in said
-        for each in findings.values()
-        for finding in each
+        for by_annotator in images
+        for findings in by_annotator.values()
+        for finding in findings
         if isinstance(finding, Caption) and not finding.about
     }
     return dict(zip(texts, parser.parse(list(texts)), strict=True)) if texts else {}
@@ -265,7 +267,7 @@ def _parsed(said: list[dict[str, list[Finding]]], parser: TextParser) -> dict[st
 
 def _outcome(
     row: ImageRow,
-    said: dict[str, list[Finding]],
+    findings: dict[str, list[Finding]],
     rules: Rules,
     parsed: Mapping[str, ParsedText],
     plan: RoundPlan,
@@ -274,31 +276,35 @@ def _outcome(
     reviews: Sequence[Review],
 ) -> ImageOutcome:
     if failure:
-        return _without_record(row, said, rules, "failed", Verdict(False, "image.failed"), failure, reviews)
+        return _without_record(row, findings, rules, "failed", Verdict(False, "image.failed"), failure, reviews)
     if skip is None and Corrections(reviews).is_image_rejected:
         skip = Skip(REJECT.rule)
     if skip is not None:
-        return _without_record(row, said, rules, "dropped", Verdict(False, *skip), skip.rule, reviews)
-    return _finished(row, *build_image(row, said, rules, parsed, plan.number, reviews), plan)
+        return _without_record(row, findings, rules, "dropped", Verdict(False, *skip), skip.rule, reviews)
+    return _finished(row, *build_image(row, findings, rules, parsed, plan.number, reviews), plan)
 
 
 def _custom(rows: Sequence[ImageRow], outcomes: Sequence[ImageOutcome], plan: RoundPlan) -> list[ImageOutcome]:
     """The outcomes without what the user's own filters drop."""
-    records = {each.key: JudgedRecord(each.record, each.rows[1:]) for each in outcomes if each.record is not None}
+    records = {
+        outcome.key: JudgedRecord(outcome.record, outcome.rows[1:])
+        for outcome in outcomes
+        if outcome.record is not None
+    }
     judged = dict(zip(records, apply_custom(list(records.values()), plan.filters.custom), strict=True))
-    found = []
+    left = []
     for row, outcome in zip(rows, outcomes, strict=True):
         now = judged.get(outcome.key)
         if now is None:
-            found.append(outcome)
+            left.append(outcome)
         elif now.verdict.kept:
-            found.append(_finished(row, now.record, now.rows, plan))
+            left.append(_finished(row, now.record, now.rows, plan))
         else:
             reason = now.verdict.rule
-            found.append(
+            left.append(
                 ImageOutcome(row.key, "dropped", reason, None, [_image_row(row, now.verdict, reason), *now.rows])
             )
-    return found
+    return left
 
 
 def _finished(row: ImageRow, record: Record, index: list[IndexRow], plan: RoundPlan) -> ImageOutcome:
@@ -320,14 +326,14 @@ def _named(outcome: ImageOutcome, missing: list[Missing]) -> ImageOutcome:
 
 def _without_record(
     row: ImageRow,
-    said: dict[str, list[Finding]],
+    findings: dict[str, list[Finding]],
     rules: Rules,
     status: Literal["dropped", "failed"],
     verdict: Verdict,
     reason: str,
     reviews: Sequence[Review],
 ) -> ImageOutcome:
-    index = drop_all(row, said, rules, verdict, reviews)
+    index = drop_all(row, findings, rules, verdict, reviews)
     return ImageOutcome(row.key, status, reason, None, [_image_row(row, verdict, reason), *index])
 
 

@@ -106,15 +106,15 @@ class GeneralistStage:
         self._generalist.load()
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
-        found: list[list[Finding]] = []
+        every: list[list[Finding]] = []
         for start in range(0, len(items), CACHED_IMAGES):  # all passes find their images still encoded
-            some = items[start : start + CACHED_IMAGES]
-            said = self._of_images(some)
-            self._add_phrases(some, said)
-            self._add_regions(some, said)
-            self._add_judgements(some, said)
-            found += said
-        return found
+            batch = items[start : start + CACHED_IMAGES]
+            own = self._of_images(batch)
+            self._add_phrases(batch, own)
+            self._add_regions(batch, own)
+            self._add_judgements(batch, own)
+            every += own
+        return every
 
     def fingerprint(self) -> Fingerprint:
         of = self._settings
@@ -133,52 +133,52 @@ class GeneralistStage:
         """Texts, objects and words: the tasks that take nothing but the image."""
         tasks = [task for task in self._settings.tasks if task != PHRASES and not task.startswith("<REGION_TO_")]
         asked = [[_asked(task, item) for task in tasks] for item in items]
-        said = self._answers(items, asked)
+        answers = self._answers(items, asked)
         return [
-            self._combined({one.task: found for one, found in zip(mine, each, strict=True)})
-            for mine, each in zip(asked, said, strict=True)
+            self._combined({inquiry.task: answer for inquiry, answer in zip(inquiries, item_answers, strict=True)})
+            for inquiries, item_answers in zip(asked, answers, strict=True)
         ]
 
-    def _combined(self, said: dict[Task, list[Finding]]) -> list[Finding]:
-        dense = said.pop("<DENSE_REGION_CAPTION>", [])
-        found = [one for each in said.values() for one in each]
-        objects = {index: one for index, one in enumerate(found) if isinstance(one, Detection)}
-        for one in (each for each in dense if isinstance(each, Detection)):
-            index, overlap = _nearest(one, objects)
-            if overlap < SAME_BOX_IOU or not one.text:
-                index = len(found)
-                found.append(Detection(score=one.score, box=one.box))
-            if one.text:
-                found.append(Caption(one.text, one.score, reference(self._name, index), "brief"))
-        return found
+    def _combined(self, by_task: dict[Task, list[Finding]]) -> list[Finding]:
+        dense = by_task.pop("<DENSE_REGION_CAPTION>", [])
+        combined = [finding for answer in by_task.values() for finding in answer]
+        objects = {index: finding for index, finding in enumerate(combined) if isinstance(finding, Detection)}
+        for detection in (finding for finding in dense if isinstance(finding, Detection)):
+            index, overlap = _nearest(detection, objects)
+            if overlap < SAME_BOX_IOU or not detection.text:
+                index = len(combined)
+                combined.append(Detection(score=detection.score, box=detection.box))
+            if detection.text:
+                combined.append(Caption(detection.text, detection.score, reference(self._name, index), "brief"))
+        return combined
 
-    def _add_phrases(self, items: list[Item], said: list[list[Finding]]) -> None:
+    def _add_phrases(self, items: list[Item], own_findings: list[list[Finding]]) -> None:
         """The phrases of every text about the whole image: its own first, then those of the others."""
         if PHRASES not in self._settings.tasks:
             return
         asked = [
             [_asked(PHRASES, item, text, ref) for ref, text in self._texts(item, own, CAPTION_TASKS)]
-            for item, own in zip(items, said, strict=True)
+            for item, own in zip(items, own_findings, strict=True)
         ]
-        for own, each in zip(said, self._answers(items, asked), strict=True):
-            own += [one for answer in each for one in answer]
+        for own, answers in zip(own_findings, self._answers(items, asked), strict=True):
+            own += [finding for answer in answers for finding in answer]
 
-    def _add_regions(self, items: list[Item], said: list[list[Finding]]) -> None:
+    def _add_regions(self, items: list[Item], own_findings: list[list[Finding]]) -> None:
         """Descriptions and masks of its own boxes."""
         tasks = [task for task in self._settings.tasks if task.startswith("<REGION_TO_")]
         if not tasks:
             return
         asked = []
-        for item, own in zip(items, said, strict=True):
+        for item, own in zip(items, own_findings, strict=True):
             height, width = item.image.shape[:2]
             chosen = choose_boxes({self._name: own}, width, height, self._settings.boxes)
             asked.append(
-                [Inquiry(task, width, height, region=one.box, about=one.ref) for task in tasks for one in chosen]
+                [Inquiry(task, width, height, region=box.box, about=box.ref) for task in tasks for box in chosen]
             )
-        for own, each in zip(said, self._answers(items, asked), strict=True):
-            own += [one for answer in each for one in answer]
+        for own, answers in zip(own_findings, self._answers(items, asked), strict=True):
+            own += [finding for answer in answers for finding in answer]
 
-    def _add_judgements(self, items: list[Item], said: list[list[Finding]]) -> None:
+    def _add_judgements(self, items: list[Item], own_findings: list[list[Finding]]) -> None:
         """The likelihood of every text about the whole image. One without a granularity counts as brief."""
         if not self._settings.judged:
             return
@@ -189,11 +189,11 @@ class GeneralistStage:
                 for ref, text in self._texts(item, own, (level, None) if level == "brief" else (level,))
                 if (clean := clean_text(text))
             ]
-            for item, own in zip(items, said, strict=True)
+            for item, own in zip(items, own_findings, strict=True)
         ]
-        images, questions = [item.image for item in items], [[question for question, _ in some] for some in judged]
-        for own, some, answers in zip(said, judged, self._generalist.answer(images, questions), strict=True):
-            own += [replace(match, score=answer.score()) for (_, match), answer in zip(some, answers, strict=True)]
+        images, questions = [item.image for item in items], [[question for question, _ in pairs] for pairs in judged]
+        for own, pairs, answers in zip(own_findings, judged, self._generalist.answer(images, questions), strict=True):
+            own += [replace(match, score=answer.score()) for (_, match), answer in zip(pairs, answers, strict=True)]
 
     def _texts(
         self, item: Item, own: list[Finding], granularities: Collection[Granularity | None]
@@ -204,11 +204,11 @@ class GeneralistStage:
 
     def _answers(self, items: list[Item], asked: list[list[Inquiry]]) -> list[list[list[Finding]]]:
         """Per item and question the findings of its answer."""
-        questions = [[one.question for one in mine] for mine in asked]
+        questions = [[inquiry.question for inquiry in inquiries] for inquiries in asked]
         answers = self._generalist.answer([item.image for item in items], questions)
         return [
-            [findings(one, answer) for one, answer in zip(mine, each, strict=True)]
-            for mine, each in zip(asked, answers, strict=True)
+            [findings(inquiry, answer) for inquiry, answer in zip(inquiries, item_answers, strict=True)]
+            for inquiries, item_answers in zip(asked, answers, strict=True)
         ]
 
 

@@ -67,17 +67,17 @@ class LabelledSighting(NamedTuple):
 def voices_of(stated: Mapping[str, Sequence[Stated]]) -> dict[str, Voice]:
     """Annotator -> what its statements are worth by themselves; none for an annotator that said nothing."""
     exactness = _exactness(stated)
-    return {name: _voice(each, exactness[name]) for name, each in stated.items() if each}
+    return {name: _voice(statements, exactness[name]) for name, statements in stated.items() if statements}
 
 
 def learned(judged: Sequence[LabelledSighting], voices: Mapping[str, Voice]) -> Consensus | str:
     """The consensus of `voices` (those of `voices_of`), or the reason why nothing can be learned."""
-    right = np.array([each.right for each in judged], dtype=bool)
+    right = np.array([thing.right for thing in judged], dtype=bool)
     if len(right) < LEAST_SIGHTINGS or not is_mixed(right):
         return f"{len(right)} things were seen, {int(right.sum())} of them right: at least {LEAST_SIGHTINGS} are needed"
-    sightings = [each.sighting for each in judged]
+    sightings = [thing.sighting for thing in judged]
     whole = _regression(sightings, right, voices)
-    folds = np.array([each.fold for each in judged])
+    folds = np.array([thing.fold for thing in judged])
     crossed = np.full(len(right), np.nan)
     for fold in (0, 1):
         fitted, judged_here = folds != fold, folds == fold
@@ -95,35 +95,38 @@ def learned(judged: Sequence[LabelledSighting], voices: Mapping[str, Voice]) -> 
 def diagram(probabilities: Floats, right: Bools) -> list[Bin]:
     """The share of right ones in bins of equal width."""
     places = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    found = []
+    bins = []
     for place in range(_BINS):
         there = places == place
         if there.any():
             mean, share_right = float(probabilities[there].mean()), float(right[there].mean())
-            found.append(Bin(round(mean, _DECIMALS), round(share_right, _DECIMALS), int(there.sum())))
-    return found
+            bins.append(Bin(round(mean, _DECIMALS), round(share_right, _DECIMALS), int(there.sum())))
+    return bins
 
 
 def _exactness(stated: Mapping[str, Sequence[Stated]]) -> dict[str, float]:
     """Annotator -> the weight of its boxes in a mean of several: the inverse of their mean squared miss, 1 - IoU, as in
     any mean of measurements that are not equally precise. Few right boxes are taken to miss as all do."""
-    misses = {name: np.array([1.0 - each.iou for each in given if each.right]) for name, given in stated.items()}
+    misses = {
+        name: np.array([1.0 - statement.iou for statement in statements if statement.right])
+        for name, statements in stated.items()
+    }
     everybody = np.concatenate([*misses.values(), np.zeros(0)]) ** 2
     if not everybody.any():
         return dict.fromkeys(stated, 1.0)
     mean = float(everybody.mean())
     errors = {
-        name: (float((each**2).sum()) + LEAST_OF_EITHER * mean) / (len(each) + LEAST_OF_EITHER)
-        for name, each in misses.items()
+        name: (float((losses**2).sum()) + LEAST_OF_EITHER * mean) / (len(losses) + LEAST_OF_EITHER)
+        for name, losses in misses.items()
     }
     return {name: round(min(errors.values()) / error, _DECIMALS) for name, error in errors.items()}
 
 
-def _voice(stated: Sequence[Stated], exactness: float) -> Voice:
-    scores = np.array([np.nan if each.score is None else each.score for each in stated])
-    right = np.array([each.right for each in stated], dtype=bool)
+def _voice(statements: Sequence[Stated], exactness: float) -> Voice:
+    scores = np.array([np.nan if statement.score is None else statement.score for statement in statements])
+    right = np.array([statement.right for statement in statements], dtype=bool)
     line = _line(scores, right)
-    labels = np.array([each.label for each in stated])
+    labels = np.array([statement.label for statement in statements])
     of_label = {
         label: _line(scores[labels == label], right[labels == label])
         for label in sorted(set(labels.tolist()))
@@ -134,9 +137,11 @@ def _voice(stated: Sequence[Stated], exactness: float) -> Voice:
     before = after = None
     if scored.sum() >= LEAST_SIGHTINGS and is_mixed(right[scored]):
         before = round(calibration_error(scores[scored], right[scored]), _DECIMALS)
-        crossed = cross_fitted(scores[scored], right[scored], np.array([each.fold for each in stated])[scored])
+        crossed = cross_fitted(
+            scores[scored], right[scored], np.array([statement.fold for statement in statements])[scored]
+        )
         after = None if crossed is None else round(calibration_error(crossed, right[scored]), _DECIMALS)
-    own = {label: (each.slope, each.intercept) for label, each in of_label.items()}
+    own = {label: (scaling.slope, scaling.intercept) for label, scaling in of_label.items()}
     return Voice(
         len(right), float(right.sum()), low, high, line.slope, line.intercept, 1.0,
         exactness=exactness, labels=own, ece_before=before, ece_after=after,
@@ -158,10 +163,10 @@ def _line(scores: Floats, right: Bools) -> PlattScaling:
 
 def _regression(sightings: Sequence[Sighting], right: Bools, voices: Mapping[str, Voice]) -> Consensus:
     names = list(voices)
-    design = np.stack([_row(each, voices, names) for each in sightings])
+    design = np.stack([_row(sighting, voices, names) for sighting in sightings])
     bias, seconded, *rest = weights_of_evidence(design, right, _RIDGE).tolist()
     count = len(names)
-    found = {
+    weighed = {
         name: msgspec.structs.replace(
             voices[name],
             presence=round(rest[k], _DECIMALS),
@@ -170,15 +175,15 @@ def _regression(sightings: Sequence[Sighting], right: Bools, voices: Mapping[str
         )
         for k, name in enumerate(names)
     }
-    return Consensus("learned", found, bias=round(bias, _DECIMALS), seconded=round(seconded, _DECIMALS))
+    return Consensus("learned", weighed, bias=round(bias, _DECIMALS), seconded=round(seconded, _DECIMALS))
 
 
 def _row(sighting: Sighting, voices: Mapping[str, Voice], names: Sequence[str]) -> NDArray[np.float64]:
     there = np.array([name in sighting.scores for name in names], dtype=np.float64)
-    said = [
+    evidence = [
         voices[name].probability(sighting.label, sighting.scores[name]) if name in sighting.scores else 0.5
         for name in names
     ]
     rivals = [sighting.rivals.get(name, 0.0) for name in names]
     several = float(there.sum() > 1)
-    return np.concatenate([[1.0, several], there, there * logits(np.array(said)), rivals])
+    return np.concatenate([[1.0, several], there, there * logits(np.array(evidence)), rivals])

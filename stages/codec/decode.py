@@ -60,11 +60,11 @@ class Inquiry:
         return self.question.prompt
 
 
-def findings(asked: Inquiry, answer: Answer | str) -> list[Finding]:
+def findings(inquiry: Inquiry, answer: Answer | str) -> list[Finding]:
     """Everything that the answer says, in its order, nothing filtered. An answer that is only a text has no scores."""
     if isinstance(answer, str):
-        return [_unscored(finding) for finding in _said(asked, Answer(answer, [], []))]
-    return _said(asked, answer)
+        return [_unscored(finding) for finding in _findings(inquiry, Answer(answer, [], []))]
+    return _findings(inquiry, answer)
 
 
 def _unscored(finding: Finding) -> Finding:
@@ -73,48 +73,50 @@ def _unscored(finding: Finding) -> Finding:
     return replace(finding, score=None)
 
 
-def _said(asked: Inquiry, answer: Answer) -> list[Finding]:
-    frame = (asked.width, asked.height)
-    match asked.task:
+def _findings(inquiry: Inquiry, answer: Answer) -> list[Finding]:
+    frame = (inquiry.width, inquiry.height)
+    match inquiry.task:
         case "<CAPTION>" | "<DETAILED_CAPTION>" | "<MORE_DETAILED_CAPTION>":
-            return [_text(asked, answer, GRANULARITIES[asked.task])]
+            return [_text(inquiry, answer, GRANULARITIES[inquiry.task])]
         case "<REGION_TO_CATEGORY>" | "<REGION_TO_DESCRIPTION>":
-            return [_text(asked, answer, "brief")]
+            return [_text(inquiry, answer, "brief")]
         case "<OD>" | "<DENSE_REGION_CAPTION>" | "<REGION_PROPOSAL>":
             return object_findings(read_boxes(answer, *frame))
         case "<OPEN_VOCABULARY_DETECTION>":
-            return _outlined(asked, answer) if "<poly>" in answer.text else object_findings(read_boxes(answer, *frame))
+            return (
+                _outlined(inquiry, answer) if "<poly>" in answer.text else object_findings(read_boxes(answer, *frame))
+            )
         case "<REFERRING_EXPRESSION_SEGMENTATION>":
-            return _outlined(asked, answer)
+            return _outlined(inquiry, answer)
         case "<CAPTION_TO_PHRASE_GROUNDING>":
-            return phrase_findings(asked.about, asked.text, read_phrases(answer, *frame, asked.text))
+            return phrase_findings(inquiry.about, inquiry.text, read_phrases(answer, *frame, inquiry.text))
         case "<OCR_WITH_REGION>":
             return word_findings(read_words(answer, *frame))
         case "<OCR>" | "<REGION_TO_OCR>":
-            return [_read(asked, answer)]
+            return [_read(inquiry, answer)]
         case "<REGION_TO_SEGMENTATION>":
-            return [_mask(asked, answer)]
+            return [_mask(inquiry, answer)]
 
 
-def _text(asked: Inquiry, answer: Answer, granularity: Granularity) -> Finding:
+def _text(inquiry: Inquiry, answer: Answer, granularity: Granularity) -> Finding:
     caption = read_caption(answer)
-    return Caption(caption.text, caption.score, asked.about, granularity)
+    return Caption(caption.text, caption.score, inquiry.about, granularity)
 
 
-def _read(asked: Inquiry, answer: Answer) -> Finding:
+def _read(inquiry: Inquiry, answer: Answer) -> Finding:
     caption = read_caption(answer)
-    box = asked.region or (0.0, 0.0, float(asked.width), float(asked.height))
+    box = inquiry.region or (0.0, 0.0, float(inquiry.width), float(inquiry.height))
     return OcrLine(caption.text, caption.score, box=box, quad=box_quad(box))
 
 
-def _mask(asked: Inquiry, answer: Answer) -> Finding:
+def _mask(inquiry: Inquiry, answer: Answer) -> Finding:
     """All rings of all instances: the answer is about one region."""
-    rings = [ring for _, polygons in read_outlines(answer, asked.width, asked.height) for ring in polygons]
-    return Mask(score=answer.score(), about=asked.about, polygons=rings)
+    rings = [ring for _, polygons in read_outlines(answer, inquiry.width, inquiry.height) for ring in polygons]
+    return Mask(score=answer.score(), about=inquiry.about, polygons=rings)
 
 
-def _outlined(asked: Inquiry, answer: Answer) -> list[Finding]:
+def _outlined(inquiry: Inquiry, answer: Answer) -> list[Finding]:
     return [
-        Detection(label or asked.text, answer.score(), box=polygons_box(polygons), polygons=polygons)
-        for label, polygons in read_outlines(answer, asked.width, asked.height)
+        Detection(label or inquiry.text, answer.score(), box=polygons_box(polygons), polygons=polygons)
+        for label, polygons in read_outlines(answer, inquiry.width, inquiry.height)
     ]

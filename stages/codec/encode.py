@@ -123,7 +123,7 @@ def _words(task: Task, record: Record, sheet: LessonSheet) -> None:
 def _objects(task: Task, record: Record, sheet: LessonSheet) -> None:
     frame = (record.width, record.height)
     if task == "<REGION_PROPOSAL>":
-        parts = [AnswerPart((each.id,), each.score, "", each) for each in _objects_of(record)]
+        parts = [AnswerPart((region.id,), region.score, "", region) for region in _objects_of(record)]
         sheet.teach(task, parts, lambda some: proposals_target([p.place.box for p in some], *frame))
         return
     parts = _labelled(task, record, sheet)
@@ -133,17 +133,17 @@ def _objects(task: Task, record: Record, sheet: LessonSheet) -> None:
     by_label: dict[str, list[AnswerPart[Region]]] = {}
     for part in parts:
         by_label.setdefault(part.label, []).append(part)
-    asked = [
+    groups = [
         AnswerPart(tuple(ref for p in some for ref in p.refs), max(p.score for p in some), label, some)
         for label, some in by_label.items()
     ]
-    for each in sheet.best(task, asked):
+    for group in sheet.best(task, groups):
         # Unlike <OD>, the released checkpoints repeat the label in front of every box here.
         sheet.teach(
             task,
-            each.place,
+            group.place,
             lambda some: "".join(regions_target([(p.label, p.place.box)], *frame) for p in some),
-            given=each.label,
+            given=group.label,
         )
 
 
@@ -156,7 +156,7 @@ def _phrases(record: Record, sheet: LessonSheet) -> None:
     task: Task = "<CAPTION_TO_PHRASE_GROUNDING>"
     frame = (record.width, record.height)
     texts = {text.id: clean_text(text.text) for text in record.texts}
-    found: dict[str, list[tuple[int, AnswerPart[list[Box]]]]] = {text_id: [] for text_id in texts}
+    by_text: dict[str, list[tuple[int, AnswerPart[list[Box]]]]] = {text_id: [] for text_id in texts}
     for index, grounding in enumerate(record.groundings):
         ref, label = grounding_id(index), clean_label(grounding.phrase)
         boxes = sorted((place.box for place in grounding.boxes), key=_middle)
@@ -167,8 +167,8 @@ def _phrases(record: Record, sheet: LessonSheet) -> None:
             sheet.refuse(task, [ref], "the phrase has no box")
             continue
         score = 1.0 if grounding.score is None else grounding.score
-        found[grounding.text_id].append((grounding.span[0], AnswerPart((ref,), score, label, boxes)))
-    for text_id, phrases in found.items():
+        by_text[grounding.text_id].append((grounding.span[0], AnswerPart((ref,), score, label, boxes)))
+    for text_id, phrases in by_text.items():
         parts = [part for _, part in sorted(phrases, key=lambda pair: pair[0])]
         sheet.teach(
             task,

@@ -53,8 +53,8 @@ def _simplified(points: PixelPoints, tolerance: float) -> PixelPoints:
 
 def _with_area(rings: list[PixelPoints]) -> list[PixelPoints]:
     """Those of at least three corners that are no line, largest first."""
-    found = [(abs(signed_area(ring)), ring) for ring in rings if len(ring) >= 3]
-    return [ring for area, ring in sorted(found, key=lambda pair: -pair[0]) if area > 0]
+    by_area = [(abs(signed_area(ring)), ring) for ring in rings if len(ring) >= 3]
+    return [ring for area, ring in sorted(by_area, key=lambda pair: -pair[0]) if area > 0]
 
 
 def _from_top(points: PixelPoints) -> PixelPoints:

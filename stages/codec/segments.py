@@ -53,12 +53,12 @@ def referred_masks(record: Record, sheet: LessonSheet) -> None:
     left to right; where one has no polygons or the answer is too long, the whole expression is refused."""
     task: Task = "<REFERRING_EXPRESSION_SEGMENTATION>"
     parts = []
-    for said in _expressions(record, sheet):
-        refs = tuple(dict.fromkeys(said.refs))
-        places = sorted(said.places.values(), key=lambda place: place[0][0] + place[0][2])
+    for expression in _expressions(record, sheet):
+        refs = tuple(dict.fromkeys(expression.refs))
+        places = sorted(expression.places.values(), key=lambda place: place[0][0] + place[0][2])
         outlines = [_outline(polygons, record, sheet) for _, polygons in places]
         if all(outlines):
-            parts.append(AnswerPart(refs, said.score, said.words, outlines))
+            parts.append(AnswerPart(refs, expression.score, expression.words, outlines))
         else:
             sheet.refuse(task, refs, NO_OUTLINE if all(polygons for _, polygons in places) else NO_POLYGONS)
     for part in sheet.best(task, parts):
@@ -69,7 +69,7 @@ def _expressions(record: Record, sheet: LessonSheet) -> list[_Expression]:
     """Phrases in the order of the groundings, then descriptions of objects; "A dog" and "a dog" are one."""
     task: Task = "<REFERRING_EXPRESSION_SEGMENTATION>"
     polygons = {region.id: region.polygons for region in record.regions}
-    found: dict[str, _Expression] = {}
+    expressions: dict[str, _Expression] = {}
 
     def mention(text: str, ref: str, places: Sequence[GroundedBox | Region]) -> None:
         label = clean_label(text)
@@ -79,7 +79,7 @@ def _expressions(record: Record, sheet: LessonSheet) -> list[_Expression]:
         for place in places:
             key = place.id if isinstance(place, Region) else place.region_id
             outline = place.polygons or (polygons.get(key) if key else None)
-            found.setdefault(label.lower(), _Expression(label)).add(
+            expressions.setdefault(label.lower(), _Expression(label)).add(
                 ref, key or place.box, place.box, outline, place.score
             )
 
@@ -88,7 +88,7 @@ def _expressions(record: Record, sheet: LessonSheet) -> list[_Expression]:
     for region in record.regions:
         if region.kind == "object":
             mention(description(region), region.id, [region])
-    return list(found.values())
+    return list(expressions.values())
 
 
 def _outline(polygons: Polygons | None, record: Record, sheet: LessonSheet) -> Outline:
@@ -101,5 +101,7 @@ def _bins(box: Box, record: Record) -> list[int]:
 
 def _written(parts: Sequence[AnswerPart[list[Outline]]]) -> str:
     """The outlines are in bins already, whose frame is 1000 x 1000."""
-    instances: list[Polygons] = [[[float(b) for b in ring] for ring in one] for part in parts for one in part.place]
+    instances: list[Polygons] = [
+        [[float(b) for b in ring] for ring in outline] for part in parts for outline in part.place
+    ]
     return polygons_target(instances, 1000, 1000)

@@ -40,14 +40,14 @@ def average_precisions(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
         nothing = Estimate(float("nan"), float("nan"), float("nan"), 0)
         return {"map": nothing, "map50": nothing}
     weights = np.concatenate([np.ones((1, len(pairs))), draws(len(pairs), resamples)])
-    found = np.stack([_precisions(label, weights) for label in labels])  # [labels, sets, IoUs]
+    precisions = np.stack([_precisions(label, weights) for label in labels])  # [labels, sets, IoUs]
     with np.errstate(invalid="ignore"):
-        every, at_half = np.nanmean(found, axis=(0, 2)), np.nanmean(found[:, :, 0], axis=0)
+        every, at_half = np.nanmean(precisions, axis=(0, 2)), np.nanmean(precisions[:, :, 0], axis=0)
     count = int(sum(label.gold.sum() for label in labels))
     means = {"map": _estimate(every, count), "map50": _estimate(at_half, count)}
     own = {
         f"map50/{label.name}": _estimate(values[:, 0], int(label.gold.sum()))
-        for label, values in zip(labels, found, strict=True)
+        for label, values in zip(labels, precisions, strict=True)
     }
     return means | own
 
@@ -59,18 +59,18 @@ def _estimate(values: FloatArray, count: int) -> Estimate:
 def _precisions(label: _Label, weights: FloatArray) -> FloatArray:
     """[sets, IoUs] average precision over 101 recalls; nan for a set without gold. weights [sets, images]."""
     gold = weights @ label.gold
-    found = np.full((len(weights), len(label.hit)), np.nan)
+    precisions = np.full((len(weights), len(label.hit)), np.nan)
     times = weights[:, label.image]
     for row, (hit, counted) in enumerate(zip(label.hit, label.counted, strict=True)):
         right = np.cumsum(times * (hit & counted), axis=1)
-        said = np.cumsum(times * counted, axis=1)
-        precision = right / (said + _TINY)
+        detected = np.cumsum(times * counted, axis=1)
+        precision = right / (detected + _TINY)
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         for place in np.flatnonzero(gold > 0).tolist():
             reached = np.searchsorted(right[place] / gold[place], _RECALLS, side="left")
             there = reached < right.shape[1]
-            found[place, row] = envelope[place, reached[there]].sum() / len(_RECALLS)
-    return found
+            precisions[place, row] = envelope[place, reached[there]].sum() / len(_RECALLS)
+    return precisions
 
 
 def _matched(pairs: Pairs) -> list[_Label]:
@@ -79,10 +79,10 @@ def _matched(pairs: Pairs) -> list[_Label]:
     if not names:
         return []
     run = _coco(pairs, names)
-    images, found = len(pairs), []
+    images, labels = len(pairs), []
     for place, name in enumerate(names):
-        each = [(image, run.evalImgs[place * images + image]) for image in range(images)]
-        there = [(image, result) for image, result in each if result is not None]
+        results = [(image, run.evalImgs[place * images + image]) for image in range(images)]
+        there = [(image, result) for image, result in results if result is not None]
         gold = np.zeros(images)
         for image, result in there:
             gold[image] = np.count_nonzero(np.asarray(result["gtIgnore"]) == 0)
@@ -91,8 +91,8 @@ def _matched(pairs: Pairs) -> list[_Label]:
         places = np.concatenate([np.full(len(result["dtScores"][:MOST_BOXES]), image) for image, result in there])
         hit = np.concatenate([result["dtMatches"][:, :MOST_BOXES] > 0 for _, result in there], axis=1)
         ignored = np.concatenate([result["dtIgnore"][:, :MOST_BOXES] > 0 for _, result in there], axis=1)
-        found.append(_Label(name, places[order].astype(np.intp), hit[:, order], ~ignored[:, order], gold))
-    return [label for label in found if label.gold.sum() > 0]
+        labels.append(_Label(name, places[order].astype(np.intp), hit[:, order], ~ignored[:, order], gold))
+    return [label for label in labels if label.gold.sum() > 0]
 
 
 def _objects(record: Record) -> list[Region]:
@@ -108,14 +108,14 @@ def _coco(pairs: Pairs, names: Sequence[str]) -> Any:
     from pycocotools.cocoeval import COCOeval
 
     number = {name: i + 1 for i, name in enumerate(names)}
-    truth, said = COCO(), COCO()
+    truth, detected = COCO(), COCO()
     frame = {"images": [{"id": i} for i in range(len(pairs))], "categories": [{"id": i} for i in number.values()]}
     truth.dataset = frame | {"annotations": _annotations([gold for _, gold in pairs], number)}
-    said.dataset = frame | {"annotations": _annotations([predicted for predicted, _ in pairs], number)}
+    detected.dataset = frame | {"annotations": _annotations([predicted for predicted, _ in pairs], number)}
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports its progress on standard output
         truth.createIndex()
-        said.createIndex()
-        run = COCOeval(truth, said, "bbox")
+        detected.createIndex()
+        run = COCOeval(truth, detected, "bbox")
         run.params.areaRng, run.params.areaRngLbl, run.params.maxDets = [[0, 1e10]], ["all"], [MOST_BOXES]
         run.evaluate()
     return run

@@ -35,20 +35,20 @@ def objects(record: Record) -> list[Region]:
 def box_quality(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
     """precision, recall, f1 (place and label), place_precision, place_recall (any label), label_accuracy (of the boxes
     in the right place), map, map50 (of each label, too), best_f1, best_score and precision_at/RECALL."""
-    found, placed = [], []
+    labelled, placed = [], []
     for predicted, gold in pairs:
-        said, truth = counted(objects(predicted), objects(gold), True)
-        found.append((len(matches(said, truth, True)), len(said), len(truth)))
-        where = matches(said, truth, False)
-        right = sum(compared_label(said[i]) == compared_label(truth[j]) for i, j in where)
-        placed.append((len(where), len(said), len(truth), right))
-    hits, places = np.array(found, dtype=np.float64), np.array(placed, dtype=np.float64)
-    said_count, gold_count = int(hits[:, 1].sum()), int(hits[:, 2].sum())
+        detected, truth = counted(objects(predicted), objects(gold), True)
+        labelled.append((len(matches(detected, truth, True)), len(detected), len(truth)))
+        where = matches(detected, truth, False)
+        right = sum(compared_label(detected[i]) == compared_label(truth[j]) for i, j in where)
+        placed.append((len(where), len(detected), len(truth), right))
+    hits, places = np.array(labelled, dtype=np.float64), np.array(placed, dtype=np.float64)
+    detected_count, gold_count = int(hits[:, 1].sum()), int(hits[:, 2].sum())
     return {
-        "precision": estimate(hits[:, [0, 1]], ratio, said_count, resamples),
+        "precision": estimate(hits[:, [0, 1]], ratio, detected_count, resamples),
         "recall": estimate(hits[:, [0, 2]], ratio, gold_count, resamples),
         "f1": estimate(hits, f1, gold_count, resamples),
-        "place_precision": estimate(places[:, [0, 1]], ratio, said_count, resamples),
+        "place_precision": estimate(places[:, [0, 1]], ratio, detected_count, resamples),
         "place_recall": estimate(places[:, [0, 2]], ratio, gold_count, resamples),
         "label_accuracy": estimate(places[:, [3, 0]], ratio, int(places[:, 0].sum()), resamples),
         **_over_thresholds(curve_of(pairs), resamples),
@@ -58,20 +58,20 @@ def box_quality(pairs: Pairs, resamples: int) -> dict[str, Estimate]:
 
 def curve_of(pairs: Pairs) -> Curve:
     """All boxes of all images, matched once (IoU 0.5, same label)."""
-    scores, right, image, wanted = [], [], [], []
+    scores, right, image, gold_counts = [], [], [], []
     for place, (predicted, gold) in enumerate(pairs):
-        said, truth = counted(objects(predicted), objects(gold), True)
-        hits = {row for row, _ in matches(said, truth, True)}
-        scores += [region.score for region in said]
-        right += [row in hits for row in range(len(said))]
-        image += [place] * len(said)
-        wanted.append(len(truth))
+        detected, truth = counted(objects(predicted), objects(gold), True)
+        hits = {row for row, _ in matches(detected, truth, True)}
+        scores += [region.score for region in detected]
+        right += [row in hits for row in range(len(detected))]
+        image += [place] * len(detected)
+        gold_counts.append(len(truth))
     order = np.argsort(-np.array(scores, np.float64), kind="stable")
     return Curve(
         np.array(scores, np.float64)[order],
         np.array(right, bool)[order],
         np.array(image, np.intp)[order],
-        np.array(wanted, np.float64),
+        np.array(gold_counts, np.float64),
     )
 
 
@@ -82,19 +82,19 @@ def _over_thresholds(curve: Curve, resamples: int) -> dict[str, Estimate]:
         return dict.fromkeys(["best_f1", "best_score", *(f"precision_at/{recall}" for recall in RECALLS)], nothing)
     weights = np.concatenate([np.ones((1, len(curve.gold))), draws(len(curve.gold), resamples)])
     gold, times = weights @ curve.gold, weights[:, curve.image]
-    hits, said = np.cumsum(times * curve.right, axis=1), np.cumsum(times, axis=1)
-    f1s = 2 * hits / np.maximum(said + gold[:, None], 1e-9)
+    hits, detected = np.cumsum(times * curve.right, axis=1), np.cumsum(times, axis=1)
+    f1s = 2 * hits / np.maximum(detected + gold[:, None], 1e-9)
     best = f1s.argmax(axis=1)
-    found = {"best_f1": _drawn(f1s.max(axis=1), count), "best_score": _drawn(curve.scores[best], count)}
+    estimates = {"best_f1": _drawn(f1s.max(axis=1), count), "best_score": _drawn(curve.scores[best], count)}
     for recall in RECALLS:
-        wanted = recall * gold
-        first = np.array([np.searchsorted(row, least - 1e-9) for row, least in zip(hits, wanted, strict=True)])
+        enough = recall * gold
+        first = np.array([np.searchsorted(row, least - 1e-9) for row, least in zip(hits, enough, strict=True)])
         places = np.minimum(first, hits.shape[1] - 1)
         rows = np.arange(len(hits))
-        precision = hits[rows, places] / np.maximum(said[rows, places], 1e-9)
+        precision = hits[rows, places] / np.maximum(detected[rows, places], 1e-9)
         reached = (first < hits.shape[1]) & (gold > 0)
-        found[f"precision_at/{recall}"] = _drawn(np.where(reached, precision, np.nan), count)
-    return found
+        estimates[f"precision_at/{recall}"] = _drawn(np.where(reached, precision, np.nan), count)
+    return estimates
 
 
 def _drawn(values: NDArray[np.float64], count: int) -> Estimate:

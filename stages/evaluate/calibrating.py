@@ -50,50 +50,56 @@ def calibrated_by_agreement(images: Sequence[Spoken], settings: FuseSettings, vo
     """The consensus of the annotators `voices`. Boxes are fused by their scores first, and again by what these were
     found to be worth."""
     humans = frozenset({GIVEN} & set(voices))
-    found: Consensus | str = ""
+    consensus: Consensus | str = ""
     known: Consensus | None = None
     for _ in range(2):
-        observed = [each for image in images for each in _sightings(image, settings, "object", known)]
-        found = agreed(observed, voices, humans)
-        if isinstance(found, str):
-            return found
-        known = found
-    return found
+        observed = [sighting for image in images for sighting in _sightings(image, settings, "object", known)]
+        consensus = agreed(observed, voices, humans)
+        if isinstance(consensus, str):
+            return consensus
+        known = consensus
+    return consensus
 
 
 def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: CalibratedKind) -> Consensus | str:
     """The consensus of all that said something of this kind in images with gold."""
     stated: dict[str, list[Stated]] = {}
     for image in images:
-        for name, each in _by_annotator(image, kind).items():
-            stated.setdefault(name, []).extend(_judged_statements(each, image, settings, kind))
+        for name, statements in _by_annotator(image, kind).items():
+            stated.setdefault(name, []).extend(_judged_statements(statements, image, settings, kind))
     if settings.given == "keep":
         stated.pop(GIVEN, None)  # nobody judges them
     voices = voices_of(stated)
     if not voices:
         return "nobody said anything of an image with gold"
     known = Consensus("learned", voices)
-    judged = [each for image in images for each in _judged_clusters(image, settings, kind, known)]
+    judged = [sighting for image in images for sighting in _judged_clusters(image, settings, kind, known)]
     return learned(judged, voices)
 
 
 def _by_annotator(image: Spoken, kind: CalibratedKind) -> dict[str, list[Boxed]]:
-    found: dict[str, list[Boxed]] = {}
-    every: list[Boxed] = [*of_type(image.stated, Detection)] if kind == "object" else [*of_type(image.stated, OcrLine)]
-    for each in every:
-        if is_sound(each):
-            found.setdefault(each.source.annotator, []).append(each)
-    return found
+    by_annotator: dict[str, list[Boxed]] = {}
+    statements: list[Boxed] = (
+        [*of_type(image.stated, Detection)] if kind == "object" else [*of_type(image.stated, OcrLine)]
+    )
+    for statement in statements:
+        if is_sound(statement):
+            by_annotator.setdefault(statement.source.annotator, []).append(statement)
+    return by_annotator
 
 
 def _judged_statements(
-    stated: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: CalibratedKind
+    statements: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: CalibratedKind
 ) -> list[Stated]:
-    places = [_Place(each.box, _label(each.finding.text, settings, kind), _rank(each)) for each in stated if each.box]
+    places = [
+        _Place(statement.box, _label(statement.finding.text, settings, kind), _rank(statement))
+        for statement in statements
+        if statement.box
+    ]
     label = "" if kind == "ocr" else None
     return [
-        Stated(place.label if label is None else label, each.finding.score, iou > 0, image.fold, iou)
-        for each, place, iou in zip(stated, places, _outcomes(places, image, settings, kind), strict=True)
+        Stated(place.label if label is None else label, statement.finding.score, iou > 0, image.fold, iou)
+        for statement, place, iou in zip(statements, places, _outcomes(places, image, settings, kind), strict=True)
         if iou is not None
     ]
 
@@ -101,15 +107,18 @@ def _judged_statements(
 def _judged_clusters(
     image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus
 ) -> list[LabelledSighting]:
-    clusters = [each for each in _clusters(image, settings, kind, known) if not each.human]
-    found = sightings(clusters, settings, known.voices)
-    ranks = [_strongest(each, known.voices) for each in found]
+    clusters = [cluster for cluster in _clusters(image, settings, kind, known) if not cluster.human]
+    seen_things = sightings(clusters, settings, known.voices)
+    ranks = [_strongest(sighting, known.voices) for sighting in seen_things]
     places = [
-        _Place(each.box, _label(each.label, settings, kind), rank) for each, rank in zip(clusters, ranks, strict=True)
+        _Place(cluster.box, _label(cluster.label, settings, kind), rank)
+        for cluster, rank in zip(clusters, ranks, strict=True)
     ]
     ious = _outcomes(places, image, settings, kind)
     return [
-        LabelledSighting(each, iou > 0, image.fold) for each, iou in zip(found, ious, strict=True) if iou is not None
+        LabelledSighting(sighting, iou > 0, image.fold)
+        for sighting, iou in zip(seen_things, ious, strict=True)
+        if iou is not None
     ]
 
 
@@ -120,7 +129,7 @@ def _sightings(image: Spoken, settings: FuseSettings, kind: CalibratedKind, know
 def _clusters(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus | None) -> list[Cluster]:
     if kind == "object":
         return seen(image.stated, settings, known)
-    return fuse_words([each for each in of_type(image.stated, OcrLine) if is_sound(each)], settings, [], known)
+    return fuse_words([line for line in of_type(image.stated, OcrLine) if is_sound(line)], settings, [], known)
 
 
 def _outcomes(
@@ -129,12 +138,15 @@ def _outcomes(
     """Of each, the IoU with the gold region that it is, 0 where it is none. The strongest chooses first, and takes the
     gold region of its label that it overlaps most. None: it lies in a don't-care area (for
     objects: of its label) and counts neither way."""
-    gold = [] if image.gold is None else [each for each in image.gold.regions if _is_of(each, kind)]
-    counted, areas = [each for each in gold if is_counted(each)], [each for each in gold if not is_counted(each)]
+    gold = [] if image.gold is None else [region for region in image.gold.regions if _is_of(region, kind)]
+    counted, areas = (
+        [region for region in gold if is_counted(region)],
+        [region for region in gold if not is_counted(region)],
+    )
     ious: list[float | None] = [*_matched(places, counted, settings, kind)]
     if not areas:
         return ious
-    inside = shares_inside([each.box for each in places], [each.box for each in areas]) >= MATCH_IOU
+    inside = shares_inside([thing.box for thing in places], [thing.box for thing in areas]) >= MATCH_IOU
     if kind == "object":
         labels = [_label(compared_label(area), settings, kind) for area in areas]
         same = [[place.label == label for label in labels] for place in places]
@@ -148,8 +160,8 @@ def _matched(
     ious = [0.0] * len(places)
     if not gold:
         return ious
-    labels = [_label(compared_label(each), settings, kind) for each in gold]
-    overlaps = iou_matrix([each.box for each in places], [each.box for each in gold])
+    labels = [_label(compared_label(region), settings, kind) for region in gold]
+    overlaps = iou_matrix([thing.box for thing in places], [thing.box for thing in gold])
     for row in sorted(range(len(places)), key=lambda row: -places[row].rank):
         for column, label in enumerate(labels):
             if label != places[row].label:

@@ -26,14 +26,14 @@ def all_texts(record: Record, granularity: Granularity) -> list[str]:
 def caption_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict[str, Estimate]:
     """For every granularity that the gold has: <granularity>/exact, /cider, /bleu. A missing text scores 0. All texts
     of the gold are references: COCO has five of each picture."""
-    found: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for granularity in GRANULARITIES:
         texts = [(first_text(p, granularity), all_texts(g, granularity)) for p, g in pairs]
-        texts = [(said, references) for said, references in texts if references]
+        texts = [(text, references) for text, references in texts if references]
         if texts:
-            scores = text_quality([said for said, _ in texts], [references for _, references in texts], resamples)
-            found |= {f"{granularity}/{name}": value for name, value in scores.items()}
-    return found
+            scores = text_quality([text for text, _ in texts], [references for _, references in texts], resamples)
+            estimates |= {f"{granularity}/{name}": value for name, value in scores.items()}
+    return estimates
 
 
 def text_quality(
@@ -44,11 +44,11 @@ def text_quality(
     count = len(references)
     exact = [float(plain(text) in map(plain, own)) for text, own in zip(predictions, references, strict=True)]
     scores = {"exact": exact, "cider": cider(predictions, references)}
-    found = {
+    estimates = {
         name: estimate(np.stack([values, np.ones(count)], axis=1), ratio, count, resamples)
         for name, values in scores.items()
     }
-    return found | {"bleu": _bleu(predictions, references, resamples)}
+    return estimates | {"bleu": _bleu(predictions, references, resamples)}
 
 
 def words(text: str) -> list[str]:
@@ -56,7 +56,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+(?:'\w+)?", text.lower())
 
 
-def cider(said: Sequence[str], truth: Sequence[Sequence[str]]) -> list[float]:
+def cider(predictions: Sequence[str], truth: Sequence[Sequence[str]]) -> list[float]:
     """CIDEr-D of each text (Vedantam et al. 2015, section 6) by pycocoevalcap, with all its references. Document
     frequencies come from `truth`; a set of one text has none, so its scores are 0. The words are ours (`words`): the
     package's own tokenizer is a Java program, which differs in rare cases such as hyphens and contractions."""
@@ -65,21 +65,21 @@ def cider(said: Sequence[str], truth: Sequence[Sequence[str]]) -> list[float]:
     if not any(words(text) for references in truth for text in references):
         return [0.0] * len(truth)
     references = {i: [" ".join(words(text)) for text in texts] for i, texts in enumerate(truth)}
-    answers = {i: [" ".join(words(text))] for i, text in enumerate(said)}
+    answers = {i: [" ".join(words(text))] for i, text in enumerate(predictions)}
     _, scores = Cider().compute_score(references, answers)
     return [float(score) for score in scores]
 
 
-def _bleu(said: Sequence[str], truth: Sequence[Sequence[str]], resamples: int) -> Estimate:
+def _bleu(predictions: Sequence[str], truth: Sequence[Sequence[str]], resamples: int) -> Estimate:
     """Corpus BLEU-4 of sacrebleu (13a tokens, lower case), with all references, over resampled sets of texts."""
     from sacrebleu.metrics.bleu import BLEU
 
     most = max(map(len, truth))
-    streams = [[each[min(place, len(each) - 1)] for each in truth] for place in range(most)]
+    streams = [[own[min(place, len(own) - 1)] for own in truth] for place in range(most)]
     if resamples < 2:
-        value = BLEU(lowercase=True).corpus_score(list(said), streams).score
+        value = BLEU(lowercase=True).corpus_score(list(predictions), streams).score
         return interval(value, np.array([]), len(truth))
-    metric, texts, references = BLEU(lowercase=True), list(said), streams
+    metric, texts, references = BLEU(lowercase=True), list(predictions), streams
     value = metric.corpus_score(texts, references).score
     rng = np.random.default_rng(0)
     drawn = []

@@ -25,29 +25,29 @@ ReadElements = Callable[[list[str]], list[ElementWords]]
 def element_quality(pairs: Sequence[tuple[Record, Record]], resamples: int, read: ReadElements) -> dict[str, Estimate]:
     """<granularity>/objects_precision, _recall, _f1 and so on for attributes and actions, for every granularity that
     the gold has. A missing text has no elements. Counted over all texts, not averaged per text."""
-    found: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for granularity in GRANULARITIES:
         texts = [(first_text(p, granularity), first_text(g, granularity)) for p, g in pairs]
-        texts = [(said, truth) for said, truth in texts if truth]
+        texts = [(predicted, truth) for predicted, truth in texts if truth]
         if not texts:
             continue
-        said, truth = read([said for said, _ in texts]), read([truth for _, truth in texts])
+        predicted, truth = read([predicted for predicted, _ in texts]), read([truth for _, truth in texts])
         for kind in ElementWords._fields:
-            rows = [_overlap(getattr(a, kind), getattr(b, kind)) for a, b in zip(said, truth, strict=True)]
-            found |= {f"{granularity}/{kind}_{name}": each for name, each in _scores(rows, resamples).items()}
-    return found
+            rows = [_overlap(getattr(a, kind), getattr(b, kind)) for a, b in zip(predicted, truth, strict=True)]
+            estimates |= {f"{granularity}/{kind}_{name}": value for name, value in _scores(rows, resamples).items()}
+    return estimates
 
 
-def _overlap(said: Sequence[str], truth: Sequence[str]) -> tuple[int, int, int]:
-    """(in both, said, true): a word that is there twice counts twice."""
-    return (Counter(said) & Counter(truth)).total(), len(said), len(truth)
+def _overlap(predicted: Sequence[str], truth: Sequence[str]) -> tuple[int, int, int]:
+    """(in both, predicted, true): a word that is there twice counts twice."""
+    return (Counter(predicted) & Counter(truth)).total(), len(predicted), len(truth)
 
 
 def _scores(rows: Sequence[tuple[int, int, int]], resamples: int) -> dict[str, Estimate]:
     sums = np.array(rows, dtype=np.float64)
-    said, truth = int(sums[:, 1].sum()), int(sums[:, 2].sum())
+    predicted, truth = int(sums[:, 1].sum()), int(sums[:, 2].sum())
     return {
-        "precision": estimate(sums[:, [0, 1]], ratio, said, resamples),
+        "precision": estimate(sums[:, [0, 1]], ratio, predicted, resamples),
         "recall": estimate(sums[:, [0, 2]], ratio, truth, resamples),
         "f1": estimate(sums, f1, truth, resamples),
     }

@@ -16,8 +16,8 @@ def mask_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict
     """iou: mean over predicted objects with a mask that lie (box IoU 0.5, any label) on a gold object with one."""
     rows = []
     for predicted, gold in pairs:
-        said, truth = counted(objects(predicted), objects(gold), False)
-        both = [(said[i], truth[j]) for i, j in matches(said, truth, False)]
+        detected, truth = counted(objects(predicted), objects(gold), False)
+        both = [(detected[i], truth[j]) for i, j in matches(detected, truth, False)]
         values = [_region_iou(a, b, gold.width, gold.height) for a, b in both if a.polygons and b.polygons]
         rows.append((sum(values), len(values)))
     sums = np.array(rows, dtype=np.float64)

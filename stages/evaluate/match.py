@@ -33,19 +33,22 @@ def is_counted(region: Region) -> bool:
 def counted(predicted: Sequence[Region], gold: Sequence[Region], same_label: bool) -> tuple[list[Region], list[Region]]:
     """Without don't-care areas, and without the predicted regions that match no other gold region and lie in one of
     them with at least half of their own area, as in pycocotools and in ICDAR's protocol."""
-    truth, areas = [each for each in gold if is_counted(each)], [each for each in gold if not is_counted(each)]
+    truth, areas = (
+        [region for region in gold if is_counted(region)],
+        [region for region in gold if not is_counted(region)],
+    )
     if not areas:
         return list(predicted), truth
     matched = {row for row, _ in matches(predicted, truth, same_label)}
-    inside = shares_inside([each.box for each in predicted], [each.box for each in areas]) >= MATCH_IOU
+    inside = shares_inside([region.box for region in predicted], [region.box for region in areas]) >= MATCH_IOU
     if same_label:
         labels = [
-            [compared_label(each) == compared_label(area) or area.kind == "text" for area in areas]
-            for each in predicted
+            [compared_label(prediction) == compared_label(area) or area.kind == "text" for area in areas]
+            for prediction in predicted
         ]
         inside &= np.array(labels, dtype=bool).reshape(inside.shape)
     free = [row in matched or not inside[row].any() for row in range(len(predicted))]
-    return [each for each, is_free in zip(predicted, free, strict=True) if is_free], truth
+    return [region for region, is_free in zip(predicted, free, strict=True) if is_free], truth
 
 
 def shares_inside(predicted: Sequence[Box], areas: Sequence[Box]) -> FloatArray:

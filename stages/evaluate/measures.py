@@ -1,7 +1,7 @@
 """How well one record repeats another: F1 per type of annotation, as sums that can be resampled over images.
 
 Comes in: a record and the one it is compared with (gold, the consensus of round 0, an earlier round). Goes out: for
-each measure (hits, said, wanted); over any set of images F1 = 2 hits / (said + wanted), in [0, 1].
+each measure (hits, predicted, in the reference); over any set of images F1 = 2 hits / (said + wanted), in [0, 1].
 
     boxes           objects in the right place (IoU 0.5) with the right label
     texts/brief     words that both texts have, in images where the other record has such a text;
@@ -38,29 +38,29 @@ EVERY_MEASURE: list[MeasureName] = [
 ]  # fmt: skip
 
 MatchCounts = tuple[int, int, int]
-"""hits, said, wanted."""
+"""hits, predicted, in the reference."""
 
 
 def sums(name: MeasureName, pairs: Pairs) -> Sums:
-    """[images, 3]: (hits, said, wanted) of each pair."""
+    """[images, 3]: (hits, predicted, in the reference) of each pair."""
     count = _MEASURES[name]
-    return np.array([count(said, wanted) for said, wanted in pairs], dtype=np.float64).reshape(-1, 3)
+    return np.array([count(prediction, reference) for prediction, reference in pairs], dtype=np.float64).reshape(-1, 3)
 
 
 def paired(predictions: Sequence[Record], references: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Each wanted record with what was said about its image; an empty record where nothing was."""
+    """Each reference with the prediction of its image; an empty record where there is none."""
     by_key = {record.key: record for record in predictions}
-    return [(by_key.get(each.key) or _empty(each), each) for each in references]
+    return [(by_key.get(reference.key) or _empty(reference), reference) for reference in references]
 
 
-def _boxes(said: Record, wanted: Record) -> MatchCounts:
-    here, there = counted(objects(said), objects(wanted), True)
+def _boxes(prediction: Record, reference: Record) -> MatchCounts:
+    here, there = counted(objects(prediction), objects(reference), True)
     return len(matches(here, there, True)), len(here), len(there)
 
 
 def _text(granularity: Granularity) -> Callable[[Record, Record], MatchCounts]:
-    def count(said: Record, wanted: Record) -> MatchCounts:
-        here, there = (Counter(words(first_text(record, granularity))) for record in (said, wanted))
+    def count(prediction: Record, reference: Record) -> MatchCounts:
+        here, there = (Counter(words(first_text(record, granularity))) for record in (prediction, reference))
         if not there:
             return 0, 0, 0  # nobody wrote such a text there
         return (here & there).total(), here.total(), there.total()
@@ -68,30 +68,30 @@ def _text(granularity: Granularity) -> Callable[[Record, Record], MatchCounts]:
     return count
 
 
-def _words(said: Record, wanted: Record) -> MatchCounts:
-    here, there = counted(_text_regions(said), _text_regions(wanted), False)
+def _words(prediction: Record, reference: Record) -> MatchCounts:
+    here, there = counted(_text_regions(prediction), _text_regions(reference), False)
     same = sum(compared_label(here[i]) == compared_label(there[j]) for i, j in matches(here, there, False))
     return same, len(here), len(there)
 
 
-def _masks(said: Record, wanted: Record) -> MatchCounts:
-    here, there = ([region for region in objects(record) if region.polygons] for record in (said, wanted))
+def _masks(prediction: Record, reference: Record) -> MatchCounts:
+    here, there = ([region for region in objects(record) if region.polygons] for record in (prediction, reference))
     both = [(here[i].polygons or [], there[j].polygons or []) for i, j in matches(here, there, False)]
-    hits = sum(polygon_iou(one, other, wanted.width, wanted.height) >= MATCH_IOU for one, other in both)
+    hits = sum(polygon_iou(mask, other, reference.width, reference.height) >= MATCH_IOU for mask, other in both)
     return hits, len(here), len(there)
 
 
-def _phrases(said: Record, wanted: Record) -> MatchCounts:
-    if not wanted.groundings:
+def _phrases(prediction: Record, reference: Record) -> MatchCounts:
+    if not reference.groundings:
         return 0, 0, 0  # nobody tied phrases to boxes there
-    there = [region for region in objects(wanted) if is_counted(region)]
-    found: set[int] = set()
-    for grounding in said.groundings:
+    there = [region for region in objects(reference) if is_counted(region)]
+    named: set[int] = set()
+    for grounding in prediction.groundings:
         overlap = iou_matrix([place.box for place in grounding.boxes], [region.box for region in there]) >= MATCH_IOU
         for index in np.flatnonzero(overlap.any(axis=0)).tolist():
             if names(grounding.phrase, compared_label(there[index])):
-                found.add(index)
-    return len(found), sum(len(grounding.boxes) for grounding in said.groundings), len(there)
+                named.add(index)
+    return len(named), sum(len(grounding.boxes) for grounding in prediction.groundings), len(there)
 
 
 def _text_regions(record: Record) -> list[Region]:

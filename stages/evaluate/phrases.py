@@ -32,11 +32,11 @@ def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
         covered.append((len(touched), len(truth)))
         recalled.append(_recalled(predicted, gold))
     sums = {"precision": precise, "recall_at_1": recalled, "coverage": covered}
-    found = {}
+    estimates = {}
     for name, values in sums.items():
         rows = np.array(values, dtype=np.float64)
-        found[name] = estimate(rows, ratio, int(rows[:, 1].sum()), resamples)
-    return found
+        estimates[name] = estimate(rows, ratio, int(rows[:, 1].sum()), resamples)
+    return estimates
 
 
 def names(phrase: str, label: str) -> bool:
@@ -46,22 +46,22 @@ def names(phrase: str, label: str) -> bool:
 
 
 def _recalled(predicted: Record, gold: Record) -> tuple[int, int]:
-    """(found, wanted) gold phrases of the gold texts that the prediction repeats word for word. A phrase is compared
+    """(right, all) gold phrases of the gold texts that the prediction repeats word for word. A phrase is compared
     with the one at the same place of the same text."""
     known = {text.text: text.id for text in predicted.texts}
-    said = {(grounding.text_id, grounding.span): grounding for grounding in predicted.groundings}
+    predictions = {(grounding.text_id, grounding.span): grounding for grounding in predicted.groundings}
     texts = {text.id: text.text for text in gold.texts}
-    found = wanted = 0
+    hits = total = 0
     for grounding in gold.groundings:
         if texts[grounding.text_id] in known:
-            wanted += 1
-            answer = said.get((known[texts[grounding.text_id]], grounding.span))
-            found += answer is not None and _best_box_right(answer, grounding)
-    return found, wanted
+            total += 1
+            answer = predictions.get((known[texts[grounding.text_id]], grounding.span))
+            hits += answer is not None and _best_box_right(answer, grounding)
+    return hits, total
 
 
-def _best_box_right(said: Grounding, truth: Grounding) -> bool:
-    if not said.boxes or not truth.boxes:
+def _best_box_right(prediction: Grounding, truth: Grounding) -> bool:
+    if not prediction.boxes or not truth.boxes:
         return False
-    best = max(said.boxes, key=lambda place: place.score if place.score is not None else 0.0)
+    best = max(prediction.boxes, key=lambda place: place.score if place.score is not None else 0.0)
     return bool((iou_matrix([best.box], [place.box for place in truth.boxes]) >= MATCH_IOU).any())

@@ -51,9 +51,9 @@ def raw_alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
     """What the annotators `names` of the round said, every filter off, and trusted as in the round: with their own
     scores, not with what these are worth beside others. The loop's model gives way to nobody: that policy is about the
     round."""
-    wanted = set(names)
-    voters = tuple(each for each in plan.annotators if each.name in wanted)
-    trust = {name: weight for name, weight in plan.fuse.trust.items() if name in wanted}
+    chosen = set(names)
+    voters = tuple(voter for voter in plan.annotators if voter.name in chosen)
+    trust = {name: weight for name, weight in plan.fuse.trust.items() if name in chosen}
     fuse = plan.fuse.model_copy(update={"trust": trust, "merge": UNION})
     return unfiltered(replace(plan, annotators=voters, fuse=fuse, calibration=None))
 
@@ -61,10 +61,10 @@ def raw_alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
 def areas_of(findings: Iterable[Finding]) -> set[str]:
     """What findings say anything about: areas of `stages.evaluate.report`, captions with their granularity
     ("captions/brief"). A box without a label says nothing of the text of its region."""
-    found: set[str] = set()
+    areas: set[str] = set()
     for finding in findings:
-        found |= _areas(finding)
-    return found
+        areas |= _areas(finding)
+    return areas
 
 
 def _areas(finding: Finding) -> set[str]:

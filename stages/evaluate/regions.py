@@ -19,17 +19,17 @@ def region_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
     label, against the gold phrases. Case, blanks and a leading article do not count."""
     right, phrased = [], []
     for predicted, gold in pairs:
-        said, truth = counted(objects(predicted), objects(gold), False)
-        both = [(said[i], truth[j]) for i, j in matches(said, truth, False)]
+        detected, truth = counted(objects(predicted), objects(gold), False)
+        both = [(detected[i], truth[j]) for i, j in matches(detected, truth, False)]
         right.append((sum(without_article(a.text) in _texts(b) for a, b in both), len(both)))
         sentences = [(a, b) for a, b in both if a.candidates[a.selected].kind != "phrase"]
         longer = [(without_article(a.text), _texts(b, "brief")) for a, b in sentences]
         phrased.append((sum(text in texts for text, texts in longer), len(longer)))
-    found = {}
+    estimates = {}
     for name, rows in {"accuracy": right, "brief": phrased}.items():
         sums = np.array(rows, dtype=np.float64)
-        found[name] = estimate(sums, ratio, int(sums[:, 1].sum()), resamples)
-    return found
+        estimates[name] = estimate(sums, ratio, int(sums[:, 1].sum()), resamples)
+    return estimates
 
 
 def without_article(text: str) -> str:
@@ -39,4 +39,4 @@ def without_article(text: str) -> str:
 
 
 def _texts(region: Region, kind: str | None = None) -> set[str]:
-    return {without_article(each.text) for each in region.candidates if kind in (None, each.kind)}
+    return {without_article(candidate.text) for candidate in region.candidates if kind in (None, candidate.kind)}

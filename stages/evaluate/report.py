@@ -39,16 +39,16 @@ def measure_records(
             " compare with the gold of the same pictures"
         )
     pairs = [(by_key.get(key) or _empty(record), record) for key, record in truth.items()]
-    return {f"{area}/{name}": found for area in areas for name, found in AREAS[area](pairs, resamples).items()}
+    return {f"{area}/{name}": value for area in areas for name, value in AREAS[area](pairs, resamples).items()}
 
 
 def _by_key(name: str, records: Iterable[Record]) -> dict[str, Record]:
-    found: dict[str, Record] = {}
+    by_key: dict[str, Record] = {}
     for record in records:
-        if record.key in found:
+        if record.key in by_key:
             raise ValueError(f"{name} must hold every key once, got {record.key!r} twice")
-        found[record.key] = record
-    return found
+        by_key[record.key] = record
+    return by_key
 
 
 def _empty(gold: Record) -> Record:
@@ -58,6 +58,6 @@ def _empty(gold: Record) -> Record:
 def markdown(table: dict[str, Estimate]) -> str:
     """One row per measure: value, interval and count."""
     lines = ["| measure | value | 95% interval | of |", "| --- | ---: | :---: | ---: |"]
-    for name, found in table.items():
-        lines.append(f"| {name} | {found.value:.3f} | {found.low:.3f} - {found.high:.3f} | {found.count} |")
+    for name, value in table.items():
+        lines.append(f"| {name} | {value.value:.3f} | {value.low:.3f} - {value.high:.3f} | {value.count} |")
     return "\n".join(lines) + "\n"

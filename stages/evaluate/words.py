@@ -16,12 +16,12 @@ def word_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> dict
     character of these. f1: place and text both right (end to end). Upper and lower case count as equal."""
     placed, edited, ended = [], [], []
     for predicted, gold in pairs:
-        said, truth = counted(_words(predicted), _words(gold), False)
-        where = matches(said, truth, False)
-        texts = [(plain(said[i].text), plain(truth[j].text)) for i, j in where]
+        read, truth = counted(_words(predicted), _words(gold), False)
+        where = matches(read, truth, False)
+        texts = [(plain(read[i].text), plain(truth[j].text)) for i, j in where]
         placed.append((len(where), len(truth)))
         edited.append((sum(Levenshtein.distance(a, b) for a, b in texts), sum(len(b) for _, b in texts)))
-        ended.append((sum(a == b for a, b in texts), len(said), len(truth)))
+        ended.append((sum(a == b for a, b in texts), len(read), len(truth)))
     sums = [np.array(rows, dtype=np.float64) for rows in (placed, edited, ended)]
     words = int(sums[0][:, 1].sum())
     return {

@@ -95,46 +95,53 @@ class Corrections:
     def outcome(self) -> list[tuple[object, ...]]:
         """What the reviews come to: two lists of reviews with equal outcomes do the same."""
         return [
-            (each.on, each.granularity, each.text, each.box, each.new_text, each.new_box, each.new_quad, each.is_added,
-             each.is_rejected)
-            for each in self.all
+            (
+                correction.on, correction.granularity, correction.text, correction.box,
+                correction.new_text, correction.new_box, correction.new_quad,
+                correction.is_added, correction.is_rejected,
+            )
+            for correction in self.all
         ]  # fmt: skip
 
     @property
     def is_image_rejected(self) -> bool:
         """Whether the whole image is to go."""
-        return any(each.on == "image" and each.is_rejected for each in self.all)
+        return any(correction.on == "image" and correction.is_rejected for correction in self.all)
 
     def findings(self, texts: Sequence[Caption]) -> list[Finding]:
         """The statements of the annotator `reviewer`; `ref` of their corrections is set. texts: about the image, of
         everybody else: one that is accepted as it is needs no other."""
-        found: list[Finding] = []
-        for each in self.all:
-            finding = None if each.is_rejected else _finding(each, texts)
+        findings: list[Finding] = []
+        for correction in self.all:
+            finding = None if correction.is_rejected else _finding(correction, texts)
             if finding is not None:
-                each.ref = reference(REVIEWER, len(found))
-                found.append(finding)
-        return found
+                correction.ref = reference(REVIEWER, len(findings))
+                findings.append(finding)
+        return findings
 
     def sure(self, stated: Sequence[Statement[Finding]]) -> frozenset[str]:
         """References of the texts and phrases that are accepted as they are."""
-        found: set[str] = set()
-        for each in self.all:
-            if each.on in ("text", "phrase") and not (each.is_rejected or each.is_rewritten):
-                hit = {statement.source.ref for statement in stated if _says(each, statement)}
-                each.is_missed = not (hit or each.ref)
-                found |= hit
-        return frozenset(found)
+        accepted: set[str] = set()
+        for correction in self.all:
+            if correction.on in ("text", "phrase") and not (correction.is_rejected or correction.is_rewritten):
+                refs = {statement.source.ref for statement in stated if _says(correction, statement)}
+                correction.is_missed = not (refs or correction.ref)
+                accepted |= refs
+        return frozenset(accepted)
 
     def without(self, stated: list[Statement[Finding]], ledger: Ledger) -> list[Statement[Finding]]:
         """The statements but the texts and phrases that people rejected or wrote anew."""
         gone: dict[str, Verdict] = {}
-        for each in self.all:
-            if each.on in ("text", "phrase") and (each.is_rejected or each.is_rewritten) and not each.is_added:
-                verdict = REJECT if each.is_rejected else dropped("review.text")
-                hit = [statement.source.ref for statement in stated if _says(each, statement)]
-                each.is_missed = each.is_rejected and not hit
-                gone |= dict.fromkeys(hit, verdict)
+        for correction in self.all:
+            if (
+                correction.on in ("text", "phrase")
+                and (correction.is_rejected or correction.is_rewritten)
+                and not correction.is_added
+            ):
+                verdict = REJECT if correction.is_rejected else dropped("review.text")
+                refs = [statement.source.ref for statement in stated if _says(correction, statement)]
+                correction.is_missed = correction.is_rejected and not refs
+                gone |= dict.fromkeys(refs, verdict)
         for statement in stated:
             if statement.source.ref in gone:
                 ledger.drop(statement, gone[statement.source.ref])
@@ -146,18 +153,20 @@ class Corrections:
         """The clusters of objects or of words with the corrections of them: rejected ones gone, renamed ones merged."""
         left = list(clusters)
         own = {cluster.members[0].source.ref: cluster for cluster in clusters if cluster.is_reviewed}
-        for each in self.all:
-            if each.on != on or each.is_added:
+        for correction in self.all:
+            if correction.on != on or correction.is_added:
                 continue
-            target, shadows = _targets(each, left, settings, nms_iou)
-            reviewed = own.get(each.ref)
-            if each.is_rejected:
-                each.is_missed = target is None and not any(_is_there(each, other) for other in own.values())
+            target, shadows = _targets(correction, left, settings, nms_iou)
+            reviewed = own.get(correction.ref)
+            if correction.is_rejected:
+                correction.is_missed = target is None and not any(
+                    _is_there(correction, other) for other in own.values()
+                )
                 verdict = REJECT
             else:
-                verdict = dropped("review.move" if each.is_moved else "review.relabel")
+                verdict = dropped("review.move" if correction.is_moved else "review.relabel")
             gone = shadows if target is None else [target, *shadows]
-            if reviewed is not None and target is not None and not each.is_moved:
+            if reviewed is not None and target is not None and not correction.is_moved:
                 reviewed.members += target.members
                 reviewed.masses += target.masses
                 left.remove(target)
@@ -171,7 +180,7 @@ class Corrections:
     def rows(self, key: str, kept: Mapping[str, str], verdict: Verdict | None = None) -> list[IndexRow]:
         """A row per review. kept: reference of a statement -> the annotation that it is part of. verdict: on the image,
         where it has no record."""
-        decided = {number: each for each in self.all for number in each.votes.values()}
+        decided = {number: correction for correction in self.all for number in correction.votes.values()}
         rows = []
         for number, review in enumerate(self._reviews):
             correction = decided.get(number)
@@ -187,7 +196,7 @@ class Corrections:
         return rows
 
     def _fold(self, number: int, review: Review) -> None:
-        correction = next((each for each in reversed(self.all) if _is_meant(each, review)), None)
+        correction = next((earlier for earlier in reversed(self.all) if _is_meant(earlier, review)), None)
         if correction is None:
             correction = _new(review)
             self.all.append(correction)
@@ -202,18 +211,18 @@ class Corrections:
             correction.new_box, correction.new_quad = review.new_box, review.new_quad
 
 
-def fresh(reviews: list[Review], there: list[Review]) -> list[Review]:
+def fresh(reviews: list[Review], known: list[Review]) -> list[Review]:
     """Those that change what the corrections of their image come to."""
-    known: dict[str, list[Review]] = {}
-    for each in there:
-        known.setdefault(each.key, []).append(each)
-    found = []
-    for each in reviews:
-        before = known.setdefault(each.key, [])
-        if Corrections([*before, each]).outcome != Corrections(before).outcome:
-            before.append(each)
-            found.append(each)
-    return found
+    by_key: dict[str, list[Review]] = {}
+    for review in known:
+        by_key.setdefault(review.key, []).append(review)
+    new = []
+    for review in reviews:
+        before = by_key.setdefault(review.key, [])
+        if Corrections([*before, review]).outcome != Corrections(before).outcome:
+            before.append(review)
+            new.append(review)
+    return new
 
 
 def _is_meant(correction: Correction, review: Review) -> bool:
@@ -238,41 +247,43 @@ def _same(text: str, box: Box | None, other_text: str, other_box: Box | None) ->
     return box is None or other_box is None or iou(box, other_box) >= SAME_IOU
 
 
-def _finding(each: Correction, texts: Sequence[Caption]) -> Finding | None:
-    match each.on:
-        case "region" if each.new_box is not None:
-            return Detection(each.new_text, box=each.new_box)
-        case "ocr" if each.new_box is not None:
-            return OcrLine(each.new_text, box=each.new_box, quad=each.new_quad)
+def _finding(correction: Correction, texts: Sequence[Caption]) -> Finding | None:
+    match correction.on:
+        case "region" if correction.new_box is not None:
+            return Detection(correction.new_text, box=correction.new_box)
+        case "ocr" if correction.new_box is not None:
+            return OcrLine(correction.new_text, box=correction.new_box, quad=correction.new_quad)
         case "text":
-            level = each.granularity
-            there = any((text.granularity or "brief") == level and text.text == each.new_text for text in texts)
+            level = correction.granularity
+            is_said = any((text.granularity or "brief") == level and text.text == correction.new_text for text in texts)
+            if is_said and not correction.is_rewritten:
+                return None
             granularity = level if level in ("brief", "detailed", "more_detailed") else None
-            return None if there and not each.is_rewritten else Caption(each.new_text, granularity=granularity)  # type: ignore[arg-type]
+            return Caption(correction.new_text, granularity=granularity)  # type: ignore[arg-type]
         case _:
             return None
 
 
-def _says(each: Correction, statement: Statement[Finding]) -> bool:
+def _says(correction: Correction, statement: Statement[Finding]) -> bool:
     """Whether a statement, none of a person's corrections, is the text or the phrase that was reviewed."""
     finding = statement.finding
     if statement.is_reviewed:
         return False
-    if each.on == "text":
+    if correction.on == "text":
         level = isinstance(finding, Caption) and not finding.about and (finding.granularity or "brief")
-        return isinstance(finding, Caption) and level == each.granularity and finding.text == each.text
-    if not isinstance(finding, PhraseGrounding) or finding.text != each.text:
+        return isinstance(finding, Caption) and level == correction.granularity and finding.text == correction.text
+    if not isinstance(finding, PhraseGrounding) or finding.text != correction.text:
         return False
-    return each.box is None or (statement.box is not None and iou(statement.box, each.box) >= FOUND_IOU)
+    return correction.box is None or (statement.box is not None and iou(statement.box, correction.box) >= FOUND_IOU)
 
 
 def _targets(
-    each: Correction, clusters: Sequence[Cluster], settings: FuseSettings, nms_iou: float | None
+    correction: Correction, clusters: Sequence[Cluster], settings: FuseSettings, nms_iou: float | None
 ) -> tuple[Cluster | None, list[Cluster]]:
     """The cluster that was reviewed, None if it is not there; and those that NMS would drop for it."""
-    if each.box is None:
+    if correction.box is None:
         return None, []
-    box, label = each.box, compared(each.text, settings)
+    box, label = correction.box, compared(correction.text, settings)
     same = [cluster for cluster in clusters if not cluster.is_reviewed and _has_label(cluster, label, settings)]
     target = max(same, key=lambda cluster: iou(cluster.box, box), default=None)
     if target is None or iou(target.box, box) < FOUND_IOU:
@@ -284,13 +295,16 @@ def _targets(
 
 def _has_label(cluster: Cluster, label: str, settings: FuseSettings) -> bool:
     """A proposal without a label has what the text about its picture says."""
-    labels = {compared(cluster.label, settings), *(compared(each.finding.text, settings) for each in cluster.members)}
+    labels = {
+        compared(cluster.label, settings),
+        *(compared(member.finding.text, settings) for member in cluster.members),
+    }
     return label in labels or labels == {""}
 
 
-def _is_there(each: Correction, cluster: Cluster) -> bool:
+def _is_there(correction: Correction, cluster: Cluster) -> bool:
     """Whether a person's own region stands where something was rejected: then its statements are votes for that."""
-    return each.box is not None and len(cluster.members) > 1 and iou(cluster.box, each.box) >= FOUND_IOU
+    return correction.box is not None and len(cluster.members) > 1 and iou(cluster.box, correction.box) >= FOUND_IOU
 
 
 def _row(key: str, number: int, review: Review, id: str, verdict: Verdict) -> IndexRow:

@@ -86,21 +86,21 @@ class ModelCalibration(msgspec.Struct, frozen=True):
     @property
     def worth(self) -> "Worth":
         """For a model among others. Boxes that others have, too, are worth what all are if they are too few."""
-        found = {support: _lines(fits) for support, fits in self.among_others.items()}
-        return Worth({**found, "seen": {**self.lines, **found.get("seen", {})}})
+        lines = {support: _lines(fits) for support, fits in self.among_others.items()}
+        return Worth({**lines, "seen": {**self.lines, **lines.get("seen", {})}})
 
     @property
     def summary(self) -> str:
         """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes; right: 196 of 240 that
         others saw, 19 of 31 hinted, 3 of 41 lone), ocr as they are"."""
         return "scores of " + ", ".join(
-            f"{kind} {_said(each)}{self._shares(kind)}" for kind, each in self.kinds.items()
+            f"{kind} {_summary(fit)}{self._shares(kind)}" for kind, fit in self.kinds.items()
         )
 
     def _shares(self, kind: str) -> str:
-        found = {support: fits[kind] for support, fits in self.among_others.items() if kind in fits}
-        said = [f"{each.right} of {each.pairs} {support}" for support, each in found.items() if each.pairs]
-        return f" (right: {', '.join(said)})" if said else ""
+        fits_of_kind = {support: by_kind[kind] for support, by_kind in self.among_others.items() if kind in by_kind}
+        shares = [f"{fit.right} of {fit.pairs} {support}" for support, fit in fits_of_kind.items() if fit.pairs]
+        return f" (right: {', '.join(shares)})" if shares else ""
 
 
 class Worth(NamedTuple):
@@ -121,13 +121,13 @@ class Worth(NamedTuple):
         return [f"{name} {line.slope} {line.intercept}" for name, line in sorted(named.items())]
 
 
-def calibrate_model(found: Mapping[str, ScoredPairs], reference: str, images: int) -> ModelCalibration:
+def calibrate_model(pairs: Mapping[str, ScoredPairs], reference: str, images: int) -> ModelCalibration:
     """The calibration that these pairs of `images` images give. Never raises for too few: it says so."""
     return ModelCalibration(
         reference,
         images,
-        kinds={kind: _fit(each) for kind, each in found.items()},
-        among_others={support: _by_kind(found, support) for support in SUPPORTS},
+        kinds={kind: _fit(of_kind) for kind, of_kind in pairs.items()},
+        among_others={support: _by_kind(pairs, support) for support in SUPPORTS},
     )
 
 
@@ -144,32 +144,32 @@ def _mapped(finding: Finding, line: PlattScaling | None) -> Finding:
 
 
 def _lines(fits: Mapping[str, Fit]) -> dict[str, PlattScaling]:
-    return {kind: line for kind, each in fits.items() if (line := each.line) is not None}
+    return {kind: line for kind, fit in fits.items() if (line := fit.line) is not None}
 
 
-def _by_kind(found: Mapping[str, ScoredPairs], support: Support) -> dict[str, Fit]:
+def _by_kind(pairs: Mapping[str, ScoredPairs], support: Support) -> dict[str, Fit]:
     how = _fit if support == "seen" else _fit_few
-    return {kind: how(each.of(support)) for kind, each in found.items()}
+    return {kind: how(of_kind.of(support)) for kind, of_kind in pairs.items()}
 
 
-def _said(fit: Fit) -> str:
+def _summary(fit: Fit) -> str:
     if fit.line is None:
         return "as they are"
     then = "" if fit.ece_after is None else f", then {fit.ece_after:.2f}"
     return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes)"
 
 
-def _fit_few(found: ScoredPairs) -> Fit:
+def _fit_few(pairs: ScoredPairs) -> Fit:
     """As of all; but the least that is known is how many of them were right, and that is believed."""
-    whole = _fit(found)
+    whole = _fit(pairs)
     if whole.line is not None or not whole.pairs:
         return whole
-    line = share_scaling(found.right)
+    line = share_scaling(pairs.right)
     return msgspec.structs.replace(whole, slope=line.slope, intercept=line.intercept)
 
 
-def _fit(found: ScoredPairs) -> Fit:
-    scores, right, folds = found.scores, found.right, found.folds
+def _fit(pairs: ScoredPairs) -> Fit:
+    scores, right, folds = pairs.scores, pairs.right, pairs.folds
     count, positive = len(scores), int(right.sum())
     before = _rounded(calibration_error(scores, right)) if count else None
     if count < LEAST_PAIRS:

@@ -40,17 +40,23 @@ def measured_tasks(tasks: Iterable[Task]) -> list[Task]:
 def answer_sums(
     folder: Path, device: str, pictures: Iterable[tuple[Record, Image]], tasks: Sequence[Task], search: Search
 ) -> NDArray[np.float64]:
-    """[tasks, 3]: (hits, said, wanted) over `pictures` for each of `tasks`, all of them in MEASURED."""
+    """[tasks, 3]: (hits, predicted, in the reference) over `pictures` for each of `tasks`, all of them in MEASURED."""
     model = Florence2Model(folder, device, "float32")
     total = np.zeros((len(tasks), 3))
     rest = iter(pictures)
-    while some := list(islice(rest, search.batch_size)):
-        asked = [list(_questions(record, tasks, model)) for record, _ in some]
-        answers = model.answer([image for _, image in some], [[one.prompt for one in mine] for mine in asked], search)
+    while batch := list(islice(rest, search.batch_size)):
+        asked = [list(_questions(record, tasks, model)) for record, _ in batch]
+        answers = model.answer(
+            [image for _, image in batch], [[question.prompt for question in questions] for questions in asked], search
+        )
         pairs = []
-        for (record, _), mine, each in zip(some, asked, answers, strict=True):
-            found = [one for q, answer in zip(mine, each, strict=True) for one in findings(q, answer)]
-            pairs.append((said_record(record, found), record))
+        for (record, _), questions, texts in zip(batch, asked, answers, strict=True):
+            own = [
+                finding
+                for question, answer in zip(questions, texts, strict=True)
+                for finding in findings(question, answer)
+            ]
+            pairs.append((predicted_record(record, own), record))
         total += np.array([sums(MEASURED[task], pairs).sum(axis=0) for task in tasks])
     return total
 
@@ -58,30 +64,36 @@ def answer_sums(
 def f1_scores(tasks: Sequence[Task], total: Sequence[Sequence[float]]) -> dict[str, float]:
     """F1 by measure, of the sums of all processes; measures of which the images hold nothing are left out."""
     return {
-        MEASURED[task]: 2 * hits / (said + wanted)
-        for task, (hits, said, wanted) in zip(tasks, total, strict=True)
-        if wanted
+        MEASURED[task]: 2 * hits / (predicted + in_gold)
+        for task, (hits, predicted, in_gold) in zip(tasks, total, strict=True)
+        if in_gold
     }
 
 
-def said_record(record: Record, found: Sequence[Finding]) -> Record:
+def predicted_record(record: Record, findings: Sequence[Finding]) -> Record:
     """What was said about the image of `record` as a record of its own, nothing filtered."""
     return Record(
         record.key, record.uri, record.sha256, record.width, record.height, record.round,
         texts=[
-            Text(f"t{i}", one.granularity, one.text, _MODEL)
-            for i, one in enumerate(found)
-            if isinstance(one, Caption) and one.granularity is not None
+            Text(f"t{i}", caption.granularity, caption.text, _MODEL)
+            for i, caption in enumerate(findings)
+            if isinstance(caption, Caption) and caption.granularity is not None
         ],
         regions=[
-            Region(f"r{i}", "object", one.box, one.score or 0.0, [Candidate("phrase", one.text, None, _MODEL)], 0, [])
-            for i, one in enumerate(found)
-            if isinstance(one, Detection)
+            Region(
+                f"r{i}", "object", detection.box, detection.score or 0.0,
+                [Candidate("phrase", detection.text, None, _MODEL)], 0, [],
+            )
+            for i, detection in enumerate(findings)
+            if isinstance(detection, Detection)
         ],
         groundings=[
-            Grounding(one.about, one.span, one.text, one.phrase_score, [GroundedBox(one.box, one.score, _MODEL)])
-            for one in found
-            if isinstance(one, PhraseGrounding) and one.box is not None
+            Grounding(
+                phrase.about, phrase.span, phrase.text, phrase.phrase_score,
+                [GroundedBox(phrase.box, phrase.score, _MODEL)],
+            )
+            for phrase in findings
+            if isinstance(phrase, PhraseGrounding) and phrase.box is not None
         ],
     )  # fmt: skip
 

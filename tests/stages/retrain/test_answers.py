@@ -5,7 +5,7 @@ from stages.codec.decode import Inquiry, findings
 from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
 from stages.evaluate.measures import sums
-from stages.retrain.answers import MEASURED, f1_scores, measured_tasks, said_record
+from stages.retrain.answers import MEASURED, f1_scores, measured_tasks, predicted_record
 from tests.stages.retrain import corpora
 
 
@@ -35,20 +35,20 @@ def scores(said: Record, record: Record) -> dict[str, float]:
 
 def test_who_answers_as_taught_has_an_f1_of_one() -> None:
     record = grounded(1)
-    said = said_record(record, [one for asked, target in taught(record) for one in findings(asked, target)])
+    said = predicted_record(record, [one for asked, target in taught(record) for one in findings(asked, target)])
     assert scores(said, record) == {"boxes": 1.0, "texts/brief": 1.0, "phrases": 1.0}
 
 
 def test_who_answers_about_another_picture_has_less() -> None:
     record, other = grounded(1), grounded(2)
-    said = said_record(record, [one for asked, target in taught(other) for one in findings(asked, target)])
+    said = predicted_record(record, [one for asked, target in taught(other) for one in findings(asked, target)])
     assert scores(said, record) == {"boxes": 0.0, "texts/brief": 2 / 3, "phrases": 0.0}
 
 
 def test_silence_counts_and_what_the_round_does_not_have_does_not() -> None:
     record = grounded(1)
-    assert scores(said_record(record, []), record) == {"boxes": 0.0, "texts/brief": 0.0, "phrases": 0.0}
-    assert scores(said_record(record, []), replace(record, groundings=[], regions=[])) == {"texts/brief": 0.0}
+    assert scores(predicted_record(record, []), record) == {"boxes": 0.0, "texts/brief": 0.0, "phrases": 0.0}
+    assert scores(predicted_record(record, []), replace(record, groundings=[], regions=[])) == {"texts/brief": 0.0}
 
 
 def test_only_trained_tasks_are_asked() -> None:
