@@ -25,7 +25,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Missing:
+class ShardGaps:
     """planned: image shards that the plan names. damaged: what was there and is not, each with its reason; unfinished:
     shards that nobody wrote yet."""
 
@@ -49,7 +49,7 @@ class Missing:
         return None
 
 
-def find_missing(store: Store) -> Missing:
+def find_missing(store: Store) -> ShardGaps:
     """What the plan names and the shards lack. A corpus without a plan, as a program writes it, lacks nothing."""
     damaged = [f"{PLAN} {reason}" for reason in _gaps(store)]
     planned = {shard for part in commit.committed(store, PLAN) for shard in _shards_of(store, part)}
@@ -66,7 +66,7 @@ def find_missing(store: Store) -> Missing:
             unfinished.append(shard)
     if planned:
         damaged += [f"{PLAN} lacks shard {shard}" for shard in sorted(done.keys() - planned)]
-    return Missing(len(planned), damaged, unfinished)
+    return ShardGaps(len(planned), damaged, unfinished)
 
 
 def check_corpus(store: Store, *, may_be_new: bool) -> None:

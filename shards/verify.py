@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from shards import commit, images, raw, record, reviews, rounds, table, tar
 from shards.commit import Damage, Manifest
-from shards.completeness import PLAN, Missing, find_missing
+from shards.completeness import PLAN, ShardGaps, find_missing
 from shards.errors import CorpusError, DamageError
 from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, REVIEWS, ROUNDS, manifest_path, round_tar
 from shards.seal import SEAL, broken
@@ -193,15 +193,15 @@ def _was_sealed(store: Store, model: str) -> bool:
     return b'"sealed":true' in store.read(f"{model}/training.json").replace(b" ", b"")
 
 
-def _missing(store: Store) -> Missing:
+def _missing(store: Store) -> ShardGaps:
     """What the plan says is not there; nothing where the plan itself is damaged, which its own unit says."""
     try:
         return find_missing(store)
     except DamageError:
-        return Missing(0)
+        return ShardGaps(0)
 
 
-def _lost_parts(missing: Missing) -> Iterator[UnitDamage]:
+def _lost_parts(missing: ShardGaps) -> Iterator[UnitDamage]:
     """Parts of the plan that are gone with their files."""
     for reason in missing.damaged:
         if match := _LOST_PART.fullmatch(reason):

@@ -20,7 +20,7 @@ from engine.runtime.column import Column
 from engine.runtime.refilter import Tally, tally_round
 from shards import commit
 from shards.commit import ImageCounts, Manifest
-from shards.completeness import Missing, check_round, find_missing
+from shards.completeness import ShardGaps, check_round, find_missing
 from shards.errors import CorpusError, DamageError, FldError
 from shards.images import read_image_rows
 from shards.layout import IMAGES, raw_folder, round_folder
@@ -145,7 +145,7 @@ def _rounds(store: Store) -> Iterator[RoundState]:
         yield RoundState(number, counts, tally, promotions_of(store, number), waiting_reviews(store, number))
 
 
-def _lacks(store: Store, corpus: str, missing: Missing) -> tuple[list[str], FldError | None]:
+def _lacks(store: Store, corpus: str, missing: ShardGaps) -> tuple[list[str], FldError | None]:
     """What rounds lack, and the first thing that was lost."""
     if missing.error is not None:
         return [], missing.error
