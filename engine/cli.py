@@ -359,11 +359,12 @@ def scenes(
 def demo_(
     folder: Annotated[str, typer.Argument(help="New folder for the demo.")] = "demo",
     count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 96,
+    set_: SetOption = [],
 ) -> None:
     """Draw scenes, annotate and measure them, retrain once. Uses the embedded profile."""
     from engine.verbs import demo
 
-    demo.demo(folder, count)
+    demo.demo(folder, count, set_)
 
 
 def main() -> None:

@@ -34,15 +34,16 @@ def scenes(folder: str, count: int, seed: int, size: int, *, noisy: bool) -> Non
         out.print(f"noisy.jsonl: `fld ingest {folder}/noisy.jsonl CORPUS` reads it; noise.json has the error rates")
 
 
-def demo(folder: str, count: int) -> None:
-    """`fld demo`: draw, annotate, filter, write, measure; then one turn of the loop, and measure again."""
+def demo(folder: str, count: int, assignments: list[str]) -> None:
+    """`fld demo`: draw, annotate, filter, write, measure; then one turn of the loop, and measure again. assignments:
+    settings that are otherwise than in the demo."""
     drawn, corpus = Path(folder) / "scenes", str(Path(folder) / "corpus")
     err.print(styled("bold", f"1. Draw {count} scenes with exact gold"), f" ({drawn})")
     scenes(str(drawn), count, DEMO_SEED, SceneSettings().size, noisy=False)
     err.print(styled("bold", "2. Annotate them with the embedded profile, filter, write round 0"), f" ({corpus})")
-    rounds.run([str(drawn / "images")], corpus, None, [])
+    rounds.run([str(drawn / "images")], corpus, None, assignments)
     err.print(styled("bold", "3. Train florence2-nano on round 0, judge it, let it annotate, write round 1"))
-    learned = _turn(corpus, drawn / "gold.jsonl")
+    learned = _turn(corpus, drawn / "gold.jsonl", assignments)
     err.print(styled("bold", "4. Measure the labels against the gold"), " (95% intervals)")
     out.print(comparison(api.demo_measures(corpus, drawn / "gold.jsonl")))
     err.print(styled("bold", "5. All of it on one page, beside FLD-5B"))
@@ -50,13 +51,13 @@ def demo(folder: str, count: int) -> None:
     _next_steps(folder, corpus, Corpus(corpus).round(0).keys()[0])
 
 
-def _turn(corpus: str, gold: Path) -> bool:
+def _turn(corpus: str, gold: Path, assignments: list[str]) -> bool:
     """One round of the loop, short; False if the gate refused the model."""
     from engine.api.loop import RefusedError
     from engine.verbs.loop import loop
 
     try:
-        loop(corpus, 1, "embedded:florence2-nano", str(gold), None, TURN)
+        loop(corpus, 1, "embedded:florence2-nano", str(gold), None, [*TURN, *assignments])
     except RefusedError as error:
         err.print(styled("yellow", str(error)), "so there is no round 1. That is what the gate is for.")
         return False

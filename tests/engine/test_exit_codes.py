@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from engine.api.loop import RefusedError, WatchError
-from engine.cli import app
 from engine.console.exit_codes import report
 from engine.runtime.lock import corpus_lock
 from shards.store import open_store
@@ -41,30 +40,6 @@ def test_wrong_usage_is_2(capfd: pytest.CaptureFixture[str]) -> None:
     assert fld("filter").code == 2
     assert fld("status", "nowhere").code == 2
     capfd.readouterr()
-
-
-def test_doctor_says_who_can_load() -> None:
-    done = fld("doctor")
-    assert done.code == 0, done.said
-    assert "rapidocr" in done.said
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_demo_on_eight_pictures(tmp_path: Path) -> None:
-    done = fld("demo", str(tmp_path / "demo"), "--count", "8")
-    assert done.code == 0, done.said
-    assert "boxes/precision" in done.said
-    assert (tmp_path / "demo" / "corpus" / "rounds" / "00" / "shards" / "000000.tar").is_file()
-
-
-def test_every_verb_has_help() -> None:
-    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert len(names) > 20
-    for name in names:
-        done = fld(name, "--help")
-        assert done.code == 0
-        assert re.search(r"Usage: fld .*" + name, done.said), done.said
 
 
 def test_every_code_is_in_the_docs() -> None:
