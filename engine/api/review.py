@@ -16,12 +16,13 @@ from typing import NamedTuple
 
 from engine.api.reports import Location
 from engine.config.config_text import ConfigError
+from shards.overview_table import open_overview
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
 from shards.store import open_store
 from shards.summary import label_of
 from stages.review.lines import LineError, Made
-from stages.review.suspects import suspects
+from stages.review.suspected import suspected_images
 from stages.review.take_in import read_file, take_in
 
 MISTAKES_SHOWN = 20
@@ -77,18 +78,19 @@ def review(
 
 
 def suspected(corpus: Location, *, round: int | None = None, count: int = 100) -> list[Suspected]:
-    """The labels that a person should look at first; reads every record of the round."""
+    """The labels that a person should look at first; reads the records of the images that people labelled."""
     opened = Corpus(str(corpus))
     rounds = opened.rounds()
     if not rounds:
         raise ConfigError(f"{corpus} has no round yet: `fld run IMAGES {corpus}` writes one")
-    found = opened.round(rounds[-1] if round is None else round)
+    number = rounds[-1] if round is None else round
+    found = opened.round(number)
     every = (
         Suspected(record.key, each.id, label_of(regions[each.id]), each.kind, each.score)
-        for shard in found.shards()
-        for record in found.records(shard)
+        for _, record, suspects in suspected_images(found, open_overview(opened.store, number))
+        if record is not None
         for regions in [{region.id: region for region in record.regions}]
-        for each in suspects(record)
+        for each in suspects
     )
     return heapq.nsmallest(count, every, key=lambda each: (-each.score, each.key, each.id))
 

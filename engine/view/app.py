@@ -2,6 +2,7 @@
 
     /?round=0&label=dog&sort=score       the grid
     /facet?name=label&...                one facet of it, /histogram?name=score&... one histogram
+    /suspects?round=0&order=doubts       labels that are probably wrong; /cut?... a part of a picture
     /image?round=0&key=photos/dog.jpg    one image; /diff?... what changed in it since another round
     /thumbnail?round=0&row=17            a small JPEG; /picture?... the original
     /effect?...                          what another threshold would change in the corpus
@@ -32,6 +33,8 @@ from engine.view.guard import Guard
 from engine.view.pictures import Pictures
 from engine.view.query import FACETS, RANGES, SORTS, Query, read_query
 from engine.view.rounds import Looker
+from engine.view.suspects import KINDS, read_suspect_query, suspect_page
+from engine.view.worst import ORDERS
 from shards.errors import CorpusError, InputError
 from shards.images import read_image, read_image_rows
 from shards.store import Store
@@ -54,6 +57,8 @@ def build_app(store: Store, name: str, token: str, roles: dict[str, str], few_im
         Route("/", viewer.grid),
         Route("/facet", viewer.facet),
         Route("/histogram", viewer.histogram),
+        Route("/suspects", viewer.suspects),
+        Route("/cut", viewer.cut),
         Route("/image", viewer.image),
         Route("/diff", viewer.diff),
         Route("/effect", viewer.effect),
@@ -121,6 +126,31 @@ class _Viewer:
             raise HTTPException(404, f"no histogram {name!r}")
         return self._page("histogram.html", query, histogram=pages.histogram(self._looker, query, name))
 
+    def suspects(self, request: Request) -> Response:
+        query = self._query(request)
+        asked = read_suspect_query(request.query_params, query.round)
+        page = suspect_page(self._looker, asked)
+        at_once = len(self._looker.images(query.round)) <= self._few_images
+        return self._page(
+            "suspects.html",
+            query,
+            asked=asked,
+            grid=page,
+            kinds=KINDS,
+            orders=ORDERS,
+            labels=pages.all_labels(self._looker, query.round) if at_once else [],
+            waiting=self._looker.waiting(query.round),
+        )
+
+    def cut(self, request: Request) -> Response:
+        query, place = self._kept(request)
+        try:
+            x, y, wide, tall = map(int, request.query_params.get("view", "").split(","))
+            part = self._pictures.cut(self._looker.round(query.round), place, (x, y, wide, tall))
+        except ValueError as error:
+            raise HTTPException(404, f"wanted: view=x,y,width,height, a part of the picture: {error}") from error
+        return Response(part, media_type="image/jpeg", headers=_DAY)
+
     def image(self, request: Request) -> Response:
         query = self._query(request)
         page = pages.image(self._looker, query.round, _key(request))
@@ -177,14 +207,7 @@ class _Viewer:
         return PlainTextResponse(f"{said}. {wait}", headers=_NEVER)
 
     def thumbnail(self, request: Request) -> Response:
-        query = self._query(request)
-        images = self._looker.images(query.round)
-        row = request.query_params.get("row", "")
-        if not row.isdigit() or len(row) > 9 or int(row) >= len(images):
-            raise HTTPException(404, "no such image")
-        place = images.place(int(row))
-        if place["status"] != "kept":
-            raise HTTPException(404, "the round did not keep it")
+        query, place = self._kept(request)
         small = self._pictures.small(self._looker.round(query.round), place)
         return Response(small, media_type="image/jpeg", headers=_DAY)
 
@@ -212,6 +235,18 @@ class _Viewer:
         if not numbers:
             raise CorpusError(f"{self._name} has no round yet: `fld run IMAGES {self._name}` writes one")
         return read_query(request.query_params.multi_items(), numbers[-1])
+
+    def _kept(self, request: Request) -> tuple[Query, dict[str, Any]]:
+        """The place of an image that the round kept, by its row."""
+        query = self._query(request)
+        images = self._looker.images(query.round)
+        row = request.query_params.get("row", "")
+        if not row.isdigit() or len(row) > 9 or int(row) >= len(images):
+            raise HTTPException(404, "no such image")
+        place = images.place(int(row))
+        if place["status"] != "kept":
+            raise HTTPException(404, "the round did not keep it")
+        return query, place
 
     def _facets(self, query: Query) -> list[str]:
         return [name for name in FACETS if name != "change" or self._looker.before(query.round) is not None]

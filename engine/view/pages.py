@@ -172,8 +172,12 @@ def image(looker: Looker, number: int, key: str) -> ImagePage:
 def labels(looker: Looker, page: ImagePage, of_corpus: bool) -> list[str]:
     """What a new box may be called: the names in the image, then those of the corpus if `of_corpus`."""
     own = dict.fromkeys(shape.name for shape in page.shapes if shape.layer == "object")
-    all_names = looker.images(page.number).lists("labels").names[:_NAMES_OFFERED] if of_corpus else []
-    return list(own | dict.fromkeys(all_names))
+    return list(own | dict.fromkeys(all_labels(looker, page.number) if of_corpus else []))
+
+
+def all_labels(looker: Looker, number: int) -> list[str]:
+    """The first few hundred names of objects in a round."""
+    return looker.images(number).lists("labels").names[:_NAMES_OFFERED]
 
 
 def difference(looker: Looker, before: int, after: int, key: str) -> tuple[diff.Diff, list[Shape], Record] | None:

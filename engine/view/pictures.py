@@ -41,12 +41,24 @@ class Pictures:
                 return self._small[known]
         reduced = _reduced(round_.image_of(row), row["ext"])
         reduced.thumbnail((SMALL, SMALL))
-        made = _jpeg(reduced)
+        return self._remember(known, _jpeg(reduced))
+
+    def cut(self, round_: Round, row: Row, view: tuple[int, int, int, int]) -> bytes:
+        """A JPEG of at most 320 px of a part of the picture: x y width height in px of the oriented image. Raises
+        ValueError if it is not a part."""
+        from PIL import Image
+
+        known = (row["shard"], row["offset"], f"{row['key']} {view}")
         with self._lock:
-            self._small[known] = made
-            if len(self._small) > _REMEMBERED:
-                self._small.popitem(last=False)
-        return made
+            if known in self._small:
+                return self._small[known]
+        x, y, wide, tall = view
+        picture = Image.fromarray(decode_image(round_.image_of(row), UNLIMITED))
+        if min(view) < 0 or 0 in (wide, tall) or x + wide > picture.width or y + tall > picture.height:
+            raise ValueError(f"{view} is no part of {picture.width} x {picture.height} px")
+        part = picture.crop((x, y, x + wide, y + tall))
+        part.thumbnail((SMALL, SMALL))
+        return self._remember(known, _jpeg(part))
 
     def whole(self, round_: Round, row: Row) -> tuple[bytes, str]:
         """(bytes, media type) of an image that the round kept: the original, or a JPEG of it."""
@@ -60,6 +72,13 @@ class Pictures:
         from PIL import Image
 
         return _jpeg(Image.fromarray(decode_image(data, UNLIMITED))), "image/jpeg"
+
+    def _remember(self, known: tuple[str, int, str], made: bytes) -> bytes:
+        with self._lock:
+            self._small[known] = made
+            if len(self._small) > _REMEMBERED:
+                self._small.popitem(last=False)
+        return made
 
 
 def _jpeg(picture: "Picture") -> bytes:

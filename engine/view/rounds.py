@@ -15,6 +15,7 @@ from types import MappingProxyType
 from engine.view.board import Board
 from engine.view.changes import change_facet
 from engine.view.effects import Effects
+from engine.view.worst import Worst
 from shards.commit import Manifest
 from shards.errors import CorpusError
 from shards.overview import find_overview
@@ -35,6 +36,7 @@ class _Open:
     board: Board
     round: Round
     effects: Effects
+    worst: Worst
     manifest: Manifest | None
     checked_s: float
 
@@ -106,6 +108,10 @@ class Looker:
         """Raises CorpusError if there is no such round."""
         return self._opened(number).effects
 
+    def worst(self, number: int) -> Worst:
+        """Raises CorpusError if there is no such round."""
+        return self._opened(number).worst
+
     def before(self, number: int) -> int | None:
         """The round before, None for the first."""
         return max((other for other in self.numbers if other < number), default=None)
@@ -129,7 +135,7 @@ class Looker:
         manifest = find_overview(self.store, number)
         images, round_ = open_overview(self.store, number), Round(self.store, number)
         board = Board(images, lambda: self._change(number))
-        return _Open(images, board, round_, Effects(round_, self._roles), manifest, now_s)
+        return _Open(images, board, round_, Effects(round_, self._roles), Worst(round_, images), manifest, now_s)
 
     def _change(self, number: int) -> Lists | None:
         before = self.before(number)

@@ -15,7 +15,7 @@ reviewed is none. How often the first ones are truly wrong: docs/experiments.md.
 
 from typing import Literal, NamedTuple
 
-from shards.finding import GIVEN, REVIEWER
+from shards.finding import GIVEN, REVIEWER, Box
 from shards.geometry import iou
 from shards.record import Record, Region, Vote
 from shards.summary import label_of
@@ -34,12 +34,31 @@ class Suspect(NamedTuple):
     score: float
 
 
+class Rival(NamedTuple):
+    """What models say in place of a label: another one, or another box."""
+
+    label: str
+    box: Box
+    score: float
+
+
 def suspects(record: Record) -> list[Suspect]:
     """Every object of the record that something speaks against."""
     objects = [region for region in record.regions if region.kind == "object"]
     human = {region.id for region in objects if any(is_human(vote) for vote in region.votes)}
     found = [_suspect(region, objects, human) for region in objects]
     return sorted((each for each in found if each is not None and each.score > 0), key=lambda each: -each.score)
+
+
+def doubts(record: Record) -> dict[str, float]:
+    """Id of every suspected object -> `doubt`."""
+    return {each.id: doubt(each) for each in suspects(record)}
+
+
+def doubt(suspect: Suspect) -> float:
+    """How likely it is wrong as it stands in the round, in [0, 1]: what people overlooked is in the round already, and
+    is the more doubtful the less the model was sure of it."""
+    return 1 - suspect.score if suspect.kind == "overlooked" else suspect.score
 
 
 def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect | None:
@@ -59,6 +78,22 @@ def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect 
         far = max((1 - iou(vote.box, region.box)) * (1.0 if vote.score is None else vote.score) for vote in models)
         return Suspect(region.id, "located", far)
     return Suspect(region.id, "unseen", UNSEEN)
+
+
+def rivals(record: Record, region: Region) -> list[Rival]:
+    """What speaks against a region: what models call the thing there, else where they see it; the surest first."""
+    near = [
+        Rival(label_of(each), each.box, each.score)
+        for each in record.regions
+        if each.kind == "object" and each.id != region.id and label_of(each) != label_of(region)
+        and iou(each.box, region.box) >= RIVAL_IOU and not any(is_human(vote) for vote in each.votes)
+    ]  # fmt: skip
+    places = [
+        Rival(label_of(region), vote.box, 1.0 if vote.score is None else vote.score)
+        for vote in region.votes
+        if not is_human(vote)
+    ]
+    return sorted(near or places, key=lambda rival: -rival.score)
 
 
 def is_human(vote: Vote) -> bool:

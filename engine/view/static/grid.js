@@ -1,5 +1,5 @@
-// The keyboard on the grid: arrows and j k move, Enter opens (a link does that itself), a accepts all of an image,
-// x rejects it, n p turn pages, / searches, b hides boxes.
+// The keyboard on the grid and among suspects: arrows and j k move, Enter opens (a link does that itself), a accepts and
+// x rejects (on the grid all of an image, or the image), r renames a suspect, n p turn pages, / searches, b hides boxes.
 "use strict";
 
 const cards = [...document.querySelectorAll(".card")];
@@ -7,7 +7,7 @@ const list = document.querySelector(".cards");
 const search = document.querySelector(".search input[type=search]");
 const told = document.querySelector("#told");
 
-document.querySelector(".search select").addEventListener("change", (event) => event.target.form.submit());
+document.querySelector(".search select")?.addEventListener("change", (event) => event.target.form.submit());
 
 function go(next) {
   if (next >= 0 && next < cards.length) {
@@ -37,13 +37,19 @@ function turn(which) {
   if (list.dataset[which]) location.href = list.dataset[which];
 }
 
-async function correct(action, target, mark) {
+async function correct(action, ofImage, mark) {
   const card = document.activeElement.closest(".card");
   if (!card) {
-    told.textContent = "Move to an image first: j, k or arrows.";
+    told.textContent = "Move to one first: j, k or arrows.";
     return;
   }
-  const line = { key: card.dataset.key, round: Number(list.dataset.round), action, target };
+  const line = { key: card.dataset.key, round: Number(list.dataset.round), action, target: card.dataset.target ?? ofImage };
+  if (action === "relabel") {
+    const named = card.dataset.target && (await ask("What is it?", card.dataset.offer, "label"));
+    card.focus();
+    if (!named) return;
+    line.label = named[1];
+  }
   const answer = await fetch("review", {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -51,7 +57,7 @@ async function correct(action, target, mark) {
   });
   told.textContent = await answer.text();
   told.classList.toggle("wrong", !answer.ok);
-  if (answer.ok) card.dataset.mark = mark;
+  if (answer.ok) card.dataset.mark = card.dataset.target ? action : mark;
 }
 
 const keys = {
@@ -63,10 +69,11 @@ const keys = {
   ArrowUp: () => leap(-1),
   a: () => correct("accept", "all", "looked at"),
   x: () => correct("reject", "image", "rejected"),
+  r: () => correct("relabel"),
   n: () => turn("next"),
   p: () => turn("previous"),
   b: () => document.body.classList.toggle("hide-boxes"),
-  "/": () => search.select(),
+  "/": () => search?.select(),
 };
 
 document.addEventListener("keydown", (event) => {

@@ -4,7 +4,6 @@
 
 const panel = document.querySelector("[data-review]");
 const told = document.querySelector("#told");
-const naming = document.querySelector("#naming");
 const REVIEWABLE = "tr[data-shape], tr[data-phrase], article.text, .stage .shape";
 let pointed = null;
 
@@ -76,24 +75,6 @@ function marked() {
     const shape = shapeOf(row);
     if (shape) shape.dataset.reviewed = row.dataset.reviewed;
   }
-}
-
-// Asks for a name. kind: "label" or "text", null where a person says which. Resolves to [kind, name], or to null.
-function ask(question, was, kind) {
-  const form = naming.querySelector("form");
-  naming.querySelector("label span").textContent = question;
-  form.elements.name.value = was ?? "";
-  form.elements.on.value = kind ?? "label";
-  naming.querySelector("fieldset").hidden = kind !== null;
-  naming.returnValue = "";
-  naming.showModal();
-  form.elements.name.select();
-  return new Promise((resolve) => {
-    naming.addEventListener("close", () => {
-      const name = form.elements.name.value.trim();
-      resolve(naming.returnValue === "save" && name ? [form.elements.on.value, name] : null);
-    }, { once: true });
-  });
 }
 
 async function rename(element, found) {

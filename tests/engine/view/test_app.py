@@ -118,7 +118,7 @@ def test_corpora_are_text_never_markup(client: TestClient) -> None:
         found = page(client, path)
         tags = Tags()
         tags.feed(found)
-        own = {f"static/{name}.js" for name in ("htmx.min", "grid", "image", "review", "draw")}
+        own = {f"static/{name}.js" for name in ("htmx.min", "grid", "image", "naming", "review", "draw")}
         assert tags.scripts <= own
         assert not tags.handlers, path
         assert "pwned" in found, "it is there, as text"

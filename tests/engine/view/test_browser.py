@@ -209,3 +209,16 @@ def test_pictures_for_the_docs() -> None:
         page.evaluate("window.scrollTo(0, 0)")
         keep(page, "view-image")
         browser.close()
+
+
+@pytest.mark.skipif("FLD_NOISY" not in os.environ, reason="FLD_NOISY=corpus of `fld scenes --noisy` makes the picture")
+def test_pictures_of_suspects_for_the_docs() -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, served(LocalStore(os.environ["FLD_NOISY"]), "noisy") as address:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1360, "height": 850}, color_scheme="light")
+        page.goto(f"{address}suspects?order=doubts")
+        page.locator(".card").first.wait_for()
+        keep(page, "view-suspects")
+        browser.close()
