@@ -104,9 +104,9 @@ def fuse_boxes(
     for statement, box, weighed in sorted(boxed, key=lambda entry: -entry[2]):
         if not is_protected(statement, settings, consensus):
             clusters.add(statement, box, weighed)
-    for cluster in clusters.found:
+    for cluster in clusters.all:
         cluster.score = region_score(cluster, settings, detectors)
-    return clusters.found
+    return clusters.all
 
 
 def is_protected(statement: Boxed, settings: FuseSettings, consensus: Consensus | None) -> bool:
@@ -147,7 +147,7 @@ class _Clusters:
     annotator a grid of those that its boxes may still join, so that it meets only those around it."""
 
     def __init__(self, settings: FuseSettings, capacity: int, annotators: Sequence[str], joins_above: float) -> None:
-        self.found: list[Cluster] = []
+        self.all: list[Cluster] = []
         self._settings = settings
         self._joins_above = joins_above
         self._boxes: FloatArray = np.zeros((capacity, 4))
@@ -159,11 +159,11 @@ class _Clusters:
 
     def start(self, statement: Boxed, box: Box, mass: float, human: bool) -> None:
         """Open a cluster with its first member."""
-        index = len(self.found)
-        self.found.append(Cluster(box, human, [statement], [mass]))
+        index = len(self.all)
+        self.all.append(Cluster(box, human, [statement], [mass]))
         self._boxes[index], self._sums[index] = box, np.multiply(box, mass)
         self._labels[index], self._human[index] = self._number(statement), float(human)
-        for grid in self._open_to(self.found[index]):
+        for grid in self._open_to(self.all[index]):
             grid.add(index, box)
 
     def add(self, statement: Boxed, box: Box, mass: float) -> None:
@@ -172,7 +172,7 @@ class _Clusters:
         if index is None:
             self.start(statement, box, mass, human=False)
             return
-        cluster = self.found[index]
+        cluster = self.all[index]
         if not cluster.human:
             for grid in self._open_to(cluster):
                 grid.remove(index, cluster.box)

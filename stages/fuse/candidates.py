@@ -52,13 +52,13 @@ class Draft:
 def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettings) -> Draft:
     """The region of a cluster; without candidates if nothing names it. `about`: what was said of each reference."""
     out = Draft(cluster)
-    said = [remark for member in cluster.members for remark in about.get(member.source.ref, [])]
-    similarities = _similarities(of_type(said, Match), out)
+    remarks = [remark for member in cluster.members for remark in about.get(member.source.ref, [])]
+    similarities = _similarities(of_type(remarks, Match), out)
     named: dict[CandidateKey, _Named] = {}
     kind: CandidateKind = "phrase" if cluster.quad is None else "ocr"
     for member in cluster.named():
         named[(kind, normalised(member.finding.text))] = member
-    _add_crop_texts(of_type(said, Caption), named, out)
+    _add_crop_texts(of_type(remarks, Caption), named, out)
     _add_chunks(similarities, named)
     for slot, statement in named.items():
         similarity = similarities[slot][0].finding.score if slot in similarities else None
@@ -68,7 +68,7 @@ def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettin
     out.selected = _selected(out, settings)
     if cluster.renamed is not None:
         _lead(out, cluster.renamed)
-    _add_mask(of_type(said, Mask), out)
+    _add_mask(of_type(remarks, Mask), out)
     return out
 
 
@@ -81,14 +81,16 @@ def choose_mask(masks: list[Statement[Mask]], out: list[tuple[Remark, Verdict]])
 
 def _similarities(matches: list[Statement[Match]], out: Draft) -> dict[CandidateKey, list[Statement[Match]]]:
     """Per slot the matches of the first matcher, the most similar first."""
-    found: dict[CandidateKey, list[Statement[Match]]] = {}
+    similarities: dict[CandidateKey, list[Statement[Match]]] = {}
     matcher = matches[0].source.annotator if matches else ""
-    for each in matches:
-        if each.source.annotator != matcher:
-            out.unused.append((each, _OTHER_MATCHER))
+    for match in matches:
+        if match.source.annotator != matcher:
+            out.unused.append((match, _OTHER_MATCHER))
             continue
-        found.setdefault((each.finding.slot or "phrase", normalised(each.finding.text)), []).append(each)
-    return {slot: sorted(each, key=lambda match: -(match.finding.score or 0.0)) for slot, each in found.items()}
+        similarities.setdefault((match.finding.slot or "phrase", normalised(match.finding.text)), []).append(match)
+    return {
+        slot: sorted(of_text, key=lambda match: -(match.finding.score or 0.0)) for slot, of_text in similarities.items()
+    }
 
 
 def _add_crop_texts(texts: list[Statement[Caption]], named: dict[CandidateKey, _Named], out: Draft) -> None:
@@ -109,11 +111,11 @@ def _add_chunks(similarities: dict[CandidateKey, list[Statement[Match]]], named:
 
 
 def _settle(matches: list[Statement[Match]], out: Draft, verdict: Verdict | None) -> None:
-    for each in matches:
+    for match in matches:
         if verdict is None:
-            out.used.append(each)
+            out.used.append(match)
         else:
-            out.unused.append((each, verdict))
+            out.unused.append((match, verdict))
 
 
 def _selected(out: Draft, settings: FuseSettings) -> int:
@@ -122,14 +124,14 @@ def _selected(out: Draft, settings: FuseSettings) -> int:
     stays = cluster.human and cluster.label and not cluster.renamed and decides
     if cluster.quad is not None or stays:
         return 0
-    scores = [-1.0 if each.similarity is None else each.similarity for each in out.candidates]
+    scores = [-1.0 if candidate.similarity is None else candidate.similarity for candidate in out.candidates]
     return scores.index(max(scores)) if scores else 0
 
 
 def _lead(out: Draft, label: Candidate) -> None:
     """Put the corrected label before all others. It borrowed its similarity, so it takes no part in the selection."""
     chosen = out.candidates[out.selected]
-    out.candidates = [label, *(each for each in out.candidates if each != label)]
+    out.candidates = [label, *(candidate for candidate in out.candidates if candidate != label)]
     out.selected = out.candidates.index(chosen)
 
 

@@ -91,12 +91,12 @@ class Rules:
         """The rules of an image about which these annotators could not speak: nobody counts their silence."""
         if not names:
             return self
-        heard = tuple(each for each in self.annotators if each.name not in names)
+        heard = tuple(voter for voter in self.annotators if voter.name not in names)
         if self.calibration is None:
             return dataclasses.replace(self, annotators=heard)
         kinds = {
-            kind: replace(each, voices={name: voice for name, voice in each.voices.items() if name not in names})
-            for kind, each in self.calibration.kinds.items()
+            kind: replace(known, voices={name: voice for name, voice in known.voices.items() if name not in names})
+            for kind, known in self.calibration.kinds.items()
         }
         return dataclasses.replace(self, annotators=heard, calibration=replace(self.calibration, kinds=kinds))
 
@@ -108,9 +108,9 @@ class Rules:
     def generalists(self) -> frozenset[str]:
         """The loop's own models that take part: a generalist or a student that entered the corpus after round 0."""
         return frozenset(
-            each.name
-            for each in self.annotators
-            if each.round > 0 and (each.role == GENERALIST or each.name in LEARNED)
+            voter.name
+            for voter in self.annotators
+            if voter.round > 0 and (voter.role == GENERALIST or voter.name in LEARNED)
         )
 
 
@@ -128,9 +128,11 @@ def build_image(
     Raises ConservationError if a finding was lost on the way.
     """
     corrections = Corrections(reviews)
-    texts = [each for said in findings.values() for each in said if isinstance(each, Caption) and not each.about]
-    said = {REVIEWER: corrections.findings(texts), **findings} if reviews else findings
-    stated = _stated(row, said, rules)
+    texts = [
+        finding for own in findings.values() for finding in own if isinstance(finding, Caption) and not finding.about
+    ]
+    spoken = {REVIEWER: corrections.findings(texts), **findings} if reviews else findings
+    stated = _stated(row, spoken, rules)
     ledger = Ledger(row.key, stated)
     record = _Image(row, stated, ledger, rules, corrections).build(parsed, round)
     return record, [*corrections.rows(row.key, ledger.kept()), *ledger.close()]
@@ -176,7 +178,7 @@ class _Image:
         self.ledger = ledger
         self.size_wh = (row.width, row.height)
         self.corrections = corrections
-        self.stated = corrections.without([each for each in stated if self._is_sound(each)], ledger)
+        self.stated = corrections.without([statement for statement in stated if self._is_sound(statement)], ledger)
         sure = corrections.sure(self.stated)
         self.merge = Merge(rules.fuse, rules.generalists, self._likelihoods(), ledger, sure)
         self.about: dict[str, list[Remark]] = {}
@@ -188,13 +190,13 @@ class _Image:
 
     def build(self, parsed: Mapping[str, ParsedText], round: int) -> Record:
         fuse, filters = self.rules.fuse, self.rules.filters
-        whole = [each for each in of_type(self.stated, Caption) if not each.finding.about]
+        whole = [caption for caption in of_type(self.stated, Caption) if not caption.finding.about]
         texts = keep_texts(whole, parsed, filters.text, self.merge, self.ledger)
         self._keep_judgements(texts)
-        said = of_type(self.stated, PhraseGrounding)
-        phrases = keep_phrases(said, texts, self.size_wh, fuse, filters.phrase, self.merge, self.ledger)
+        grounded = of_type(self.stated, PhraseGrounding)
+        phrases = keep_phrases(grounded, texts, self.size_wh, fuse, filters.phrase, self.merge, self.ledger)
         drafts = [*self._objects(phrases), *self._words()]
-        regions = [self._region(each, f"r{index}") for index, each in enumerate(drafts)]
+        regions = [self._region(drafted, f"r{index}") for index, drafted in enumerate(drafts)]
         groundings, votes = build_groundings(phrases, texts, regions, self.about, fuse, self.merge, self.ledger)
         late = votes if fuse.consensus.late_votes else {}
         masks = _masks_on(groundings)
@@ -236,7 +238,9 @@ class _Image:
         correct_labels(clusters, self.about, fuse)
         clusters = self.corrections.applied(clusters, "region", fuse, filters.region.nms_iou, self.ledger)
         verdicts = judge_clusters(clusters, phrases, fuse, filters.region, self.size_wh)
-        return sorted(self._drafts(clusters, verdicts), key=lambda found: (-found.cluster.score, found.cluster.box))
+        return sorted(
+            self._drafts(clusters, verdicts), key=lambda drafted: (-drafted.cluster.score, drafted.cluster.box)
+        )
 
     def _words(self) -> list[Draft]:
         fuse, filters, consensus = self.rules.fuse, self.rules.filters, self.rules.consensus("ocr")
@@ -273,9 +277,9 @@ class _Image:
     def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
         drafts = []
         for cluster, verdict in zip(clusters, verdicts, strict=True):
-            found = draft(cluster, self.about, self.rules.fuse) if verdict.kept else None
-            if found is not None and found.candidates:
-                drafts.append(found)
+            drafted = draft(cluster, self.about, self.rules.fuse) if verdict.kept else None
+            if drafted is not None and drafted.candidates:
+                drafts.append(drafted)
                 continue
             for member in cluster.members:
                 self.ledger.drop(member, _NO_TEXT if verdict.kept else _overruled(member, cluster, verdict))
@@ -327,12 +331,12 @@ def _vote(statement: Boxed | Statement[PhraseGrounding], box: Box, share: float)
 
 def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:
     """Id of a region -> the first mask of a phrase's box on it."""
-    found: dict[str, Polygons] = {}
+    masks: dict[str, Polygons] = {}
     for grounding in groundings:
         for box in grounding.boxes:
             if box.region_id is not None and box.polygons:
-                found.setdefault(box.region_id, box.polygons)
-    return found
+                masks.setdefault(box.region_id, box.polygons)
+    return masks
 
 
 def _overruled(member: Boxed, cluster: Cluster, verdict: Verdict) -> Verdict:

@@ -32,39 +32,41 @@ def sightings(clusters: Sequence[Cluster], settings: FuseSettings, voices: Mappi
     """One per cluster. voices: what statements are worth by themselves, for those of rivals; {}: rivals do not count.
     What a text reads is no label."""
     is_text = bool(clusters) and clusters[0].quad is not None
-    labels = ["" if is_text else compared(each.label, settings) for each in clusters]
-    scores = [_scores(each) for each in clusters]
+    labels = ["" if is_text else compared(cluster.label, settings) for cluster in clusters]
+    scores = [_scores(cluster) for cluster in clusters]
     if is_text or not voices:
-        return [Sighting(*each) for each in zip(labels, scores, strict=True)]
-    said = [
-        {name: voices[name].probability(label, score) for name, score in each.items() if name in voices}
-        for label, each in zip(labels, scores, strict=True)
+        return [Sighting(*fields) for fields in zip(labels, scores, strict=True)]
+    probabilities = [
+        {name: voices[name].probability(label, score) for name, score in given.items() if name in voices}
+        for label, given in zip(labels, scores, strict=True)
     ]
-    boxes = [each.box for each in clusters]
+    boxes = [cluster.box for cluster in clusters]
     rivals: list[dict[str, float]] = [{} for _ in clusters]
     rows, columns = (iou_matrix(boxes, boxes) >= RIVAL_IOU).nonzero() if boxes else ((), ())
     for row, column in zip(list(rows), list(columns), strict=True):
         if labels[row] != labels[column]:
-            for name, probability in said[column].items():
+            for name, probability in probabilities[column].items():
                 rivals[row][name] = max(rivals[row].get(name, 0.0), probability)
-    return [Sighting(*each) for each in zip(labels, scores, rivals, strict=True)]
+    return [Sighting(*fields) for fields in zip(labels, scores, rivals, strict=True)]
 
 
 def seen(stated: Sequence[Statement[Finding]], settings: FuseSettings, consensus: Consensus | None) -> list[Cluster]:
     """The clusters of the objects among `stated` (one image), as a round would make them. consensus: what is known of
     the scores so far; None: as they are."""
-    return fuse_boxes([each for each in of_type(stated, Detection) if is_sound(each)], settings, [], consensus)
+    return fuse_boxes(
+        [statement for statement in of_type(stated, Detection) if is_sound(statement)], settings, [], consensus
+    )
 
 
-def is_sound(each: Boxed) -> bool:
+def is_sound(statement: Boxed) -> bool:
     """It has a box, and a score that is one."""
-    score = each.finding.score
-    return each.box is not None and (score is None or 0.0 <= score <= 1.0)
+    score = statement.finding.score
+    return statement.box is not None and (score is None or 0.0 <= score <= 1.0)
 
 
 def _scores(cluster: Cluster) -> dict[str, float | None]:
     """Annotator -> the score of its best statement in the cluster."""
-    found: dict[str, float | None] = {}
+    scores: dict[str, float | None] = {}
     for member in cluster.members:
-        found.setdefault(member.source.annotator, member.finding.score)  # members come by falling mass
-    return found
+        scores.setdefault(member.source.annotator, member.finding.score)  # members come by falling mass
+    return scores

@@ -120,7 +120,7 @@ def find_duplicates(
     known: shard -> its duplicates as found before; those shards are only indexed, not compared."""
     by_content: dict[str, str] = {}
     near = NearIndex(distance)
-    copies = {found.key for shard in (known or {}).values() for found in shard}
+    copies = {copy.key for shard in (known or {}).values() for copy in shard}
     for shard, row in rows:
         if row.status != "ok":
             continue
@@ -143,18 +143,20 @@ def update_duplicates(store: Store, settings: DuplicateSettings) -> list[Duplica
     """The duplicates of all committed image shards, written as one committed unit. Shards that the committed table
     already covers are not compared again; if it covers all, nothing is written."""
     manifests = commit.committed(store, IMAGES)
-    wanted = _Covered(settings.distance, {name: _rows_checksum(name, found) for name, found in manifests.items()})
+    covered = _Covered(
+        settings.distance, {name: _rows_checksum(name, manifest) for name, manifest in manifests.items()}
+    )
     old = _read_covered(store)
-    if old is not None and _fingerprint(old) == _fingerprint(wanted):
+    if old is not None and _fingerprint(old) == _fingerprint(covered):
         return read_duplicates(store)
-    known = _reusable(old, wanted, store)
+    known = _reusable(old, covered, store)
     rows = ((shard, row) for shard in manifests for row in read_image_rows(store, shard))
     new = list(find_duplicates(rows, settings.distance, known))
-    found = [duplicate for shard in known.values() for duplicate in shard] + new
+    duplicates = [duplicate for shard in known.values() for duplicate in shard] + new
     kept = sum(manifest.counts.kept for manifest in manifests.values())
-    files = {f"{NAME}.parquet": _encode(found), f"{NAME}.json": msgspec.json.encode(wanted)}
-    commit.publish(store, DUPLICATES, NAME, files, ImageCounts(read=kept, kept=kept), _fingerprint(wanted))
-    return found
+    files = {f"{NAME}.parquet": _encode(duplicates), f"{NAME}.json": msgspec.json.encode(covered)}
+    commit.publish(store, DUPLICATES, NAME, files, ImageCounts(read=kept, kept=kept), _fingerprint(covered))
+    return duplicates
 
 
 def read_duplicates(store: Store) -> list[Duplicate]:
@@ -173,9 +175,11 @@ def dropped_keys(store: Store, settings: DuplicateSettings) -> dict[str, Duplica
     if settings.near == "drop":
         kinds = {"exact", "near"}
     dropped: dict[str, DuplicateDrop] = {}
-    for found in read_duplicates(store) if kinds else []:
-        if found.kind in kinds:
-            dropped.setdefault(found.key, DuplicateDrop(f"{found.kind}_duplicate", found.duplicate_of, found.distance))
+    for duplicate in read_duplicates(store) if kinds else []:
+        if duplicate.kind in kinds:
+            dropped.setdefault(
+                duplicate.key, DuplicateDrop(f"{duplicate.kind}_duplicate", duplicate.duplicate_of, duplicate.distance)
+            )
     return dropped
 
 
@@ -193,19 +197,19 @@ def _read_covered(store: Store) -> _Covered | None:
     return msgspec.json.decode(store.read(f"{DUPLICATES}/{NAME}.json"), type=_Covered)
 
 
-def _reusable(old: _Covered | None, wanted: _Covered, store: Store) -> dict[str, list[Duplicate]]:
+def _reusable(old: _Covered | None, covered: _Covered, store: Store) -> dict[str, list[Duplicate]]:
     """Shard -> duplicates, for the shards of the old table if they are still the first ones and unchanged."""
-    if old is None or old.distance != wanted.distance:
+    if old is None or old.distance != covered.distance:
         return {}
-    if list(old.shards.items()) != list(wanted.shards.items())[: len(old.shards)]:
+    if list(old.shards.items()) != list(covered.shards.items())[: len(old.shards)]:
         return {}
     known: dict[str, list[Duplicate]] = {shard: [] for shard in old.shards}
-    for found in read_duplicates(store):
-        known[found.shard].append(found)
+    for duplicate in read_duplicates(store):
+        known[duplicate.shard].append(duplicate)
     return known
 
 
-def _encode(found: list[Duplicate]) -> bytes:
-    columns = [[getattr(duplicate, name) for duplicate in found] for name in SCHEMA.names]
+def _encode(duplicates: list[Duplicate]) -> bytes:
+    columns = [[getattr(duplicate, name) for duplicate in duplicates] for name in SCHEMA.names]
     arrays = [pa.array(column, SCHEMA.field(name).type) for name, column in zip(SCHEMA.names, columns, strict=True)]
     return table.encode(pa.table(arrays, schema=SCHEMA))

@@ -112,9 +112,9 @@ class _Run:
         for shard, row, entry in self.late.values():
             shards.setdefault(shard, []).append((row, entry))
         for shard, images in sorted(shards.items()):
-            wanted = (ImageSource(entry, read_image(self.store, shard, row)) for row, entry in images)
+            sources = (ImageSource(entry, read_image(self.store, shard, row)) for row, entry in images)
             rows = (row for row, _ in images)
-            pairs = zip(rows, self.examiner.examine_all(wanted), strict=True)
+            pairs = zip(rows, self.examiner.examine_all(sources), strict=True)
             self.corrected += take_late(self.store, shard, pairs, self.left_out)
 
     def read(self, key: str, entry: Entry) -> bytes:
@@ -146,7 +146,7 @@ class _Run:
             abandoned=abandoned,
             failures=dict(tally.counts),
             first_failed=tally.first,
-            duplicates=dict(Counter(found.kind for found in duplicates)),
+            duplicates=dict(Counter(duplicate.kind for duplicate in duplicates)),
             warnings=self._warnings(abandoned),
         )
         failed = report.failed - report.abandoned + report.unreadable
@@ -158,8 +158,8 @@ class _Run:
     def _examined(
         self, shard: str, entries: list[Entry], kept: dict[str, ImageRow]
     ) -> Iterator[tuple[ImageRow, bytes | None]]:
-        wanted = (self._wanted(shard, entry, kept.get(entry.key)) for entry in entries)
-        for entry, examined in zip(entries, self.examiner.examine_all(wanted), strict=True):
+        sources = (self._wanted(shard, entry, kept.get(entry.key)) for entry in entries)
+        for entry, examined in zip(entries, self.examiner.examine_all(sources), strict=True):
             self._note(entry, examined)
             yield examined.row, examined.data
 
@@ -223,14 +223,14 @@ def _plan(run: _Run, sources: list[str]) -> IngestPlan:
     if not sources and plan.parts:
         return plan
     taken = {key: image.entry.place for key, image in plan.images().items()}
-    found = read_sources(sources, run.settings, run.fetcher.read_list, run.left_out)
-    wanted, run.repeated = assign_keys(found, run.settings, taken)
-    if not wanted and not plan.parts:
+    entries = read_sources(sources, run.settings, run.fetcher.read_list, run.left_out)
+    listed, run.repeated = assign_keys(entries, run.settings, taken)
+    if not listed and not plan.parts:
         lines = "".join(f"\n  {line}" for line in run.left_out.lines())
         raise SourceError(f"no image in {', '.join(map(public, sources))}{lines}")
-    run.wanted = frozenset(wanted)
-    written = {key: without_secrets(entry, run.settings) for key, entry in wanted.items()}
-    run.places = {key: entry.location for key, entry in wanted.items() if entry.location != written[key].location}
+    run.wanted = frozenset(listed)
+    written = {key: without_secrets(entry, run.settings) for key, entry in listed.items()}
+    run.places = {key: entry.location for key, entry in listed.items() if entry.location != written[key].location}
     changes = amendments(run.store, plan, written, run.read, run.left_out)
     run.moved, run.retry, run.late = changes.moved, changes.retry, changes.late
     extended = extend_plan(run.store, plan, written, changes.entries)
@@ -244,11 +244,11 @@ def _written(store: Store, plan: IngestPlan, settings: IngestSettings, retry_fai
     unplanned = sorted(committed.keys() - plan.shards().keys())
     if unplanned:
         raise PlanError(f"shard {unplanned[0]} is not in the plan, which may be damaged: ingest its sources again")
-    wanted = outcome_settings(settings)
+    fingerprint = outcome_settings(settings)
     for shard, manifest in committed.items():
-        if manifest.fingerprint != wanted and not retry_failed:
+        if manifest.fingerprint != fingerprint and not retry_failed:
             raise PlanError(
-                f"shard {shard} was written with other ingest settings: was {manifest.fingerprint}, now {wanted}:"
+                f"shard {shard} was written with other ingest settings: was {manifest.fingerprint}, now {fingerprint}:"
                 " put the old values back, retry the failed images with the new ones, or start a new corpus"
             )
     return committed

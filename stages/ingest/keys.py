@@ -53,9 +53,9 @@ def assign_keys(
     its given annotations are put together. taken: keys of the corpus -> place of their image (`written_place`).
     Raises DuplicateKeyError when different images want one key and the policy is `refuse`, or their numbers could not
     be told apart in the next run; SourceError when the policy is `column` and the list has no keys."""
-    found: dict[str, Entry] = {}
+    by_key: dict[str, Entry] = {}
     offenders: dict[str, list[str]] = {}
-    numbers = _Numbers(found, taken) if settings.duplicate_keys == "number" else None
+    numbers = _Numbers(by_key, taken) if settings.duplicate_keys == "number" else None
     repeated, keyless = 0, 0
     for entry in (storable(entry, settings) for entry in entries):
         if settings.key == "column" and not entry.key:
@@ -64,19 +64,19 @@ def assign_keys(
         key = own_key(entry, settings)
         if numbers is not None:
             key = numbers.numbered(key, entry, written_place(entry, settings))
-        known = found.get(key)
+        known = by_key.get(key)
         if known is None:
-            found[key] = entry
+            by_key[key] = entry
         elif known.place == entry.place:
             repeated += 1
-            found[key] = _merged(known, entry)
+            by_key[key] = _merged(known, entry)
         else:
             offenders.setdefault(key, [known.uri]).append(entry.uri)
-    if keyless and keyless == len(found) + repeated:
+    if keyless and keyless == len(by_key) + repeated:
         raise SourceError("no image has a key of its own: name a column with columns.key, or use ingest.key=path")
     if offenders:
         raise DuplicateKeyError(offenders, _advice(offenders, settings))
-    return found, repeated
+    return by_key, repeated
 
 
 def written_place(entry: Entry, settings: IngestSettings) -> tuple[str, int]:
@@ -93,8 +93,8 @@ def without_secrets(entry: Entry, settings: IngestSettings) -> Entry:
 class _Numbers:
     """Gives `key`, or `key~2`, `key~3`, ...: the first that is free, or already this very image's."""
 
-    def __init__(self, found: Mapping[str, Entry], taken: Mapping[str, tuple[str, int]]) -> None:
-        self._found = found
+    def __init__(self, by_key: Mapping[str, Entry], taken: Mapping[str, tuple[str, int]]) -> None:
+        self._by_key = by_key
         self._taken = taken
         self._given = {(key.rpartition("~")[0], place): key for key, place in taken.items() if "~" in key}
 
@@ -111,7 +111,7 @@ class _Numbers:
         return candidate
 
     def _is_free(self, candidate: str, entry: Entry, place: tuple[str, int]) -> bool:
-        known = self._found.get(candidate)
+        known = self._by_key.get(candidate)
         return (known is None or known.place == entry.place) and self._taken.get(candidate, place) == place
 
 

@@ -80,23 +80,23 @@ def read_list(
         raise problem
 
 
-def _columns(location: str, values: Mapping[str, object], wanted: ColumnNames) -> _Columns:
+def _columns(location: str, values: Mapping[str, object], names: ColumnNames) -> _Columns:
     present = [str(name) for name in values]
     by_lower = {name.strip().lower(): name for name in present}
-    found: dict[str, str | None] = {}
+    columns: dict[str, str | None] = {}
     for role, known in KNOWN.items():
-        named = getattr(wanted, role)
+        named = getattr(names, role)
         if named is not None and named not in present:
             raise SourceError(f"source {location}: columns.{role} is {named!r}, but the list has {', '.join(present)}")
-        found[role] = named or next((by_lower[name] for name in known if name in by_lower), None)
-    if wanted.uri is None:
-        found["uri"] = next((name for name, value in values.items() if isinstance(value, Cell)), found["uri"])
-    if found["uri"] is None:
+        columns[role] = named or next((by_lower[name] for name in known if name in by_lower), None)
+    if names.uri is None:
+        columns["uri"] = next((name for name, value in values.items() if isinstance(value, Cell)), columns["uri"])
+    if columns["uri"] is None:
         raise SourceError(
             f"source {location}: no column tells where the images are, it has {', '.join(present)}:"
             " name one with columns.uri"
         )
-    return _Columns(**found)
+    return _Columns(**columns)
 
 
 def _entry(location: str, row: CsvRow, names: _Columns, base: str) -> Entry | None:
@@ -136,7 +136,7 @@ def is_missing(value: object) -> bool:
 
 def row_texts(column: str, value: object) -> list[str]:
     """One text, or a list of texts, without the empty ones. Raises RowError."""
-    found: list[str] = []
+    texts: list[str] = []
     for text in value if isinstance(value, list) else [value]:
         if is_missing(text):
             continue
@@ -144,8 +144,8 @@ def row_texts(column: str, value: object) -> list[str]:
             text = text.decode(errors="surrogateescape")
         if not isinstance(text, (str, int, float)):
             raise RowError(f"{column} must be a text or a list of texts, got {type(text).__name__}")
-        found.append(str(text).strip())
-    return [text for text in found if text]
+        texts.append(str(text).strip())
+    return [text for text in texts if text]
 
 
 def _key(column: str, value: object) -> str:
@@ -165,14 +165,16 @@ def _given(values: Mapping[str, object]) -> list[Finding]:
         return []
     try:
         if isinstance(value, str):
-            found = msgspec.json.decode(value, type=list[Finding])
+            findings = msgspec.json.decode(value, type=list[Finding])
         else:
-            found = msgspec.convert(value, list[Finding])
+            findings = msgspec.convert(value, list[Finding])
     except (ValueError, RecursionError) as error:
         raise RowError(f"given must be a list of findings: {error}") from error
-    if not all(math.isfinite(value) for finding in found for value in (*scores_of(finding), *coordinates_of(finding))):
+    if not all(
+        math.isfinite(value) for finding in findings for value in (*scores_of(finding), *coordinates_of(finding))
+    ):
         raise RowError("given must have finite numbers, got NaN or infinity")
-    return found
+    return findings
 
 
 def _size(values: Mapping[str, object]) -> tuple[int, int] | None:

@@ -92,7 +92,7 @@ def read_plan(store: Store, shard_size: int) -> IngestPlan:
 
 
 def extend_plan(
-    store: Store, plan: IngestPlan, wanted: Mapping[str, Entry], amended: Mapping[str, Entry] | None = None
+    store: Store, plan: IngestPlan, listed: Mapping[str, Entry], amended: Mapping[str, Entry] | None = None
 ) -> IngestPlan:
     """The plan with the keys of `wanted` that it lacks, and with other places or annotations for those of `amended`, as
     one more committed part. All entries without secrets.
@@ -101,7 +101,7 @@ def extend_plan(
     cannot be the same."""
     known = plan.images()
     own = {image.entry.key for part in plan.parts.values() for image in _own(part)}
-    new = [msgspec.structs.replace(entry, key=key) for key, entry in wanted.items() if key not in own]
+    new = [msgspec.structs.replace(entry, key=key) for key, entry in listed.items() if key not in own]
     changes = [
         Planned(known[key].shard, msgspec.structs.replace(entry, key=key), amends=True)
         for key, entry in (amended or {}).items()
@@ -139,14 +139,14 @@ def _fingerprint(shard_size: int) -> str:
     return f"shard_size={shard_size}"
 
 
-def plan_difference(planned: Entry, wanted: Entry) -> str:
+def plan_difference(planned: Entry, listed: Entry) -> str:
     """What is other in `wanted`, both without secrets; "" if nothing that matters is."""
-    if public(planned.location) != public(wanted.location) or planned.offset != wanted.offset:
-        return f"was {_where(planned)}, now {_where(wanted)}"
-    if planned.given != wanted.given:
-        return f"had {len(planned.given)} given annotations, now {len(wanted.given)} (or others)"
-    if planned.problem != wanted.problem:
-        return f"was {planned.problem or 'sound'}, now {wanted.problem or 'sound'}"
+    if public(planned.location) != public(listed.location) or planned.offset != listed.offset:
+        return f"was {_where(planned)}, now {_where(listed)}"
+    if planned.given != listed.given:
+        return f"had {len(planned.given)} given annotations, now {len(listed.given)} (or others)"
+    if planned.problem != listed.problem:
+        return f"was {planned.problem or 'sound'}, now {listed.problem or 'sound'}"
     return ""
 
 
@@ -195,20 +195,20 @@ _PLAIN = ("key", "uri", "location", "offset", "size")
 
 def _decode(data: bytes, name: str) -> list[Planned]:
     path = f"{PLAN}/{name}.parquet"
-    found = table.decode(data, _SCHEMA_1 if table.version_of(data) == "1" else SCHEMA, path)
-    plain = zip(*(found.column(field).to_pylist() for field in _PLAIN), strict=True)
-    sizes = zip(found.column("given_width").to_pylist(), found.column("given_height").to_pylist(), strict=True)
+    rows = table.decode(data, _SCHEMA_1 if table.version_of(data) == "1" else SCHEMA, path)
+    plain = zip(*(rows.column(field).to_pylist() for field in _PLAIN), strict=True)
+    sizes = zip(rows.column("given_width").to_pylist(), rows.column("given_height").to_pylist(), strict=True)
     added = (
-        zip(*(found.column(field).to_pylist() for field, _ in _ADDED), strict=True)
-        if "amends" in found.column_names
-        else repeat(("", "", False), found.num_rows)
+        zip(*(rows.column(field).to_pylist() for field, _ in _ADDED), strict=True)
+        if "amends" in rows.column_names
+        else repeat(("", "", False), rows.num_rows)
     )
     rows = zip(
-        found.column("shard").to_pylist(),
+        rows.column("shard").to_pylist(),
         plain,
-        finding_column.decode(found.column("given")),
+        finding_column.decode(rows.column("given")),
         sizes,
-        found.column("normalised").to_pylist(),
+        rows.column("normalised").to_pylist(),
         added,
         strict=True,
     )

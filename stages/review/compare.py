@@ -51,24 +51,24 @@ def corrections(
 def _nearest(shape: MarkedShape, left: Mapping[str, CorrectionTarget]) -> CorrectionTarget | None:
     """The region that a shape without a known id is: of its kind, where it is, one with its label before others."""
     near = [
-        (each.text == shape.text, iou(each.box, shape.box), each)
-        for each in left.values()
-        if each.on == shape.on and each.box is not None
+        (target.text == shape.text, iou(target.box, shape.box), target)
+        for target in left.values()
+        if target.on == shape.on and target.box is not None
     ]
-    found = [entry for entry in near if entry[1] >= LINKED_IOU]
-    return max(found, key=lambda entry: entry[:2])[2] if found else None
+    linked = [entry for entry in near if entry[1] >= LINKED_IOU]
+    return max(linked, key=lambda entry: entry[:2])[2] if linked else None
 
 
 def _changed(target: CorrectionTarget | None, shape: MarkedShape, accept_rest: bool) -> list[dict[str, Any]]:
-    said = "label" if shape.on == "region" else "text"
+    name = "label" if shape.on == "region" else "text"
     place: dict[str, Any] = {"box": list(shape.box)} | ({} if shape.quad is None else {"quad": list(shape.quad)})
     if target is None:
-        return [{"action": "add", said: shape.text, **place}]
+        return [{"action": "add", name: shape.text, **place}]
     lines: list[dict[str, Any]] = []
     if target.box is not None and max(abs(a - b) for a, b in zip(target.box, shape.box, strict=True)) > STILL_PX:
         lines.append({"action": "move", "target": target.id, **place})
     if target.text != shape.text:
-        lines.append({"action": "relabel" if said == "label" else "text", "target": target.id, said: shape.text})
+        lines.append({"action": "relabel" if name == "label" else "text", "target": target.id, name: shape.text})
     if not lines and accept_rest:
         lines.append({"action": "accept", "target": target.id})
     return lines
@@ -83,7 +83,7 @@ def _texts(record: Record, texts: Mapping[str, Sequence[str]], accept_rest: bool
         if accept_rest:
             lines += [{"action": "accept", "target": text.id} for text in before if text.text in now]
         old = [text for text in before if text.text not in now]
-        new = [text for text in now if text not in [each.text for each in before]]
+        new = [text for text in now if text not in [old.text for old in before]]
         both = min(len(old), len(new))
         lines += [
             {"action": "text", "target": was.id, "text": text} for was, text in zip(old[:both], new[:both], strict=True)

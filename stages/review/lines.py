@@ -82,12 +82,12 @@ def whole(line: Mapping[str, Any], record: Record | None) -> list[dict[str, Any]
     return [{**line, "target": id} for id in ids]
 
 
-def check_names(line: Mapping[str, Any], wanted: Sequence[str]) -> None:
+def check_names(line: Mapping[str, Any], known: Sequence[str]) -> None:
     """Raise LineError for a field that there is not."""
     for name in line:
-        if name not in wanted:
-            close = difflib.get_close_matches(str(name), wanted, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(wanted)}"
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known)}"
             raise LineError(f"no field {name!r}: {hint}")
 
 
@@ -188,11 +188,11 @@ def _quad(value: object) -> Quad:
     return x0, y0, x1, y1, x2, y2, x3, y3
 
 
-def _numbers(name: str, value: object, count: int, wanted: str) -> list[float]:
-    numbers = [each for each in value if isinstance(each, int | float)] if isinstance(value, list | tuple) else []
+def _numbers(name: str, value: object, count: int, expected: str) -> list[float]:
+    numbers = [number for number in value if isinstance(number, int | float)] if isinstance(value, list | tuple) else []
     if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise LineError(f"{name} must be {wanted}, got {value!r}")
-    return [float(each) for each in numbers]
+        raise LineError(f"{name} must be {expected}, got {value!r}")
+    return [float(number) for number in numbers]
 
 
 def _text(line: Mapping[str, Any], name: str) -> str:
@@ -202,10 +202,10 @@ def _text(line: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _one_of(name: str, value: object, wanted: Sequence[T]) -> T:
-    for each in wanted:
-        if value == each:
-            return each
-    close = difflib.get_close_matches(str(value), wanted, 1)
+def _one_of(name: str, value: object, allowed: Sequence[T]) -> T:
+    for option in allowed:
+        if value == option:
+            return option
+    close = difflib.get_close_matches(str(value), allowed, 1)
     hint = f": did you mean {close[0]!r}?" if close else ""
-    raise LineError(f"{name} must be {', '.join(wanted)}, got {value!r}{hint}")
+    raise LineError(f"{name} must be {', '.join(allowed)}, got {value!r}{hint}")

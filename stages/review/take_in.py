@@ -49,7 +49,7 @@ def read_file(name: str, data: bytes) -> Iterator[LocatedEntry]:
     SourceError for what is none of them."""
     if name.lower().endswith(".xml"):
         try:
-            yield from ((f"image {number}", each) for number, each in read_images(data))
+            yield from ((f"image {number}", item) for number, item in read_images(data))
         except LineError as error:
             raise SourceError(f"{name}: {error}") from error
         return
@@ -59,34 +59,34 @@ def read_file(name: str, data: bytes) -> Iterator[LocatedEntry]:
             if line.strip():
                 yield f"line {number}", _json(line)
         return
-    found = _json(data)
-    if isinstance(found, LineError) or not isinstance(found, list):
-        raise SourceError(f"{name}: {found}" if isinstance(found, LineError) else f"{name}: must be a list")
-    if is_export(found):
-        yield from ((f"task {number}", each) for number, each in read_tasks(found))
+    entries = _json(data)
+    if isinstance(entries, LineError) or not isinstance(entries, list):
+        raise SourceError(f"{name}: {entries}" if isinstance(entries, LineError) else f"{name}: must be a list")
+    if is_export(entries):
+        yield from ((f"task {number}", item) for number, item in read_tasks(entries))
     else:
-        yield from ((f"entry {number}", each) for number, each in enumerate(found, 1))
+        yield from ((f"entry {number}", item) for number, item in enumerate(entries, 1))
 
 
 def take_in(
-    store: Store, wanted: Iterable[LocatedEntry], made: Made, accept_rest: bool = False, log: ReviewLog | None = None
+    store: Store, entries: Iterable[LocatedEntry], made: Made, accept_rest: bool = False, log: ReviewLog | None = None
 ) -> Taken:
     """Check and write. made: who, when and which round, where the file does not say. accept_rest: what somebody left as
     it was in another tool is accepted. log: what is there already, of who asks often."""
     reader = _Reader(store, made, accept_rest)
     taken = Taken()
-    found: Reviews = {}
-    for place, each in wanted:
+    by_shard: Reviews = {}
+    for place, entry in entries:
         try:
-            for shard, review in reader.reviews(each):
-                found.setdefault(shard, []).append(review)
+            for shard, review in reader.reviews(entry):
+                by_shard.setdefault(shard, []).append(review)
                 taken.read += 1
         except LineError as error:
             taken.mistakes.append(f"{place}: {error}")
     if taken.mistakes:
         return taken
-    there = (log or ReviewLog(store)).of(found.keys())
-    for shard, reviews in sorted(found.items()):
+    there = (log or ReviewLog(store)).of(by_shard.keys())
+    for shard, reviews in sorted(by_shard.items()):
         news = fresh(reviews, there.get(shard, []))
         taken.new += len(news)
         if news:
@@ -106,20 +106,20 @@ class _Reader:
         self._hints = _HINTS
         self._last: tuple[tuple[str, int], tuple[str, Record | None]] | None = None
 
-    def reviews(self, wanted: object) -> Iterator[tuple[str, Review]]:
+    def reviews(self, entry: object) -> Iterator[tuple[str, Review]]:
         """(image shard, review). Raises LineError."""
-        if isinstance(wanted, LineError):
-            raise wanted
-        if isinstance(wanted, Sheet):
-            yield from self._of_sheet(wanted)
+        if isinstance(entry, LineError):
+            raise entry
+        if isinstance(entry, Sheet):
+            yield from self._of_sheet(entry)
             return
-        number = wanted.get("round", self._made.round) if isinstance(wanted, dict) else self._made.round
-        shard, record = self._find(wanted.get("key") if isinstance(wanted, dict) else None, number)
+        number = entry.get("round", self._made.round) if isinstance(entry, dict) else self._made.round
+        shard, record = self._find(entry.get("key") if isinstance(entry, dict) else None, number)
         made = self._made._replace(round=number)
-        if isinstance(wanted, dict) and wanted.get("target") == "all":
-            yield from ((shard, read_line(line, record, made)) for line in whole(wanted, record))
+        if isinstance(entry, dict) and entry.get("target") == "all":
+            yield from ((shard, read_line(line, record, made)) for line in whole(entry, record))
         else:
-            yield shard, read_line(wanted, record, made)
+            yield shard, read_line(entry, record, made)
 
     def _of_sheet(self, sheet: Sheet) -> Iterator[tuple[str, Review]]:
         number = self._made.round
@@ -140,9 +140,9 @@ class _Reader:
             row = round_.find(key)
         except KeyError:
             raise LineError(f"no image {key!r}{self._similar(key)}") from None
-        found = row["shard"], round_.record_of(row) if row["status"] == "kept" else None
-        self._last = (key, number), found
-        return found
+        place = row["shard"], round_.record_of(row) if row["status"] == "kept" else None
+        self._last = (key, number), place
+        return place
 
     def _round(self, number: Any) -> Round:
         if number not in self._rounds:
