@@ -40,6 +40,7 @@ SHOWN = [
     "words/place_recall",
     "words/cer",
     "words/f1",
+    "words/cut_f1",
 ]
 
 

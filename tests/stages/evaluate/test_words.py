@@ -29,3 +29,35 @@ def test_a_word_that_nobody_can_read_counts_neither_way() -> None:
     found = word_quality([(said, truth)], resamples=0)
 
     assert (found["f1"].value, found["f1"].count) == (1.0, 1)
+
+
+LEFT, RIGHT, LINE = (10.0, 10.0, 40.0, 20.0), (45.0, 10.0, 90.0, 20.0), (10.0, 9.0, 90.0, 21.0)
+BELOW = (10.0, 22.0, 90.0, 32.0)
+
+
+def test_a_line_is_right_if_its_words_are_there_in_order() -> None:
+    truth = record("a", word("ONLY", RIGHT), word("EXIT", LEFT))
+    found = word_quality([(record("a", word("exit only", LINE)), truth)], 0)
+    assert (found["f1"].value, found["cut_f1"].value) == (0.0, 1.0)
+    swapped = word_quality([(record("a", word("only exit", LINE)), truth)], 0)
+    assert (swapped["cut_precision"].value, swapped["cut_recall"].value) == (0.5, 0.5)
+
+
+def test_words_against_gold_in_lines() -> None:
+    said = record("a", word("exit", LEFT), word("0nly", RIGHT), word("made up", OTHER))
+    truth = record("a", word("EXIT ONLY", LINE), word("thank you", BELOW))
+    found = word_quality([(said, truth)], 0)
+    assert found["cut_precision"].value == pytest.approx(1 / 4)
+    assert found["cut_recall"].value == pytest.approx(1 / 4)
+    assert found["cut_f1"].count == 4
+
+
+def test_a_paragraph_is_read_row_by_row() -> None:
+    truth = record("a", word("thank you", BELOW), word("ONLY", RIGHT), word("EXIT", LEFT))
+    said = record("a", word("exit only thank you", (10.0, 9.0, 90.0, 32.0)))
+    assert word_quality([(said, truth)], 0)["cut_f1"].value == 1.0
+
+
+def test_words_that_stand_elsewhere_are_not_right() -> None:
+    found = word_quality([(record("a", word("exit", OTHER)), record("a", word("EXIT", LEFT)))], 0)
+    assert found["cut_f1"].value == 0.0
