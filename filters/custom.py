@@ -12,6 +12,9 @@ It must be pure: equal cases give equal verdicts, whatever else is in the batch.
 changes them and that the options do not; the round's own fingerprint covers both, so that another version of the
 filter writes the round again. Rule, value and threshold go to the index. A complete one:
 `filters/examples/small_things.py`. They are applied last, in their order, to what all other rules kept.
+
+What a filter raises ends the command: going on without its verdict would keep what it should drop, or drop what it
+should keep. The error names the filter, the image, and the line of the user's file.
 """
 
 from collections.abc import Sequence
@@ -22,7 +25,7 @@ from pydantic import Field
 
 from filters.verdict import Verdict
 from shards.errors import SettingsError
-from shards.factory import FactorySettings, built
+from shards.factory import FactorySettings, built, what_it_raised
 from shards.record import AnnotationType, Grounding, Record, Region, Text
 
 Facts = dict[str, str | int | float | bool | list[str] | None]
@@ -30,7 +33,7 @@ _OURS = ("image.", "text.", "region.", "phrase.", "fuse.")
 
 
 class CustomError(SettingsError):
-    """A filter of the user's that does not keep the contract."""
+    """A filter of the user's that fails, or does not keep the contract."""
 
 
 class Case(NamedTuple):
@@ -76,10 +79,14 @@ def build_filter(settings: CustomFilter) -> Filter:
 
 
 def judge_cases(settings: CustomFilter, cases: Sequence[Case]) -> list[Verdict]:
-    """One verdict per case, same order. Raises CustomError for an answer that is not that."""
+    """One verdict per case, same order. Raises CustomError for an answer that is not that, and for what it raised."""
     if not cases:
         return []
-    verdicts = _built(settings.model_dump_json()).judge(list(cases))
+    own = _built(settings.model_dump_json())
+    try:
+        verdicts = own.judge(list(cases))
+    except Exception as error:
+        raise _blamed(settings, own, cases, error) from error
     if not isinstance(verdicts, list) or len(verdicts) != len(cases):
         got = len(verdicts) if isinstance(verdicts, list) else type(verdicts).__name__
         raise CustomError(f"{settings.factory}: judge must return a list of {len(cases)} verdicts, one each, got {got}")
@@ -94,7 +101,11 @@ def custom_facts(custom: Sequence[CustomFilter]) -> list[dict[str, object]]:
 
 
 def _facts(settings: CustomFilter) -> Facts:
-    facts = build_filter(settings).fingerprint()
+    own = build_filter(settings)
+    try:
+        facts = own.fingerprint()
+    except Exception as error:
+        raise CustomError(f"{settings.factory}: fingerprint failed: {_raised(settings, error)}") from error
     plain = isinstance(facts, dict) and all(
         isinstance(name, str) and isinstance(value, str | int | float | bool | list | None)
         for name, value in facts.items()
@@ -102,6 +113,25 @@ def _facts(settings: CustomFilter) -> Facts:
     if not plain:
         raise CustomError(f"{settings.factory}: fingerprint must be a dict of names to plain values, got {facts!r}")
     return facts
+
+
+def _blamed(settings: CustomFilter, own: Filter, cases: Sequence[Case], error: Exception) -> CustomError:
+    """The error of a batch, with the image that is to blame: a filter is pure, so that one fails alone, too."""
+    for case in cases:
+        try:
+            own.judge([case])
+        except Exception as alone:  # noqa: BLE001  # the user's code: it is looked for what it raises
+            return CustomError(
+                f"{settings.factory}: judge failed on image {case.record.key!r}: {_raised(settings, alone)}"
+            )
+    return CustomError(
+        f"{settings.factory}: judge failed on {len(cases)} cases together: {_raised(settings, error)}; it fails on none"
+        " of them alone, and must not depend on the others"
+    )
+
+
+def _raised(settings: CustomFilter, error: Exception) -> str:
+    return what_it_raised(error, settings.factory.partition(":")[0])
 
 
 @lru_cache(maxsize=32)

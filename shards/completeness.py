@@ -130,6 +130,8 @@ def _shards_of(store: Store, part: str) -> set[str]:
         found = pq.read_table(pa.BufferReader(store.read(path)), columns=["shard"], use_threads=False)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise DamageError(f"{path} is damaged: {error}: `fld ingest` with the same images writes it again") from error
+    if not pa.types.is_integer(found.schema.field("shard").type):
+        raise DamageError(f"{path} is another table: `fld ingest` with the same images writes it again")
     return {shard_name(number) for number in set(found["shard"].to_pylist())}
 
 

@@ -18,9 +18,10 @@ until they are removed they do not count a second time, wherever a process was k
 Ids change with every round: a correction finds its target by place and label (`stages/fuse/corrections.py`).
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -39,6 +40,9 @@ MOST_UNITS = 16
 """Of a shard, before `fld filter` makes one of them: at the viewer each click is one."""
 _MERGED = "merged from "
 _ATTEMPTS = 3
+_UNIT = re.compile(r"\d{6}-(\d{8}T\d{12})-(m?)[0-9a-f]+")
+_APPENDING = timedelta(minutes=1)
+"""A file that is this old has its manifest, or never gets one."""
 _SIDES = ("x0", "y0", "x1", "y1")
 SCHEMA = table.versioned(
     "reviews",
@@ -103,6 +107,30 @@ def append_reviews(store: Store, shard: str, reviews: Sequence[Review]) -> Manif
     now = datetime.now(UTC)
     name = f"{shard}-{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(2)}"
     return _publish(store, name, reviews, "")
+
+
+def adopt_reviews(store: Store) -> None:
+    """Give units that lost their manifest, or whose writer was killed before it, a manifest again: their files are
+    whole. Only for the holder of the corpus lock."""
+    for name in orphans(store):
+        _publish(store, name, read_unit(store, name), "")
+
+
+def orphans(store: Store, now: datetime | None = None) -> list[str]:
+    """Units without a manifest, longer than an append takes; not what was merged already, nor a merge whose rows are
+    all in others."""
+    files = {name.removesuffix(".parquet") for name in store.names(REVIEWS) if name.endswith(".parquet")}
+    if not (lost := files - {*unit_names(store)}):
+        return []
+    known = commit.some(store, REVIEWS, unit_names(store))
+    latest = f"{(now or datetime.now(UTC)) - _APPENDING:%Y%m%dT%H%M%S%f}"
+    named = {name: match for name in sorted(lost - over(known)) if (match := _UNIT.fullmatch(name))}
+    found = [name for name, match in named.items() if match[1] < latest]
+    plain = [name for name in found if not named[name][2]]
+    if len(plain) < len(found):
+        rows = [row for name in [*known, *plain] for row in read_unit(store, name)]
+        found = [name for name in found if name in plain or any(r not in rows for r in read_unit(store, name))]
+    return found
 
 
 def merge_reviews(store: Store, most: int = MOST_UNITS) -> int:
@@ -181,7 +209,13 @@ def unit_names(store: Store) -> list[str]:
 def manifests(store: Store, shard: str | None = None, names: Sequence[str] | None = None) -> dict[str, Manifest]:
     """Name -> manifest of every unit that counts, in their order: not of one that another one has taken in.
 
-    Raises DamageError for a damaged manifest."""
+    Raises DamageError for a damaged manifest, and for one that is gone."""
+    alone = [name for name in orphans(store) if shard in (None, shard_of(name))] if names is None else []
+    if alone:
+        raise DamageError(
+            f"{REVIEWS}/{alone[0]}.parquet has no manifest: that was lost, or its writer was killed: `fld filter"
+            f" {store.url}` takes the corrections in; or delete the file"
+        )
     wanted = unit_names(store) if names is None else names
     wanted = [name for name in wanted if shard is None or shard_of(name) == shard]
     found = commit.some(store, REVIEWS, wanted)

@@ -112,7 +112,9 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
             files += len(manifest.files)
             size += sum(entry.bytes for entry in manifest.files.values())
         damages += [UnitDamage(folder, name, damage) for damage in in_unit]
-    orphans = _orphans(paths, units)
+    alone = [f"{REVIEWS}/{name}.parquet" for name in reviews.orphans(store)]
+    damages += [UnitDamage(*_unit_of(path), Damage(path, NO_MANIFEST)) for path in alone]
+    orphans = [path for path in _orphans(paths, units) if path not in alone]
     damages += [UnitDamage(*_unit_of(path), Damage(path, NO_MANIFEST)) for path in orphans if _SHARD.fullmatch(path)]
     damages += [*_broken_seals(store, paths), *_uncalibrated(paths, units)]
     models = [match[1] for path in paths if (match := _TRAINED.fullmatch(path))]

@@ -19,7 +19,7 @@ from engine.corpus.promotions import CALIBRATION
 from shards.errors import CorpusError, DamageError
 from shards.layout import IMAGES, REVIEWS
 from shards.store import Store, open_store
-from shards.verify import UnitDamage, VerifyReport, retire_damaged
+from shards.verify import NO_MANIFEST, UnitDamage, VerifyReport, retire_damaged
 from shards.verify import verify as verify_units
 
 
@@ -108,6 +108,8 @@ def _about_files(corpus: str, damages: Sequence[UnitDamage]) -> str:
 
 def _about_reviews(damages: Sequence[UnitDamage]) -> str:
     """What to do about corrections that nobody makes again."""
+    if all(each.damage.reason == NO_MANIFEST for each in damages):
+        return f"{len(damages)} files of corrections without a manifest: `fld filter` takes them in; or delete them"
     names = ", ".join(sorted({each.name for each in damages}))
     return (
         f"{len(damages)} damaged files of corrections, which --repair never touches: restore {names} of {REVIEWS}/ and"

@@ -18,7 +18,7 @@ from shards import commit
 from shards.commit import Manifest
 from shards.layout import IMAGES, raw_folder, round_folder
 from shards.overview import complete_overview, withdraw_overview
-from shards.reviews import Review, Reviews, merge_reviews, read_reviews
+from shards.reviews import Review, Reviews, adopt_reviews, merge_reviews, read_reviews
 from shards.rounds import IndexRow
 from shards.store import Store, open_store
 from shards.summaries import read_tally
@@ -48,6 +48,7 @@ def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], process
 
     Raises FileNotFoundError naming the first column that is not finished, before anything is written."""
     images = commit.committed(store, IMAGES)
+    adopt_reviews(store)
     merge_reviews(store)
     reviews = read_reviews(store)  # once: one that comes meanwhile waits for the next time
     stale = _stale(store, plan, images, skipped, reviews)

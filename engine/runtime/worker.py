@@ -13,16 +13,18 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
+from numbers import Real
 
+import msgspec
 from PIL import Image as Pillow
 
 from engine.runtime.call import Call, CallReply, pack_findings, unpack_findings, unpack_rows
 from engine.runtime.column import ActorPool
 from engine.runtime.faults import Failure, attempt
-from shards.finding import GIVEN, Finding, coordinates_of, kind_of, rounded, scores_of
+from shards.finding import GIVEN, SCORE_DECIMALS, Finding, rounded
 from shards.images import ImageRow, read_image
 from shards.store import Store
-from specialists.roles import Image
+from specialists.roles import Image, ItemError
 from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.stage import Item, Stage
@@ -91,7 +93,7 @@ class Worker:
         found = self._stages[call.column].run(items)
         if len(found) != len(items):
             raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(found)}")
-        return CallReply("ok", findings=[_packed(one) for one in found])
+        return CallReply("ok", findings=[_packed(one, call.column, place) for place, one in enumerate(found)])
 
     def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
         """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
@@ -164,27 +166,33 @@ def _findings(call: Call, index: int, row: ImageRow) -> dict[str, list[Finding]]
     return found
 
 
-def _packed(found: list[Finding]) -> bytes:
-    """The findings of one image as they travel. Read back here, so that one of a wrong type (a text that is a number, a
-    box of three) fails this image and not the run that would store it."""
-    packed = pack_findings([_checked(finding) for finding in found])
-    unpack_findings(packed)
+def _packed(found: list[Finding], annotator: str, place: int) -> bytes:
+    """The findings of one image as they travel, rounded as they are stored. Raises ItemError, which names annotator,
+    field and value, for one that no column can hold and no filter compare: it fails this image, and not the run."""
+    for number, finding in enumerate(found):
+        if reason := _unsound(finding):
+            raise ItemError(place, f"{annotator}, finding {number}: {reason}")
+    try:
+        packed = pack_findings([rounded(finding) for finding in found])
+        unpack_findings(packed)
+    except (msgspec.DecodeError, TypeError, ValueError) as error:
+        raise ItemError(place, f"{annotator}: a finding of a wrong type: {error}") from error
     return packed
 
 
-def _checked(finding: Finding) -> Finding:
-    """Rounded, as it is stored. A value that is not finite cannot be stored, nor compared by a filter."""
-    if not all(map(math.isfinite, chain(scores_of(finding), coordinates_of(finding)))):
-        raise ValueError(f"{kind_of(finding)} finding must have finite numbers, got {_not_finite(finding)}")
-    return rounded(finding)
-
-
-def _not_finite(finding: Finding) -> str:
-    """The first field that is not, as in "score = nan"."""
-    for name in ("score", "phrase_score", "box", "quad", "polygons"):
-        value = getattr(finding, name, None)
-        numbers = value if isinstance(value, tuple | list) else () if value is None else (value,)
-        flat = chain(*numbers) if name == "polygons" else numbers
-        if not all(map(math.isfinite, flat)):
-            return f"{name} = {value}"
-    return "none"
+def _unsound(finding: Finding) -> str:
+    """The first field that is no number where one is wanted, or a score outside [0, 1] at the decimals of the store."""
+    for name in ("score", "phrase_score"):
+        score = getattr(finding, name, None)
+        if score is not None and not (isinstance(score, Real) and 0 <= round(float(score), SCORE_DECIMALS) <= 1):
+            got = round(float(score), SCORE_DECIMALS) if isinstance(score, Real) else repr(score)
+            return f"{name} must be a number in [0, 1], got {got}"
+    for name in ("box", "quad", "polygons"):
+        value = getattr(finding, name, None) or ()
+        try:
+            finite = all(map(math.isfinite, chain(*value) if name == "polygons" else value))
+        except TypeError:
+            finite = False
+        if not finite:
+            return f"{name} must hold finite numbers, got {value}"
+    return ""

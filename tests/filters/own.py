@@ -48,3 +48,26 @@ class Broken(NoWord):
         }
         found: list[Verdict] = answers[self.options["answer"]]
         return found
+
+
+class Raises(NoWord):
+    """Fails as `when` says: built, asked for its facts, on the text `word`, or on more than one case."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__(options)
+        if options["when"] == "built":
+            raise KeyError("side")
+
+    def fingerprint(self) -> Facts:
+        if self.options["when"] == "facts":
+            raise OSError("no such table")
+        return {}
+
+    def judge(self, cases: list[Case]) -> list[Verdict]:
+        if self.options["when"] == "many" and len(cases) > 1:
+            raise ValueError("one at a time")
+        return [_divided(0) if _text(case) == self.options.get("word") else KEPT for case in cases]
+
+
+def _divided(by: int) -> Verdict:
+    return dropped("never", 1 / by, 0.0)

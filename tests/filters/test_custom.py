@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -15,8 +17,8 @@ def own(name: str = "NoWord", on: str = "text", **options: object) -> CustomFilt
     return CustomFilter.model_validate({"factory": f"tests.filters.own:{name}", "on": on, "options": options})
 
 
-def case(text: str = "a dog") -> Case:
-    return Case(Record("k", "u", "", 100, 100, 0), Text("t0", "brief", text, SOURCE))
+def case(text: str = "a dog", key: str = "k") -> Case:
+    return Case(Record(key, "u", "", 100, 100, 0), Text("t0", "brief", text, SOURCE))
 
 
 def test_one_verdict_per_case_in_order() -> None:
@@ -44,6 +46,35 @@ def test_a_filter_that_is_not_there_or_lacks_a_method() -> None:
         judge_cases(own("Nothing"), [case()])
     with pytest.raises(FactoryError, match=r"must have judge, fingerprint; it lacks \['judge'\]"):
         judge_cases(CustomFilter(factory="tests.specialists.fakes:ColourDetector", on="text"), [case()])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"when": "judge", "word": "a cat"}, CustomError,
+         r"own:Raises: judge failed on image 'c': ZeroDivisionError: division by zero \(/.*own\.py, line \d+\)"),
+        ({"when": "many"}, CustomError, r"judge failed on 3 cases together: ValueError: one at a time \(.*alone, and"),
+        ({"when": "built"}, FactoryError, r"with the options \{'when': 'built'\}: KeyError: 'side' \(/.*own\.py"),
+    ],
+)  # fmt: skip
+def test_what_it_raises_names_filter_image_file_and_line(
+    options: dict[str, str], error: type[Exception], message: str
+) -> None:
+    cases = [case("a dog", "a"), case("a bird", "b"), case("a cat", "c")]
+    with pytest.raises(error, match=message):
+        judge_cases(own("Raises", **options), cases)
+
+
+def test_a_module_that_cannot_be_imported_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "half_written.py").write_text("import json\n\nclass Rule(\n")
+    (tmp_path / "wants_a_file.py").write_text("import json\njson.loads('{')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(FactoryError, match=r"half_written failed: SyntaxError: .*\(half_written\.py, line 3\)"):
+        custom_facts([CustomFilter(factory="half_written:Rule", on="text")])
+    with pytest.raises(FactoryError, match=r"wants_a_file failed: JSONDecodeError: .*wants_a_file\.py, line 2\)"):
+        custom_facts([CustomFilter(factory="wants_a_file:Rule", on="text")])
+    with pytest.raises(CustomError, match=r"own:Raises: fingerprint failed: OSError: no such table \(/.*own\.py, line"):
+        custom_facts([own("Raises", when="facts")])
 
 
 def test_facts_are_of_the_settings_and_of_the_filter_itself() -> None:

@@ -1,13 +1,23 @@
 """The column of corrections: appended, read in order, and no damage that goes unseen."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 
 from shards.errors import DamageError
 from shards.review_log import ReviewLog
-from shards.reviews import Review, append_reviews, count_reviews, merge_reviews, read_reviews
+from shards.reviews import (
+    Review,
+    adopt_reviews,
+    append_reviews,
+    count_reviews,
+    merge_reviews,
+    orphans,
+    read_reviews,
+)
 from shards.store import FsspecStore, open_store
-from shards.verify import retire_damaged, verify
+from shards.verify import NO_MANIFEST, retire_damaged, verify
 
 RELABEL = Review(
     "dog", "relabel", "region", "ann", "2026-11-26T10:15:00Z", "r3", 1, "dog", (1.01, 2.0, 3.5, 4.0), new_text="cat"
@@ -118,3 +128,43 @@ def test_who_asks_often_reads_a_unit_once_and_sees_merges() -> None:
     assert log.of({"000000"}) == {"000000": [RELABEL, ADD, TEXT]}, "it was read before"
     with pytest.raises(FileNotFoundError):
         ReviewLog(store).of({"000000"})
+
+
+LATER = timedelta(minutes=2)
+
+
+def test_corrections_without_their_manifest_are_told_and_taken_in_again() -> None:
+    store = open_store("memory://reviews-alone")
+    append_reviews(store, "000000", [RELABEL])
+    name = append_reviews(store, "000001", [TEXT]).name
+    path, manifest = f"reviews/manifest/{name}.json", store.read(f"reviews/manifest/{name}.json")
+    old = f"000001-20250101{name[15:]}"
+    store.remove(path)
+    assert read_reviews(store) == {"000000": [RELABEL]}, "somebody may be about to write the manifest"
+    store.write(f"reviews/{old}.parquet", [store.read(f"reviews/{name}.parquet")])
+    store.remove(f"reviews/{name}.parquet")
+    with pytest.raises(DamageError, match=rf"reviews/{old}.parquet has no manifest: .* `fld filter .*` takes"):
+        read_reviews(store)
+    assert read_reviews(store, "000000") == {"000000": [RELABEL]}
+    [damage] = verify(store).of_reviews
+    assert (damage.name, damage.damage.reason) == (old, NO_MANIFEST)
+    adopt_reviews(store)
+    assert read_reviews(store) == {"000000": [RELABEL], "000001": [TEXT]}
+    assert verify(store).ok
+    assert len(store.read(f"reviews/manifest/{old}.json")) == len(manifest)
+
+
+def test_a_merge_that_was_killed_before_its_manifest_counts_only_where_its_units_are_gone() -> None:
+    store = open_store("memory://reviews-half-merged")
+    names = [append_reviews(store, "000000", [each]).name for each in (RELABEL, ADD, TEXT)]
+    before = {path: store.read(path) for path in store.walk()}
+    merge_reviews(store, most=1)
+    [merged] = [path for path in store.walk() if path.endswith(".parquet")]
+    store.remove(merged.replace("reviews/", "reviews/manifest/").replace(".parquet", ".json"))
+    now = datetime.now(UTC) + LATER
+    assert orphans(store, now) == [merged.removeprefix("reviews/").removesuffix(".parquet")]
+    for path, data in before.items():
+        store.write(path, [data])
+    assert orphans(store, now) == []
+    store.remove(f"reviews/manifest/{names[1]}.json")
+    assert orphans(store, now) == [names[1]]

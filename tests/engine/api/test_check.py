@@ -58,7 +58,7 @@ def test_a_class_that_is_not_there() -> None:
     ("wrong", "reason"),
     [
         ("facts", "fingerprint: two objects of equal options give "),
-        ("raises", "judge: ZeroDivisionError: no boxes"),
+        ("raises", "judge: CustomError: tests.engine.wrong_classes:WrongFilter: judge failed on image "),
         ("short", "judge: CustomError: tests.engine.wrong_classes:WrongFilter: judge must return a list of "),
         ("order", "judge: the verdicts depend on the other cases of the batch or on their order"),
         ("nothing", ""),

@@ -87,7 +87,7 @@ def test_one_bad_image_is_quarantined_and_blocks_only_itself(tmp_path: Path) -> 
         ("oom", "oom: MemoryError"),
         ("exit", "error: SystemExit: 0"),
         ("short", "error: ValueError: stage of a must give 1 lists of findings, gave 0"),
-        ("nan", "error: ValueError: text finding must have finite numbers, got score = nan"),
+        ("nan", "item: a, finding 0: score must be a number in [0, 1], got nan"),
     ],
 )
 def test_the_rest_of_the_batch_is_as_if_nothing_had_happened(tmp_path: Path, fault: Fault, error: str) -> None:

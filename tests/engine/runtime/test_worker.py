@@ -1,7 +1,8 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import pytest
 
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
@@ -9,7 +10,7 @@ from engine.runtime.call import Call, pack_findings, pack_rows, unpack_findings
 from engine.runtime.column import ActorPool
 from engine.runtime.progress import Silent
 from engine.runtime.worker import ImageCache, Worker
-from shards.finding import Caption, Detection, Finding, text_of
+from shards.finding import Caption, Detection, Finding, PhraseGrounding, text_of
 from shards.images import read_image_rows
 from shards.layout import tar_path
 from shards.store import LocalStore
@@ -107,7 +108,7 @@ def test_a_score_that_is_not_a_number_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     fill(store, 1, 1)
     answer = worker(store, FakeStage(faults={"k0000": "nan"})).run(call(store))
-    assert answer.error == "error: ValueError: text finding must have finite numbers, got score = nan"
+    assert answer.items == {0: "item: a, finding 0: score must be a number in [0, 1], got nan"}
 
 
 def test_a_stage_that_cannot_be_loaded_says_what_is_missing(tmp_path: Path) -> None:
@@ -132,4 +133,34 @@ def test_a_finding_of_a_wrong_type_fails_its_image_and_not_the_run(tmp_path: Pat
     fill(store, 1, 3)
     report = annotate(store, [column("a", OneWrong())], {}, EngineSettings(backend="local"), Silent())
     [failed] = report.quarantined
-    assert (failed.key, "Expected `str`, got `int`" in failed.error) == ("k0001", True)
+    assert failed.key == "k0001"
+    assert failed.error.startswith("item: a: a finding of a wrong type: Expected `str`, got `int`")
+
+
+@pytest.mark.parametrize(
+    ("finding", "reason"),
+    [
+        (Detection("x", 1.7, box=(0, 0, 9, 9)), "score must be a number in [0, 1], got 1.7"),
+        (Detection("x", cast(float, np.float32(-0.5)), box=(0, 0, 9, 9)), "score must be a number in [0, 1], got -0.5"),
+        (Detection("x", "high", box=(0, 0, 9, 9)), "score must be a number in [0, 1], got 'high'"),  # type: ignore[arg-type]
+        (Detection("x", 0.5, box=(0, 0, float("inf"), 9)), "box must hold finite numbers, got (0, 0, inf, 9)"),
+        (Detection("x", 0.5, box=(0, 0, None, 9)), "box must hold finite numbers, got (0, 0, None, 9)"),  # type: ignore[arg-type]
+        (
+            PhraseGrounding("x", 0.5, about="a/0", span=(0, 1), phrase_score=2.0),
+            "phrase_score must be a number in [0, 1], got 2.0",
+        ),
+    ],
+)
+def test_a_bad_finding_fails_its_image_with_annotator_field_and_value(
+    tmp_path: Path, finding: Finding, reason: str
+) -> None:
+    class Says(FakeStage):
+        def run(self, items: list[Item]) -> list[list[Finding]]:
+            fine = Detection("fine", 1.00001, box=(0, 0, 9, 9))  # 1 at the decimals of the store
+            return [[fine, finding] if item.key == "k0001" else [fine] for item in items]
+
+    store = LocalStore(tmp_path)
+    fill(store, 1, 3)
+    report = annotate(store, [column("boxes", Says())], {}, EngineSettings(backend="local"), Silent())
+    [failed] = report.quarantined
+    assert (failed.key, failed.error) == ("k0001", f"item: boxes, finding 1: {reason}")
