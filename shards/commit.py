@@ -26,11 +26,13 @@ import msgspec
 
 from shards.errors import CorpusError, DamageError
 from shards.layout import manifest_path
-from shards.store import Store
+from shards.store import Store, link_file
 
 VERSION = 1
 WITH_TALLY = 2
 """The version of a manifest that has a tally; all others stay readable for older releases."""
+WITHOUT_ORIGINALS = 3
+"""That of a round's shard whose pictures are in `images/`."""
 _READERS = 16  # manifests are small and object stores slow to answer: overlap the waiting
 _BLOCK = 16 << 20
 
@@ -71,6 +73,13 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tally: RuleCounts | msgspec.UnsetType = msgspec.UNSET
 
 
+class Linked(NamedTuple):
+    """A file of another unit under a second name: its path in the corpus, and what its manifest says of it."""
+
+    path: str
+    entry: FileEntry
+
+
 class Damage(NamedTuple):
     """A file of a unit that is not what was written. `key`: the image concerned, "" if not one alone."""
 
@@ -83,23 +92,29 @@ def publish(
     store: Store,
     folder: str,
     name: str,
-    files: Mapping[str, bytes | Iterable[bytes]],
+    files: Mapping[str, bytes | Iterable[bytes] | Linked],
     counts: ImageCounts | Callable[[], ImageCounts],
     fingerprint: str,
     tally: RuleCounts | msgspec.UnsetType = msgspec.UNSET,
+    *,
+    has_originals: bool = True,
 ) -> Manifest:
     """Write the files in order, then the manifest. An older unit of that name is withdrawn first.
 
     files: path relative to `folder` -> content. An iterable is consumed when its turn comes, so that a later file (an
     index) may depend on an earlier one (its tar); a function for `counts` is called after the last file. If anything
-    raises, no manifest is written and the unit is not done."""
+    raises, no manifest is written and the unit is not done. has_originals: see `WITHOUT_ORIGINALS`."""
     store.remove(manifest_path(folder, name))
     entries: dict[str, FileEntry] = {}
     for path, content in files.items():
+        if isinstance(content, Linked):
+            link_file(store, content.path, f"{folder}/{path}")
+            entries[path] = content.entry
+            continue
         seen = _Checksum([content] if isinstance(content, bytes) else content)
         store.write(f"{folder}/{path}", seen)
         entries[path] = seen.entry()
-    version = VERSION if tally is msgspec.UNSET else WITH_TALLY
+    version = (VERSION if tally is msgspec.UNSET else WITH_TALLY) if has_originals else WITHOUT_ORIGINALS
     manifest = Manifest(name, fingerprint, counts() if callable(counts) else counts, entries, version, tally)
     store.write(manifest_path(folder, name), [encode(manifest)])
     return manifest
@@ -193,9 +208,9 @@ def decode(data: bytes) -> Manifest | None:
     if data != body + _tail(body):
         return None
     version = _version.decode(data).version
-    if version not in (VERSION, WITH_TALLY):
+    if version not in (VERSION, WITH_TALLY, WITHOUT_ORIGINALS):
         raise CorpusError(
-            f"manifest version must be {VERSION} or {WITH_TALLY}, got {version}: use the fld-engine release"
+            f"manifest version must be {VERSION} to {WITHOUT_ORIGINALS}, got {version}: use the fld-engine release"
             " that wrote this corpus, or build a new corpus with this one"
         )
     return _decoder.decode(body + b"}")

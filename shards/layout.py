@@ -57,6 +57,11 @@ def summary_file(shard: str) -> str:
     return f"summary/{shard}.parquet"
 
 
+def originals_file(shard: str) -> str:
+    """The image shard as it is linked into a round, relative to the round's folder."""
+    return f"originals/{shard}.tar"
+
+
 def round_tar(number: int, shard: str) -> str:
     """The samples of a shard of a round."""
     return f"{round_folder(number)}/shards/{shard}.tar"

@@ -26,8 +26,9 @@ from shards import commit, images, record, rounds, summaries
 from shards.commit import Manifest
 from shards.errors import CorpusError, DamageError
 from shards.images import ImageRow
-from shards.layout import IMAGES, round_folder, round_tar
+from shards.layout import IMAGES, round_folder, round_tar, tar_path
 from shards.lookup import find_key
+from shards.originals import Originals
 from shards.record import Record
 from shards.store import Store, open_store
 
@@ -78,6 +79,7 @@ class Round:
         self.store = store
         self.number = number
         self._summaries: OrderedDict[str, pa.Table] = OrderedDict()
+        self._originals = Originals(store)
 
     @cached_property
     def manifests(self) -> dict[str, Manifest]:
@@ -150,8 +152,12 @@ class Round:
     def image_of(self, row: Row) -> bytes:
         """The original bytes of an image that `find` found and that the round kept. Raises DamageError if they are not
         those that were ingested; their checksum is in the record."""
-        data = self._read(row["shard"], row["offset"], row["size"], row["key"])
-        rounds.check_original(data, self.record_of(row), round_tar(self.number, row["shard"]))
+        if row["size"]:
+            data = self._read(row["shard"], row["offset"], row["size"], row["key"])
+            path = round_tar(self.number, row["shard"])
+        else:  # the round holds records only
+            data, path = self._originals.read(row["shard"], row["key"]), tar_path(row["shard"])
+        rounds.check_original(data, self.record_of(row), path)
         return data
 
     def rows_of(self, row: Row) -> list[Row]:

@@ -12,7 +12,8 @@
     fingerprint string    of its raw column               shard string         "000000"
     ref string            the finding: "detector/4"       ext string           of the original (this and what follows:
     granularity string    of a text                                            rows of kept images only, else null)
-    text string           label, text or phrase           offset, size int64   the original in the tar, in bytes
+    text string           label, text or phrase           offset, size int64   the original in the tar, in bytes;
+                                                          null where it is not there (shards/originals.py)
     score double          raw, null if none               record_offset, record_size int64   the record in the tar
     box struct<x0 y0 x1 y1 float>  px                     record_crc32 uint32  CRC-32 of the record
 
@@ -32,7 +33,8 @@ from shards import commit, record, summary, table, tar
 from shards.commit import ImageCounts, Manifest
 from shards.errors import DamageError
 from shards.finding import Box
-from shards.layout import index_file, round_folder, round_tar, summary_file
+from shards.layout import IMAGES, index_file, originals_file, round_folder, round_tar, summary_file, tar_path
+from shards.originals import Originals, OriginalsPolicy
 from shards.record import Record
 from shards.store import Store
 from shards.summary import RecordFacts
@@ -98,11 +100,11 @@ class IndexRow(msgspec.Struct, frozen=True):
 
 class SamplePlace(NamedTuple):
     """Where one sample lies in the tar of its shard, in bytes, the extension of the original and the CRC-32 of the
-    record."""
+    record. offset, size: of the original, None where it is not in that tar (`shards/originals.py`)."""
 
     ext: str
-    offset: int
-    size: int
+    offset: int | None
+    size: int | None
     record_offset: int
     record_size: int
     record_crc32: int
@@ -124,21 +126,31 @@ def write_round(
     index: Sequence[IndexRow],
     counts: ImageCounts,
     fingerprint: str,
+    originals: OriginalsPolicy = "copy",
 ) -> Manifest:
     """Commit one shard of a round. samples: (record, extension, original bytes) of the kept images, consumed one by
-    one, in the order of their rows of type "image" in `index`.
+    one, in the order of their rows of type "image" in `index`. originals: whether the bytes are written, too; where
+    they are not, any will do.
 
     Raises ValueError, and commits nothing, unless there is one image row per image read and one kept image row per
     sample: what was dropped without a row would be lost silently."""
     kept = _check_index(index, counts)
     written = _Written({}, {}, [])
-    files = {
-        f"shards/{shard}.tar": _archive(samples, number, kept, written),
+    files: dict[str, bytes | Iterable[bytes] | commit.Linked] = {
+        f"shards/{shard}.tar": _archive(samples, number, kept, written, is_copied=originals == "copy"),
         index_file(shard): _index(index, shard, written),
         summary_file(shard): _summary(written),
     }
+    if originals == "link":
+        files[originals_file(shard)] = _linked(store, shard)
+    before = commit.find(store, round_folder(number), shard)
     tally = summary.tally_of((row.type for row in index), (row.rule for row in index))
-    return commit.publish(store, round_folder(number), shard, files, counts, fingerprint, tally)
+    done = commit.publish(
+        store, round_folder(number), shard, files, counts, fingerprint, tally, has_originals=originals == "copy"
+    )
+    for path in () if before is None else before.files.keys() - done.files.keys():
+        store.remove(f"{round_folder(number)}/{path}")
+    return done
 
 
 def read_index(store: Store, number: int, shard: str, columns: list[str] | None = None) -> pa.Table:
@@ -158,9 +170,17 @@ def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record
 
     Strict: raises TarError at the first byte that is not as written, or if a sample of the index is not there;
     DamageError for original bytes that are not those of the record."""
+    elsewhere = Originals(store)
+    pictures: bytes | None = None  # the image shard, read at once: most of it is wanted
     for found, place, archive in _walk(store, number, shard):
-        original = archive[place.offset : place.offset + place.size]
-        check_original(original, found, round_tar(number, shard))
+        if place.offset is not None and place.size is not None:
+            original, path = archive[place.offset : place.offset + place.size], round_tar(number, shard)
+        else:
+            path = tar_path(shard)
+            pictures = store.read(path) if pictures is None else pictures
+            start, end = elsewhere.place(shard, found.key)
+            original = pictures[start:end]
+        check_original(original, found, path)
         yield found, place.ext, original
 
 
@@ -181,18 +201,26 @@ def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, Sampl
     expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *SamplePlace._fields]))
     archive = store.read(path)
     members = {member.offset: member for member in tar.walk(archive)}
-    if len(members) != 2 * len(expected):
-        raise tar.TarError(f"{path} must hold {len(expected)} samples of 2 members, got {len(members)} members")
-    for key, place in expected:
-        name = tar.safe_key(key)
-        original = tar.Placed(f"{name}.{place.ext}", place.offset, place.size)
-        written = tar.Placed(f"{name}.{tar.RECORD}", place.record_offset, place.record_size)
-        if members.get(place.offset) != original or members.get(place.record_offset) != written:
+    wanted = [members_of(key, place) for key, place in expected]
+    if len(members) != sum(map(len, wanted)):
+        each = len(wanted[0]) if wanted else 2
+        raise tar.TarError(f"{path} must hold {len(expected)} samples of {each} members, got {len(members)} members")
+    for (key, place), mine in zip(expected, wanted, strict=True):
+        if any(members.get(member.offset) != member for member in mine):
             raise tar.TarError(f"{path} must hold sample {key!r} at byte {place.offset}: run `fld verify`")
         data = archive[place.record_offset : place.record_offset + place.record_size]
         if zlib.crc32(data) != place.record_crc32:
             raise tar.TarError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
         yield record.decode(data), place, archive
+
+
+def members_of(key: str, place: SamplePlace) -> list[tar.Placed]:
+    """What a sample is in the tar of its shard: its record, and its original where that is there."""
+    name = tar.safe_key(key)
+    written = tar.Placed(f"{name}.{tar.RECORD}", place.record_offset, place.record_size)
+    if place.offset is None or place.size is None:
+        return [written]
+    return [tar.Placed(f"{name}.{place.ext}", place.offset, place.size), written]
 
 
 def kept_samples(index: pa.Table) -> list[tuple[str, SamplePlace]]:
@@ -203,7 +231,7 @@ def kept_samples(index: pa.Table) -> list[tuple[str, SamplePlace]]:
 
 
 def _archive(
-    samples: Iterable[tuple[Record, str, bytes]], number: int, kept: list[str], written: _Written
+    samples: Iterable[tuple[Record, str, bytes]], number: int, kept: list[str], written: _Written, *, is_copied: bool
 ) -> Iterator[bytes]:
     """The tar; `written` is filled with places and facts on the way."""
     placed: list[tar.Placed] = []
@@ -217,15 +245,26 @@ def _archive(
             name, encoded = tar.safe_key(sample.key), record.encode(sample)
             known.append((extension, zlib.crc32(encoded)))
             pair = [(extension, original), (tar.RECORD, encoded)]
-            for ext, data in sorted(pair):
+            for ext, data in sorted(pair) if is_copied else pair[1:]:
                 yield f"{name}.{ext}", data
 
     yield from tar.stream(members(), placed)
     if (missing := next(wanted, None)) is not None:
         raise ValueError(f"image {missing!r} is kept in the index but no sample of it was given")
+    if not is_copied:
+        for key, text, (ext, checksum) in zip(kept, placed, known, strict=True):
+            written.places[key] = SamplePlace(ext, None, None, text.offset, text.size, checksum)
+        return
     for key, first, second, (ext, checksum) in zip(kept, placed[::2], placed[1::2], known, strict=True):
         original, text = (first, second) if ext < tar.RECORD else (second, first)
         written.places[key] = SamplePlace(ext, original.offset, original.size, text.offset, text.size, checksum)
+
+
+def _linked(store: Store, shard: str) -> commit.Linked:
+    images = commit.find(store, IMAGES, shard)
+    if images is None:
+        raise FileNotFoundError(f"image shard {shard} is not finished: run `fld ingest`")
+    return commit.Linked(tar_path(shard), images.files[f"{shard}.tar"])
 
 
 def _index(index: Sequence[IndexRow], shard: str, written: _Written) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from shards.errors import CorpusError
+from shards.errors import CorpusError, SettingsError
 
 PART = ".part"
 PUBLISHES_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "memory"})
@@ -86,6 +86,22 @@ def remove_leftovers(store: Store) -> list[str]:
     return leftovers
 
 
+def link_file(store: Store, source: str, path: str) -> None:
+    """Give a file of the store a second name, replacing what has it: a hard link on a disk, a copy that an object store
+    makes without sending a byte to us. Raises SettingsError where the store can do neither."""
+    try:
+        if not isinstance(store, LocalStore | FsspecStore):
+            raise NotImplementedError
+        store.link(source, path)
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, FileNotFoundError) or getattr(error, "errno", None) == errno.ENOSPC:
+            raise
+        raise SettingsError(
+            f"rounds.originals: link must be possible in {store.url}, and it is not ({str(error) or 'no links there'}):"
+            " use copy or none"
+        ) from error
+
+
 class LocalStore:
     """A folder on a local or network disk. `writev` and `sync` are the system calls; tests pass failing ones."""
 
@@ -119,6 +135,16 @@ class LocalStore:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        self._sync_folder(final.parent)
+
+    def link(self, source: str, path: str) -> None:
+        """A hard link."""
+        final = self._root / path
+        self._make_folder(final.parent)
+        part = final.with_name(f"{final.name}.{secrets.token_hex(4)}{PART}")
+        os.link(self._root / source, part)
+        os.replace(part, final)
+        part.unlink(missing_ok=True)  # renaming a link onto another one of the same file leaves both
         self._sync_folder(final.parent)
 
     def names(self, folder: str) -> list[str]:
@@ -202,6 +228,13 @@ class FsspecStore:
                 self._fs.makedirs(final.rpartition("/")[0], exist_ok=True)
                 self._fs.put_file(spool.name, part)
                 self._fs.mv(part, final)
+        self._fs.invalidate_cache()
+
+    def link(self, source: str, path: str) -> None:
+        """A copy made by the store."""
+        if not self._publishes_whole:
+            raise NotImplementedError
+        self._fs.cp_file(self._at(source), self._at(path))
         self._fs.invalidate_cache()
 
     def names(self, folder: str) -> list[str]:

@@ -42,7 +42,7 @@ _LOST_PART = re.compile(rf"{PLAN} part (\d+) is missing")
 NO_MANIFEST = "no manifest names it: that was deleted, or the run that wrote it was killed"
 _SHARD = re.compile(r"(.+)/(\d{6})\.\w+|.+/(lookup|overview)/[^/]+")
 """A file of a unit, by its name."""
-_PARTS = ("shards", "index", "summary")
+_PARTS = ("shards", "index", "summary", "originals")
 """Folders below a round in which the files of its units are."""
 _UNIT_FOLDERS = (f"{IMAGES}/", f"{RAW}/", f"{ROUNDS}/", f"{CALIBRATION}/", f"{REVIEWS}/")
 
@@ -282,7 +282,8 @@ def _by_sample(store: Store, folder: str, name: str, damage: Damage) -> list[Dam
     if not damage.path.endswith(".tar"):
         return [damage]
     try:
-        members = _image_members(store, name) if folder == IMAGES else _round_members(store, folder, name)
+        is_image_tar = folder == IMAGES or "/originals/" in damage.path
+        members = _image_members(store, name) if is_image_tar else _round_members(store, folder, name)
         in_samples = [
             Damage(damage.path, f"{damage.reason}; {reason}", member.key)
             for member in members
@@ -326,17 +327,17 @@ def _image_members(store: Store, shard: str) -> list[_Member]:
 
 
 def _round_members(store: Store, folder: str, shard: str) -> Iterator[_Member]:
-    """Two per sample; the checksum of an original stands in its record, so its bytes are looked at if that is whole."""
+    """Those of each sample. The checksum of an original stands in its record, so its bytes are looked at if that is
+    whole."""
     number = int(folder.removeprefix(f"{ROUNDS}/"))
     for key, place in rounds.kept_samples(rounds.read_index(store, number, shard)):
-        name = tar.safe_key(key)
         data = store.read(round_tar(number, shard), place.record_offset, place.record_offset + place.record_size)
         whole = zlib.crc32(data) == place.record_crc32
         sha256 = record.decode(data).sha256 if whole else ""
-        yield _Member(key, f"{name}.{place.ext}", place.offset, place.size, _has_sha256(sha256))
-        yield _Member(
-            key, f"{name}.{tar.RECORD}", place.record_offset, place.record_size, _has_crc32(place.record_crc32)
-        )
+        for member in rounds.members_of(key, place):
+            is_record = member.offset == place.record_offset
+            same = _has_crc32(place.record_crc32) if is_record else _has_sha256(sha256)
+            yield _Member(key, *member, same)
 
 
 def _has_sha256(sha256: str) -> Callable[[bytes], bool]:

@@ -26,6 +26,7 @@ from shards.commit import ImageCounts, Manifest
 from shards.finding import GIVEN, REVIEWER, Caption, Finding
 from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES, raw_folder
+from shards.originals import OriginalsPolicy
 from shards.raw import RawRow, read_raw
 from shards.record import Missing, Record
 from shards.reviews import Review
@@ -68,13 +69,15 @@ class TextParser(Protocol):
 @dataclass(frozen=True)
 class RoundPlan:
     """What a round is made of. `annotators`: those whose raw columns are fused, in the order of the config; what came
-    with the images joins them by itself. calibration: what their scores are worth, where that is known."""
+    with the images joins them by itself. calibration: what their scores are worth, where that is known. originals:
+    whether the pictures are written, too."""
 
     number: int
     annotators: tuple[Voter, ...]
     fuse: FuseSettings
     filters: FilterSettings
     calibration: AnnotatorCalibration | None = None
+    originals: OriginalsPolicy = "copy"
 
     def __post_init__(self) -> None:
         names = [annotator.name for annotator in self.annotators]
@@ -163,11 +166,11 @@ def write_shard(
         for outcome in outcomes:
             if outcome.record is not None:
                 row = places[outcome.key]
-                yield outcome.record, row.ext, read_image(store, shard, row)
+                yield outcome.record, row.ext, read_image(store, shard, row) if plan.originals == "copy" else b""
 
     index = [row for outcome in outcomes for row in outcome.rows]
     fingerprint = shard_fingerprint(store, shard, plan, skipped, parser, reviews)
-    return write_round(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint)
+    return write_round(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint, plan.originals)
 
 
 def counts(outcomes: Sequence[ImageOutcome]) -> ImageCounts:
@@ -186,6 +189,7 @@ def round_fingerprint(plan: RoundPlan, parser: TextParser) -> str:
         "filters": {name: fact for name, fact in _filters(plan).facts().items() if name != "parser"},
         "parser": parser.fingerprint(),
         **_calibration_facts(plan),
+        **({} if plan.originals == "copy" else {"originals": plan.originals}),
     }
     return _hash(facts)
 

@@ -28,9 +28,10 @@ from stages.export.jsonl import JsonlTarget
 from stages.export.label_studio import LabelStudioTarget
 from stages.export.pictures import PictureMode, PicturePlace
 from stages.export.sample import ExportTarget
+from stages.export.webdataset_tars import WebdatasetTarget
 from stages.export.yolo import YoloTarget
 
-Format = Literal["coco", "yolo", "yolo-seg", "hf", "fiftyone", "label-studio", "cvat", "jsonl"]
+Format = Literal["coco", "yolo", "yolo-seg", "hf", "fiftyone", "label-studio", "cvat", "jsonl", "webdataset"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
@@ -61,7 +62,8 @@ def export(
     categories = Categories(opened.store)
     categories.learn(_labels(found))
     target = Instances(path, categories) if single else _target(path, format, pictures, categories)
-    place = PicturePlace(path, "leave" if single or format == "hf" else pictures)  # hf: they stand in the parquet
+    is_inside = format in ("hf", "webdataset")  # the pictures stand in the files
+    place = PicturePlace(path, "leave" if single or is_inside else pictures)
     images = objects = 0
     labels: set[str] = set()
     for sample in samples(found, where, held_out, place):
@@ -114,3 +116,5 @@ def _target(out: Path, format: Format, pictures: PictureMode, categories: Catego
             return CvatTarget(out, categories)
         case "jsonl":
             return JsonlTarget(out)
+        case "webdataset":
+            return WebdatasetTarget(out)

@@ -21,6 +21,7 @@ from engine.config.config_text import ConfigError, override, parse, render, vali
 from engine.config.loop_settings import LoopSettings
 from engine.config.settings import EngineSettings
 from filters.settings import FilterSettings
+from shards.originals import RoundSettings
 from shards.seal import broken, read_sealed, write_sealed
 from shards.settings import Settings
 from shards.store import Store
@@ -46,6 +47,7 @@ class Config(Settings):
     annotators: dict[str, Annotator] = Field(description="the specialists by name; each name is a raw column")
     fuse: FuseSettings = Field(FuseSettings(), description="how several annotators' findings become one record")
     filters: FilterSettings = Field(FilterSettings(), description="what is kept; every drop is a row of the index")
+    rounds: RoundSettings = Field(RoundSettings(), description="how a round is written")
     loop: LoopSettings = Field(LoopSettings(), description="fld loop: a model learns from a round and labels the next")
     engine: EngineSettings = Field(EngineSettings(), description="where it runs and what failures it tolerates")
 

@@ -103,7 +103,8 @@ SuspectsOption = Annotated[
     int | None, typer.Option("--suspects", metavar="COUNT", min=1, help="Print the labels that are probably wrong.")
 ]
 FormatOption = Annotated[
-    str, typer.Option("--format", "-f", help="coco, yolo, yolo-seg, hf, fiftyone, label-studio, cvat or jsonl.")
+    str,
+    typer.Option("--format", "-f", help="coco, yolo, yolo-seg, hf, fiftyone, label-studio, cvat, jsonl or webdataset."),
 ]
 WhereOption = Annotated[
     str | None, typer.Option("--where", metavar="SQL", help="Only images whose summary row meets this condition.")

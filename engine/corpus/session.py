@@ -63,7 +63,8 @@ class Session:
         calibration = None
         if self.config.fuse.calibrate == "auto":
             calibration = calibration_for(self.store, number, tuple(voters))
-        return RoundPlan(number, tuple(voters), self.config.fuse, self.config.filters, calibration)
+        config = self.config
+        return RoundPlan(number, tuple(voters), config.fuse, config.filters, calibration, config.rounds.originals)
 
     def columns(self, number: int) -> list[Column]:
         """The columns of round `number`: the annotators', and from round 1 on those of the promoted models."""

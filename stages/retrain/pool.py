@@ -1,7 +1,8 @@
 """Where every kept image of a round lies in its tars: the index, without any image, as one small table.
 
 Comes in: the manifests, the index and the image list of a round. Goes out: a `TrainingPool`, split into trained and
-held-out images; `pool.read(i)` is one ranged read of a tar (a picture and its record lie side by side).
+held-out images; `pool.read(i)` is one ranged read of a tar (a picture and its record lie side by side), or two where
+the round holds records only.
 
 A pool takes 48 bytes per image, so an epoch can be shuffled over all shards at once, and any place in it is reached
 without reading what lies before.
@@ -16,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shards import images, record, rounds, table
+from shards import commit, images, record, rounds, table
 from shards.errors import CorpusError
-from shards.layout import IMAGES, round_tar
+from shards.layout import IMAGES, round_tar, tar_path
+from shards.originals import Originals
 from shards.reader import Corpus
 from shards.record import Record
 from shards.store import Store
@@ -39,12 +41,14 @@ _ROW = np.dtype(
 
 @dataclass(frozen=True, eq=False)
 class TrainingPool:
-    """Images of one round. rows: structured array [n] (see `_ROW`), in corpus order. data: SHA-256 of what the
+    """Images of one round. rows: structured array [n] (see `_ROW`), in corpus order. tars: of each shard where its
+    pictures are: with the records, or in `images/`. data: SHA-256 of what the
     round's manifests say, so that a run knows whether the round is still the same."""
 
     store: Store
     number: int
     shards: list[str]
+    tars: list[str]
     rows: NDArray[Any]
     data: str
 
@@ -60,21 +64,27 @@ class TrainingPool:
     def read(self, i: int) -> tuple[Record, bytes]:
         """Record and original bytes of one image. Raises CorpusError or RecordError for damaged ones."""
         row = self.rows[i]
-        path = round_tar(self.number, self.shards[row["shard"]])
-        start = int(min(row["offset"], row["record_offset"]))
-        end = int(max(row["offset"] + row["size"], row["record_offset"] + row["record_size"]))
+        path, tar = round_tar(self.number, self.shards[row["shard"]]), self.tars[row["shard"]]
+        start, end = int(row["record_offset"]), int(row["record_offset"] + row["record_size"])
+        first, last = int(row["offset"]), int(row["offset"] + row["size"])
+        if tar == path:
+            both = min(start, first)
+            data = self._bytes(path, both, max(end, last))
+            written, original = data[start - both : end - both], data[first - both : last - both]
+        else:
+            written, original = self._bytes(path, start, end), self._bytes(tar, first, last)
+        if zlib.crc32(written) != int(row["record_crc32"]):
+            raise CorpusError(f"{path}: the record at byte {start} is damaged: run `fld verify`")
+        return record.decode(written), original
+
+    def _bytes(self, path: str, start: int, end: int) -> bytes:
         data = self.store.read(path, start, end)
         if len(data) != end - start:
             raise CorpusError(f"{path} is cut off before byte {end}: run `fld verify`")
-        at = int(row["record_offset"]) - start
-        written = data[at : at + int(row["record_size"])]
-        if zlib.crc32(written) != int(row["record_crc32"]):
-            raise CorpusError(f"{path}: the record at byte {row['record_offset']} is damaged: run `fld verify`")
-        at = int(row["offset"]) - start
-        return record.decode(written), data[at : at + int(row["size"])]
+        return data
 
     def _of(self, rows: NDArray[Any]) -> "TrainingPool":
-        return TrainingPool(self.store, self.number, self.shards, rows, self.data)
+        return TrainingPool(self.store, self.number, self.shards, self.tars, rows, self.data)
 
 
 def load_pool(store: Store, number: int) -> TrainingPool:
@@ -82,11 +92,15 @@ def load_pool(store: Store, number: int) -> TrainingPool:
     found = Corpus(store).round(number)
     shards = found.shards()
     parts = [_rows(store, number, shard, position) for position, shard in enumerate(shards)]
+    apart = [found.manifests[shard].version == commit.WITHOUT_ORIGINALS for shard in shards]
+    tars = [
+        tar_path(shard) if is_apart else round_tar(number, shard) for shard, is_apart in zip(shards, apart, strict=True)
+    ]
     digest = hashlib.sha256()
     for shard in shards:
         entry = found.manifests[shard].files[f"shards/{shard}.tar"]
         digest.update(f"{shard} {entry.bytes} {entry.crc32}\n".encode())
-    return TrainingPool(store, number, shards, np.concatenate(parts), digest.hexdigest())
+    return TrainingPool(store, number, shards, tars, np.concatenate(parts), digest.hexdigest())
 
 
 def _rows(store: Store, number: int, shard: str, position: int) -> NDArray[Any]:
@@ -94,11 +108,14 @@ def _rows(store: Store, number: int, shard: str, position: int) -> NDArray[Any]:
     samples = rounds.kept_samples(index)
     hashes = _hashes(store, shard)
     rows = np.zeros(len(samples), dtype=_ROW)
+    originals = Originals(store)
     for i, (key, place) in enumerate(samples):
         order = held_out_order(hashes[key])
-        rows[i] = (
-            position, place.record_crc32, place.offset, place.size, place.record_offset, place.record_size, order
-        )  # fmt: skip
+        offset, size = place.offset, place.size
+        if offset is None or size is None:
+            offset, end = originals.place(shard, key)
+            size = end - offset
+        rows[i] = (position, place.record_crc32, offset, size, place.record_offset, place.record_size, order)
     return rows
 
 

@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from shards.commit import ImageCounts
+from shards.commit import ImageCounts, Manifest
 from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, PhraseGrounding
 from shards.images import ImageRow, read_image, read_image_rows, write_images
 from shards.layout import shard_name
+from shards.originals import OriginalsPolicy
 from shards.raw import RawRow, write_raw
 from shards.record import Record, Source, Text
 from shards.rounds import IndexRow, write_round
@@ -83,9 +84,9 @@ def build_corpus(store: Store, shards: int = 2, images: int = 4) -> list[str]:
     return keys
 
 
-def build_round(store: Store, shard: str, number: int = 0) -> None:
+def build_round(store: Store, shard: str, number: int = 0, originals: OriginalsPolicy = "copy") -> Manifest:
     rows = read_image_rows(store, shard)
     good = [row for row in rows if row.status == "ok"]
     samples = ((image_record(row, number), row.ext, read_image(store, shard, row)) for row in good)
     counts = ImageCounts(len(rows), len(good), failed=len(rows) - len(good))
-    write_round(store, number, shard, samples, index_rows(rows), counts, FINGERPRINT)
+    return write_round(store, number, shard, samples, index_rows(rows), counts, FINGERPRINT, originals)

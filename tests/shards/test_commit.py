@@ -101,9 +101,9 @@ def test_a_manifest_under_another_name_does_not_count(store: LocalStore) -> None
 
 
 def test_a_manifest_of_another_version_is_refused(store: LocalStore) -> None:
-    newer = msgspec.structs.replace(publish(store), version=3)
+    newer = msgspec.structs.replace(publish(store), version=4)
     store.write("images/manifest/000000.json", [commit.encode(newer)])
-    with pytest.raises(CorpusError, match="manifest version must be 1 or 2, got 3: use the fld-engine release"):
+    with pytest.raises(CorpusError, match="manifest version must be 1 to 3, got 4: use the fld-engine release"):
         commit.committed(store, "images")
 
 

@@ -57,6 +57,8 @@ def test_the_index_says_where_each_sample_lies(store: LocalStore) -> None:
     for (key, place), (written, ext, data) in zip(kept_samples(read_index(store, 0, "000000")), samples(), strict=True):
         tar = "rounds/00/shards/000000.tar"
         assert (key, place.ext) == (written.key, ext)
+        assert place.offset is not None
+        assert place.size is not None
         assert store.read(tar, place.offset, place.offset + place.size) == data
         found = store.read(tar, place.record_offset, place.record_offset + place.record_size)
         assert record.decode(found) == written

@@ -27,7 +27,8 @@ def places(store: LocalStore, path: str) -> list[int]:
     """Byte of the header of each sample in the tar of shard 000001."""
     if path == IMAGE_TAR:
         return [row.offset - 512 for row in read_image_rows(store, "000001") if row.offset is not None]
-    return [place.offset - 512 for _, place in kept_samples(read_index(store, 0, "000001"))]
+    samples = kept_samples(read_index(store, 0, "000001"))
+    return [place.offset - 512 for _, place in samples if place.offset is not None]
 
 
 def flip(data: bytes, position: int) -> bytes:

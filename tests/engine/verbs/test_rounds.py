@@ -1,11 +1,13 @@
 """The whole engine on real pixels, in this process, with specialists whose answers can be worked out by hand."""
 
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from engine.api.export import export
 from engine.cli import app
 from engine.config.config_text import ConfigError
 from engine.verbs import rounds
@@ -156,6 +158,21 @@ def test_a_picture_that_breaks_an_annotator_is_left_out_where_the_settings_say_s
     said = capsys.readouterr().err
     assert "1 of the kept images are incomplete: an annotator failed on them (0 before)" in said
     assert "1 shards written, 2 up to date" in said
+
+
+def test_a_round_of_records_is_read_like_one_with_pictures(project: Path) -> None:
+    run()
+    tar = project / "corpus/rounds/00/shards/000000.tar"
+    whole, copied = tar.read_bytes(), tar.stat().st_size
+    rounds.refilter_round("corpus", 0, None, ["rounds.originals=none"], dry_run=False)
+    assert tar.stat().st_size < copied
+    show("corpus", "p003", 0, "p.png", dropped=False)
+    export("corpus", "joined", format="webdataset", held_out=0.0)
+    with tarfile.open(project / "joined/train-000000.tar") as joined:
+        names = joined.getnames()
+    assert names[:4] == ["p000.json", "p000.png", "p001.json", "p001.png"]
+    rounds.refilter_round("corpus", 0, None, ["rounds.originals=copy"], dry_run=False)
+    assert tar.read_bytes() == whole
 
 
 def test_over_the_ingest_budget_everything_is_written_and_the_run_fails(project: Path) -> None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+import webdataset as wds
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
@@ -36,6 +37,25 @@ def exported(made: Files, format_: str, tmp_path: Path, **options: object) -> Pa
 
 def objects(record: Record) -> list[Region]:
     return [region for region in record.regions if region.kind == "object"]
+
+
+@pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # webdataset leaves it open
+def test_webdataset_joins_records_and_pictures(made: Files, tmp_path: Path) -> None:
+    out = exported(made, "webdataset", tmp_path)
+    again = exported(made, "webdataset", tmp_path / "again")
+    known = {safe_key(record.key): record for record in made[1]}
+    read = []
+    for shard in sorted(out.glob("*.tar")):
+        assert shard.read_bytes() == (again / shard.name).read_bytes()
+        for sample in wds.WebDataset(str(shard), shardshuffle=False):
+            record = known[sample["__key__"]]
+            picture = sample.get("jpg") or sample["png"]
+            assert hashlib.sha256(picture).hexdigest() == record.sha256
+            assert json.loads(sample["json"]) == json.loads(msgspec.json.encode(record))
+            read.append(sample["__key__"])
+    assert sorted(read) == sorted(known)
 
 
 def test_coco_is_read_by_pycocotools(made: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
