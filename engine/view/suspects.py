@@ -124,7 +124,7 @@ def _card(looker: Looker, query: SuspectQuery, found: Found) -> SuspectCard:
     place = looker.images(query.round).place(found.row)
     record = looker.round(query.round).record_of(place)
     region = next(each for each in record.regions if each.id == found.id)
-    others = rivals(record, region)
+    others = rivals(record, region, found.kind)
     label = label_of(region)
     offer = next((each.label for each in others if each.label != label), "")
     done = [

@@ -80,20 +80,21 @@ def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect 
     return Suspect(region.id, "unseen", UNSEEN)
 
 
-def rivals(record: Record, region: Region) -> list[Rival]:
-    """What speaks against a region: what models call the thing there, else where they see it; the surest first."""
-    near = [
-        Rival(label_of(each), each.box, each.score)
-        for each in record.regions
-        if each.kind == "object" and each.id != region.id and label_of(each) != label_of(region)
-        and iou(each.box, region.box) >= RIVAL_IOU and not any(is_human(vote) for vote in each.votes)
-    ]  # fmt: skip
-    places = [
-        Rival(label_of(region), vote.box, 1.0 if vote.score is None else vote.score)
-        for vote in region.votes
-        if not is_human(vote)
-    ]
-    return sorted(near or places, key=lambda rival: -rival.score)
+def rivals(record: Record, region: Region, kind: SuspicionKind) -> list[Rival]:
+    """What models say in place of a suspected label, the surest first: what they call the thing, or where they see it."""
+    if kind == "swapped":
+        near = [each for each in record.regions if each.kind == "object" and iou(each.box, region.box) >= RIVAL_IOU]
+        found = [
+            Rival(label_of(each), each.box, each.score)
+            for each in near
+            if label_of(each) != label_of(region) and not any(map(is_human, each.votes))
+        ]
+    elif kind == "located":
+        models = [vote for vote in region.votes if not is_human(vote)]
+        found = [Rival(label_of(region), each.box, 1.0 if each.score is None else each.score) for each in models]
+    else:
+        return []
+    return sorted(found, key=lambda rival: -rival.score)
 
 
 def is_human(vote: Vote) -> bool:
