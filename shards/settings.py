@@ -33,6 +33,14 @@ class Off:
 
 
 @dataclass(frozen=True)
+class OnDisk:
+    """In the annotation of a setting that may name a file or folder of this machine: a corpus keeps it as an absolute
+    path, since the next command may start elsewhere. pinned: the setting beside it that makes it a hub id."""
+
+    pinned: str = ""
+
+
+@dataclass(frozen=True)
 class Danger:
     """In the annotation of a setting that can run code or send secrets: what it can do. A corpus of somebody else does
     not get to set it (`engine/corpus/trust.py`)."""
@@ -58,6 +66,11 @@ def switched_off(settings: SettingsT) -> SettingsT:
 def off_of(field: FieldInfo) -> Off | None:
     """When the rule of a field is off; None for a field that is no rule."""
     return next((each for each in field.metadata if isinstance(each, Off)), None)
+
+
+def on_disk(field: FieldInfo) -> OnDisk | None:
+    """How a setting names a file; None for one that does not."""
+    return next((each for each in field.metadata if isinstance(each, OnDisk)), None)
 
 
 def danger_of(field: FieldInfo) -> Danger | None:

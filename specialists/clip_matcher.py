@@ -13,12 +13,13 @@ occur several times in a call are encoded once.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype, writable
 from specialists.loading import load_model
 from specialists.roles import Fingerprint, Image, Scores, SpecialistError, check_images
@@ -36,7 +37,7 @@ class ClipSettings(ModelSettings):
     """A CLIP or SigLIP checkpoint in transformers' form."""
 
     backend: Literal["clip"] = Field("clip", description="CLIP, SigLIP or SigLIP 2, transformers' native classes")
-    weights: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
         "embedded:clip-nano", min_length=1, description="checkpoint folder, embedded:NAME, or hub id with revision"
     )
     batch_size: int = Field(64, ge=1, description="crops, or texts, encoded at a time")

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from pydantic import Field, field_validator
 
 from shards.finding import Granularity
-from shards.settings import Danger, Settings
+from shards.settings import Danger, OnDisk, Settings
 from specialists.chat_markup import strip_markup
 from specialists.chat_politeness import strip_politeness
 from specialists.refusals import declines
@@ -37,10 +37,10 @@ _SENT = Danger("(is read and sent to the model)")
 class PromptSettings(Settings):
     """What a describer is told."""
 
-    detailed: Annotated[str | None, _SENT] = Field(
+    detailed: Annotated[str | None, _SENT, OnDisk()] = Field(
         None, description="template file of detailed texts; null: the shipped one"
     )
-    more_detailed: Annotated[str | None, _SENT] = Field(
+    more_detailed: Annotated[str | None, _SENT, OnDisk()] = Field(
         None, description="template file of more detailed texts; null: the shipped one"
     )
     max_regions: int = Field(50, ge=0, description="regions listed at most, in the order they come in")

@@ -18,14 +18,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from shards.geometry import signed_area
-from shards.settings import Settings
+from shards.settings import OnDisk, Settings
 from specialists.devices import loaded, pick_device
 from specialists.quads import as_words
 from specialists.roles import Fingerprint, Image, MissingRequirementError, SpecialistError, Words, check_images
@@ -68,7 +68,9 @@ class EasyOcrSettings(Settings):
     """EasyOCR with weights from a folder."""
 
     backend: Literal["easyocr"] = Field("easyocr", description="EasyOCR")
-    weights: str | None = Field(None, description="folder of the .pth files; null: EasyOCR's own, ~/.EasyOCR/model")
+    weights: Annotated[str | None, OnDisk()] = Field(
+        None, description="folder of the .pth files; null: EasyOCR's own, ~/.EasyOCR/model"
+    )
     languages: list[str] = Field(
         ["en"], min_length=1, description="EasyOCR's language codes; one script at a time, English goes with each"
     )

@@ -5,11 +5,12 @@ into the role's output. Scores come from token probabilities: a caption's from a
 location tokens, a phrase's from the phrase's tokens; always the geometric mean.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from shards.finding import Granularity, Span
+from shards.settings import OnDisk
 from specialists.decoding import Decoding
 from specialists.devices import loaded
 from specialists.florence2_answers import read_boxes, read_caption, read_phrases
@@ -28,7 +29,7 @@ class Florence2Settings(ModelSettings):
     """What all roles of a Florence-2 share."""
 
     backend: Literal["florence2"] = Field("florence2", description="Florence-2, transformers' native classes")
-    weights: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
         "embedded:florence2-nano", min_length=1, description="checkpoint folder, embedded:NAME, or hub id with revision"
     )
     num_beams: int = Field(1, ge=1, description="beams; the released checkpoints come with 3")

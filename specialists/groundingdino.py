@@ -5,12 +5,13 @@ those of `groundingdino.util.inference.predict`; batches of different captions, 
 here (`groundingdino_build`), and an image with several texts goes through the backbone once.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.groundingdino_batches import (
     CaptionedBatch,
@@ -36,8 +37,10 @@ class GroundingDinoSettings(GroundingDinoCommon):
     """Grounding DINO, groundingdino-py's own classes."""
 
     backend: Literal["groundingdino"] = Field("groundingdino", description="Grounding DINO, original checkpoints")
-    weights: str = Field(min_length=1, description=".pth file such as groundingdino_swint_ogc.pth, or its folder")
-    text_encoder: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
+        min_length=1, description=".pth file such as groundingdino_swint_ogc.pth, or its folder"
+    )
+    text_encoder: Annotated[str, OnDisk("text_encoder_revision")] = Field(
         min_length=1,
         description="folder or hub id of the BERT: configuration and tokenizer (google-bert/bert-base-uncased)",
     )

@@ -4,12 +4,13 @@ Comes in: images and texts. Goes out: phrases of the texts with boxes. Scaling, 
 as for the original checkpoints; transformers' model masks batches of different captions rightly by itself.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.groundingdino_batches import (
     CaptionedBatch,
@@ -36,7 +37,7 @@ class GroundingDinoHfSettings(GroundingDinoCommon):
     backend: Literal["groundingdino_hf"] = Field(
         "groundingdino_hf", description="Grounding DINO, transformers' classes"
     )
-    weights: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
         min_length=1, description="checkpoint folder, or hub id such as IDEA-Research/grounding-dino-tiny"
     )
 

@@ -9,13 +9,13 @@ The score is the recogniser's (mean character probability); the detector's only 
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from shards.settings import Settings
+from shards.settings import OnDisk, Settings
 from specialists.quads import as_words
 from specialists.roles import Fingerprint, Image, MissingRequirementError, SpecialistError, Words, check_images
 from specialists.weights import file_sha256, library, require_package
@@ -38,10 +38,10 @@ class RapidOcrSettings(Settings):
 
     backend: Literal["rapidocr"] = "rapidocr"
     detector_model: str | None = Field(None, description="PP-OCR text detector, .onnx; null: the one in the wheel")
-    recognizer_model: str | None = Field(
+    recognizer_model: Annotated[str | None, OnDisk()] = Field(
         None, description="PP-OCR recogniser of another language, .onnx; null: the one in the wheel (Latin, Chinese)"
     )
-    recognizer_keys: str | None = Field(
+    recognizer_keys: Annotated[str | None, OnDisk()] = Field(
         None, description="characters of recognizer_model, one per line; null: they are in its metadata"
     )
     upside_down: bool = Field(True, description="find lines that are upside down, and turn them")

@@ -4,12 +4,13 @@ Comes in: images and their boxes. Goes out: one mask per box as polygons, scored
 IoU. SAM pads the scaled image to a square, SAM 2 stretches it into one; from there on they are asked alike.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.loading import load_model, model_config
 from specialists.roles import Boxes, Fingerprint, Image, Masks, SpecialistError
@@ -27,7 +28,9 @@ class SamHfSettings(SamCommon):
     """SAM or SAM 2, transformers' classes."""
 
     backend: Literal["sam_hf"] = Field("sam_hf", description="SAM or SAM 2, transformers' classes")
-    weights: str = Field(min_length=1, description="checkpoint folder, or hub id such as facebook/sam-vit-base")
+    weights: Annotated[str, OnDisk("revision")] = Field(
+        min_length=1, description="checkpoint folder, or hub id such as facebook/sam-vit-base"
+    )
 
 
 class SamHf:

@@ -5,12 +5,13 @@ Equals `SamPredictor.predict(box=..., multimask_output=False)` per box, but an i
 go through the encoder together, and so do the boxes of an image through the decoder.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.roles import Boxes, Fingerprint, Image, Masks
 from specialists.sam_batches import SamCommon, common_facts, segment_all
@@ -28,7 +29,7 @@ class SegmentAnythingSettings(SamCommon):
     """SAM through segment-anything."""
 
     backend: Literal["segment_anything"] = Field("segment_anything", description="SAM, segment-anything's own classes")
-    weights: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
         "embedded:sam-nano", min_length=1, description=".pth or .safetensors, its folder, or embedded:NAME"
     )
     architecture: SamSize | Literal["auto"] = Field(

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from shards.settings import Danger
+from shards.settings import Danger, OnDisk
 from specialists.class_names import class_labels
 from specialists.devices import loaded, pick_device
 from specialists.roles import Detections, Fingerprint, Image, SpecialistError, check_images
@@ -34,7 +34,7 @@ class UltralyticsSettings(ModelSettings):
     """A YOLO checkpoint and its own NMS; the defaults keep far more than a filter will."""
 
     backend: Literal["ultralytics"] = Field("ultralytics", description="ultralytics YOLO")
-    weights: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
         "embedded:yolo-nano", min_length=1, description=".pt file, embedded:NAME, or hub id with revision"
     )
     trust_pickle: Annotated[bool, Danger("(runs code of the weights)")] = Field(

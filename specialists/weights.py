@@ -18,11 +18,11 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shards.settings import Settings
+from shards.settings import OnDisk, Settings
 from specialists.roles import MissingRequirementError
 
 EMBEDDED_PREFIX = "embedded:"
@@ -42,7 +42,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 class ModelSettings(Settings):
     """What every backend with a checkpoint has. Backends whose weights have a default override `weights`."""
 
-    weights: str = Field(
+    weights: Annotated[str, OnDisk("revision")] = Field(
         min_length=1, description="local file or folder, embedded:NAME, or a hub id (then revision is needed)"
     )
     revision: str | None = Field(None, description="commit of the hub id, 40 hex digits; null: weights is local")

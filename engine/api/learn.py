@@ -12,6 +12,7 @@ from engine.api.gate import gate
 from engine.api.reports import Tell
 from engine.config.config_text import ConfigError
 from engine.config.loop_settings import SparseSettings
+from engine.config.paths import check_there
 from engine.corpus.promotions import model_below, model_name, read_calibration, weights_of
 from engine.corpus.session import Session
 from engine.corpus.sparse import sparse_levels, tasks_of, teachers
@@ -67,12 +68,14 @@ def start_of(session: Session, learner: str, number: int) -> Start:
                 "loop.student.start: a student needs a checkpoint to start from: embedded:yolo-nano, a .pt file, or a"
                 " hub id with loop.student.start_revision"
             )
+        check_there(session.config, "loop.student.start")
         return Start(of.student.start, of.student.start_revision, fresh != "never")
     if of.start is None:
         raise ConfigError(
             "loop.start: training needs a checkpoint to start from: --from embedded:florence2-nano, a folder,"
             " or a hub id with loop.start_revision"
         )
+    check_there(session.config, "loop.start")
     return Start(of.start, of.start_revision)
 
 

@@ -23,6 +23,7 @@ from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
+from engine.config.paths import absolute
 from engine.corpus.costs import accounts, cost_line
 from engine.corpus.promotions import model_below, promotions_of, read_promotion
 from engine.corpus.session import Session, opened
@@ -88,9 +89,7 @@ def loop(
     if gold is not None and not Path(gold).is_file():
         raise ConfigError(f"--gold {gold} is no file: give a gold.jsonl or a COCO instances json")
     chosen: dict[str, str | None] = {
-        f"loop.{name}": _from_any_folder(value)
-        for name, value in (("start", start), ("gold", gold))
-        if value is not None
+        f"loop.{name}": absolute(value) for name, value in (("start", start), ("gold", gold)) if value is not None
     }
     if start is not None and not any(name.startswith(REVISION) for name in settings):
         chosen[REVISION] = None  # a profile's belongs to the profile's own start
@@ -112,12 +111,6 @@ def loop_rounds(store: Store, count: int) -> list[LoopRound]:
     """Those of the rounds 0 to `count` that are written."""
     found = ((number, read_report(store, number)) for number in range(count + 1))
     return [LoopRound(number, report, promotions_of(store, number)) for number, report in found if report is not None]
-
-
-def _from_any_folder(place: Location) -> str:
-    """What is there as an absolute path: settings are kept, and the next command may start elsewhere."""
-    path = Path(place).expanduser()
-    return str(path.absolute()) if path.exists() else str(place)
 
 
 def _also(settings: Changes, chosen: Mapping[str, str | None]) -> Changes:

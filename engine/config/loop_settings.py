@@ -1,10 +1,10 @@
 """The settings of `fld loop`: the model that learns, how it is trained, and what is demanded of it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from shards.settings import Settings
+from shards.settings import OnDisk, Settings
 from specialists.ultralytics_yolo import UltralyticsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings
@@ -26,11 +26,11 @@ class SparseSettings(Settings):
 class LoopSettings(Settings):
     """Retrain on a round, judge the model, let it write the labels of the next round, watch what becomes of them."""
 
-    start: str | None = Field(
+    start: Annotated[str | None, OnDisk("start_revision")] = Field(
         None, description="checkpoint of the first training (fld loop --from): a folder, embedded:NAME or a hub id"
     )
     start_revision: str | None = Field(None, description="commit of the hub id, 40 hex digits; null: start is local")
-    gold: str | None = Field(
+    gold: Annotated[str | None, OnDisk()] = Field(
         None, description="gold that models are judged by (fld loop --gold): gold.jsonl or COCO; null: round 0's labels"
     )
     generalist: GeneralistSettings = Field(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.config.config import CORPUS_FILE, Config, load, save
 from engine.config.config_text import ConfigError
+from engine.config.paths import check_there, from_any_folder
 from engine.corpus.calibrations import calibration_for
 from engine.corpus.costs import with_account
 from engine.corpus.learned import Model, annotator_of, share_boxes
@@ -173,7 +174,7 @@ def look(
     """A corpus to read only: no lock, nothing saved, and nothing that it names is imported, built or loaded. runs:
     sections of the settings that are put to work all the same, the filters say: they must be this user's."""
     store = open_store(corpus)
-    config = load(source, assignments, store)
+    config = _settings(store, source, assignments)
     _check_trusted(store, config, source, assignments, runs)
     return Session(corpus, store, config, memory=Memory(store), builds=False)
 
@@ -196,14 +197,31 @@ def opened(
 
     store = open_store(corpus)
     check_corpus(store, may_be_new=fills)
-    config = load(source, assignments, store)
+    config = _settings(store, source, assignments)
+    builds = runs is None or "annotators" in runs
     with corpus_lock(store, shown_command(sys.argv)):
         if not fills:
             check_whole(store)
         _check_trusted(store, config, source, assignments, runs)
+        if builds:
+            check_there(config, "annotators")
         remove_leftovers(store)
         save(config, store)
-        yield Session(corpus, store, config, memory=Memory(store), builds=runs is None or "annotators" in runs)
+        yield Session(corpus, store, config, memory=Memory(store), builds=builds)
+
+
+def _settings(
+    store: Store, source: Config | str | Path | None, assignments: Sequence[str] | Mapping[str, object]
+) -> Config:
+    """The settings in force. Paths that are given now become absolute; those of the corpus stay as they are."""
+    config = load(source, assignments, store)
+    return from_any_folder(config, None if source is not None else _named(assignments))
+
+
+def _named(assignments: Sequence[str] | Mapping[str, object]) -> list[str]:
+    """The settings that are given one by one."""
+    given = assignments if isinstance(assignments, Mapping) else [each.partition("=")[0] for each in assignments]
+    return [path.strip() for path in given]
 
 
 def _check_trusted(
@@ -215,5 +233,4 @@ def _check_trusted(
 ) -> None:
     """Raise TrustError unless all settings that this command puts to work are this user's."""
     own = load(None, (), store) if source is None and CORPUS_FILE in store.names("") else None
-    given = assignments if isinstance(assignments, Mapping) else [each.partition("=")[0] for each in assignments]
-    check_trusted(store, config, own, [path.strip() for path in given], runs)
+    check_trusted(store, config, own, _named(assignments), runs)

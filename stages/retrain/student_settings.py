@@ -7,11 +7,11 @@ loop:
     steps: 220
 """
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shards.settings import Settings
+from shards.settings import OnDisk, Settings
 
 TrainerName = Literal["ultralytics"]
 
@@ -26,7 +26,7 @@ class StudentSettings(Settings):
     """A detector that learns the objects of a round."""
 
     trainer: TrainerName = Field("ultralytics", description="whose trainer: ultralytics (YOLO)")
-    start: str | None = Field(
+    start: Annotated[str | None, OnDisk("start_revision")] = Field(
         None, description="checkpoint of the first training: a .pt file, embedded:NAME, or a hub id with start_revision"
     )
     start_revision: str | None = Field(None, description="commit of the hub id, 40 hex digits; null: start is local")
