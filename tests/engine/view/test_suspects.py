@@ -128,9 +128,11 @@ def test_suspects_are_corrected_by_keys(store: LocalStore) -> None:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(address)
         page.get_by_role("link", name="Suspects").click()
+        page.wait_for_url(lambda url: "/suspects" in url)
         page.locator(".card").first.wait_for()
         page.keyboard.press("j")
         page.keyboard.press("r")
+        page.locator("#naming[open]").wait_for()
         assert page.locator("#naming input[name=name]").input_value() == "square"
         page.keyboard.press("Enter")
         page.locator("#told", has_text="relabel: taken. 1 corrections wait").wait_for()
