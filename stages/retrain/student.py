@@ -17,6 +17,7 @@ import shutil
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -47,6 +48,10 @@ NAME = "fld retrain --student"
 WEIGHTS = "student.pt"
 LIBRARIES = ("torch", "ultralytics")
 DATA = "data"
+SIDES = "sides_px"
+LEAST_SIDE_PX = 16.0
+"""Two cells of the finest grid of these detectors. Of BCCD's platelets, 12 px at an image_size of 192, a student found
+none after 660 steps on human labels; at 320, 20 px, it found them with an AP of 0.71 at IoU 0.5."""
 
 
 def train_student(job: StudentJob, watch: Watch | None = None) -> RetrainResult:
@@ -77,6 +82,18 @@ def train_student(job: StudentJob, watch: Watch | None = None) -> RetrainResult:
     return RetrainResult(final_place(job), training, resumed_from=student.resumed_from)
 
 
+def hard_to_see(training: Training) -> list[str]:
+    """A line for each label of which half of the boxes are smaller than LEAST_SIDE_PX for the network; none of a model
+    that is no student."""
+    sides = cast(dict[str, float], training.recipe.get(SIDES, {}))
+    return [
+        f"{label}: half of its boxes are at most {side:g} px wide for the student, which hardly sees less than"
+        f" {LEAST_SIDE_PX:g} px: set loop.student.image_size {LEAST_SIDE_PX / side:.1f} times as large"
+        for label, side in sides.items()
+        if side < LEAST_SIDE_PX
+    ]
+
+
 def _training(job: StudentJob, wanted: str, known: str, data: str, student: Student, seconds: float) -> Training:
     return Training(
         job=wanted,
@@ -85,7 +102,7 @@ def _training(job: StudentJob, wanted: str, known: str, data: str, student: Stud
         identity=known,
         data=data,
         settings={**job.settings.model_dump(mode="json"), "held_out": job.held_out},
-        recipe={"labels": list(student.names)},
+        recipe={"labels": list(student.names), SIDES: dict(student.sides_px)},
         steps=student.steps,
         processes=1,
         images=student.images,

@@ -9,10 +9,12 @@ Comes in: a pool of images. Goes out: the layout that YOLO trainers read, delete
 A box's class is what a detector or a human called it (`stages.codec.wording.category`), as Florence-2's <OD> teaches.
 """
 
+import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from shards.errors import CorpusError
 from shards.record import Record, RecordError
@@ -33,19 +35,23 @@ UNREADABLE_BUDGET = 0.01
 @dataclass(frozen=True)
 class Lessons:
     """folder: of all files; names: of the classes, by number; images, held_out: how many; unreadable: left out, as are
-    images on which a detector failed: what has no box would be taught as background."""
+    images on which a detector failed: what has no box would be taught as background. sides: label -> the median side of
+    its boxes (square root of the area) as share of the picture's long side."""
 
     folder: Path
     names: tuple[str, ...]
     images: int
     held_out: int
     unreadable: int
+    sides: Mapping[str, float]
 
 
 def class_names(pools: Iterable[TrainingPool], known: Sequence[str] = ()) -> tuple[str, ...]:
     """The labels of all objects, those that the checkpoint knows first and in its order, the others by alphabet: a
     model that goes on learning keeps the numbers of its classes."""
-    found = {label for pool in pools for i in range(len(pool)) for label in _labels(pool, i)}
+    records = (record for pool in pools for record in _records(pool))
+    regions = (region for record in records for region in record.regions if region.kind == "object")
+    found = {label for region in regions if (label := category(region))}
     kept = [name for name in known if name in found]
     return (*kept, *sorted(found - set(kept)))
 
@@ -63,15 +69,26 @@ def write_lessons(trained: TrainingPool, held: TrainingPool, names: Sequence[str
             f"round {trained.number}: {unreadable} of {images} images cannot be read, the budget is"
             f" {UNREADABLE_BUDGET:.0%}; run `fld verify --repair`"
         )
-    return Lessons(folder, tuple(names), written, held_written, unreadable)
+    return Lessons(folder, tuple(names), written, held_written, unreadable, _sides(trained))
 
 
-def _labels(pool: TrainingPool, i: int) -> list[str]:
-    try:
-        record, _ = pool.read(i)
-    except (CorpusError, RecordError):
-        return []  # counted where it is written
-    return [label for region in record.regions if region.kind == "object" and (label := category(region))]
+def _sides(pool: TrainingPool) -> dict[str, float]:
+    sides: dict[str, list[float]] = {}
+    for record in _records(pool):
+        for region in record.regions:
+            if region.kind == "object" and (label := category(region)):
+                x0, y0, x1, y1 = region.box
+                share = math.sqrt((x1 - x0) * (y1 - y0)) / max(record.width, record.height)
+                sides.setdefault(label, []).append(share)
+    return {label: round(median(shares), 4) for label, shares in sorted(sides.items())}
+
+
+def _records(pool: TrainingPool) -> Iterator[Record]:
+    for i in range(len(pool)):
+        try:
+            yield pool.read(i)[0]
+        except (CorpusError, RecordError):
+            continue  # counted where it is written
 
 
 def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[int, int]:

@@ -40,7 +40,7 @@ _AUGMENT = {
 @dataclass(frozen=True)
 class Student:
     """What a training came to. measures: the library's, on held-out images against the round's labels, in [0, 1];
-    resumed_from: step."""
+    resumed_from: step; sides_px: label -> the median side of its boxes as the network sees them."""
 
     names: tuple[str, ...]
     steps: int
@@ -50,6 +50,7 @@ class Student:
     last_loss: float
     measures: Mapping[str, float]
     resumed_from: int
+    sides_px: Mapping[str, float]
 
 
 def fit_student(
@@ -121,9 +122,11 @@ class _Run:
         trainer, lessons = self._trainer, self._lessons
         found = {name: float(value) for name, value in trainer.metrics.items() if name.startswith("metrics/")}
         measures = {name.removeprefix("metrics/").removesuffix("(B)"): round(value, 4) for name, value in found.items()}
+        size = trainer.args.imgsz
         return Student(
             lessons.names, trainer.epochs * self._per_pass, lessons.images, lessons.held_out, lessons.unreadable,
             self._loss, measures if lessons.held_out else {}, self._first,
+            {label: round(side * size, 1) for label, side in lessons.sides.items()},
         )  # fmt: skip
 
     def _arguments(self, checkpoint: Path, resume: Path | None) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect 
 
 
 def rivals(record: Record, region: Region, kind: SuspicionKind) -> list[Rival]:
-    """What models say in place of a suspected label, the surest first: what they call the thing, or where they see it."""
+    """What models say in place of a suspected label, the surest first: what they call it, or where they see it."""
     if kind == "swapped":
         near = [each for each in record.regions if each.kind == "object" and iou(each.box, region.box) >= RIVAL_IOU]
         found = [

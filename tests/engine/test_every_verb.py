@@ -31,7 +31,7 @@ CASES = {
     "scenes": ("{folder}/more --count 2", "2 scenes"),
     "calibrate": ("{folder}/corpus --gold {folder}/scenes/gold.jsonl", "calibration/gold.json: by gold"),
 }
-"""What is typed after the verb -> what is printed, among other things. Calibrated labels would be others: it is last."""
+"""What is typed after the verb -> what is printed, among other things. `calibrate` changes labels: it is last."""
 NOT_HERE = {"demo", "view"}
 """One is the fixture, the other answers until it is stopped: tests/engine/verbs/test_view.py."""
 

@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=220)
+    parser.add_argument("--image-size", type=int, default=320, help="192, which yolo-nano has seen, hides platelets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--noise", nargs="+", default=["random", "platelets", "confused"])
     parser.add_argument("--arms", nargs="+", default=["b", "c", "d"])
@@ -79,6 +80,7 @@ class Arm:
         self._data, self._steps, self._seed, self._arm = arguments.data, arguments.steps, seed, arm
         self._folder = folder(arguments, noise, seed, arm)
         self._noise, self._is_calibrated = noise, not arguments.no_gold
+        self._image_size: int = arguments.image_size
 
     def run(self) -> None:
         """Train, and measure every student on the pictures that are kept out."""
@@ -113,6 +115,7 @@ class Arm:
             "loop.student.start": "embedded:yolo-nano",
             "loop.student.fresh": "first",
             "loop.student.steps": self._steps,
+            "loop.student.image_size": self._image_size,
             "loop.student.seed": self._seed,
             "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0},
             "loop.watch.patience": PASSES + 1,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSetting
 from stages.retrain.data import RetrainError
 from stages.retrain.job import StudentJob, read_training
 from stages.retrain.metrics import Event
-from stages.retrain.student import train_student
+from stages.retrain.student import hard_to_see, train_student
 from stages.retrain.student_settings import StudentSettings
 from tests.stages.retrain import corpora
 
@@ -38,6 +39,7 @@ def test_a_student_is_trained_and_a_detector_loads_it(corpus: str) -> None:
     assert training is not None
     assert (training.steps, training.images + training.held_out_images) == (6, 24)
     assert training.recipe["labels"] == ["blue square", "green square", "red square", "white square"]
+    assert set(training.recipe) == {"labels", "sides_px"}
     assert set(training.measures) == {"precision", "recall", "mAP50", "mAP50-95"}
     detector = UltralyticsDetector(UltralyticsSettings(weights=result.folder, score_floor=0.0))
     detector.load()
@@ -99,3 +101,13 @@ def test_damaged_pictures_are_left_out_up_to_a_budget(tmp_path: Path) -> None:
     corpora.damage(corpus)
     with pytest.raises(RetrainError, match=r"round 0: \d+ of 24 images cannot be read, the budget is 1%"):
         train_student(job(corpus))
+
+
+def test_labels_that_are_too_small_to_be_seen_are_said(corpus: str) -> None:
+    training = train_student(job(corpus, steps=1)).training
+    seen = msgspec.structs.replace(training, recipe={"sides_px": {"cell": 40.0, "platelet": 12.0}})
+    assert hard_to_see(seen) == [
+        "platelet: half of its boxes are at most 12 px wide for the student, which hardly sees less than 16 px:"
+        " set loop.student.image_size 1.3 times as large"
+    ]
+    assert hard_to_see(msgspec.structs.replace(training, recipe={})) == []
