@@ -11,7 +11,7 @@ Nothing is annotated for it: stages and single annotators are built again from t
 round's shards. A measure that has nothing to measure is null, with a count of 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -31,8 +31,10 @@ from shards.images import ImageRow
 from shards.layout import IMAGES, round_folder
 from shards.reader import Corpus
 from shards.record import Record
+from stages.evaluate.boxes import Curve, curve_of
 from stages.evaluate.elements import element_quality
 from stages.evaluate.gold import Gold, gold_of
+from stages.evaluate.measures import paired
 from stages.evaluate.plans import areas_of, filter_steps, raw_alone
 from stages.evaluate.report import AREAS
 from stages.round import RoundPlan, build_shard, read_shard
@@ -82,13 +84,15 @@ class _Reader:
 @dataclass(frozen=True)
 class EvalReport:
     """What `fld eval` found. rounds: number -> "stages" | "annotators" | "changes" -> column -> measure -> estimate;
-    gold: what it was measured by, its path and how many of its images."""
+    gold: what it was measured by, its path and how many of its images. curves: of the objects of the round and of each
+    of its annotators; {} of several rounds."""
 
     rounds: dict[int, Measured]
     gold: Gold
     gold_path: str
     held_out: float | None
     resamples: int
+    curves: Mapping[str, Curve]
 
     @property
     def images(self) -> int:
@@ -131,20 +135,24 @@ def evaluate(
     for each in numbers:
         check_round(session.store, round_folder(each), str(corpus))
         inputs(session.store, session.plan(each), images)  # says at once what is missing
-    found = {each: measure_round(session, each, truth.records, resamples, short=all_rounds) for each in numbers}
-    return EvalReport(found, truth, str(gold), held_out, resamples)
+    curves: dict[str, Curve] = {}
+    found = {
+        each: measure_round(session, each, truth.records, resamples, None if all_rounds else curves) for each in numbers
+    }
+    return EvalReport(found, truth, str(gold), held_out, resamples, curves)
 
 
 def measure_round(
-    session: Session, number: int, gold: Sequence[Record], resamples: int, *, short: bool = False
+    session: Session, number: int, gold: Sequence[Record], resamples: int, curves: dict[str, Curve] | None
 ) -> Measured:
-    """The round after each filter stage, and each annotator alone. short: only what was said and what was kept."""
+    """The round after each filter stage, and each annotator alone. curves: takes those of the round and of them; None:
+    only what was said and what was kept is measured."""
     wanted = {record.key for record in gold}
     round_ = Corpus(session.store).round(number)
     kept = [each for shard in round_.shards() for each in round_.records(shard) if each.key in wanted]
     plan = session.plan(number)
     reader = _Reader(Parser(plan.filters.parser))
-    chosen = [each for each in variants(session, plan) if not short or each.name == UNFILTERED]
+    chosen = [each for each in variants(session, plan) if curves is not None or each.name == UNFILTERED]
     built = build(session, chosen, wanted, reader)
     in_gold = set(areas_in(gold))
     said = built[0].areas  # the first variant is what everybody said
@@ -157,6 +165,10 @@ def measure_round(
         measures = next(known, None) or _measures(records, gold, areas & in_gold, resamples, reader)
         done.append((records, areas, measures))
         found[group][name] = measures
+    if curves is not None and "boxes" in in_gold:
+        alone = {name: records for group, name, records, areas in columns if group == "annotators" and "boxes" in areas}
+        shown = {f"round {number}": kept, **alone}
+        curves |= {name: curve_of(paired(records, gold)) for name, records in shown.items()}
     return with_changes({group: each for group, each in found.items() if each})
 
 

@@ -52,7 +52,8 @@ HeldOutOption = Annotated[
     float | None, typer.Option("--held-out", metavar="SHARE", help="Only the images never trained on.")
 ]
 FigureOption = Annotated[
-    str | None, typer.Option("--figure", metavar="FILE", help="With --rounds: draw them, as png, svg or pdf.")
+    str | None,
+    typer.Option("--figure", metavar="FILE", help="Draw precision over recall, or all rounds: png, svg."),
 ]
 DiagramOption = Annotated[
     str | None, typer.Option("--figure", metavar="FILE", help="Draw the reliability diagram, as png or svg.")

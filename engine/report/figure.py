@@ -13,6 +13,7 @@ from engine.report.eval_report import FILTERED, UNFILTERED, Measured, Measures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PANELS = {
     "boxes/f1": "objects: F1 at IoU 0.5",
@@ -49,6 +50,11 @@ def draw_measures(rounds: Mapping[int, Measured], path: str, title: str) -> None
     for place, name in enumerate(shown):
         panel = figure.add_subplot(rows, COLUMNS, place + 1)
         _panel(panel, name, points)
+    save_figure(figure, path)
+
+
+def save_figure(figure: "Figure", path: str) -> None:
+    """Write it. Raises ConfigError for a file type that matplotlib does not write."""
     try:
         figure.savefig(path, dpi=130)
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.config.config_text import ConfigError
+from engine.report.figure import save_figure
 from stages.calibrate.consensus import AnnotatorCalibration, Consensus
 from stages.calibrate.platt import probabilities
 
@@ -28,10 +28,7 @@ def draw_reliability(calibration: AnnotatorCalibration, path: str) -> None:
     for row, (kind, consensus) in enumerate(kinds.items()):
         _bins(figure.add_subplot(len(kinds), 2, 2 * row + 1), kind, consensus)
         _lines(figure.add_subplot(len(kinds), 2, 2 * row + 2), kind, consensus)
-    try:
-        figure.savefig(path, dpi=130)
-    except ValueError as error:
-        raise ConfigError(f"--figure must name an image file such as reliability.svg, got {path}: {error}") from error
+    save_figure(figure, path)
 
 
 def _bins(axes: "Axes", kind: str, consensus: Consensus) -> None:

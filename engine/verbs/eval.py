@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from engine.api.evaluate import evaluate
-from engine.config.config_text import ConfigError
+from engine.api.evaluate import EvalReport, evaluate
 from engine.console.terminal import err, out
 from engine.report.eval_report import round_tables, rounds_tables
 from engine.report.quality import RESAMPLES
@@ -22,9 +21,8 @@ def run(
     figure_path: str | None = None,
     resamples: int = RESAMPLES,
 ) -> None:
-    """Measure, print, and write `json_path` and `figure_path`. Raises ConfigError for a figure of one round."""
-    if figure_path and not all_rounds:
-        raise ConfigError("--figure shows rounds side by side: use it with --rounds")
+    """Measure, print, and write `json_path` and `figure_path`: of one round precision over recall, of all rounds their
+    measures side by side."""
     report = evaluate(corpus, gold_path, round=number, all_rounds=all_rounds, held_out=held_out, resamples=resamples)
     out.print(_said(report.gold))
     for line in rounds_tables(report.rounds) if all_rounds else round_tables(report.rounds[number]):
@@ -33,10 +31,20 @@ def run(
         Path(json_path).write_text(json.dumps(report.as_json(), indent=1) + "\n")
         err.print(f"measures: {json_path}")
     if figure_path:
+        _draw(report, figure_path, corpus, all_rounds)
+        err.print(f"figure: {figure_path}")
+
+
+def _draw(report: EvalReport, path: str, corpus: str, all_rounds: bool) -> None:
+    title = f"{corpus}: {report.images:,} images with gold"
+    if all_rounds:
         from engine.report.figure import draw_measures
 
-        draw_measures(report.rounds, figure_path, f"{corpus}: {report.images:,} images with gold, 95% intervals")
-        err.print(f"figure: {figure_path}")
+        draw_measures(report.rounds, path, f"{title}, 95% intervals")
+    else:
+        from engine.report.curves import draw_curves
+
+        draw_curves(report.curves, path, f"{title}: objects")
 
 
 def _said(gold: Gold) -> str:

@@ -75,6 +75,12 @@ def curve_of(pairs: Pairs) -> Curve:
     )
 
 
+def precision_recall(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(precision [n], recall [n]) of the boxes from each score on, all images together."""
+    hits = np.cumsum(curve.right)
+    return hits / np.arange(1, len(hits) + 1), hits / max(float(curve.gold.sum()), 1e-9)
+
+
 def _over_thresholds(curve: Curve, resamples: int) -> dict[str, Estimate]:
     count = int(curve.gold.sum())
     if count == 0 or not len(curve.scores):

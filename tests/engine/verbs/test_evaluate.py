@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.api.evaluate import evaluate
 from engine.config.config_text import ConfigError
 from engine.corpus.session import look
 from engine.report.quality import records, unfiltered
@@ -80,10 +81,19 @@ def test_what_cannot_be_measured_is_refused(drawn: Path) -> None:
         run(corpus, gold, 7)
     with pytest.raises(ConfigError, match="held_out must be above 0 and at most 1, got 2"):
         run(corpus, gold, 0, held_out=2)
-    with pytest.raises(ConfigError, match="--figure shows rounds side by side: use it with --rounds"):
-        run(corpus, gold, 0, figure_path="x.png")
     with pytest.raises(SourceError, match="is no file"):
         run(corpus, "nowhere.jsonl", 0)
+
+
+def test_the_figure_of_one_round_has_a_line_for_it_and_for_every_annotator_that_finds_objects(
+    drawn: Path, tmp_path: Path
+) -> None:
+    corpus, gold = str(drawn / "corpus"), str(drawn / "scenes" / "gold.jsonl")
+    curves = evaluate(corpus, gold, resamples=0).curves
+    assert list(curves) == ["round 0", "given"]  # the labels of scenes; its fake annotators find no object
+    assert len(curves["given"].scores) >= len(curves["round 0"].scores) > 0
+    run(corpus, gold, 0, resamples=0, figure_path=str(tmp_path / "objects.png"))
+    assert (tmp_path / "objects.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_gold_of_other_images_is_said(drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
