@@ -7,13 +7,11 @@ has no more boxes; a point stands at the threshold with the best F1.
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.config.config_text import ConfigError
 from engine.report.figure import save_figure
+from stages.calibrate.platt import Floats
 from stages.evaluate.boxes import Curve, precision_recall
-
-Floats = NDArray[np.float64]
 
 
 def draw_curves(curves: Mapping[str, Curve], path: str, title: str) -> None:
