@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo
 from pydantic.fields import FieldInfo
 
 SECRET: Final = "secret"
@@ -49,6 +49,14 @@ class Danger:
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+T = TypeVar("T")
+
+
+def named_once(values: list[T], info: ValidationInfo) -> list[T]:
+    """A validator of a list, `field_validator("tasks")(named_once)`: nothing stands in it twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"{info.field_name} must differ, got {values}: name each once")
+    return values
 
 
 def switched_off(settings: SettingsT) -> SettingsT:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from shards.settings import OnDisk, Settings
+from shards.settings import OnDisk, Settings, named_once
 from specialists.ultralytics_yolo import UltralyticsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings
@@ -53,12 +53,7 @@ class LoopSettings(Settings):
     gate: GateSettings = Field(GateSettings(), description="when a trained model may write labels")
     watch: WatchSettings = Field(WatchSettings(), description="when the loop feeds on its own labels")
 
-    @field_validator("learners")
-    @classmethod
-    def _different(cls, learners: list[Learner]) -> list[Learner]:
-        if len(set(learners)) < len(learners):
-            raise ValueError(f"learners must differ, got {learners}: name each once")
-        return learners
+    _different = field_validator("learners")(named_once)
 
     @field_validator("student_annotator")
     @classmethod

@@ -9,10 +9,10 @@ granularities, for boxes in the order of `choose_boxes` (best first), all granul
 
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from shards.finding import Caption, Finding, Granularity
-from shards.settings import Settings
+from shards.settings import Settings, named_once
 from specialists import roles
 from specialists.blip import BlipCaptioner, BlipSettings
 from specialists.custom import CustomSettings, build_custom
@@ -40,10 +40,10 @@ class CaptionsSettings(Settings):
     needs: list[str] | None = Field(None, description="annotators whose boxes are used; null: all that find boxes")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
+    _different = field_validator("granularities")(named_once)
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if len(set(self.granularities)) < len(self.granularities):
-            raise ValueError(f"granularities must differ, got {self.granularities}: name each once")
         if isinstance(self.specialist, BlipSettings) and self.granularities != ["brief"]:
             raise ValueError(f"blip writes brief texts only, got granularities {self.granularities}: use florence2")
         return self

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, cast
 from pydantic import Field, ValidationInfo, field_validator
 
 from shards.finding import GIVEN, Caption, Finding, Kind, kind_of
-from shards.settings import Settings
+from shards.settings import Settings, named_once
 from specialists.custom import CustomSettings, build_custom
 from specialists.lmm_describer import LmmDescriber, LmmSettings
 from specialists.openai_describer import OpenAiDescriber
@@ -67,12 +67,7 @@ class DescriptionsSettings(Settings):
             f" {of.concurrency} at a time, {len(levels)} texts each, {of.timeout_s:g} s per text (specialist.timeout_s)"
         )
 
-    @field_validator("granularities")
-    @classmethod
-    def _differ(cls, value: list[LongText]) -> list[LongText]:
-        if len(set(value)) < len(value):
-            raise ValueError(f"granularities must differ, got {value}: name each once")
-        return value
+    _different = field_validator("granularities")(named_once)
 
 
 def build_describer(settings: DescriberSettings) -> Describer:

@@ -28,7 +28,7 @@ from pydantic import Field, field_validator
 
 from shards.finding import Caption, Detection, Finding, Granularity, Match, reference
 from shards.geometry import iou
-from shards.settings import Settings
+from shards.settings import Settings, named_once
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, clean_text
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings, Generalist
 from specialists.florence2_model import CACHED_IMAGES
@@ -76,12 +76,7 @@ class GeneralistSettings(Settings):
     needs: list[str] | None = Field(None, description="annotators whose texts it looks at; null: all that write texts")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
-    @field_validator("tasks")
-    @classmethod
-    def _different(cls, tasks: list[GeneralistTask]) -> list[GeneralistTask]:
-        if len(set(tasks)) < len(tasks):
-            raise ValueError(f"tasks must differ, got {tasks}: name each once")
-        return tasks
+    _different = field_validator("tasks")(named_once)
 
     @property
     def judged(self) -> list[Granularity]:

@@ -4,7 +4,7 @@ from typing import get_args
 
 from pydantic import Field, field_validator
 
-from shards.settings import Settings
+from shards.settings import Settings, named_once
 from specialists.florence2_format import Task
 
 
@@ -25,9 +25,4 @@ class CodecSettings(Settings):
         48, ge=3, description="corners of one outline, which is simplified until it has no more; 2 tokens each"
     )
 
-    @field_validator("tasks")
-    @classmethod
-    def _different(cls, tasks: list[Task]) -> list[Task]:
-        if len(set(tasks)) < len(tasks):
-            raise ValueError(f"tasks must differ, got {tasks}: name each once")
-        return tasks
+    _different = field_validator("tasks")(named_once)

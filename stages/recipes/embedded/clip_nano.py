@@ -3,10 +3,7 @@
 python -m stages.recipes.embedded.clip_nano --cache CACHE --run RUN --out specialists/embedded/clip-nano
 """
 
-import argparse
-import copy
 import json
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,27 +15,15 @@ from numpy.typing import NDArray
 from shards.record import Region
 from stages.recipes.embedded.card import write_card
 from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
-from stages.recipes.embedded.running import note, single_thread, update
-from stages.retrain.schedule import average_into, falling
+from stages.recipes.embedded.running import NanoRecipe, averaged, recipe_parser, save_half, single_thread
 
 RECIPE = "stages.recipes.embedded.clip_nano"
+PLAN = NanoRecipe(seed=1, scenes=4000, steps=1200, batch=128, rate=1e-3, ema=0.998)
 IMAGE_SIZE = 64
 MAX_TOKENS = 32
 WIDTH = 96
 MARGINS = (0.0, 0.2)
 """Crops are taken with up to this much more on each side, as a share of the box."""
-
-
-@dataclass(frozen=True)
-class ClipRecipe:
-    """The numbers of the recipe."""
-
-    seed: int = 1
-    scenes: int = 4000
-    steps: int = 1200
-    batch: int = 128
-    rate: float = 1e-3
-    ema: float = 0.998
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +127,7 @@ def numbered(vocab: Iterable[str], merges: Sequence[tuple[str, str]], first: Seq
     return {token: number for number, token in enumerate([*first, *singles, *joined])}
 
 
-def train(plan: ClipRecipe, cache: Path, run: Path) -> tuple[Any, Any]:
+def train(plan: NanoRecipe, cache: Path, run: Path) -> tuple[Any, Any]:
     """The averaged model and its processor."""
     import torch
 
@@ -150,17 +135,14 @@ def train(plan: ClipRecipe, cache: Path, run: Path) -> tuple[Any, Any]:
     crops = load_crops(scenes(cache, TRAIN_SEED, 0, plan.scenes), plan.seed)
     rng = np.random.default_rng([plan.seed, 1])
     model, processor = build([crop_phrase(phrase, rng) for phrase in crops.phrases], plan.seed)
-    mean = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.05)
-    for step in range(plan.steps):
+
+    def loss_of() -> Any:
         chosen = rng.integers(len(crops.phrases), size=plan.batch)
         texts = [crop_phrase(crops.phrases[int(i)], rng) for i in chosen]
-        loss = _contrast(model, processor, crops.pixels[chosen], texts)
-        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps))
-        average_into(mean, model, step, plan.ema)
-        if step % 50 == 0:
-            note(run, step=step, loss=loss.item())
-    return mean, processor
+        return _contrast(model, processor, crops.pixels[chosen], texts)
+
+    return averaged(model, loss_of, optimizer, plan, run), processor
 
 
 def _contrast(model: Any, processor: Any, pixels: NDArray[np.uint8], texts: list[str]) -> Any:
@@ -178,25 +160,12 @@ def _contrast(model: Any, processor: Any, pixels: NDArray[np.uint8], texts: list
     return (functional.cross_entropy(scores, right) + functional.cross_entropy(scores.T, right)) / 2
 
 
-def save(model: Any, processor: Any, out: Path) -> None:
-    """The checkpoint in `save_pretrained` form, weights in half precision."""
-    processor.tokenizer.backend_tokenizer.no_truncation()
-    processor.tokenizer.backend_tokenizer.no_padding()
-    copy.deepcopy(model).half().save_pretrained(out)
-    processor.save_pretrained(out)
-
-
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model, processor = train(ClipRecipe(), arguments.cache, arguments.run)
-    save(model, processor, arguments.out)
-    write_card(arguments.out, RECIPE, ClipRecipe(), arguments.run, sum(w.numel() for w in model.parameters()))
+    arguments = recipe_parser(__doc__).parse_args()
+    model, processor = train(PLAN, arguments.cache, arguments.run)
+    save_half(model, processor, arguments.out)
+    write_card(arguments.out, RECIPE, PLAN, arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ pictures are close-ups of single objects. The state after every `--keep` steps i
 stopped run goes on; the saved checkpoint holds averaged weights (EMA) in half precision.
 """
 
-import argparse
 import copy
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +31,7 @@ from stages.recipes.embedded.florence2_batches import (
 )
 from stages.recipes.embedded.florence2_dense import build_head, build_place_head, dense_loss, place_loss
 from stages.recipes.embedded.florence2_targets import scene_lessons
-from stages.recipes.embedded.running import Hybrid, note, single_thread
+from stages.recipes.embedded.running import Hybrid, note, recipe_parser, save_half, single_thread
 from stages.retrain.build import SIZES, build_model, build_processor, learn_tokenizer
 from stages.retrain.lessons import TokenizedLesson
 from stages.retrain.loss import LessonModel, group_lessons
@@ -208,14 +206,6 @@ def cosines(step: int, cycles: tuple[int, ...]) -> float:
     return falling(step, cycles[-1])
 
 
-def save(model: Any, processor: Any, out: Path) -> None:
-    """The checkpoint in `save_pretrained` form, weights in half precision."""
-    processor.tokenizer.backend_tokenizer.no_truncation()
-    processor.tokenizer.backend_tokenizer.no_padding()
-    copy.deepcopy(model).half().save_pretrained(out)
-    processor.save_pretrained(out)
-
-
 def train(plan: Florence2Recipe, cache: Path, folder: Path, out: Path, keep: int, stop: int) -> None:
     """Run or continue the recipe up to step `stop` and save the averaged weights to `out`."""
     single_thread()
@@ -229,7 +219,7 @@ def train(plan: Florence2Recipe, cache: Path, folder: Path, out: Path, keep: int
         trainer.look(keep, folder, min(stop, plan.look_steps))
     if stop > plan.look_steps:
         trainer.learn(keep, folder, stop)
-    save(trainer.mean, processor, out)
+    save_half(trainer.mean, processor, out)
     parameters = sum(weights.numel() for weights in trainer.mean.parameters())
     write_card(out, "stages.recipes.embedded.florence2_nano", plan, folder, parameters)
 
@@ -247,14 +237,10 @@ def _words(drawn: list[Drawn]) -> Iterator[str]:
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True, help="folder of the log and of the state to go on from")
+    parser = recipe_parser(__doc__)
     parser.add_argument("--keep", type=int, default=500)
     parser.add_argument("--stop", type=int, default=Florence2Recipe.look_steps + sum(Florence2Recipe.cycles))
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(Florence2Recipe(), arguments.cache, arguments.run, arguments.out, arguments.keep, arguments.stop)
 
 

@@ -1,13 +1,51 @@
-"""What the recipes share: one thread, an optimizer step, a log."""
+"""What the recipes share: a command line, one thread, a loop of optimizer steps, a log, weights on disk."""
 
+import argparse
+import copy
 import json
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+from stages.retrain.schedule import average_into, falling
 
 log = logging.getLogger("recipes")
+
+
+@dataclass(frozen=True)
+class NanoRecipe:
+    """The numbers of a recipe. rate: the highest one; ema: how much of the averaged weights stays at a step."""
+
+    seed: int
+    scenes: int
+    steps: int
+    batch: int
+    rate: float
+    ema: float
+
+
+class Steps(Protocol):
+    """The numbers of a recipe that its loop needs. ema: how much of the averaged weights stays at a step."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def ema(self) -> float: ...
+
+
+def recipe_parser(description: str | None) -> argparse.ArgumentParser:
+    """--cache (scenes), --run (the log) and --out (the checkpoint), all folders. The log goes to standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, required=True, help="folder of drawn scenes")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the log, and of a state to go on from")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    return parser
 
 
 def single_thread() -> None:
@@ -67,6 +105,26 @@ def update(loss: Any, weights: list[Any], optimizer: Any, rate: float, clip: flo
     _backward(loss)
     torch.nn.utils.clip_grad_norm_(weights, clip)
     optimizer.step()
+
+
+def averaged(model: Any, loss_of: Callable[[], Any], optimizer: Any, plan: Steps, run: Path, clip: float = 1.0) -> Any:
+    """The averaged weights of `plan.steps` steps at a falling rate. loss_of: the loss of the next batch."""
+    mean = copy.deepcopy(model).eval()
+    for step in range(plan.steps):
+        loss = loss_of()
+        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps), clip)
+        average_into(mean, model, step, plan.ema)
+        if step % 50 == 0:
+            note(run, step=step, loss=loss.item())
+    return mean
+
+
+def save_half(model: Any, processor: Any, out: Path) -> None:
+    """The checkpoint in `save_pretrained` form, weights in half precision."""
+    processor.tokenizer.backend_tokenizer.no_truncation()
+    processor.tokenizer.backend_tokenizer.no_padding()
+    copy.deepcopy(model).half().save_pretrained(out)
+    processor.save_pretrained(out)
 
 
 def _backward(loss: Any) -> None:

@@ -3,9 +3,6 @@
 python -m stages.recipes.embedded.sam_nano --cache CACHE --run RUN --out specialists/embedded/sam-nano
 """
 
-import argparse
-import copy
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +16,7 @@ from specialists.sam_build import ARCHITECTURE_FILE, SamArchitecture, build_sam
 from specialists.segment_anything_sam import scale
 from stages.recipes.embedded.card import write_card
 from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
-from stages.recipes.embedded.running import note, single_thread, update
-from stages.retrain.schedule import average_into, falling
+from stages.recipes.embedded.running import averaged, recipe_parser, single_thread
 
 RECIPE = "stages.recipes.embedded.sam_nano"
 ARCHITECTURE = SamArchitecture(
@@ -43,6 +39,9 @@ class SamRecipe:
     rate: float = 1e-3
     jitter: float = 0.08
     ema: float = 0.998
+
+
+PLAN = SamRecipe()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +79,14 @@ def train(plan: SamRecipe, cache: Path, run: Path) -> Any:
     pictures = load_pictures(scenes(cache, TRAIN_SEED, 0, plan.scenes))
     torch.manual_seed(plan.seed)
     model = build_sam(ARCHITECTURE).train()
-    mean = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=0.01)
     rng = np.random.default_rng([plan.seed, 1])
-    for step in range(plan.steps):
+
+    def loss_of() -> Any:
         chosen = rng.integers(len(pictures.pixels), size=plan.batch)
-        loss = _batch_loss(model, pictures, chosen, plan, rng)
-        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps))
-        average_into(mean, model, step, plan.ema)
-        if step % 50 == 0:
-            note(run, step=step, loss=loss.item())
-    return mean
+        return _batch_loss(model, pictures, chosen, plan, rng)
+
+    return averaged(model, loss_of, optimizer, plan, run)
 
 
 def _batch_loss(model: Any, pictures: MaskedPictures, chosen: Any, plan: SamRecipe, rng: np.random.Generator) -> Any:
@@ -152,15 +148,10 @@ def save(model: Any, out: Path) -> None:
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model = train(SamRecipe(), arguments.cache, arguments.run)
+    arguments = recipe_parser(__doc__).parse_args()
+    model = train(PLAN, arguments.cache, arguments.run)
     save(model, arguments.out)
-    write_card(arguments.out, RECIPE, SamRecipe(), arguments.run, sum(w.numel() for w in model.parameters()))
+    write_card(arguments.out, RECIPE, PLAN, arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ A plain loop on the library's model and loss: its own trainer wants a data set o
 updates. The checkpoint has the form that trainer writes, so that any ultralytics tool reads it.
 """
 
-import argparse
 import copy
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,26 +17,14 @@ from numpy.typing import NDArray
 
 from stages.recipes.embedded.card import write_card
 from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
-from stages.recipes.embedded.running import note, single_thread, update
-from stages.retrain.schedule import average_into, falling
+from stages.recipes.embedded.running import NanoRecipe, averaged, recipe_parser, single_thread
 from stages.scenes.kinds import NAMES
 
 RECIPE = "stages.recipes.embedded.yolo_nano"
+PLAN = NanoRecipe(seed=1, scenes=4000, steps=2000, batch=16, rate=2e-3, ema=0.998)
 IMAGE_SIZE = 192
 SCALE = [0.50, 0.125, 1024]
 """Depth, width and most channels, in the form of the library's model files."""
-
-
-@dataclass(frozen=True)
-class YoloRecipe:
-    """The numbers of the recipe."""
-
-    seed: int = 1
-    scenes: int = 4000
-    steps: int = 2000
-    batch: int = 16
-    rate: float = 2e-3
-    ema: float = 0.998
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +79,21 @@ def build(seed: int) -> Any:
     return model
 
 
-def train(plan: YoloRecipe, cache: Path, run: Path) -> Any:
+def train(plan: NanoRecipe, cache: Path, run: Path) -> Any:
     """The averaged model."""
     import torch
 
     single_thread()
     pictures = load_pictures(scenes(cache, TRAIN_SEED, 0, plan.scenes))
     model = build(plan.seed).train()
-    mean = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=5e-4)
     rng = np.random.default_rng([plan.seed, 1])
-    for step in range(plan.steps):
+
+    def loss_of() -> Any:
         losses, _ = model(_batch(pictures, plan.batch, rng))
-        loss = losses.sum() / plan.batch
-        update(loss, list(model.parameters()), optimizer, plan.rate * falling(step, plan.steps), clip=10.0)
-        average_into(mean, model, step, plan.ema)
-        if step % 50 == 0:
-            note(run, step=step, loss=loss.item())
-    return mean
+        return losses.sum() / plan.batch
+
+    return averaged(model, loss_of, optimizer, plan, run, clip=10.0)
 
 
 def _batch(pictures: LetterboxedPictures, size: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -150,15 +133,10 @@ def save(model: Any, out: Path) -> None:
 
 def main() -> None:
     """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--run", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model = train(YoloRecipe(), arguments.cache, arguments.run)
+    arguments = recipe_parser(__doc__).parse_args()
+    model = train(PLAN, arguments.cache, arguments.run)
     save(model, arguments.out)
-    write_card(arguments.out, RECIPE, YoloRecipe(), arguments.run, sum(w.numel() for w in model.parameters()))
+    write_card(arguments.out, RECIPE, PLAN, arguments.run, sum(w.numel() for w in model.parameters()))
 
 
 if __name__ == "__main__":
