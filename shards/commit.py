@@ -169,8 +169,8 @@ def committed(store: Store, folder: str) -> dict[str, Manifest]:
 def some(store: Store, folder: str, names: Sequence[str]) -> dict[str, Manifest]:
     """Those of these units that are finished, in the same order. Raises like `find`."""
     with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(lambda name: find(store, folder, name), names)
-        return {name: manifest for name, manifest in zip(names, found, strict=True) if manifest is not None}
+        manifests = readers.map(lambda name: find(store, folder, name), names)
+        return {name: manifest for name, manifest in zip(names, manifests, strict=True) if manifest is not None}
 
 
 def retire(store: Store, folder: str, name: str) -> None:
@@ -254,11 +254,11 @@ def _compare(store: Store, path: str, entry: FileEntry) -> str:
             pass
     except FileNotFoundError:
         return "missing"
-    found = seen.entry()
-    if found.bytes != entry.bytes:
-        return f"{found.bytes} bytes, {entry.bytes} were written"
-    if found.crc32 != entry.crc32:
-        return f"CRC-32 is {found.crc32}, {entry.crc32} was written"
+    content = seen.entry()
+    if content.bytes != entry.bytes:
+        return f"{content.bytes} bytes, {entry.bytes} were written"
+    if content.crc32 != entry.crc32:
+        return f"CRC-32 is {content.crc32}, {entry.crc32} was written"
     return ""
 
 

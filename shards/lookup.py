@@ -66,10 +66,10 @@ def find_key(store: Store, key: str) -> Iterator[tuple[str, int]]:
     shard that it does not cover."""
     whole = []
     for part in _parts(store):
-        found = _search(store, f"{LOOKUP}/{part}.keys", key_hash(key))
-        if found is not None:
+        rows = _search(store, f"{LOOKUP}/{part}.keys", key_hash(key))
+        if rows is not None:
             whole.append(part)
-            yield from ((shard_name(int(row["shard"])), int(row["row"])) for row in found)
+            yield from ((shard_name(int(row["shard"])), int(row["row"])) for row in rows)
     for shard in _image_shards(store):
         if not _covered(shard, whole):
             keys = read_keys(store, shard)
@@ -84,7 +84,7 @@ def read_keys(store: Store, shard: str) -> list[str]:
     return keys
 
 
-def _search(store: Store, path: str, wanted: int) -> NDArray[np.void] | None:
+def _search(store: Store, path: str, target: int) -> NDArray[np.void] | None:
     """The rows of a part with this hash: looked for around the place where an even spread has it, wider if need be.
     None if the part is missing or cut off."""
     try:
@@ -94,18 +94,18 @@ def _search(store: Store, path: str, wanted: int) -> NDArray[np.void] | None:
     if head[:8] != _MAGIC:
         return None
     count = int.from_bytes(head[8:], "little")
-    middle, half = wanted * count >> 64, _WINDOW // 2
+    middle, half = target * count >> 64, _WINDOW // 2
     while True:
         first, last = max(0, middle - half), min(count, middle + half)
         data = store.read(path, _HEADER + first * _ROW.itemsize, _HEADER + last * _ROW.itemsize)
         if len(data) != (last - first) * _ROW.itemsize:
             return None
         rows = np.frombuffer(data, _ROW)
-        low_enough = first == 0 or int(rows["hash"][0]) < wanted
-        high_enough = last == count or int(rows["hash"][-1]) > wanted
+        low_enough = first == 0 or int(rows["hash"][0]) < target
+        high_enough = last == count or int(rows["hash"][-1]) > target
         if low_enough and high_enough:
-            found: NDArray[np.void] = rows[rows["hash"] == np.uint64(wanted)]
-            return found
+            matching: NDArray[np.void] = rows[rows["hash"] == np.uint64(target)]
+            return matching
         half *= 8
 
 
@@ -129,10 +129,10 @@ def _covered(shard: str, parts: Sequence[str]) -> bool:
     return any(first <= shard <= last for first, last in (part.split("-") for part in parts))
 
 
-def _runs(wanted: Sequence[str]) -> Iterator[list[str]]:
+def _runs(shards: Sequence[str]) -> Iterator[list[str]]:
     """Shards cut where the next one is not among them, so that a part's name says all that it covers."""
     run: list[str] = []
-    for shard in wanted:
+    for shard in shards:
         if run and int(shard) != int(run[-1]) + 1:
             yield run
             run = []

@@ -57,13 +57,13 @@ class Corpus:
     def rounds(self) -> list[int]:
         """Numbers of the rounds that have a committed shard, ascending. Asked are the folders of rounds one by one, as
         a list of every file of the corpus would take minutes; a gap of more than 9 rounds ends the search."""
-        found: list[int] = []
+        numbers: list[int] = []
         for number in count():
             if self.store.names(f"{round_folder(number)}/manifest"):
-                found.append(number)
-            elif number - max(found, default=-1) >= _LONGEST_GAP:
-                return found
-        return found
+                numbers.append(number)
+            elif number - max(numbers, default=-1) >= _LONGEST_GAP:
+                return numbers
+        return numbers
 
     def round(self, number: int) -> "Round":
         """Raises CorpusError if nothing of that round is committed."""
@@ -163,8 +163,8 @@ class Round:
     def rows_of(self, row: Row) -> list[Row]:
         """The rows of the index about an image that `find` found."""
         own = rounds.read_rows(self.store, self.number, row["shard"], row["first_row"], row["last_row"])
-        found: list[Row] = own.filter(pc.equal(own["key"], row["key"])).to_pylist()
-        return found
+        rows: list[Row] = own.filter(pc.equal(own["key"], row["key"])).to_pylist()
+        return rows
 
     def index(self, columns: list[str] | None = None, filters: pc.Expression | None = None) -> pa.Table:
         """The index of all shards (columns: `shards/rounds.py`), in corpus order. filters: an expression over any of

@@ -125,12 +125,12 @@ def orphans(store: Store, now: datetime | None = None) -> list[str]:
     known = commit.some(store, REVIEWS, unit_names(store))
     latest = f"{(now or datetime.now(UTC)) - _APPENDING:%Y%m%dT%H%M%S%f}"
     named = {name: match for name in sorted(lost - over(known)) if (match := _UNIT.fullmatch(name))}
-    found = [name for name, match in named.items() if match[1] < latest]
-    plain = [name for name in found if not named[name][2]]
-    if len(plain) < len(found):
+    late = [name for name, match in named.items() if match[1] < latest]
+    plain = [name for name in late if not named[name][2]]
+    if len(plain) < len(late):
         rows = [row for name in [*known, *plain] for row in read_unit(store, name)]
-        found = [name for name in found if name in plain or any(r not in rows for r in read_unit(store, name))]
-    return found
+        late = [name for name in late if name in plain or any(r not in rows for r in read_unit(store, name))]
+    return late
 
 
 def merge_reviews(store: Store, most: int = MOST_UNITS) -> int:
@@ -156,17 +156,17 @@ def merge_reviews(store: Store, most: int = MOST_UNITS) -> int:
 def read_reviews(store: Store, shard: str | None = None, names: Sequence[str] | None = None) -> Reviews:
     """All corrections, or those of one shard, or of these units. Raises DamageError for a unit that is not as it was
     written: a correction is never left out silently."""
-    found: Reviews = {}
+    by_shard: Reviews = {}
     for attempt in range(_ATTEMPTS):
         try:
             for name in manifests(store, shard, names):
-                found.setdefault(shard_of(name), []).extend(read_unit(store, name))
+                by_shard.setdefault(shard_of(name), []).extend(read_unit(store, name))
             break
         except FileNotFoundError:  # merged meanwhile
-            found = {}
+            by_shard = {}
             if attempt == _ATTEMPTS - 1:
                 raise
-    return found
+    return by_shard
 
 
 def read_unit(store: Store, name: str) -> list[Review]:
@@ -177,10 +177,10 @@ def read_unit(store: Store, name: str) -> list[Review]:
 
 def count_reviews(store: Store) -> dict[str, int]:
     """Shard -> how many corrections there are; reads manifests only. Raises like `read_reviews`."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for name, manifest in manifests(store).items():
-        found[shard_of(name)] = found.get(shard_of(name), 0) + manifest.counts.read
-    return found
+        counts[shard_of(name)] = counts.get(shard_of(name), 0) + manifest.counts.read
+    return counts
 
 
 def waiting_reviews(store: Store, number: int, counts: Mapping[str, int] | None = None) -> int:
@@ -216,10 +216,10 @@ def manifests(store: Store, shard: str | None = None, names: Sequence[str] | Non
             f"{REVIEWS}/{alone[0]}.parquet has no manifest: that was lost, or its writer was killed: `fld filter"
             f" {store.url}` takes the corrections in; or delete the file"
         )
-    wanted = unit_names(store) if names is None else names
-    wanted = [name for name in wanted if shard is None or shard_of(name) == shard]
-    found = commit.some(store, REVIEWS, wanted)
-    lost = [name for name in wanted if name not in found]
+    chosen = unit_names(store) if names is None else names
+    chosen = [name for name in chosen if shard is None or shard_of(name) == shard]
+    units = commit.some(store, REVIEWS, chosen)
+    lost = [name for name in chosen if name not in units]
     if lost and set(lost) & {*unit_names(store)}:
         raise DamageError(
             f"{REVIEWS}/manifest/{lost[0]}.json is damaged: restore it from a copy; nothing else holds what people"
@@ -227,25 +227,25 @@ def manifests(store: Store, shard: str | None = None, names: Sequence[str] | Non
         )
     if lost and names is None:  # merged meanwhile
         return manifests(store, shard)
-    gone = over(found)
-    return {name: manifest for name, manifest in found.items() if name not in gone}
+    gone = over(units)
+    return {name: manifest for name, manifest in units.items() if name not in gone}
 
 
 def over(units: Mapping[str, Manifest]) -> set[str]:
     """Names of the units that others of these were merged from."""
-    merged = [each.fingerprint for each in units.values() if each.fingerprint.startswith(_MERGED)]
-    return {name for each in merged for name in each.removeprefix(_MERGED).split()}
+    merged = [unit.fingerprint for unit in units.values() if unit.fingerprint.startswith(_MERGED)]
+    return {name for fingerprint in merged for name in fingerprint.removeprefix(_MERGED).split()}
 
 
 def _publish(store: Store, name: str, reviews: Sequence[Review], fingerprint: str) -> Manifest:
     columns: dict[str, pa.Array] = {
-        field.name: pa.array([getattr(each, field.name) for each in reviews], field.type)
+        field.name: pa.array([getattr(review, field.name) for review in reviews], field.type)
         for field in SCHEMA
         if field.type != table.BOX
     }
     for box in ("box", "new_box"):
-        columns[box] = table.tuples([getattr(each, box) for each in reviews], table.BOX)
-    content = table.encode(pa.Table.from_arrays([columns[each] for each in SCHEMA.names], schema=SCHEMA))
+        columns[box] = table.tuples([getattr(review, box) for review in reviews], table.BOX)
+    content = table.encode(pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
     counts = ImageCounts(len(reviews), len(reviews))
     return commit.publish(store, REVIEWS, name, {f"{name}.parquet": content}, counts, fingerprint)
 

@@ -172,21 +172,21 @@ def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record
     DamageError for original bytes that are not those of the record."""
     elsewhere = Originals(store)
     pictures: bytes | None = None  # the image shard, read at once: most of it is wanted
-    for found, place, archive in _walk(store, number, shard):
+    for sample, place, archive in _walk(store, number, shard):
         if place.offset is not None and place.size is not None:
             original, path = archive[place.offset : place.offset + place.size], round_tar(number, shard)
         else:
             path = tar_path(shard)
             pictures = store.read(path) if pictures is None else pictures
-            start, end = elsewhere.place(shard, found.key)
+            start, end = elsewhere.place(shard, sample.key)
             original = pictures[start:end]
-        check_original(original, found, path)
-        yield found, place.ext, original
+        check_original(original, sample, path)
+        yield sample, place.ext, original
 
 
 def read_records(store: Store, number: int, shard: str) -> Iterator[Record]:
     """The records alone; original bytes are not looked at. Otherwise as strict as `read_samples`."""
-    return (found for found, _, _ in _walk(store, number, shard))
+    return (sample for sample, _, _ in _walk(store, number, shard))
 
 
 def check_original(data: bytes, of: Record, path: str) -> None:
@@ -201,11 +201,13 @@ def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, Sampl
     expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *SamplePlace._fields]))
     archive = store.read(path)
     members = {member.offset: member for member in tar.walk(archive)}
-    wanted = [members_of(key, place) for key, place in expected]
-    if len(members) != sum(map(len, wanted)):
-        each = len(wanted[0]) if wanted else 2
-        raise tar.TarError(f"{path} must hold {len(expected)} samples of {each} members, got {len(members)} members")
-    for (key, place), mine in zip(expected, wanted, strict=True):
+    expected_members = [members_of(key, place) for key, place in expected]
+    if len(members) != sum(map(len, expected_members)):
+        per_sample = len(expected_members[0]) if expected_members else 2
+        raise tar.TarError(
+            f"{path} must hold {len(expected)} samples of {per_sample} members, got {len(members)} members"
+        )
+    for (key, place), mine in zip(expected, expected_members, strict=True):
         if any(members.get(member.offset) != member for member in mine):
             raise tar.TarError(f"{path} must hold sample {key!r} at byte {place.offset}: run `fld verify`")
         data = archive[place.record_offset : place.record_offset + place.record_size]
@@ -236,11 +238,11 @@ def _archive(
     """The tar; `written` is filled with places and facts on the way."""
     placed: list[tar.Placed] = []
     known: list[tuple[str, int]] = []  # extension and CRC-32 of the record
-    wanted = iter(kept)
+    expected = iter(kept)
 
     def members() -> Iterator[tuple[str, bytes]]:
         for sample, extension, original in samples:
-            _check_sample(sample, extension, number, next(wanted, None))
+            _check_sample(sample, extension, number, next(expected, None))
             written.facts[sample.key] = summary.facts_of(sample)
             name, encoded = tar.safe_key(sample.key), record.encode(sample)
             known.append((extension, zlib.crc32(encoded)))
@@ -249,7 +251,7 @@ def _archive(
                 yield f"{name}.{ext}", data
 
     yield from tar.stream(members(), placed)
-    if (missing := next(wanted, None)) is not None:
+    if (missing := next(expected, None)) is not None:
         raise ValueError(f"image {missing!r} is kept in the index but no sample of it was given")
     if not is_copied:
         for key, text, (ext, checksum) in zip(kept, placed, known, strict=True):
@@ -274,9 +276,9 @@ def _index(index: Sequence[IndexRow], shard: str, written: _Written) -> Iterator
     columns: dict[str, Sequence[Any]] = dict(zip(fields, by_field, strict=True))
     boxes = columns.pop("box")
     columns["shard"] = [shard] * len(index)
-    found = [written.places.get(row.key) if row.type == "image" and row.kept else None for row in index]
+    places = [written.places.get(row.key) if row.type == "image" and row.kept else None for row in index]
     for position, name in enumerate(SamplePlace._fields):
-        columns[name] = [None if place is None else place[position] for place in found]
+        columns[name] = [None if place is None else place[position] for place in places]
     arrays = {name: pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()}
     arrays["box"] = table.tuples(boxes, table.BOX_SMALL)
     written.tables.append(pa.Table.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA))
@@ -288,9 +290,9 @@ def _summary(written: _Written) -> Iterator[bytes]:
     yield summary.encode(written.tables[0], written.facts)
 
 
-def _check_sample(sample: Record, extension: str, number: int, wanted: str | None) -> None:
-    if sample.key != wanted:
-        raise ValueError(f"the next kept image of the index is {wanted!r}, got the sample {sample.key!r}")
+def _check_sample(sample: Record, extension: str, number: int, key: str | None) -> None:
+    if sample.key != key:
+        raise ValueError(f"the next kept image of the index is {key!r}, got the sample {sample.key!r}")
     if sample.round != number:
         raise ValueError(f"record {sample.key!r} is of round {sample.round}, the shard is of round {number}")
     tar.check_extension(extension, sample.key)

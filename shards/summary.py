@@ -132,7 +132,7 @@ def facts_of(record: Record) -> RecordFacts:
 
 def label_of(region: Region) -> str:
     """What an object is called: its phrase, the label that the annotators gave, else its selected text."""
-    return next((each.text for each in region.candidates if each.kind == "phrase"), region.text)
+    return next((candidate.text for candidate in region.candidates if candidate.kind == "phrase"), region.text)
 
 
 def voters(region: Region) -> set[str]:
@@ -157,9 +157,9 @@ def summary_table(index: pa.Table, facts: Mapping[str, RecordFacts]) -> pa.Table
         pa.string(),
     )  # fmt: skip
     columns |= _rows_of(owners, len(keys)) | _drops(index, owners, len(keys))
-    found = [facts.get(key) if good else None for key, good in zip(keys, kept, strict=True)]
+    kept_facts = [facts.get(key) if good else None for key, good in zip(keys, kept, strict=True)]
     for name in RecordFacts.__struct_fields__:
-        values = [None if fact is None else getattr(fact, name) for fact in found]
+        values = [None if fact is None else getattr(fact, name) for fact in kept_facts]
         columns[name] = pa.array(values, SCHEMA.field(name).type)
     return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
@@ -171,19 +171,19 @@ def encode(index: pa.Table, facts: Mapping[str, RecordFacts]) -> bytes:
 
 def tally_of(types: Iterable[str], rules: Iterable[str]) -> RuleCounts:
     """Type -> outcome -> how many rows of an index; the outcome is the rule, "" of what was kept."""
-    found: RuleCounts = {}
+    counts: RuleCounts = {}
     for (type_, rule), count in sorted(Counter(zip(types, rules, strict=True)).items()):
-        found.setdefault(type_, {})[rule] = count
-    return found
+        counts.setdefault(type_, {})[rule] = count
+    return counts
 
 
 def tally_index(index: pa.Table) -> RuleCounts:
     """`tally_of` the rows of an index with columns `type` and `rule`, without a Python object per row."""
     counted = index.group_by(["type", "rule"]).aggregate([([], "count_all")]).to_pydict()
-    found: RuleCounts = {}
+    counts: RuleCounts = {}
     for type_, rule, count in sorted(zip(counted["type"], counted["rule"], counted["count_all"], strict=True)):
-        found.setdefault(type_, {})[rule] = count
-    return found
+        counts.setdefault(type_, {})[rule] = count
+    return counts
 
 
 def _longest(record: Record, granularity: str) -> int:
@@ -191,13 +191,13 @@ def _longest(record: Record, granularity: str) -> int:
 
 
 def _annotators(record: Record) -> set[str]:
-    found = {text.source.annotator for text in record.texts}
+    names = {text.source.annotator for text in record.texts}
     for region in record.regions:
-        found |= voters(region)
-        found.update(candidate.source.annotator for candidate in region.candidates)
+        names |= voters(region)
+        names.update(candidate.source.annotator for candidate in region.candidates)
     for grounding in record.groundings:
-        found.update(box.source.annotator for box in grounding.boxes)
-    return found
+        names.update(box.source.annotator for box in grounding.boxes)
+    return names
 
 
 def _codes(column: pa.DictionaryArray) -> "np.ndarray[Any, np.dtype[np.int64]]":

@@ -65,21 +65,21 @@ def agreed(sightings: Sequence[Sighting], voices: Sequence[str], humans: frozens
         for label, known in zip(table.names, knows, strict=True)
         if not known.all()
     }
-    found = {
+    heard = {
         name: _voice(table, credit, knows, k, line, name in humans)
         for k, (name, line) in enumerate(zip(voices, second, strict=True))
     }
-    return Consensus("agreed", found, blind)
+    return Consensus("agreed", heard, blind)
 
 
 def _table(sightings: Sequence[Sighting], voices: Sequence[str]) -> _Table:
     names: dict[str, int] = {}
-    labels = np.array([names.setdefault(each.label, len(names)) for each in sightings], dtype=np.intp)
+    labels = np.array([names.setdefault(sighting.label, len(names)) for sighting in sightings], dtype=np.intp)
     scores = np.full((len(sightings), len(voices)), np.nan)
     there = np.zeros(scores.shape, dtype=bool)
     place = {name: k for k, name in enumerate(voices)}
-    for row, each in enumerate(sightings):
-        for name, score in each.scores.items():
+    for row, sighting in enumerate(sightings):
+        for name, score in sighting.scores.items():
             if name in place:
                 there[row, place[name]] = True
                 scores[row, place[name]] = np.nan if score is None else score
@@ -118,9 +118,9 @@ def _credit(table: _Table, lines: Sequence[PlattScaling]) -> Floats:
 
 def _knowing(table: _Table, credit: Floats) -> NDArray[np.bool_]:
     """[labels, k]: whether an annotator knows a label."""
-    said = np.stack([np.bincount(table.labels, column, len(table.names)) for column in credit.T], axis=1)
-    most = said.max(axis=1, keepdims=True)
-    return np.asarray((said >= _BLIND * most) | (most < _LEAST_KNOWN))
+    counts = np.stack([np.bincount(table.labels, column, len(table.names)) for column in credit.T], axis=1)
+    most = counts.max(axis=1, keepdims=True)
+    return np.asarray((counts >= _BLIND * most) | (most < _LEAST_KNOWN))
 
 
 def _voice(

@@ -60,23 +60,23 @@ class GateVerdict(msgspec.Struct, frozen=True):
 
 
 def decide(
-    candidate: Sequence[Record], previous: Sequence[Record] | None, wanted: Sequence[Record], settings: GateSettings
+    candidate: Sequence[Record], previous: Sequence[Record] | None, references: Sequence[Record], settings: GateSettings
 ) -> GateVerdict:
-    """Compare on the images of `wanted`. previous None: the candidate was trained from nothing."""
-    if not wanted:
+    """Compare on the images of `references`. previous None: the candidate was trained from nothing."""
+    if not references:
         return GateVerdict(False, "no image is held out: raise loop.retrain.held_out, or bring more images")
     measures: dict[str, MeasureChange] = {}
-    said = 0.0
+    predicted = 0.0
     for name in settings.watched:
-        own = sums(name, paired(candidate, wanted))
-        said += own[:, 1].sum()
+        own = sums(name, paired(candidate, references))
+        predicted += own[:, 1].sum()
         if own[:, 2].sum() > 0:
-            old = None if previous is None else sums(name, paired(previous, wanted))
+            old = None if previous is None else sums(name, paired(previous, references))
             measures[name] = _change(own, old, settings)
     if not measures:
         return GateVerdict(False, f"nothing to compare with: no held-out image has {', '.join(settings.watched)}")
-    if said == 0:
-        return GateVerdict(False, f"the candidate says nothing about {len(wanted)} held-out images", measures)
+    if predicted == 0:
+        return GateVerdict(False, f"the candidate says nothing about {len(references)} held-out images", measures)
     return _judged(measures, settings, previous is not None)
 
 
@@ -89,8 +89,8 @@ def _judged(measures: dict[str, MeasureChange], settings: GateSettings, is_compa
         return GateVerdict(True, f"{worst}; there is no previous model to compare with", measures)
     if falls := [fall for name, change in measures.items() if (fall := _fall(name, change, settings))]:
         return GateVerdict(False, "; ".join(falls), measures)
-    said = "; ".join(line for name, change in measures.items() if (line := _moved(name, change, settings)))
-    return GateVerdict(True, said or "no measure rose or fell beyond its interval", measures)
+    moved = "; ".join(line for name, change in measures.items() if (line := _moved(name, change, settings)))
+    return GateVerdict(True, moved or "no measure rose or fell beyond its interval", measures)
 
 
 def _change(own: Sums, old: Sums | None, settings: GateSettings) -> MeasureChange:

@@ -40,18 +40,22 @@ WITNESSES: Final[Mapping[str, tuple[Kind, ...]]] = {**JOINED, "object": ("object
 
 def supports(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Support]:
     """One answer per finding; "lone" for what has no box. others: what all others said of the same image."""
-    found: list[Support] = ["lone"] * len(findings)
+    by_finding: list[Support] = ["lone"] * len(findings)
     for kind in WITNESSES:
-        boxed = [(place, box) for place, each in enumerate(findings) if kind_of(each) == kind and (box := box_of(each))]
+        boxed = [
+            (place, box)
+            for place, finding in enumerate(findings)
+            if kind_of(finding) == kind and (box := box_of(finding))
+        ]
         boxes = [box for _, box in boxed]
         near_strong = _nearest(boxes, strong_boxes(kind, others))
         near_hint = _nearest(boxes, _boxes(others, WITNESSES[kind], WEAK_SCORE))
         for (place, _), strong, hint in zip(boxed, near_strong, near_hint, strict=True):
             if strong > JOIN_IOU:
-                found[place] = "seen"
+                by_finding[place] = "seen"
             elif strong < BESIDE_IOU and hint >= MATCH_IOU:
-                found[place] = "hinted"
-    return found
+                by_finding[place] = "hinted"
+    return by_finding
 
 
 def strong_boxes(kind: str, others: Sequence[Finding]) -> list[Box]:
@@ -61,8 +65,10 @@ def strong_boxes(kind: str, others: Sequence[Finding]) -> list[Box]:
 
 def _boxes(others: Sequence[Finding], kinds: Sequence[Kind], least: float) -> list[Box]:
     """One without a score is a human's."""
-    found = (each for each in others if kind_of(each) in kinds and (each.score is None or each.score >= least))
-    return [box for each in found if (box := box_of(each))]
+    strong = (
+        finding for finding in others if kind_of(finding) in kinds and (finding.score is None or finding.score >= least)
+    )
+    return [box for finding in strong if (box := box_of(finding))]
 
 
 def _nearest(boxes: Sequence[Box], others: Sequence[Box]) -> list[float]:

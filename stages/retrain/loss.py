@@ -44,14 +44,14 @@ def group_lessons(
     """(row, prompt ids, target ids; both with `<s>` and `</s>`) of a batch, shortest together."""
     order = sorted(range(len(lessons)), key=lambda i: len(lessons[i][1]) + len(lessons[i][2]))
     share = max(1, -(-len(order) // groups))
-    found = []
+    tensors = []
     for start in range(0, len(order), share):
         some = order[start : start + share]
         rows = torch.tensor([lessons[i][0] for i in some])
         prompts = padded([lessons[i][1] for i in some], pad)
         labels = padded([lessons[i][2] for i in some], pad)
-        found.append(LessonTensors(rows, prompts, labels, torch.tensor(some)))
-    return found
+        tensors.append(LessonTensors(rows, prompts, labels, torch.tensor(some)))
+    return tensors
 
 
 def padded(rows: list[list[int]], fill: int) -> Tensor:

@@ -83,11 +83,11 @@ def retrain(job: RetrainJob, watch: Watch | None = None) -> RetrainResult:
 
 
 def _examined(job: RetrainJob) -> PreparedJob:
-    found = locate(NAME, job.checkpoint, job.revision)
-    job = replace(job, settings=fitted(job.settings, found))
+    checkpoint = locate(NAME, job.checkpoint, job.revision)
+    job = replace(job, settings=fitted(job.settings, checkpoint))
     known = identity(NAME, job.checkpoint, job.revision)
     pool = load_pool(open_store(job.corpus), job.round)
-    return PreparedJob(job, found, known, pool, job_hash(job, known, pool.data), work_folder(job))
+    return PreparedJob(job, checkpoint, known, pool, job_hash(job, known, pool.data), work_folder(job))
 
 
 class _Run:
@@ -317,8 +317,8 @@ def _accelerator(recipe: Recipe) -> Any:
 
 
 def _first(events: list[Event], name: str) -> dict[str, float]:
-    found: dict[str, float] = next((event[name] for event in events if name in event), {})
-    return found
+    value: dict[str, float] = next((event[name] for event in events if name in event), {})
+    return value
 
 
 def _step_count(epochs: float | None, recipe: Recipe, images: int, processes: int) -> int:
