@@ -17,6 +17,7 @@ FldError                              exit code 2, where nothing else is said
         RowError                      one row of a list
         _LabelError                   one label of a COCO file
         LabelError                    one label of a VOC or YOLO file
+        LabelLineError                one line of a YOLO file
         PlanError                     sources or settings that contradict the plan of the corpus
         DuplicateKeyError             two images, one key
         FrameError                    given annotations of another picture
