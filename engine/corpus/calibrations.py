@@ -42,20 +42,20 @@ def stored(store: Store, name: str) -> AnnotatorCalibration | None:
     if damages := commit.verify_unit(store, CALIBRATION, manifest):
         raise DamageError(f"{path} is damaged: {damages[0].reason}; {again} makes it again")
     try:
-        found = msgspec.json.decode(store.read(path), type=AnnotatorCalibration)
+        calibration = msgspec.json.decode(store.read(path), type=AnnotatorCalibration)
     except msgspec.DecodeError as error:
         raise CorpusError(f"{path} is no calibration: {error}; delete it, and {again} makes it again") from error
-    if found.version > VERSION:
+    if calibration.version > VERSION:
         raise CorpusError(
-            f"{path} has version {found.version}, this fld-engine reads {VERSION}: use the newer fld-engine that wrote"
-            " it, or delete it and run `fld calibrate`"
+            f"{path} has version {calibration.version}, this fld-engine reads {VERSION}: use the newer fld-engine that"
+            " wrote it, or delete it and run `fld calibrate`"
         )
-    if found.version < VERSION and name == GOLD:
+    if calibration.version < VERSION and name == GOLD:
         raise CorpusError(
-            f"{path} has version {found.version}, this fld-engine learns more from gold: run `fld calibrate --gold"
-            " GOLD` again, or `fld calibrate` to go on without gold"
+            f"{path} has version {calibration.version}, this fld-engine learns more from gold: run `fld calibrate"
+            " --gold GOLD` again, or `fld calibrate` to go on without gold"
         )
-    return found if found.version == VERSION else None
+    return calibration if calibration.version == VERSION else None
 
 
 def save_calibration(store: Store, name: str, calibration: AnnotatorCalibration) -> None:
@@ -81,13 +81,13 @@ def remove_unusable(store: Store, name: str, why: type[CorpusError] = CorpusErro
 def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) -> AnnotatorCalibration | None:
     """What counts in round `number` of these columns: gold before agreement."""
     for name in (GOLD, agreement_name(number)):
-        found = stored(store, name)
-        if found is not None and fits(found, annotators):
-            return found
+        calibration = stored(store, name)
+        if calibration is not None and fits(calibration, annotators):
+            return calibration
     return None
 
 
 def fits(calibration: AnnotatorCalibration, annotators: tuple[Voter, ...]) -> bool:
     """Whether it is of these columns, as far as they are in it, and all its columns are among them."""
-    columns = {each.name: each.fingerprint for each in annotators}
+    columns = {voter.name: voter.fingerprint for voter in annotators}
     return all(columns.get(name) == fingerprint for name, fingerprint in calibration.columns.items())

@@ -29,11 +29,11 @@ def with_account(annotator: Annotator, name: str, store: Store) -> Annotator:
 
 def accounts(annotators: Mapping[str, Annotator], store: Store) -> dict[str, tuple[Spent, OpenAiSettings]]:
     """What was spent so far, by annotator that has an account, and its settings."""
-    told = {name: with_account(each, name, store) for name, each in annotators.items()}
+    told = {name: with_account(annotator, name, store) for name, annotator in annotators.items()}
     paid = {
-        name: each.specialist
-        for name, each in told.items()
-        if isinstance(each, DescriptionsSettings) and isinstance(each.specialist, OpenAiSettings)
+        name: annotator.specialist
+        for name, annotator in told.items()
+        if isinstance(annotator, DescriptionsSettings) and isinstance(annotator.specialist, OpenAiSettings)
     }
     return {name: (read_spent(Path(of.account)), of) for name, of in paid.items() if of.account is not None}
 

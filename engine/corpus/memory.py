@@ -82,14 +82,14 @@ class Memory:
     def _read(self) -> dict[str, Fingerprint]:
         if self._stages is None:
             try:
-                found = json.loads(read_sealed(self._store, FILE, _ADVICE))
+                content = json.loads(read_sealed(self._store, FILE, _ADVICE))
             except FileNotFoundError:
-                found = {"version": VERSION, "stages": {}}
+                content = {"version": VERSION, "stages": {}}
             except ValueError as error:
                 raise DamageError(f"{FILE} of {self._store.url} is damaged: {_ADVICE}") from error
-            if not isinstance(found, dict) or found.get("version") != VERSION:
+            if not isinstance(content, dict) or content.get("version") != VERSION:
                 raise DamageError(f"{FILE} of {self._store.url} is of another version: {_ADVICE}")
-            self._stages = found["stages"]
+            self._stages = content["stages"]
         return self._stages
 
     def _key(self, annotator: Annotator, name: str, model: str) -> str:
@@ -103,29 +103,29 @@ def on_disk(store: Store, columns: list[Column], unknown: set[str], number: int)
     """The columns with the fingerprints that are on disk for those whose stage is `unknown`, and for those that need
     one of them. Raises ConfigError where several fit."""
     folders: Mapping[str, list[str]] | None = None
-    found: list[Column] = []
+    settled: list[Column] = []
     for column in columns:
         if column.name in unknown or unknown & {*column.needs} - {GIVEN}:
             unknown = {*unknown, column.name}
             folders = _raw_folders(store) if folders is None else folders
             column = replace(column, fingerprint=_only(store, column.name, folders.get(column.name, []), number))
-        found.append(column)
-    return found
+        settled.append(column)
+    return settled
 
 
 def _raw_folders(store: Store) -> dict[str, list[str]]:
     """Name of an annotator -> fingerprints of its columns."""
-    found: dict[str, list[str]] = {}
+    folders: dict[str, list[str]] = {}
     parts = [path.split("/") for path in store.walk() if path.startswith(f"{RAW}/")]
-    for folder in sorted({each[1] for each in parts if len(each) == 4 and each[2] == "manifest"}):
+    for folder in sorted({place[1] for place in parts if len(place) == 4 and place[2] == "manifest"}):
         name, _, fingerprint = folder.rpartition("-")
-        found.setdefault(name, []).append(fingerprint)
-    return found
+        folders.setdefault(name, []).append(fingerprint)
+    return folders
 
 
 def _only(store: Store, name: str, fingerprints: list[str], number: int) -> str:
     if len(fingerprints) > 1:
-        fingerprints = [each for each in fingerprints if each in _written(store, name, number)]
+        fingerprints = [fingerprint for fingerprint in fingerprints if fingerprint in _written(store, name, number)]
     if len(fingerprints) == 1:
         return fingerprints[0]
     if not fingerprints:
@@ -137,8 +137,8 @@ def _written(store: Store, name: str, number: int) -> set[str]:
     """The fingerprints of an annotator that the index of a round names."""
     if number not in Corpus(store).rounds():
         return set()
-    found: set[str] = set()
+    fingerprints: set[str] = set()
     for shard in Corpus(store).round(number).shards():
         index = rounds.read_index(store, number, shard, ["source", "fingerprint"])
-        found |= {*index.filter(pc.equal(index["source"], name))["fingerprint"].to_pylist()}
-    return found
+        fingerprints |= {*index.filter(pc.equal(index["source"], name))["fingerprint"].to_pylist()}
+    return fingerprints

@@ -59,8 +59,8 @@ def read_promotion(store: Store, number: int, learner: str = GENERALIST) -> Prom
 def promotions_of(store: Store, number: int) -> dict[str, Promotion]:
     """The verdicts on all models of a round, by learner, the generalist's first."""
     names = [match[1] for name in store.names(round_folder(number)) if (match := _OTHERS.fullmatch(name))]
-    found = {learner: read_promotion(store, number, learner) for learner in (GENERALIST, *names)}
-    return {learner: promotion for learner, promotion in found.items() if promotion is not None}
+    promotions = {learner: read_promotion(store, number, learner) for learner in (GENERALIST, *names)}
+    return {learner: promotion for learner, promotion in promotions.items() if promotion is not None}
 
 
 def save_promotion(store: Store, number: int, promotion: Promotion, learner: str = GENERALIST) -> None:
@@ -76,9 +76,9 @@ def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Mo
         data = store.read(path)
     except FileNotFoundError:
         return None
-    found = commit.find(store, folder, CALIBRATION)
-    if found is None or (damages := commit.verify_unit(store, folder, found)):
-        reason = "its manifest is missing or damaged" if found is None else damages[0].reason
+    manifest = commit.find(store, folder, CALIBRATION)
+    if manifest is None or (damages := commit.verify_unit(store, folder, manifest)):
+        reason = "its manifest is missing or damaged" if manifest is None else damages[0].reason
         raise DamageError(f"{path} is damaged: {reason}; delete it, and `fld loop` fits it again")
     try:
         return msgspec.json.decode(data, type=ModelCalibration)
@@ -99,8 +99,8 @@ def save_model_calibration(
 def is_calibrated(store: Store, number: int, conditions: str, learner: str = GENERALIST) -> bool:
     """Whether the calibration of round `number` was fitted under these conditions."""
     folder = model_path(number, model_name(learner))
-    found = commit.find(store, folder, CALIBRATION)
-    return found is not None and found.fingerprint == conditions and _FILE in store.names(folder)
+    manifest = commit.find(store, folder, CALIBRATION)
+    return manifest is not None and manifest.fingerprint == conditions and _FILE in store.names(folder)
 
 
 def model_below(store: Store, number: int, learner: str = GENERALIST) -> int | None:

@@ -58,8 +58,14 @@ class Session:
         roles |= dict.fromkeys(teachers(self.config.annotators), "captioner")
         entered = {learner: model + 1 for learner, model in self.models(number).items()}
         voters = [
-            Voter(each.name, roles[each.name], each.fingerprint, entered.get(each.name, 0), each.subset is not None)
-            for each in self.columns(number)
+            Voter(
+                column.name,
+                roles[column.name],
+                column.fingerprint,
+                entered.get(column.name, 0),
+                column.subset is not None,
+            )
+            for column in self.columns(number)
         ]
         calibration = None
         if self.config.fuse.calibrate == "auto":
@@ -70,8 +76,8 @@ class Session:
     def columns(self, number: int) -> list[Column]:
         """The columns of round `number`: the annotators', and from round 1 on those of the promoted models."""
         models, is_boxed = share_boxes(self.store, self.models(number), self.config.loop)
-        found = {learner: self._model(learner, below, is_boxed) for learner, below in models.items()}
-        return self.columns_with(found, number)
+        models_of = {learner: self._model(learner, below, is_boxed) for learner, below in models.items()}
+        return self.columns_with(models_of, number)
 
     def models(self, number: int) -> dict[str, int]:
         """Learner -> the round on which that model of it was trained which may write round `number`; nothing for round
@@ -79,12 +85,12 @@ class Session:
         if number == 0:
             return {}
         known = [*self.config.loop.learners, *teachers(self.config.annotators)]
-        found: dict[str, int] = {
-            each: below for each in known if (below := model_below(self.store, number, each)) is not None
+        numbers: dict[str, int] = {
+            learner: below for learner in known if (below := model_below(self.store, number, learner)) is not None
         }
-        if not found:
+        if not numbers:
             raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
-        return found
+        return numbers
 
     def columns_with(self, models: Mapping[str, Model], number: int = 0) -> list[Column]:
         """The annotators' columns, and those that these models of learners would write. A model with a worth waits for
@@ -94,8 +100,8 @@ class Session:
         if taken := sorted((LEARNED | teachers(own).keys()) & own.keys()):
             raise ConfigError(f"annotators.{taken[0]}: the loop's own model has this name: use another")
         annotators: dict[str, Annotator] = {
-            name: with_account(each.model_copy(update={"needs": list(needs(name, own))}), name, self.store)
-            for name, each in own.items()
+            name: with_account(annotator.model_copy(update={"needs": list(needs(name, own))}), name, self.store)
+            for name, annotator in own.items()
         }
         for learner, model in models.items():
             annotator = annotator_of(learner, self.config, model)
@@ -110,8 +116,8 @@ class Session:
             stage = self._stage(annotator, name, self._content(model), unknown)
             return stage if model is None or model.worth is None else CalibratedStage(stage, model.worth)
 
-        found = columns(annotators, build)
-        return on_disk(self.store, found, unknown, number) if unknown else found
+        columns_of = columns(annotators, build)
+        return on_disk(self.store, columns_of, unknown, number) if unknown else columns_of
 
     def _stage(self, annotator: Annotator, name: str, content: str, unknown: set[str]) -> Stage:
         """A stage, built or remembered; `unknown` gets the names of those that nobody remembers."""
@@ -128,24 +134,24 @@ class Session:
     def _content(self, model: Model | None) -> str:
         """What a model of this corpus is made of: another one may be trained in its place."""
         folder = "" if model is None else model.weights.removeprefix(f"{self.store.url}/")
-        found = None if model is None or folder == model.weights else commit.find(self.store, folder, MODEL)
-        return "" if found is None else str(sorted((path, entry.crc32) for path, entry in found.files.items()))
+        manifest = None if model is None or folder == model.weights else commit.find(self.store, folder, MODEL)
+        return "" if manifest is None else str(sorted((path, entry.crc32) for path, entry in manifest.files.items()))
 
     def witnesses(self) -> list[str]:
         """The annotators that find boxes, and what came with the images: they support a box of the loop's model."""
-        return [*(name for name, each in self.config.annotators.items() if gives(each) & {*WITNESSES}), GIVEN]
+        return [*(name for name, annotator in self.config.annotators.items() if gives(annotator) & {*WITNESSES}), GIVEN]
 
     def learned(self, learner: str, weights: str, revision: str | None = None) -> Column:
         """The column that a learner would write with these weights, its scores as the model gives them."""
         models = {learner: Model(weights, revision)}
-        return next(each for each in self.columns_with(models) if each.name == learner)
+        return next(column for column in self.columns_with(models) if column.name == learner)
 
     def _model(self, learner: str, below: int, is_boxed: bool) -> Model:
         """A student keeps its own scores where only round 0 could say what they are worth: what humans and annotators
         left out would count as wrong, and to find that is what it is for."""
-        found = read_calibration(self.store, below, learner) if learner in LEARNED else None
-        is_mapped = found is not None and not (learner == STUDENT and found.reference == CONSENSUS)
-        worth = found.worth if found is not None and is_mapped else None
+        calibration = read_calibration(self.store, below, learner) if learner in LEARNED else None
+        is_mapped = calibration is not None and not (learner == STUDENT and calibration.reference == CONSENSUS)
+        worth = calibration.worth if calibration is not None and is_mapped else None
         return Model(weights_of(self.store, below, learner), None, worth, is_boxed or learner != GENERALIST)
 
     def skipped(self) -> dict[str, Skipped]:
@@ -220,7 +226,7 @@ def _settings(
 
 def _named(assignments: Sequence[str] | Mapping[str, object]) -> list[str]:
     """The settings that are given one by one."""
-    given = assignments if isinstance(assignments, Mapping) else [each.partition("=")[0] for each in assignments]
+    given = assignments if isinstance(assignments, Mapping) else [text.partition("=")[0] for text in assignments]
     return [path.strip() for path in given]
 
 

@@ -26,17 +26,19 @@ Teacher = CaptionsSettings | DescriptionsSettings
 def teachers(annotators: Mapping[str, Annotator]) -> dict[str, Teacher]:
     """Name of the model that learns -> the annotator it learns from, for each that alone writes some kind of text and
     sees some images only."""
-    dense = {level for each in _writers(annotators).values() if each.subset is None for level in each.granularities}
+    dense = {
+        level for writer in _writers(annotators).values() if writer.subset is None for level in writer.granularities
+    }
     return {
-        f"{name}{SUFFIX}": each
-        for name, each in _writers(annotators).items()
-        if each.subset is not None and not dense.issuperset(each.granularities)
+        f"{name}{SUFFIX}": writer
+        for name, writer in _writers(annotators).items()
+        if writer.subset is not None and not dense.issuperset(writer.granularities)
     }
 
 
 def sparse_levels(annotators: Mapping[str, Annotator]) -> list[Granularity]:
     """The kinds of text that are written about few images only."""
-    return list(dict.fromkeys(level for each in teachers(annotators).values() for level in each.granularities))
+    return list(dict.fromkeys(level for teacher in teachers(annotators).values() for level in teacher.granularities))
 
 
 def tasks_of(levels: list[Granularity]) -> list[Task]:
@@ -56,7 +58,8 @@ def learned_captioner(teacher: Teacher, like: GeneralistSettings, weights: str) 
 def _writers(annotators: Mapping[str, Annotator]) -> dict[str, Teacher]:
     """Those that write texts of whole images."""
     return {
-        name: each
-        for name, each in annotators.items()
-        if isinstance(each, DescriptionsSettings) or (isinstance(each, CaptionsSettings) and each.of == "image")
+        name: annotator
+        for name, annotator in annotators.items()
+        if isinstance(annotator, DescriptionsSettings)
+        or (isinstance(annotator, CaptionsSettings) and annotator.of == "image")
     }

@@ -56,16 +56,16 @@ def check_trusted(
 
     own: the corpus's own settings, None where they are not used; given: paths that --set names; runs: sections of the
     settings that are put to work, None for all."""
-    found = risks(config, store)
-    foreign = [] if own is None else [each for each in risks(own, store) if each in found]
-    foreign = [each for each in foreign if not any(_is_below(each.path, path) for path in given)]
+    corpus_risks = risks(config, store)
+    foreign = [] if own is None else [risk for risk in risks(own, store) if risk in corpus_risks]
+    foreign = [risk for risk in foreign if not any(_is_below(risk.path, path) for path in given)]
     known = {*_remembered(store), *_of_profiles(store)}
-    refused = [each for each in foreign if each.digest not in known]
-    mine = [each.digest for each in found if each not in foreign]
+    refused = [risk for risk in foreign if risk.digest not in known]
+    mine = [risk.digest for risk in corpus_risks if risk not in foreign]
     if new := [digest for digest in mine if digest not in known]:
         remember(store, new)
-    if refused := [each for each in refused if runs is None or each.path.partition(".")[0] in runs]:
-        lines = "".join(f"\n  {each.path} = {each.value} {each.why}" for each in refused)
+    if refused := [risk for risk in refused if runs is None or risk.path.partition(".")[0] in runs]:
+        lines = "".join(f"\n  {risk.path} = {risk.value} {risk.why}" for risk in refused)
         raise TrustError(
             f"the settings of {store.url} can run code or send secrets, and did not come from you:{lines}\n"
             f"look at them, then `fld trust {store.url}`, or give settings of your own with --config or --set"
@@ -131,7 +131,7 @@ def _is_below(path: str, given: str) -> bool:
 
 
 def _of_profiles(store: Store) -> set[str]:
-    return {each.digest for profile in PROFILES.glob("*.yaml") for each in risks(load(profile.stem, []), store)}
+    return {risk.digest for profile in PROFILES.glob("*.yaml") for risk in risks(load(profile.stem, []), store)}
 
 
 def _remembered(store: Store) -> list[str]:
@@ -145,7 +145,7 @@ def _file() -> Path:
 
 def _read(path: Path) -> dict[str, list[str]]:
     try:
-        found = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return {url: list(digests) for url, digests in found.items()} if isinstance(found, dict) else {}
+    return {url: list(digests) for url, digests in content.items()} if isinstance(content, dict) else {}

@@ -27,12 +27,12 @@ def by_rule(rows: Sequence[Row]) -> list[Dropped]:
     for row in rows:
         if not row["kept"] and row["type"] not in OF_IMAGES:
             groups.setdefault(row["rule"], []).append(row)
-    found = []
+    by_count = []
     for rule, members in groups.items():
         near = sorted(members, key=_distance)
         drawn = sum(row["box"] is not None and row["type"] in ("region", "phrase") for row in members)
-        found.append(Dropped(rule, len(members), drawn, near[:SHOWN]))
-    return sorted(found, key=lambda group: (-group.count, group.rule))
+        by_count.append(Dropped(rule, len(members), drawn, near[:SHOWN]))
+    return sorted(by_count, key=lambda group: (-group.count, group.rule))
 
 
 def _distance(row: Row) -> float:

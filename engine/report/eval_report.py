@@ -36,7 +36,7 @@ def with_changes(measured: Measured) -> Measured:
     kept = measured["stages"][FILTERED]
     others = {UNFILTERED: measured["stages"][UNFILTERED], **measured.get("annotators", {})}
     changes = {f"{FILTERED} - {name}": changed(other, kept) for name, other in others.items()}
-    return measured | {"changes": {name: found for name, found in changes.items() if found}}
+    return measured | {"changes": {name: measures for name, measures in changes.items() if measures}}
 
 
 def changed(before: Measures, after: Measures) -> Measures:
@@ -65,8 +65,12 @@ def ranked_columns(measured: Measured) -> Mapping[str, Measures]:
     """The annotators alone, and the round before and after its filters, as far as they have boxes with scores."""
     stages = measured["stages"]
     columns = {**measured.get("annotators", {}), UNFILTERED: stages[UNFILTERED], FILTERED: stages[FILTERED]}
-    found = {name: each for name, each in columns.items() if "boxes/best_f1" in each and each["boxes/best_f1"].count}
-    return found if FILTERED in found else {}
+    ranked = {
+        name: measures
+        for name, measures in columns.items()
+        if "boxes/best_f1" in measures and measures["boxes/best_f1"].count
+    }
+    return ranked if FILTERED in ranked else {}
 
 
 def suggestion(kept: Measures) -> str:
@@ -81,16 +85,21 @@ def suggestion(kept: Measures) -> str:
 def _over_thresholds(columns: Mapping[str, Measures]) -> Table:
     recalls = {f"precision at recall {recall}": f"boxes/precision_at/{recall}" for recall in RECALLS}
     names = {"AP": "boxes/map", "best F1": "boxes/best_f1", "at score": "boxes/best_score", **recalls}
-    rows = [[name, *(cell(each.get(key)) for key in names.values())] for name, each in columns.items()]
+    rows = [[name, *(cell(measures.get(key)) for key in names.values())] for name, measures in columns.items()]
     return _rows(["", *names], rows)
 
 
 def _by_label(columns: Mapping[str, Measures]) -> Table:
     """The most frequent labels."""
-    own = {name.removeprefix(_LABEL): each.count for name, each in columns[FILTERED].items() if name.startswith(_LABEL)}
+    own = {
+        name.removeprefix(_LABEL): estimate.count
+        for name, estimate in columns[FILTERED].items()
+        if name.startswith(_LABEL)
+    }
     labels = sorted(own, key=lambda label: (-own[label], label))[:_LABELS]
     rows = [
-        [label, str(own[label]), *(cell(each.get(_LABEL + label)) for each in columns.values())] for label in labels
+        [label, str(own[label]), *(cell(measures.get(_LABEL + label)) for measures in columns.values())]
+        for label in labels
     ]
     return _rows(["label", "gold", *columns], rows)
 
@@ -100,12 +109,12 @@ def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Text | Table]:
     first = next(iter(rounds))
     kept = {number: measured["stages"][FILTERED] for number, measured in rounds.items()}
     columns = {UNFILTERED: rounds[first]["stages"][UNFILTERED]} | {
-        f"round {number}": found for number, found in kept.items()
+        f"round {number}": measures for number, measures in kept.items()
     }
     lines: list[str | Text | Table] = [_title("Rounds"), comparison(columns, SHOWN)]
-    later = {f"round {n} - round {first}": changed(kept[first], found) for n, found in kept.items() if n != first}
+    later = {f"round {n} - round {first}": changed(kept[first], measures) for n, measures in kept.items() if n != first}
     if later:
-        rows = [(name, *(_signed(found.get(name)) for found in later.values())) for name in SHOWN]
+        rows = [(name, *(_signed(measures.get(name)) for measures in later.values())) for name in SHOWN]
         lines += [_title("Changes").append(_STARS, "not bold"), _rows(["measure", *later], rows)]
     return lines
 
@@ -126,16 +135,22 @@ def as_json(rounds: Mapping[int, Measured]) -> dict[str, object]:
     """Plain numbers; null for what is not a number."""
     return {
         str(number): {
-            group: {name: {key: _plain(each) for key, each in measures.items()} for name, measures in columns.items()}
+            group: {
+                name: {key: _plain(estimate) for key, estimate in measures.items()}
+                for name, measures in columns.items()
+            }
             for group, columns in measured.items()
         }
         for number, measured in rounds.items()
     }
 
 
-def _plain(found: Estimate) -> dict[str, float | int | None]:
-    numbers = {"value": found.value, "low": found.low, "high": found.high}
-    return {**{name: value if math.isfinite(value) else None for name, value in numbers.items()}, "count": found.count}
+def _plain(estimate: Estimate) -> dict[str, float | int | None]:
+    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {
+        **{name: value if math.isfinite(value) else None for name, value in numbers.items()},
+        "count": estimate.count,
+    }
 
 
 def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -149,8 +164,8 @@ def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def _signed(found: Estimate | None) -> str:
-    if found is None or not math.isfinite(found.value):
+def _signed(estimate: Estimate | None) -> str:
+    if estimate is None or not math.isfinite(estimate.value):
         return ""
-    star = " *" if found.low > 0 or found.high < 0 else ""
-    return f"{found.value:+.2f} ({found.low:+.2f} - {found.high:+.2f}){star}"
+    star = " *" if estimate.low > 0 or estimate.high < 0 else ""
+    return f"{estimate.value:+.2f} ({estimate.low:+.2f} - {estimate.high:+.2f}){star}"

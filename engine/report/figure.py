@@ -39,9 +39,9 @@ def draw_measures(rounds: Mapping[int, Measured], path: str, title: str) -> None
 
     first = next(iter(rounds.values()))
     points = {UNFILTERED: first["stages"][UNFILTERED]} | {
-        f"round {n}": each["stages"][FILTERED] for n, each in rounds.items()
+        f"round {n}": measured["stages"][FILTERED] for n, measured in rounds.items()
     }
-    shown = [name for name in PANELS if any(name in found and found[name].count for found in points.values())]
+    shown = [name for name in PANELS if any(name in measures and measures[name].count for measures in points.values())]
     if not shown:
         raise ConfigError(f"nothing to draw: no round has any of {', '.join(PANELS)}")
     rows = -(-len(shown) // COLUMNS)
@@ -63,10 +63,12 @@ def save_figure(figure: "Figure", path: str) -> None:
 
 def _panel(panel: "Axes", name: str, points: Mapping[str, Measures]) -> None:
     """One measure: a point and its interval per column; a column without it leaves a gap."""
-    there = [(x, found[name]) for x, found in enumerate(points.values()) if name in found and found[name].count]
-    xs, values = [x for x, _ in there], [each.value for _, each in there]
-    below = [max(0.0, each.value - each.low) for _, each in there]
-    above = [max(0.0, each.high - each.value) for _, each in there]
+    there = [
+        (x, measures[name]) for x, measures in enumerate(points.values()) if name in measures and measures[name].count
+    ]
+    xs, values = [x for x, _ in there], [estimate.value for _, estimate in there]
+    below = [max(0.0, estimate.value - estimate.low) for _, estimate in there]
+    above = [max(0.0, estimate.high - estimate.value) for _, estimate in there]
     panel.errorbar(xs, values, yerr=[below, above], marker="o", markersize=4, capsize=3, linewidth=1.2, color="#20639b")
     panel.set_title(PANELS[name], fontsize=9)
     panel.set_xticks(range(len(points)), list(points), fontsize=8)

@@ -50,7 +50,7 @@ def drawable(text: str, size: int) -> str:
     if not all(lacking):
         return text
     fewest = min(lacking, key=len)
-    return "".join(_escaped(each) if each in fewest else each for each in text)
+    return "".join(_escaped(character) if character in fewest else character for character in text)
 
 
 def _escaped(character: str) -> str:
@@ -58,7 +58,7 @@ def _escaped(character: str) -> str:
 
 
 def _lacks(font: "Font", text: str) -> frozenset[str]:
-    return frozenset(each for each in text if not each.isspace() and not _has(font, each))
+    return frozenset(character for character in text if not character.isspace() and not _has(font, character))
 
 
 @lru_cache(maxsize=20_000)
@@ -71,20 +71,20 @@ def _fonts(size: int) -> "tuple[Font, ...]":
     """Every font of `NAMES` that is here, at least PIL's own."""
     from PIL import ImageFont
 
-    found: list[Font] = []
+    fonts: list[Font] = []
     for name in (*NAMES, *_brought_along()):
         try:
-            found.append(ImageFont.truetype(name, size))
+            fonts.append(ImageFont.truetype(name, size))
         except OSError:
             continue
-    return tuple(found) or (ImageFont.load_default(size),)
+    return tuple(fonts) or (ImageFont.load_default(size),)
 
 
 def _brought_along() -> tuple[str, ...]:
     """The DejaVu of matplotlib, without importing it."""
     from importlib.util import find_spec
 
-    found = find_spec("matplotlib")
-    if found is None or found.origin is None:
+    package = find_spec("matplotlib")
+    if package is None or package.origin is None:
         return ()
-    return (str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"),)
+    return (str(Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"),)

@@ -66,11 +66,12 @@ def measure(
     and of brief texts the share that is a gold text word for word: of those that are there (texts/precision), and of
     the gold ones (texts/recall)."""
     table = measure_records(predicted, gold, resamples, _areas(predicted) if areas is None else areas)
-    said = {record.key: first_text(record, "brief") for record in predicted}
+    texts_by_key = {record.key: first_text(record, "brief") for record in predicted}
     truth = {record.key: texts for record in gold if (texts := all_texts(record, "brief"))}
-    if truth and any(said.values()):
+    if truth and any(texts_by_key.values()):
         exact = [
-            (plain(said.get(key, "")) in map(plain, texts), bool(said.get(key)), 1) for key, texts in truth.items()
+            (plain(texts_by_key.get(key, "")) in map(plain, texts), bool(texts_by_key.get(key)), 1)
+            for key, texts in truth.items()
         ]
         sums = np.array(exact, dtype=np.float64)  # [images, (hits, said, true)]
         table["texts/precision"] = estimate(sums[:, [0, 1]], ratio, int(sums[:, 1].sum()), resamples)
@@ -108,8 +109,8 @@ def comparison(columns: Mapping[str, Mapping[str, Estimate]], shown: Sequence[st
     return table
 
 
-def cell(found: Estimate | None) -> str:
+def cell(estimate: Estimate | None) -> str:
     """Value and interval, "none" where nothing was measured."""
-    if found is None or found.count == 0:
+    if estimate is None or estimate.count == 0:
         return "none"
-    return f"{found.value:.2f} ({found.low:.2f} - {found.high:.2f})"
+    return f"{estimate.value:.2f} ({estimate.low:.2f} - {estimate.high:.2f})"

@@ -33,8 +33,8 @@ def draw_reliability(calibration: AnnotatorCalibration, path: str) -> None:
 
 def _bins(axes: "Axes", kind: str, consensus: Consensus) -> None:
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    sizes = [20 + 3 * each.count**0.5 for each in consensus.bins]
-    axes.scatter([each.mean for each in consensus.bins], [each.right for each in consensus.bins], s=sizes)
+    sizes = [20 + 3 * bin_.count**0.5 for bin_ in consensus.bins]
+    axes.scatter([bin_.mean for bin_ in consensus.bins], [bin_.right for bin_ in consensus.bins], s=sizes)
     error = "" if consensus.ece is None else f", error {consensus.ece:.3f}"
     axes.set_title(f"{kind}: {consensus.method}{error}", fontsize=9)
     axes.set_xlabel("probability")
