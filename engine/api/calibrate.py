@@ -58,12 +58,12 @@ class CalibrateReport:
     @property
     def lines(self) -> list[str]:
         """For people: an annotator each, and what could not be found."""
-        found = [
+        worths = [
             f"{kind} {name}: {_worth(consensus, name)}"
             for kind, consensus in self.calibration.kinds.items()
             for name in consensus.voices
         ]
-        return [*found, *(f"{kind}: as they are; {why}" for kind, why in self.calibration.reasons.items())]
+        return [*worths, *(f"{kind}: as they are; {why}" for kind, why in self.calibration.reasons.items())]
 
 
 def calibrate(
@@ -88,7 +88,7 @@ def calibrate(
         else:
             remove_calibration(session.store, GOLD)
             report = CalibrateReport(
-                agreement_name(round), by_agreement(session, round, _participants(session, round, wanted=True))
+                agreement_name(round), by_agreement(session, round, _participants(session, round, is_asked_for=True))
             )
         if not report.calibration.kinds:
             raise ConfigError("; ".join(f"{kind}: {why}" for kind, why in report.calibration.reasons.items()))
@@ -109,11 +109,11 @@ def settle_agreement(session: Session, number: int) -> AnnotatorCalibration | No
     participants = _participants(session, number)
     if len(participants) < 2 or (learned is not None and fits(learned, plan.annotators)):
         return None
-    found, name = stored(session.store, agreement_name(number)), agreement_name(number)
-    present = sum(each.counts.kept for each in commit.committed(session.store, IMAGES).values())
-    is_same = found is not None and found.fingerprint == _conditions(plan, participants)
-    if found is not None and is_same and 2 * found.images >= min(present, MOST_IMAGES):
-        return found
+    calibration, name = stored(session.store, agreement_name(number)), agreement_name(number)
+    present = sum(manifest.counts.kept for manifest in commit.committed(session.store, IMAGES).values())
+    is_same = calibration is not None and calibration.fingerprint == _conditions(plan, participants)
+    if calibration is not None and is_same and 2 * calibration.images >= min(present, MOST_IMAGES):
+        return calibration
     made = by_agreement(session, number, participants)
     if made.kinds:
         save_calibration(session.store, name, made)
@@ -126,18 +126,18 @@ def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -
     """What the annotators of a round are worth, by what they bear out of each other; without kinds where nothing can be
     said, for the reason."""
     plan = session.plan(number)
-    names = [each.name for each in participants]
+    names = [voter.name for voter in participants]
     if len(names) < 2:
-        found: Consensus | str = (
+        consensus: Consensus | str = (
             f"{' and '.join(names) or 'nobody'} cannot agree with anybody: two annotators must find boxes;"
             " with labels that you trust: fld calibrate CORPUS --gold GOLD"
         )
         images: list[Spoken] = []
     else:
-        images = [each for _, each in _spoken(session, plan, participants, {}, MOST_IMAGES)]
-        found = calibrated_by_agreement(images, plan.fuse, names)
-    columns = {each.name: each.fingerprint for each in participants if each.name != GIVEN}
-    return _calibration("agreement", len(images), {"object": found}, columns, _conditions(plan, participants))
+        images = [spoken for _, spoken in _spoken(session, plan, participants, {}, MOST_IMAGES)]
+        consensus = calibrated_by_agreement(images, plan.fuse, names)
+    columns = {voter.name: voter.fingerprint for voter in participants if voter.name != GIVEN}
+    return _calibration("agreement", len(images), {"object": consensus}, columns, _conditions(plan, participants))
 
 
 def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
@@ -145,32 +145,33 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     rows = [row for _, row in Corpus(session.store).image_rows() if row.status == "ok"]
     gold = gold_of(path, rows, session.config.ingest, None)
     voices = (_GIVEN, *plan.annotators)
-    images = [each for _, each in _spoken(session, plan, voices, {each.key: each for each in gold.records}, None)]
-    found: dict[str, Consensus | str] = {kind: calibrated_by_gold(images, plan.fuse, kind) for kind in KINDS}
-    heard = {name for each in found.values() if not isinstance(each, str) for name in each.voices}
-    columns = {each.name: each.fingerprint for each in plan.annotators if each.name in heard}
+    by_key = {record.key: record for record in gold.records}
+    images = [spoken for _, spoken in _spoken(session, plan, voices, by_key, None)]
+    by_kind: dict[str, Consensus | str] = {kind: calibrated_by_gold(images, plan.fuse, kind) for kind in KINDS}
+    heard = {name for consensus in by_kind.values() if not isinstance(consensus, str) for name in consensus.voices}
+    columns = {voter.name: voter.fingerprint for voter in plan.annotators if voter.name in heard}
     conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan)])
-    return CalibrateReport(GOLD, _calibration("gold", len(images), found, columns, conditions))
+    return CalibrateReport(GOLD, _calibration("gold", len(images), by_kind, columns, conditions))
 
 
 def _calibration(
-    reference: str, images: int, found: Mapping[str, Consensus | str], columns: dict[str, str], conditions: str
+    reference: str, images: int, by_kind: Mapping[str, Consensus | str], columns: dict[str, str], conditions: str
 ) -> AnnotatorCalibration:
-    kinds = {kind: each for kind, each in found.items() if not isinstance(each, str)}
-    reasons = {kind: each for kind, each in found.items() if isinstance(each, str)}
+    kinds = {kind: consensus for kind, consensus in by_kind.items() if not isinstance(consensus, str)}
+    reasons = {kind: consensus for kind, consensus in by_kind.items() if isinstance(consensus, str)}
     return AnnotatorCalibration(VERSION, reference, images, kinds, columns, conditions, reasons)
 
 
-def _participants(session: Session, number: int, *, wanted: bool = False) -> list[Voter]:
+def _participants(session: Session, number: int, *, is_asked_for: bool = False) -> list[Voter]:
     """Who can agree on boxes: the detectors, and beside two of them the loop's own models, and people where the
     settings let them be judged. A model of the loop is no second witness to a single detector: it learned from it.
 
     wanted: somebody asked for it; then people and one other are enough."""
     plan = session.plan(number)
-    learned = [each for each in plan.annotators if each.name in LEARNED]
-    detectors = [each for each in plan.annotators if each.role == "detector" and each.name not in LEARNED]
+    learned = [voter for voter in plan.annotators if voter.name in LEARNED]
+    detectors = [voter for voter in plan.annotators if voter.role == "detector" and voter.name not in LEARNED]
     people = [_GIVEN] if plan.fuse.given == "filter" else []
-    if len(detectors) >= 2 or (wanted and people):
+    if len(detectors) >= 2 or (is_asked_for and people):
         return [*people, *detectors, *learned]
     return detectors
 
@@ -184,21 +185,21 @@ def _spoken(
 ) -> Iterator[tuple[str, Spoken]]:
     """Key and what was said, of every image that was annotated; with gold only of those that have it."""
     images = commit.committed(session.store, IMAGES)
-    needed = changed(plan, annotators=tuple(each for each in voices if each.name != GIVEN), calibration=None)
+    needed = changed(plan, annotators=tuple(voter for voter in voices if voter.name != GIVEN), calibration=None)
     inputs(session.store, needed, images)  # says at once what is missing
-    for shard in _spread({shard: each.counts.kept for shard, each in images.items()}, most):
+    for shard in _spread({shard: manifest.counts.kept for shard, manifest in images.items()}, most):
         rows = [row for row in read_image_rows(session.store, shard) if row.status == "ok"]
         rows = [row for row in rows if not gold or row.key in gold]
         if not rows:
             continue
         columns = {
-            each.name: {row.key: row for row in read_raw(session.store, each.name, each.fingerprint, shard)}
-            for each in needed.annotators
+            voter.name: {row.key: row for row in read_raw(session.store, voter.name, voter.fingerprint, shard)}
+            for voter in needed.annotators
         }
         for row in rows:
             if any(_is_missing(row, voice, columns) for voice in needed.annotators):
                 continue  # its silence says nothing
-            stated = [each for voice in voices for each in _said(row, voice, columns)]
+            stated = [statement for voice in voices for statement in _statements(row, voice, columns)]
             yield row.key, Spoken(stated, gold.get(row.key), int(row.sha256[-1:] or "0", 16) % 2)
 
 
@@ -207,13 +208,13 @@ def _is_missing(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, 
     return raw is not None and raw.status != "ok"
 
 
-def _said(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, RawRow]]) -> list[Statement[Finding]]:
+def _statements(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, RawRow]]) -> list[Statement[Finding]]:
     if voice.name == GIVEN:
-        found: Sequence[Finding] = row.given
+        findings: Sequence[Finding] = row.given
     else:
         raw = columns[voice.name].get(row.key)
-        found = [] if raw is None else raw.findings
-    return statements(voice, found, (row.width, row.height))
+        findings = [] if raw is None else raw.findings
+    return statements(voice, findings, (row.width, row.height))
 
 
 def _spread(counts: Mapping[str, int], most: int | None) -> list[str]:
@@ -230,7 +231,7 @@ def _conditions(plan: RoundPlan, participants: Sequence[Voter]) -> str:
     fuse = plan.fuse
     decides = [fuse.agreement, sorted(fuse.normal_synonyms.items()), fuse.within_annotator, fuse.box_iou, fuse.given]
     return _hash(
-        [VERSION, [[each.name, each.fingerprint] for each in participants], decides, sorted(fuse.trust.items())]
+        [VERSION, [[voter.name, voter.fingerprint] for voter in participants], decides, sorted(fuse.trust.items())]
     )
 
 
@@ -245,11 +246,11 @@ def _hash(facts: object) -> str:
 def _worth(consensus: Consensus, name: str) -> str:
     voice = consensus.voices[name]
     share = voice.right / voice.count if voice.count else 0.0
-    said = f"{voice.count:,} statements, {share:.2f} of them"
+    counted = f"{voice.count:,} statements, {share:.2f} of them"
     interval = f"(95% interval {voice.low:.2f} to {voice.high:.2f})"
     if consensus.method == "agreed":
-        return f"{said} borne out {interval}, reliability {voice.weight**0.5:.2f}"
+        return f"{counted} borne out {interval}, reliability {voice.weight**0.5:.2f}"
     errors = (
         "" if voice.ece_after is None else f"; calibration error {voice.ece_before:.2f}, then {voice.ece_after:.2f}"
     )
-    return f"{said} right {interval}{errors}"
+    return f"{counted} right {interval}{errors}"

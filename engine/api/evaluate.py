@@ -132,14 +132,15 @@ def evaluate(
     truth = gold_of(str(gold), _images(session), session.config.ingest, held_out)
     numbers = there if all_rounds else [round]
     images = committed(session.store, IMAGES)
-    for each in numbers:
-        check_round(session.store, round_folder(each), str(corpus))
-        inputs(session.store, session.plan(each), images)  # says at once what is missing
+    for number in numbers:
+        check_round(session.store, round_folder(number), str(corpus))
+        inputs(session.store, session.plan(number), images)  # says at once what is missing
     curves: dict[str, Curve] = {}
-    found = {
-        each: measure_round(session, each, truth.records, resamples, None if all_rounds else curves) for each in numbers
+    measured = {
+        number: measure_round(session, number, truth.records, resamples, None if all_rounds else curves)
+        for number in numbers
     }
-    return EvalReport(found, truth, str(gold), held_out, resamples, curves)
+    return EvalReport(measured, truth, str(gold), held_out, resamples, curves)
 
 
 def measure_round(
@@ -147,47 +148,47 @@ def measure_round(
 ) -> Measured:
     """The round after each filter stage, and each annotator alone. curves: takes those of the round and of them; None:
     only what was said and what was kept is measured."""
-    wanted = {record.key for record in gold}
+    keys = {record.key for record in gold}
     round_ = Corpus(session.store).round(number)
-    kept = [each for shard in round_.shards() for each in round_.records(shard) if each.key in wanted]
+    kept = [record for shard in round_.shards() for record in round_.records(shard) if record.key in keys]
     plan = session.plan(number)
     reader = _Reader(Parser(plan.filters.parser))
-    chosen = [each for each in variants(session, plan) if curves is not None or each.name == UNFILTERED]
-    built = build(session, chosen, wanted, reader)
+    chosen = [variant for variant in variants(session, plan) if curves is not None or variant.name == UNFILTERED]
+    built = build(session, chosen, keys, reader)
     in_gold = set(areas_in(gold))
-    said = built[0].areas  # the first variant is what everybody said
-    columns = [(each.group, each.name, *made) for each, made in zip(chosen, built, strict=True)]
-    columns.append(("stages", FILTERED, kept, said))
-    found: Measured = {"stages": {}, "annotators": {}}
+    said_areas = built[0].areas  # the first variant is what everybody said
+    columns = [(variant.group, variant.name, *made) for variant, made in zip(chosen, built, strict=True)]
+    columns.append(("stages", FILTERED, kept, said_areas))
+    measured: Measured = {"stages": {}, "annotators": {}}
     done: list[tuple[list[Record], set[str], Measures]] = []
     for group, name, records, areas in columns:
         known = (measures for others, of, measures in done if of == areas and others == records)
         measures = next(known, None) or _measures(records, gold, areas & in_gold, resamples, reader)
         done.append((records, areas, measures))
-        found[group][name] = measures
+        measured[group][name] = measures
     if curves is not None and "boxes" in in_gold:
         alone = {name: records for group, name, records, areas in columns if group == "annotators" and "boxes" in areas}
         shown = {f"round {number}": kept, **alone}
         curves |= {name: curve_of(paired(records, gold)) for name, records in shown.items()}
-    return with_changes({group: each for group, each in found.items() if each})
+    return with_changes({group: of_group for group, of_group in measured.items() if of_group})
 
 
 def _measures(
     predicted: Sequence[Record], gold: Sequence[Record], areas: set[str], resamples: int, reader: _Reader
 ) -> Measures:
     sizes = tuple(f"{area}/" for area in areas if area.startswith("captions/"))
-    found = measure(
+    estimates = measure(
         predicted, gold, [area for area in AREAS if area in areas or (area == "captions" and sizes)], resamples
     )
     if sizes:
         by_key = {record.key: record for record in predicted}
         pairs = [(by_key.get(g.key, Record(g.key, g.uri, g.sha256, g.width, g.height, g.round)), g) for g in gold]
         words = element_quality(pairs, resamples, reader.elements)
-        found |= {f"captions/{name}": each for name, each in words.items()}
+        estimates |= {f"captions/{name}": estimate for name, estimate in words.items()}
     unsaid = () if sizes else ("texts/",)
     return {
-        name: each
-        for name, each in found.items()
+        name: estimate
+        for name, estimate in estimates.items()
         if not name.startswith(unsaid) and (name.startswith(sizes) or not name.startswith("captions/"))
     }
 
@@ -196,10 +197,10 @@ def variants(session: Session, plan: RoundPlan) -> list[Variant]:
     """The round after each filter stage, and each of its annotators alone with those it looks at."""
     steps = [Variant("stages", name, step) for name, step in filter_steps(plan).items()]
     single = [Variant("annotators", GIVEN, raw_alone(plan, ()), own=GIVEN)]
-    for each in plan.annotators:
-        looked_at = _looked_at(each.name, session)
+    for voter in plan.annotators:
+        looked_at = _looked_at(voter.name, session)
         single.append(
-            Variant("annotators", each.name, raw_alone(plan, looked_at), given=GIVEN in looked_at, own=each.name)
+            Variant("annotators", voter.name, raw_alone(plan, looked_at), given=GIVEN in looked_at, own=voter.name)
         )
     return [*steps, *single]
 
@@ -207,33 +208,33 @@ def variants(session: Session, plan: RoundPlan) -> list[Variant]:
 def _looked_at(name: str, session: Session) -> set[str]:
     """The annotator and all those whose findings it needs, directly or not."""
     annotators = session.config.annotators
-    found, left = set[str](), [name]
+    names, left = set[str](), [name]
     while left:
-        each = left.pop()
-        if each not in found:
-            found.add(each)
-            left += plans.needs(each, annotators) if each in annotators else ()
-    return found
+        annotator = left.pop()
+        if annotator not in names:
+            names.add(annotator)
+            left += plans.needs(annotator, annotators) if annotator in annotators else ()
+    return names
 
 
-def build(session: Session, chosen: Sequence[Variant], wanted: set[str], reader: _Reader) -> list[Built]:
-    """The records of every variant for the images `wanted`, in one pass over the raw columns."""
-    found = [Built([], set()) for _ in chosen]
-    widest = max((each.plan for each in chosen), key=lambda plan: len(plan.annotators))
+def build(session: Session, chosen: Sequence[Variant], keys: set[str], reader: _Reader) -> list[Built]:
+    """The records of every variant for the images `keys`, in one pass over the raw columns."""
+    built = [Built([], set()) for _ in chosen]
+    widest = max((variant.plan for variant in chosen), key=lambda plan: len(plan.annotators))
     for shard in Corpus(session.store).shards():
         rows, columns = read_shard(session.store, shard, widest)
-        rows = [row for row in rows if row.key in wanted]
+        rows = [row for row in rows if row.key in keys]
         bare = [_without_given(row) for row in rows]
-        for variant, into in zip(chosen, found, strict=True):
+        for variant, into in zip(chosen, built, strict=True):
             own = rows if variant.given else bare
             outcomes = build_shard(own, columns, variant.plan, {}, reader)
-            into.records.extend(each.record for each in outcomes if each.record is not None)
-            names = [variant.own] if variant.own else [GIVEN, *(each.name for each in variant.plan.annotators)]
+            into.records.extend(outcome.record for outcome in outcomes if outcome.record is not None)
+            names = [variant.own] if variant.own else [GIVEN, *(voter.name for voter in variant.plan.annotators)]
             for name in names:
                 for row in own:
                     raw = None if name == GIVEN else columns[name].get(row.key)
                     into.areas.update(areas_of(row.given if name == GIVEN else raw.findings if raw else []))
-    return found
+    return built
 
 
 def _without_given(row: ImageRow) -> ImageRow:

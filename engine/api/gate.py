@@ -70,12 +70,13 @@ class ModelRecords:
 
 
 class _Measured(NamedTuple):
-    """What models are measured on. others: what everybody else found there; wanted: what is right, by `reference`."""
+    """What models are measured on. others: what everybody else found there; references: what is right, by
+    `reference`."""
 
     session: Session
     held_out: Sequence[HeldOut]
     others: Mapping[str, Sequence[Finding]]
-    wanted: Sequence[Record]
+    references: Sequence[Record]
     reference: str
 
 
@@ -86,14 +87,14 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     held_out = held_out_images(session, _judging(session, candidate.name, gold))
     conditions = _conditions(session, candidate, previous, gold, held_out)
     learner = candidate.name
-    found = read_promotion(session.store, number, learner)
-    is_same = found is not None and found.conditions == conditions
-    if found is not None and is_same and not found.promoted:
-        return found
-    if found is not None and is_same and is_calibrated(session.store, number, conditions, learner):
-        return found
+    promotion = read_promotion(session.store, number, learner)
+    is_same = promotion is not None and promotion.conditions == conditions
+    if promotion is not None and is_same and not promotion.promoted:
+        return promotion
+    if promotion is not None and is_same and is_calibrated(session.store, number, conditions, learner):
+        return promotion
     measured = _Measured(
-        session, held_out, _others(session, held_out), _wanted(session, held_out, gold), gold or CONSENSUS
+        session, held_out, _others(session, held_out), _references(session, held_out, gold), gold or CONSENSUS
     )
     before = None if previous is None else _judged(measured, previous)
     if isinstance(before, Failure):
@@ -104,14 +105,14 @@ def gate(session: Session, number: int, candidate: Column, previous: Column | No
     else:
         save_model_calibration(session.store, number, now.calibration, conditions, learner)
         old = None if before is None else before.records
-        verdict = decide(now.records, old, measured.wanted, _watched(session, learner))
+        verdict = decide(now.records, old, measured.references, _watched(session, learner))
     promotion = Promotion(
         verdict.promoted,
         verdict.reason,
         candidate.fingerprint,
         "" if previous is None else previous.fingerprint,
         measured.reference,
-        len(measured.wanted),
+        len(measured.references),
         verdict.measures,
         conditions,
     )
@@ -142,7 +143,7 @@ def held_out_images(session: Session, subset: Subset | None = None) -> list[Held
     subset only."""
     skipped = {key for shard in session.skipped().values() for key in shard}
     share = session.config.loop.retrain.held_out
-    found = [
+    images = [
         HeldOut(shard, row)
         for shard, row in Corpus(session.store).image_rows()
         if row.status == "ok"
@@ -150,51 +151,51 @@ def held_out_images(session: Session, subset: Subset | None = None) -> list[Held
         and is_held_out(row.sha256, share)
         and (subset is None or subset.has(row))
     ]
-    return sorted(found, key=lambda each: held_out_order(each.row.sha256))[: session.config.loop.gate.images]
+    return sorted(images, key=lambda image: held_out_order(image.row.sha256))[: session.config.loop.gate.images]
 
 
-def _wanted(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> list[Record]:
+def _references(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> list[Record]:
     """What the labels are compared with: gold, or the records of round 0 that may be taken at their word."""
-    rows = [each.row for each in held_out]
+    rows = [image.row for image in held_out]
     if not rows:
         return []
     if gold is not None:
         return gold_of(gold, rows, session.config.ingest, None).records
     first, keys = Corpus(session.store).round(0), {row.key for row in rows}
-    shards = sorted({each.shard for each in held_out})
+    shards = sorted({image.shard for image in held_out})
     records = (record for shard in shards for record in first.records(shard))
     return [record for record in records if record.key in keys and not unknown(record)]
 
 
 def _others(session: Session, held_out: Sequence[HeldOut]) -> dict[str, list[Finding]]:
     """What came with the held-out images and what the annotators found that support a box, by key."""
-    found = {each.row.key: list(each.row.given) for each in held_out}
+    findings = {image.row.key: list(image.row.given) for image in held_out}
     names = {*session.witnesses()}
     witnesses = [column for column in session.columns(0) if column.name in names]
-    for shard in sorted({each.shard for each in held_out}):
+    for shard in sorted({image.shard for image in held_out}):
         for column in witnesses:
             for row in read_raw(session.store, column.name, column.fingerprint, shard):
-                if row.key in found:
-                    found[row.key] += row.findings
-    return found
+                if row.key in findings:
+                    findings[row.key] += row.findings
+    return findings
 
 
 def _judged(measured: _Measured, model: Column) -> ModelRecords | Failure:
     """A model's records with its scores calibrated. A Failure if it cannot be loaded, or fails on all images."""
-    session, held_out, others, wanted, reference = measured
+    session, held_out, others, references, reference = measured
     answers = _answers(session, model, held_out)
     if isinstance(answers, Failure):
         return answers
-    hashes = {each.row.key: each.row.sha256 for each in held_out}
-    said = {key: row.findings for key, row in answers.items()}
-    found = pairs(said, others, wanted, hashes, session.config.fuse.normal_synonyms)
-    calibration = calibrate_model(found, reference, len(wanted))
+    hashes = {image.row.key: image.row.sha256 for image in held_out}
+    findings = {key: row.findings for key, row in answers.items()}
+    scored = pairs(findings, others, references, hashes, session.config.fuse.normal_synonyms)
+    calibration = calibrate_model(scored, reference, len(references))
     lines = calibration.lines
     calibrated = {
         key: msgspec.structs.replace(row, findings=mapped(row.findings, lines)) for key, row in answers.items()
     }
     plan = filtered_alone(session.plan(0), Voter(model.name, GENERALIST, model.fingerprint))
-    rows = [each.row for each in held_out]
+    rows = [image.row for image in held_out]
     return ModelRecords(filtered_records(rows, calibrated, plan, loaded_parser(plan.filters.parser)), calibration)
 
 
@@ -204,7 +205,7 @@ def _answers(session: Session, model: Column, held_out: Sequence[HeldOut]) -> di
     It is one more column, `raw/gate-<fingerprint>`, with rows of these images alone: with the deadlines, the isolation
     and the GPU shares of any annotator, and not run again for the next candidate's comparison."""
     column = replace(model, name=COLUMN, needs=())
-    keys, shards = {each.row.key for each in held_out}, sorted({each.shard for each in held_out})
+    keys, shards = {image.row.key for image in held_out}, sorted({image.shard for image in held_out})
     rows = [row for shard in shards for row in read_image_rows(session.store, shard)]
     skip = {row.key: "not held out" for row in rows if row.status == "ok" and row.key not in keys}
     # How many images a candidate may fail on is the verdict's business: what it says nothing about, it loses.
@@ -239,7 +240,7 @@ def _conditions(
         "previous": None if previous is None else previous.fingerprint,
         "reference": reference,
         "others": {column.name: column.fingerprint for column in session.columns(0)},
-        "images": [each.row.sha256 for each in held_out],
+        "images": [image.row.sha256 for image in held_out],
         "gate": config.loop.gate.model_dump(mode="json"),
         "fuse": config.fuse.model_dump(mode="json", exclude={"failed_annotator"}),  # the rounds' fingerprints tell
         "filters": config.filters.facts(),

@@ -80,29 +80,29 @@ def _shared(name: str, members: list[Column]) -> Resources:
 
     Their weights are in memory together, so RAM and GPU fractions add up (to one GPU, unless one alone asks for more);
     CPUs do not. batch_size and timeout_s stay each column's own."""
-    wanted = [column.resources for column in members]
-    if len(wanted) == 1:
-        return wanted[0]
-    for column, resources in zip(members, wanted, strict=True):
-        if resources.runtime_env != wanted[0].runtime_env:
+    asked = [column.resources for column in members]
+    if len(asked) == 1:
+        return asked[0]
+    for column, resources in zip(members, asked, strict=True):
+        if resources.runtime_env != asked[0].runtime_env:
             raise ColumnError(
                 f"annotators of one group share a process: {column.name} of {name} has another runtime_env than"
                 f" {members[0].name}; give it another group"
             )
-    memory = [resources.memory_mb for resources in wanted if resources.memory_mb is not None]
-    largest_gpu = max(resources.num_gpus for resources in wanted)
+    memory = [resources.memory_mb for resources in asked if resources.memory_mb is not None]
+    largest_gpu = max(resources.num_gpus for resources in asked)
     return Resources(
-        num_cpus=max(resources.num_cpus for resources in wanted),
-        num_gpus=min(sum(resources.num_gpus for resources in wanted), max(1.0, largest_gpu)),
-        share_gpus=largest_gpu == 0 and any(resources.share_gpus for resources in wanted),
+        num_cpus=max(resources.num_cpus for resources in asked),
+        num_gpus=min(sum(resources.num_gpus for resources in asked), max(1.0, largest_gpu)),
+        share_gpus=largest_gpu == 0 and any(resources.share_gpus for resources in asked),
         memory_mb=sum(memory) if memory else None,
-        min_actors=max(resources.min_actors for resources in wanted),
-        max_actors=max(resources.max_actors for resources in wanted),
-        batch_size=max(resources.batch_size for resources in wanted),
-        in_flight=max(resources.in_flight for resources in wanted),
-        timeout_s=max(resources.timeout_s for resources in wanted),
-        group=wanted[0].group,
-        runtime_env=wanted[0].runtime_env,
+        min_actors=max(resources.min_actors for resources in asked),
+        max_actors=max(resources.max_actors for resources in asked),
+        batch_size=max(resources.batch_size for resources in asked),
+        in_flight=max(resources.in_flight for resources in asked),
+        timeout_s=max(resources.timeout_s for resources in asked),
+        group=asked[0].group,
+        runtime_env=asked[0].runtime_env,
     )
 
 

@@ -59,10 +59,10 @@ class Unit:
     def start(self, needs: dict[str, PackedRows], batch_size: int) -> list[WorkItem]:
         """Batches of images, in shard order: the same ones whatever the workers. Images on which a needed annotator
         failed are blocked."""
-        self.needs = {name: said for name, said in needs.items() if name != GIVEN}
+        self.needs = {name: rows for name, rows in needs.items() if name != GIVEN}
         runnable = []
         for position in self.todo:
-            missing = [name for name, said in self.needs.items() if position not in said]
+            missing = [name for name, rows in self.needs.items() if position not in rows]
             if missing:
                 self.blocked[position] = f"blocked: {', '.join(missing)} failed"
             else:
@@ -74,7 +74,7 @@ class Unit:
         rows = [self.rows[position] for position in positions]
         if GIVEN not in self.column.needs:
             rows = [msgspec.structs.replace(row, given=[]) if row.given else row for row in rows]
-        return pack_rows(rows), {name: [said[at] for at in positions] for name, said in self.needs.items()}
+        return pack_rows(rows), {name: [of_column[at] for at in positions] for name, of_column in self.needs.items()}
 
     def take(self, task: WorkItem, outcome: Outcome) -> list[WorkItem]:
         """Book an outcome; what has to run again."""

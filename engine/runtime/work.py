@@ -51,8 +51,8 @@ class Work:
         if shard not in self.done[column.name]:
             return {}
         old = {row.key: row for row in read_raw(self.store, column.name, column.fingerprint, shard)}
-        found = {position: old[row.key] for position, row in enumerate(rows) if row.key in old}
-        return {position: row for position, row in found.items() if row.status == "ok" or not self.retry}
+        old_rows = {position: old[row.key] for position, row in enumerate(rows) if row.key in old}
+        return {position: row for position, row in old_rows.items() if row.status == "ok" or not self.retry}
 
 
 @dataclass(eq=False)
@@ -92,8 +92,8 @@ class OpenShard:
         del self.units[unit.column.name]
         if any(unit.column.name in other.column.needs for other in self.units.values()):
             self.said[unit.column.name] = unit.said()
-        wanted = {name for other in self.units.values() for name in other.column.needs}
-        self.said = {name: said for name, said in self.said.items() if name in wanted}
+        needed = {name for other in self.units.values() for name in other.column.needs}
+        self.said = {name: rows for name, rows in self.said.items() if name in needed}
 
     def _read(self, column: Column) -> PackedRows:
         rows = read_raw(self.store, column.name, column.fingerprint, self.shard)
@@ -132,7 +132,7 @@ def _unfinished(done: Manifest | None, images: Manifest, retry: bool) -> bool:
 
 def progress_of(work: Work) -> list[ColumnProgress]:
     """Where each column stands at the start."""
-    found = []
+    columns = []
     total = sum(manifest.counts.kept for manifest in work.images.values()) - len(work.skip)
     for column in work.columns:
         progress = ColumnProgress(column.name, len(work.images), max(total, 0), ready=not {*column.needs} - {GIVEN})
@@ -141,8 +141,8 @@ def progress_of(work: Work) -> list[ColumnProgress]:
                 progress.shards_done += 1
                 progress.images_done += manifest.counts.read
         progress.already = progress.images_done
-        found.append(progress)
-    return found
+        columns.append(progress)
+    return columns
 
 
 def budgets_of(work: Work, settings: EngineSettings) -> dict[str, Budget]:

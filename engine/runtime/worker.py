@@ -90,16 +90,16 @@ class Worker:
             for index, (row, image) in enumerate(zip(rows, images, strict=True))
             if not isinstance(image, Failure)
         ]
-        found = self._stages[call.column].run(items)
-        if len(found) != len(items):
-            raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(found)}")
-        return CallReply("ok", findings=[_packed(one, call.column, place) for place, one in enumerate(found)])
+        findings = self._stages[call.column].run(items)
+        if len(findings) != len(items):
+            raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(findings)}")
+        return CallReply("ok", findings=[_packed(own, call.column, place) for place, own in enumerate(findings)])
 
     def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
         """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
         per image would cost as much as decoding a small one."""
-        found: list[Image | Failure | None] = [self._cache.get((call.shard, position)) for position in call.positions]
-        missing = [index for index, image in enumerate(found) if image is None]
+        images: list[Image | Failure | None] = [self._cache.get((call.shard, position)) for position in call.positions]
+        missing = [index for index, image in enumerate(images) if image is None]
 
         def share(first: int) -> list[Image | Failure]:
             part = missing[first :: self._decode_threads]
@@ -107,8 +107,8 @@ class Worker:
 
         for first, part in enumerate(self._threads.map(share, range(min(self._decode_threads, len(missing))))):
             for index, image in zip(missing[first :: self._decode_threads], part, strict=True):
-                found[index] = image
-        return [image for image in found if image is not None]
+                images[index] = image
+        return [image for image in images if image is not None]
 
     def _image(self, shard: str, position: int, row: ImageRow) -> Image | Failure:
         image = attempt(lambda: decode_image(read_image(self._store, shard, row), ACCEPTED))
@@ -160,20 +160,20 @@ def _answer_of(failure: Failure, size: int) -> CallReply:
 
 
 def _findings(call: Call, index: int, row: ImageRow) -> dict[str, list[Finding]]:
-    found = {name: unpack_findings(packed[index]) for name, packed in call.needs.items()}
+    findings = {name: unpack_findings(packed[index]) for name, packed in call.needs.items()}
     if row.given:
-        found[GIVEN] = list(row.given)
-    return found
+        findings[GIVEN] = list(row.given)
+    return findings
 
 
-def _packed(found: list[Finding], annotator: str, place: int) -> bytes:
+def _packed(findings: list[Finding], annotator: str, place: int) -> bytes:
     """The findings of one image as they travel, rounded as they are stored. Raises ItemError, which names annotator,
     field and value, for one that no column can hold and no filter compare: it fails this image, and not the run."""
-    for number, finding in enumerate(found):
+    for number, finding in enumerate(findings):
         if reason := _unsound(finding):
             raise ItemError(place, f"{annotator}, finding {number}: {reason}")
     try:
-        packed = pack_findings([rounded(finding) for finding in found])
+        packed = pack_findings([rounded(finding) for finding in findings])
         unpack_findings(packed)
     except (msgspec.DecodeError, TypeError, ValueError) as error:
         raise ItemError(place, f"{annotator}: a finding of a wrong type: {error}") from error
