@@ -17,7 +17,7 @@ from pydantic import Field
 from shards.finding import Polygons, Ring
 from shards.geometry import signed_area
 from shards.settings import Settings
-from specialists.roles import MissingRequirementError
+from specialists.weights import require_package
 
 Bitmap = NDArray[np.bool_]
 Points = NDArray[np.float32]
@@ -76,12 +76,9 @@ def polygons_area(polygons: Polygons) -> float:
 
 def coco_rle(polygons: Polygons, height: int, width: int) -> CocoRle:
     """The mask of `polygons` for a COCO file. Raises MissingRequirementError without pycocotools."""
-    try:
-        from pycocotools import mask as coco
-    except ImportError as error:
-        raise MissingRequirementError(
-            "COCO RLE needs the package pycocotools, which is not installed: pip install 'fld-engine[eval]'"
-        ) from error
+    require_package("COCO RLE", "pycocotools", "eval")
+    from pycocotools import mask as coco
+
     packed = coco.encode(np.asfortranarray(polygons_to_mask(polygons, height, width), dtype=np.uint8))
     return {"size": [height, width], "counts": packed["counts"].decode("ascii")}
 

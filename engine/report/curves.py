@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.config.config_text import ConfigError
 from engine.report.figure import save_figure
+from specialists.weights import require_package
 from stages.calibrate.platt import Floats
 from stages.evaluate.boxes import Curve, precision_recall
 
@@ -17,6 +18,7 @@ from stages.evaluate.boxes import Curve, precision_recall
 def draw_curves(curves: Mapping[str, Curve], path: str, title: str) -> None:
     """Write the figure to `path`. Raises ConfigError if nobody found an object, or for a file type that matplotlib does
     not write."""
+    require_package("--figure", "matplotlib", "viewer")
     from matplotlib.figure import Figure
 
     shown = {name: curve for name, curve in curves.items() if len(curve.scores) and curve.gold.sum()}

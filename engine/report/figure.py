@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.config.config_text import ConfigError
 from engine.report.eval_report import FILTERED, UNFILTERED, Measured, Measures
+from specialists.weights import require_package
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +36,7 @@ COLUMNS = 4
 def draw_measures(rounds: Mapping[int, Measured], path: str, title: str) -> None:
     """Write the figure to `path`. Raises ConfigError if no round has a measure that is drawn, or for a file type that
     matplotlib does not write."""
+    require_package("--figure", "matplotlib", "viewer")
     from matplotlib.figure import Figure
 
     first = next(iter(rounds.values()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.report.figure import save_figure
+from specialists.weights import require_package
 from stages.calibrate.consensus import AnnotatorCalibration, Consensus
 from stages.calibrate.platt import probabilities
 
@@ -21,6 +22,7 @@ _SCORES = np.linspace(0.01, 0.99, 99)
 
 def draw_reliability(calibration: AnnotatorCalibration, path: str) -> None:
     """Write the figure to `path`. Raises ConfigError for a file type that matplotlib does not write."""
+    require_package("--figure", "matplotlib", "viewer")
     from matplotlib.figure import Figure
 
     kinds = calibration.kinds

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shards.geometry import FloatArray
 from shards.record import Record, Region
+from specialists.weights import require_package
 from stages.evaluate.bootstrap import Estimate, draws, interval
 from stages.evaluate.match import Pairs, compared_label, is_counted
 
@@ -104,6 +105,7 @@ def _coco(pairs: Pairs, names: Sequence[str]) -> Any:
     import contextlib
     import io
 
+    require_package("average precision", "pycocotools", "eval")
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 

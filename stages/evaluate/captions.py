@@ -8,6 +8,7 @@ import numpy as np
 from shards.finding import Granularity
 from shards.folding import plain
 from shards.record import Record
+from specialists.weights import require_package
 from stages.evaluate.bootstrap import Estimate, estimate, interval, ratio
 
 GRANULARITIES: tuple[Granularity, ...] = ("brief", "detailed", "more_detailed")
@@ -60,6 +61,7 @@ def cider(predictions: Sequence[str], truth: Sequence[Sequence[str]]) -> list[fl
     """CIDEr-D of each text (Vedantam et al. 2015, section 6) by pycocoevalcap, with all its references. Document
     frequencies come from `truth`; a set of one text has none, so its scores are 0. The words are ours (`words`): the
     package's own tokenizer is a Java program, which differs in rare cases such as hyphens and contractions."""
+    require_package("CIDEr", "pycocoevalcap", "eval")
     from pycocoevalcap.cider.cider import Cider
 
     if not any(words(text) for references in truth for text in references):
@@ -72,6 +74,7 @@ def cider(predictions: Sequence[str], truth: Sequence[Sequence[str]]) -> list[fl
 
 def _bleu(predictions: Sequence[str], truth: Sequence[Sequence[str]], resamples: int) -> Estimate:
     """Corpus BLEU-4 of sacrebleu (13a tokens, lower case), with all references, over resampled sets of texts."""
+    require_package("BLEU", "sacrebleu", "eval")
     from sacrebleu.metrics.bleu import BLEU
 
     most = max(map(len, truth))

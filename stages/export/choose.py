@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from shards.errors import SettingsError
 from shards.reader import Round
-from specialists.roles import MissingRequirementError
+from specialists.weights import require_package
 from stages.export.pictures import PicturePlace
 from stages.export.sample import Sample, Split
 from stages.held_out import is_held_out
@@ -40,12 +40,9 @@ def samples(round_: Round, where: str | None, held_out: float, place: PicturePla
 
 def keys(summary: pa.Table | None, where: str) -> set[str]:
     """The keys of the rows for which the condition holds."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise MissingRequirementError(
-            "--where needs the package duckdb, which is not installed: pip install 'fld-engine[viewer]'"
-        ) from error
+    require_package("--where", "duckdb", "query")
+    import duckdb
+
     if summary is None:
         return set()
     connection = duckdb.connect(config={"enable_external_access": "false", "autoinstall_known_extensions": "false"})
