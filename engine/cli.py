@@ -336,9 +336,9 @@ def config_(
 ) -> None:
     """Print the settings that differ from their defaults. Save them to a file, change it, pass it with --config."""
     from engine.config.config import load
-    from engine.config.config_text import render
+    from engine.config.config_text import to_yaml
 
-    sys.stdout.write(render(load(config, set_), changed=not all_))
+    sys.stdout.write(to_yaml(load(config, set_), changed=not all_))
 
 
 @app.command()

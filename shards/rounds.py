@@ -118,7 +118,7 @@ class _Written(NamedTuple):
     tables: list[pa.Table]
 
 
-def write_round(
+def write_round_shard(
     store: Store,
     number: int,
     shard: str,

@@ -30,7 +30,7 @@ from shards.originals import OriginalsPolicy
 from shards.raw import RawRow, read_raw
 from shards.record import Missing, Record
 from shards.reviews import Review
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import Store
 from stages.calibrate.consensus import AnnotatorCalibration
 from stages.fuse.corrections import FORMAT as REVIEW_FORMAT
@@ -38,7 +38,7 @@ from stages.fuse.corrections import REJECT, Corrections
 from stages.fuse.custom import JudgedRecord, apply_custom
 from stages.fuse.image import Rules, build_image, drop_all
 from stages.fuse.ledger import Voter
-from stages.fuse.missing import failure_of, may_lack, missing_of, with_missing
+from stages.fuse.missing import image_failure, may_lack, missing_of, with_missing
 from stages.fuse.settings import LEARNED, FuseSettings
 
 FORMAT = 3
@@ -127,7 +127,7 @@ def build_shard(
     for row in rows:
         raws = {voter.name: columns[voter.name].get(row.key) for voter in plan.annotators}
         skip, own = skipped.get(row.key), corrected.get(row.key, [])
-        failure = failure_of(row, raws, plan.annotators, plan.fuse, is_skipped=skip is not None)
+        failure = image_failure(row, raws, plan.annotators, plan.fuse, is_skipped=skip is not None)
         if not failure and skip is None:
             missing[row.key] = missing_of(raws, plan.annotators)
         heard = rules.without({gap.annotator for gap in missing.get(row.key, ())})
@@ -170,7 +170,7 @@ def write_shard(
 
     index = [row for outcome in outcomes for row in outcome.rows]
     fingerprint = shard_fingerprint(store, shard, plan, skipped, parser, reviews)
-    return write_round(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint, plan.originals)
+    return write_round_shard(store, plan.number, shard, samples(), index, counts(outcomes), fingerprint, plan.originals)
 
 
 def counts(outcomes: Sequence[ImageOutcome]) -> ImageCounts:

@@ -154,7 +154,7 @@ def measure_round(
     plan = session.plan(number)
     reader = _Reader(Parser(plan.filters.parser))
     chosen = [variant for variant in variants(session, plan) if curves is not None or variant.name == UNFILTERED]
-    built = build(session, chosen, keys, reader)
+    built = build_variants(session, chosen, keys, reader)
     in_gold = set(areas_in(gold))
     said_areas = built[0].areas  # the first variant is what everybody said
     columns = [(variant.group, variant.name, *made) for variant, made in zip(chosen, built, strict=True)]
@@ -217,7 +217,7 @@ def _looked_at(name: str, session: Session) -> set[str]:
     return names
 
 
-def build(session: Session, chosen: Sequence[Variant], keys: set[str], reader: _Reader) -> list[Built]:
+def build_variants(session: Session, chosen: Sequence[Variant], keys: set[str], reader: _Reader) -> list[Built]:
     """The records of every variant for the images `keys`, in one pass over the raw columns."""
     built = [Built([], set()) for _ in chosen]
     widest = max((variant.plan for variant in chosen), key=lambda plan: len(plan.annotators))

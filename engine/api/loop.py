@@ -23,7 +23,7 @@ from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
 from engine.config.config import Config
 from engine.config.config_text import ConfigError
-from engine.config.paths import absolute
+from engine.config.paths import absolute_if_there
 from engine.corpus.costs import accounts, cost_line
 from engine.corpus.promotions import model_below, promotions_of, read_promotion
 from engine.corpus.session import Session, opened
@@ -89,7 +89,9 @@ def loop(
     if gold is not None and not Path(gold).is_file():
         raise ConfigError(f"--gold {gold} is no file: give a gold.jsonl or a COCO instances json")
     chosen: dict[str, str | None] = {
-        f"loop.{name}": absolute(value) for name, value in (("start", start), ("gold", gold)) if value is not None
+        f"loop.{name}": absolute_if_there(value)
+        for name, value in (("start", start), ("gold", gold))
+        if value is not None
     }
     if start is not None and not any(name.startswith(REVISION) for name in settings):
         chosen[REVISION] = None  # a profile's belongs to the profile's own start

@@ -15,7 +15,7 @@ from engine.api.reports import Location, Tell, untold
 from engine.api.rounds import repair as repair_units
 from engine.config.config import CORPUS_FILE, load
 from engine.config.config_text import ConfigError
-from engine.corpus.promotions import CALIBRATION
+from engine.corpus.promotions import CALIBRATION_UNIT
 from shards.errors import CorpusError, DamageError
 from shards.layout import IMAGES, REVIEWS
 from shards.store import Store, open_store
@@ -119,11 +119,13 @@ def _about_reviews(damages: Sequence[UnitDamage]) -> str:
 
 def _about_models(corpus: str, damages: Sequence[UnitDamage], count: int) -> str:
     """What to do, by hand."""
-    weights = sorted({each.folder for each in damages if each.name != CALIBRATION})
-    calibrations = sorted({each.folder for each in damages if each.name == CALIBRATION} - {*weights})
+    weights = sorted({each.folder for each in damages if each.name != CALIBRATION_UNIT})
+    calibrations = sorted({each.folder for each in damages if each.name == CALIBRATION_UNIT} - {*weights})
     advice = [
         f"restore the files of {folder} from a copy; or delete the folder, and `fld loop {corpus}` trains another model"
         for folder in weights
     ]
-    advice += [f"delete {folder}/{CALIBRATION}.json, and `fld loop {corpus}` fits it again" for folder in calibrations]
+    advice += [
+        f"delete {folder}/{CALIBRATION_UNIT}.json, and `fld loop {corpus}` fits it again" for folder in calibrations
+    ]
     return f"{count} damaged files, some of models, which --repair never touches: {'; '.join(advice)}"

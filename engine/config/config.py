@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.config.config_text import ConfigError, override, parse, render, validate
+from engine.config.config_text import ConfigError, override, parse, to_yaml, validate
 from engine.config.loop_settings import LoopSettings
 from engine.config.settings import EngineSettings
 from filters.settings import FilterSettings
@@ -74,7 +74,7 @@ def load_config(
 def save(config: Config, store: Store) -> None:
     """Keep `config` as the corpus's own, if it is not already."""
     installed = ", ".join(f"{name} {version(name)}" for name in RECORDED_PACKAGES)
-    text = f"# The settings in force in this corpus, defaults included. Written by {installed}.\n{render(config)}"
+    text = f"# The settings in force in this corpus, defaults included. Written by {installed}.\n{to_yaml(config)}"
     data = text.encode()
     try:
         if store.read(CORPUS_FILE) == data and not broken(store, CORPUS_FILE, data):

@@ -115,7 +115,7 @@ def validate(kind: type[SettingsT], data: Mapping[str, Any], origin: str) -> Set
         raise ConfigError(f"{origin}:\n" + "\n".join(f"  {line}" for line in lines)) from error
 
 
-def render(settings: Settings, *, changed: bool = False) -> str:
+def to_yaml(settings: Settings, *, changed: bool = False) -> str:
     """YAML of every value, each line with its description as comment; changed: only of what differs from its default.
     Either way reading it gives equal settings."""
     return "\n".join(_lines(settings, 0, changed)) + "\n"

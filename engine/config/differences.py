@@ -38,13 +38,16 @@ class Differences(NamedTuple):
 def nearest(config: Config) -> Differences:
     """The profile that a configuration is nearest to, and what is not as there."""
     names = sorted(path.stem for path in PROFILES.glob("*.yaml"))
-    return min((Differences(name, compare(config, load_config(name))) for name in names), key=lambda d: len(d.settings))
+    return min(
+        (Differences(name, differing_settings(config, load_config(name))) for name in names),
+        key=lambda d: len(d.settings),
+    )
 
 
 def chosen(config: Config, sections: Sequence[str]) -> str:
     """What differs in these sections from the profile that is in force, in a line; "" for nothing."""
     name, there = _in_force(config)
-    found = [each for each in compare(config, there) if each.name.partition(".")[0] in sections]
+    found = [each for each in differing_settings(config, there) if each.name.partition(".")[0] in sections]
     if not found:
         return ""
     said = ", ".join(f"{each.name}={each.here} ({each.there})" for each in found[:_SHOWN])
@@ -73,10 +76,10 @@ def _in_force(config: Config) -> tuple[str, Config]:
     """The profile that the settings are nearest to, as it is called in a sentence."""
     known = {f"the profile {path.stem}": load_config(path.stem) for path in sorted(PROFILES.glob("*.yaml"))}
     known[DEFAULTS] = Config(annotators=config.annotators)
-    return min(known.items(), key=lambda entry: len(compare(config, entry[1])))
+    return min(known.items(), key=lambda entry: len(differing_settings(config, entry[1])))
 
 
-def compare(here: Config, there: Config) -> list[Difference]:
+def differing_settings(here: Config, there: Config) -> list[Difference]:
     """The settings that are not equal, in the order of the first, then those that only the second has."""
     own, other = (dict(_leaves(each.model_dump(mode="json"), "")) for each in (here, there))
     return [

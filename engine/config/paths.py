@@ -23,14 +23,14 @@ def from_any_folder(config: _SettingsT, given: Sequence[str] | None) -> _Setting
 
     def changed(path: str, value: str) -> str:
         if given is None or any(path == each or path.startswith(f"{each}.") for each in given):
-            return absolute(value)
+            return absolute_if_there(value)
         return value
 
     found: _SettingsT = _rebuilt(config, "", changed)
     return found
 
 
-def absolute(place: str | Path) -> str:
+def absolute_if_there(place: str | Path) -> str:
     """A file or folder that is there as an absolute path; anything else as it is."""
     path = Path(place).expanduser()
     return str(path.absolute()) if path.exists() else str(place)

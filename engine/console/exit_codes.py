@@ -35,7 +35,7 @@ def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
     except KNOWN as error:
         if "--debug" in arguments and not isinstance(error, Exit):
             raise
-        return report(error)
+        return report_error(error)
     except EndedBySignal as ended:
         sys.stderr.write(f"\nStopped by {ended.signal.name}. What was finished is kept: the same command goes on.\n")
         return 128 + ended.signal
@@ -45,7 +45,7 @@ def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
     return 0
 
 
-def report(error: Exception) -> int:
+def report_error(error: Exception) -> int:
     """Write `error` to stderr and return its exit code."""
     if isinstance(error, Exit):
         return error.exit_code

@@ -99,7 +99,7 @@ class Memory:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def on_disk(store: Store, columns: list[Column], unknown: set[str], number: int) -> list[Column]:
+def with_known_fingerprints(store: Store, columns: list[Column], unknown: set[str], number: int) -> list[Column]:
     """The columns with the fingerprints that are on disk for those whose stage is `unknown`, and for those that need
     one of them. Raises ConfigError where several fit."""
     folders: Mapping[str, list[str]] | None = None

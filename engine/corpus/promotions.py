@@ -25,11 +25,11 @@ from stages.gate.calibration import ModelCalibration
 from stages.gate.decide import Promotion
 from stages.retrain.job import model_path
 
-CALIBRATION = "calibration"
+CALIBRATION_UNIT = "calibration"
 """Name of the unit in the model's folder, and of its file."""
 CONSENSUS = "round 0"
 """What models are judged by where there is no gold."""
-_FILE = f"{CALIBRATION}.json"
+_FILE = f"{CALIBRATION_UNIT}.json"
 _OTHERS = re.compile(r"promotion-(.+)\.json")
 
 
@@ -76,7 +76,7 @@ def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Mo
         data = store.read(path)
     except FileNotFoundError:
         return None
-    manifest = commit.find(store, folder, CALIBRATION)
+    manifest = commit.find(store, folder, CALIBRATION_UNIT)
     if manifest is None or (damages := commit.verify_unit(store, folder, manifest)):
         reason = "its manifest is missing or damaged" if manifest is None else damages[0].reason
         raise DamageError(f"{path} is damaged: {reason}; delete it, and `fld loop` fits it again")
@@ -92,14 +92,14 @@ def save_model_calibration(
     """Publish it beside the model, as a unit whose fingerprint is `conditions` (those of the `Promotion`)."""
     data = msgspec.json.format(msgspec.json.encode(calibration)) + b"\n"
     commit.publish(
-        store, model_path(number, model_name(learner)), CALIBRATION, {_FILE: data}, ImageCounts(0, 0), conditions
+        store, model_path(number, model_name(learner)), CALIBRATION_UNIT, {_FILE: data}, ImageCounts(0, 0), conditions
     )
 
 
 def is_calibrated(store: Store, number: int, conditions: str, learner: str = GENERALIST) -> bool:
     """Whether the calibration of round `number` was fitted under these conditions."""
     folder = model_path(number, model_name(learner))
-    manifest = commit.find(store, folder, CALIBRATION)
+    manifest = commit.find(store, folder, CALIBRATION_UNIT)
     return manifest is not None and manifest.fingerprint == conditions and _FILE in store.names(folder)
 
 

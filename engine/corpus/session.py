@@ -15,7 +15,7 @@ from engine.config.paths import check_there, from_any_folder
 from engine.corpus.calibrations import calibration_for
 from engine.corpus.costs import with_account
 from engine.corpus.learned import Model, annotator_of, share_boxes
-from engine.corpus.memory import Memory, on_disk
+from engine.corpus.memory import Memory, with_known_fingerprints
 from engine.corpus.promotions import CONSENSUS, model_below, read_calibration, weights_of
 from engine.corpus.sparse import teachers
 from engine.corpus.trust import check_trusted
@@ -117,7 +117,7 @@ class Session:
             return stage if model is None or model.worth is None else CalibratedStage(stage, model.worth)
 
         columns_of = columns(annotators, build)
-        return on_disk(self.store, columns_of, unknown, number) if unknown else columns_of
+        return with_known_fingerprints(self.store, columns_of, unknown, number) if unknown else columns_of
 
     def _stage(self, annotator: Annotator, name: str, content: str, unknown: set[str]) -> Stage:
         """A stage, built or remembered; `unknown` gets the names of those that nobody remembers."""

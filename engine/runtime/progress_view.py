@@ -111,7 +111,7 @@ class Live:
         self._live.stop()
 
     def _draw(self, columns: list[ColumnProgress]) -> None:
-        self._live.update(table(columns, self._clock()), refresh=True)
+        self._live.update(progress_table(columns, self._clock()), refresh=True)
 
 
 def open_reporter(store: Store, stream: TextIO | None = None) -> Reporter:
@@ -125,7 +125,7 @@ def open_reporter(store: Store, stream: TextIO | None = None) -> Reporter:
     return Logged(Live(console(stream)), store)
 
 
-def table(columns: list[ColumnProgress], now: float) -> "Table":
+def progress_table(columns: list[ColumnProgress], now: float) -> "Table":
     """The state of a run at `now` (`time.monotonic()`)."""
     from rich.table import Table
 

@@ -27,7 +27,9 @@ Raws = Mapping[str, RawRow | None]
 """Annotator -> its row about the image; None without one."""
 
 
-def failure_of(row: ImageRow, raws: Raws, voters: Sequence[Voter], settings: FuseSettings, *, is_skipped: bool) -> str:
+def image_failure(
+    row: ImageRow, raws: Raws, voters: Sequence[Voter], settings: FuseSettings, *, is_skipped: bool
+) -> str:
     """Where and why the image failed first, "" if it is to have a record. Blocked annotators only follow from a failed
     one. Raises ConservationError if a column forgot an image that is not skipped."""
     if row.status == "failed":

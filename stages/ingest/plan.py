@@ -23,14 +23,14 @@ import pyarrow as pa
 
 from shards import commit, finding_column, table
 from shards.commit import ImageCounts
+from shards.completeness import PLAN
 from shards.errors import InputError
-from shards.layout import IMAGES, shard_name
+from shards.layout import shard_name
 from shards.store import Store
 from stages.ingest.entry import Entry
 from stages.ingest.keys import SHOWN
 from stages.ingest.secrets import public
 
-PLAN = f"{IMAGES}/plan"
 _FIELDS = [
     ("shard", pa.int32()),
     ("key", pa.string()),

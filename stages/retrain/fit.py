@@ -17,12 +17,12 @@ from typing import Any, Literal
 
 from specialists.loading import model_config
 from stages.retrain.data import RetrainError
+from stages.retrain.job import TRAINING_FILE
 from stages.retrain.presets import Preset
 from stages.retrain.settings import RetrainSettings
 
 UNTRAINED_FILE = "untrained.json"
 """Beside a checkpoint of `fld init`; a trained one has none."""
-TRAINING_FILE = "training.json"
 WIDE = 512
 """Narrower models are toys: the embedded one has 128, the released ones 768 and 1,024."""
 WIDTHS: dict[Preset, tuple[int, ...]] = {"base": (768,), "base_768": (768,), "large": (1024,), "large_768": (1024,)}

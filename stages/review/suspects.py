@@ -19,8 +19,8 @@ from shards.finding import GIVEN, REVIEWER, Box
 from shards.geometry import iou
 from shards.record import Record, Region, Vote
 from shards.summary import label_of
+from stages.fuse.sightings import RIVAL_IOU
 
-RIVAL_IOU = 0.5
 UNSEEN = 0.3
 """That no model sees a thing says less than that one sees another."""
 SuspicionKind = Literal["swapped", "located", "overlooked", "unseen"]

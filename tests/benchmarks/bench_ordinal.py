@@ -25,7 +25,7 @@ from shards.record import Record
 from specialists.florence2_format import BINS, PROMPTS, dequantize, parse_regions
 from specialists.weights import EMBEDDED_FOLDER
 from stages.evaluate.match import MATCH_IOU
-from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED, Drawn, scenes
+from stages.recipes.embedded.data import TRAIN_SEED, TUNE_SEED, Drawn, drawn_scenes
 from stages.retrain import build
 from stages.retrain.lessons import LessonMaker, TokenizedLesson
 from stages.retrain.loss import LessonModel, LessonTensors, group_lessons
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _simple(cache: Path, seed: int, count: int) -> list[Drawn]:
-    return [scene for scene in scenes(cache, seed, 0, count) if 1 <= len(_objects(scene.record)) <= MOST_OBJECTS]
+    return [scene for scene in drawn_scenes(cache, seed, 0, count) if 1 <= len(_objects(scene.record)) <= MOST_OBJECTS]
 
 
 def _objects(record: Record) -> list[tuple[str, tuple[float, float, float, float]]]:

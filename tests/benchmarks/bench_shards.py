@@ -27,7 +27,7 @@ from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.raw import RawRow, write_raw
 from shards.record import Candidate, Record, Region, Source, Vote
-from shards.rounds import IndexRow, read_index, write_round
+from shards.rounds import IndexRow, read_index, write_round_shard
 from shards.store import LocalStore
 
 REPEATS = 5
@@ -122,7 +122,7 @@ def writer_path(folder: Path, samples: Samples) -> list[str]:
             index.append(IndexRow(key, "", "image"))
             index += [IndexRow(key, "r0", "region", "detector", "f", "detector/0", text="dog", score=0.9, box=box)] * 10
         records = ((msgspec.structs.replace(one, key=key), "jpg", original) for key, original, _ in samples)
-        write_round(store, 0, "000000", records, index, counts, "f")
+        write_round_shard(store, 0, "000000", records, index, counts, "f")
 
     first, second, third = (value * 1e6 / len(samples) for value in cpu_s(images, annotations, round_))
     return [
@@ -141,7 +141,7 @@ def index(folder: Path, rows_count: int) -> list[str]:
     counts = ImageCounts(len(records), len(records))
 
     def write(shard: str) -> None:
-        write_round(store, 0, shard, ((record, "jpg", b"") for record in records), rows, counts, "f")
+        write_round_shard(store, 0, shard, ((record, "jpg", b"") for record in records), rows, counts, "f")
 
     for number in range(rows_count // per_shard):
         write(shard_name(number))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.api.loop import Loop
-from engine.console.exit_codes import KNOWN, report
+from engine.console.exit_codes import KNOWN, report_error
 from engine.corpus.session import opened
 from shards.reader import Corpus
 from shards.record import encode
@@ -197,7 +197,7 @@ def _as_a_command(work: Callable[[], None]) -> Done:
         try:
             work()
         except KNOWN as error:
-            code = report(error)
+            code = report_error(error)
     return Done(code, said.getvalue())
 
 

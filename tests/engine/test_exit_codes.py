@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.loop import RefusedError, WatchError
-from engine.console.exit_codes import report
+from engine.console.exit_codes import report_error
 from engine.runtime.lock import corpus_lock
 from shards.store import open_store
 from tests.engine.commands import fld
@@ -32,7 +32,7 @@ def test_a_corpus_in_use_is_4_and_names_the_owner(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("error", "code"), [(RefusedError("worse"), 6), (WatchError("the same"), 7)])
 def test_the_loop_s_own_ends(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert report(error) == code
+    assert report_error(error) == code
     assert capsys.readouterr().err.startswith("Error: ")
 
 

@@ -10,7 +10,7 @@ from shards.layout import shard_name
 from shards.originals import OriginalsPolicy
 from shards.raw import RawRow, write_raw
 from shards.record import Record, Source, Text
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import Store
 
 ANNOTATOR, FINGERPRINT = "detector", "3fa9c1"
@@ -89,4 +89,4 @@ def build_round(store: Store, shard: str, number: int = 0, originals: OriginalsP
     good = [row for row in rows if row.status == "ok"]
     samples = ((image_record(row, number), row.ext, read_image(store, shard, row)) for row in good)
     counts = ImageCounts(len(rows), len(good), failed=len(rows) - len(good))
-    return write_round(store, number, shard, samples, index_rows(rows), counts, FINGERPRINT, originals)
+    return write_round_shard(store, number, shard, samples, index_rows(rows), counts, FINGERPRINT, originals)

@@ -8,7 +8,7 @@ from shards import commit, record
 from shards.commit import ImageCounts
 from shards.images import ImageRow
 from shards.record import Record
-from shards.rounds import IndexRow, kept_samples, read_index, read_samples, write_round
+from shards.rounds import IndexRow, kept_samples, read_index, read_samples, write_round_shard
 from shards.store import LocalStore
 from shards.tar import TarError
 from tests.shards.corpora import build_corpus, failed_row, image_bytes, image_record, image_row, index_rows
@@ -34,7 +34,7 @@ def samples() -> list[Sample]:
 
 
 def test_samples_and_index_are_read_as_written(store: LocalStore) -> None:
-    manifest = write_round(store, 0, "000000", iter(samples()), index_rows(rows()), COUNTS, "f")
+    manifest = write_round_shard(store, 0, "000000", iter(samples()), index_rows(rows()), COUNTS, "f")
     assert list(read_samples(store, 0, "000000")) == samples()
     index = read_index(store, 0, "000000")
     assert index.num_rows == 10
@@ -46,14 +46,14 @@ def test_samples_and_index_are_read_as_written(store: LocalStore) -> None:
 
 
 def test_members_are_in_order_and_named_for_webdataset(store: LocalStore) -> None:
-    write_round(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
+    write_round_shard(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
     with tarfile.open(fileobj=io.BytesIO(store.read("rounds/00/shards/000000.tar"))) as opened:
         names = opened.getnames()
     assert names[:4] == ["b.jpg", "b.json", "a/img%2Ev2.json", "a/img%2Ev2.png"]
 
 
 def test_the_index_says_where_each_sample_lies(store: LocalStore) -> None:
-    write_round(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
+    write_round_shard(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
     for (key, place), (written, ext, data) in zip(kept_samples(read_index(store, 0, "000000")), samples(), strict=True):
         tar = "rounds/00/shards/000000.tar"
         assert (key, place.ext) == (written.key, ext)
@@ -65,7 +65,7 @@ def test_the_index_says_where_each_sample_lies(store: LocalStore) -> None:
 
 
 def test_only_rows_of_kept_images_have_a_place(store: LocalStore) -> None:
-    write_round(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
+    write_round_shard(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
     placed = [
         (row["type"], row["kept"]) for row in read_index(store, 0, "000000").to_pylist() if row["offset"] is not None
     ]
@@ -73,18 +73,18 @@ def test_only_rows_of_kept_images_have_a_place(store: LocalStore) -> None:
 
 
 def test_equal_rounds_have_equal_bytes(store: LocalStore) -> None:
-    first = write_round(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
-    second = write_round(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
+    first = write_round_shard(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
+    second = write_round_shard(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
     assert first == second
 
 
 def test_a_round_may_keep_nothing(store: LocalStore) -> None:
-    write_round(store, 0, "000000", [], index_rows([failed_row("a")]), ImageCounts(1, 0, failed=1), "f")
+    write_round_shard(store, 0, "000000", [], index_rows([failed_row("a")]), ImageCounts(1, 0, failed=1), "f")
     assert list(read_samples(store, 0, "000000")) == []
 
 
 def test_index_columns_can_be_chosen(store: LocalStore) -> None:
-    write_round(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
+    write_round_shard(store, 0, "000000", samples(), index_rows(rows()), COUNTS, "f")
     assert read_index(store, 0, "000000", ["key", "score"]).column_names == ["key", "score"]
 
 
@@ -118,7 +118,7 @@ def test_what_would_be_lost_silently_is_refused(
     store: LocalStore, samples: list[Sample], index: list[IndexRow], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        write_round(store, 0, "000000", samples, index, COUNTS, "f")
+        write_round_shard(store, 0, "000000", samples, index, COUNTS, "f")
     assert commit.committed(store, "rounds/00") == {}
 
 

@@ -3,7 +3,7 @@ import pytest
 from shards import commit, record, summary
 from shards.commit import ImageCounts
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
-from shards.rounds import IndexRow, read_index, write_round
+from shards.rounds import IndexRow, read_index, write_round_shard
 from shards.store import LocalStore
 from shards.summaries import read_summary
 
@@ -52,7 +52,7 @@ def rows() -> list[IndexRow]:
 @pytest.fixture
 def store(tmp_path: object) -> LocalStore:
     store = LocalStore(str(tmp_path))
-    write_round(store, 0, "000000", [(dog(), "jpg", b"dog")], rows(), ImageCounts(3, 1, 1, 1), "f")
+    write_round_shard(store, 0, "000000", [(dog(), "jpg", b"dog")], rows(), ImageCounts(3, 1, 1, 1), "f")
     return store
 
 
@@ -102,7 +102,7 @@ def test_the_row_leads_to_record_and_index(store: LocalStore) -> None:
 
 def test_rows_of_one_image_need_not_lie_together(store: LocalStore) -> None:
     mixed = [*rows()[:3], *rows()[6:], *rows()[3:6]]
-    write_round(store, 0, "000000", [(dog(), "jpg", b"dog")], mixed, ImageCounts(3, 1, 1, 1), "f")
+    write_round_shard(store, 0, "000000", [(dog(), "jpg", b"dog")], mixed, ImageCounts(3, 1, 1, 1), "f")
     assert [(row["first_row"], row["last_row"]) for row in read(store)] == [(0, 8), (3, 3), (4, 5)]
     assert read(store)[0]["dropped_regions"] == 3
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shards.record import Region
 from stages.recipes.embedded.card import write_card
-from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
+from stages.recipes.embedded.data import TRAIN_SEED, Drawn, drawn_scenes
 from stages.recipes.embedded.running import NanoRecipe, averaged, recipe_parser, save_half, single_thread
 
 RECIPE = "stages.recipes.embedded.clip_nano"
@@ -132,7 +132,7 @@ def train(plan: NanoRecipe, cache: Path, run: Path) -> tuple[Any, Any]:
     import torch
 
     single_thread()
-    crops = load_crops(scenes(cache, TRAIN_SEED, 0, plan.scenes), plan.seed)
+    crops = load_crops(drawn_scenes(cache, TRAIN_SEED, 0, plan.scenes), plan.seed)
     rng = np.random.default_rng([plan.seed, 1])
     model, processor = build([crop_phrase(phrase, rng) for phrase in crops.phrases], plan.seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.05)

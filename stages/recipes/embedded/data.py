@@ -37,7 +37,7 @@ class Drawn(msgspec.Struct):
         return np.asarray(Image.open(io.BytesIO(self.jpeg)).convert("RGB"))
 
 
-def scenes(cache: Path, seed: int, start: int, stop: int, chunk_size: int = CHUNK) -> Iterator[Drawn]:
+def drawn_scenes(cache: Path, seed: int, start: int, stop: int, chunk_size: int = CHUNK) -> Iterator[Drawn]:
     """Scenes start..stop-1 of a seed, from the cache; whatever is missing there is drawn and kept first."""
     for first in range(start - start % chunk_size, stop, chunk_size):
         path = cache / f"scenes-{VERSION}-{seed}-{first:06d}.msgpack"
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=TRAIN_SEED)
     parser.add_argument("--count", type=int, default=16000)
     arguments = parser.parse_args()
-    for _ in scenes(arguments.cache, arguments.seed, 0, arguments.count):
+    for _ in drawn_scenes(arguments.cache, arguments.seed, 0, arguments.count):
         pass
 
 

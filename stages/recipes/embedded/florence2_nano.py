@@ -20,7 +20,7 @@ import numpy as np
 
 from specialists.florence2_format import parse_regions
 from stages.recipes.embedded.card import write_card
-from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
+from stages.recipes.embedded.data import TRAIN_SEED, Drawn, drawn_scenes
 from stages.recipes.embedded.florence2_batches import (
     WEIGHTS,
     School,
@@ -210,7 +210,7 @@ def train(plan: Florence2Recipe, cache: Path, folder: Path, out: Path, keep: int
     """Run or continue the recipe up to step `stop` and save the averaged weights to `out`."""
     single_thread()
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = list(scenes(cache, TRAIN_SEED, 0, plan.scenes))
+    drawn = list(drawn_scenes(cache, TRAIN_SEED, 0, plan.scenes))
     processor = build_processor("nano", learn_tokenizer(_words(drawn), SIZES["nano"].vocabulary))
     school, close = load_school(drawn, processor.tokenizer), load_close_ups(drawn, processor.tokenizer)
     trainer = RecipeTrainer(plan, processor, school, close)

@@ -23,7 +23,7 @@ from specialists.weights import EMBEDDED_FOLDER
 from stages.annotate.boxes import crop
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.report import measure_records
-from stages.recipes.embedded.data import TEST_SEED, Drawn, scenes
+from stages.recipes.embedded.data import TEST_SEED, Drawn, drawn_scenes
 from stages.scenes.gold import GRANULARITIES
 from stages.scenes.kinds import NAMES
 
@@ -227,7 +227,7 @@ MEASURES: dict[str, Callable[[Path, Held, int], Table]] = {
 
 def held_out(cache: Path, count: int) -> Held:
     """The first scenes of the test seed."""
-    return [_pair(drawn) for drawn in scenes(cache, TEST_SEED, 0, count)]
+    return [_pair(drawn) for drawn in drawn_scenes(cache, TEST_SEED, 0, count)]
 
 
 def _pair(drawn: Drawn) -> tuple[Image, Record]:

@@ -15,7 +15,7 @@ from specialists.masks import polygons_to_mask
 from specialists.sam_build import ARCHITECTURE_FILE, SamArchitecture, build_sam
 from specialists.segment_anything_sam import scale
 from stages.recipes.embedded.card import write_card
-from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
+from stages.recipes.embedded.data import TRAIN_SEED, Drawn, drawn_scenes
 from stages.recipes.embedded.running import averaged, recipe_parser, single_thread
 
 RECIPE = "stages.recipes.embedded.sam_nano"
@@ -76,7 +76,7 @@ def train(plan: SamRecipe, cache: Path, run: Path) -> Any:
     import torch
 
     single_thread()
-    pictures = load_pictures(scenes(cache, TRAIN_SEED, 0, plan.scenes))
+    pictures = load_pictures(drawn_scenes(cache, TRAIN_SEED, 0, plan.scenes))
     torch.manual_seed(plan.seed)
     model = build_sam(ARCHITECTURE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=0.01)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.recipes.embedded.card import write_card
-from stages.recipes.embedded.data import TRAIN_SEED, Drawn, scenes
+from stages.recipes.embedded.data import TRAIN_SEED, Drawn, drawn_scenes
 from stages.recipes.embedded.running import NanoRecipe, averaged, recipe_parser, single_thread
 from stages.scenes.kinds import NAMES
 
@@ -84,7 +84,7 @@ def train(plan: NanoRecipe, cache: Path, run: Path) -> Any:
     import torch
 
     single_thread()
-    pictures = load_pictures(scenes(cache, TRAIN_SEED, 0, plan.scenes))
+    pictures = load_pictures(drawn_scenes(cache, TRAIN_SEED, 0, plan.scenes))
     model = build(plan.seed).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=5e-4)
     rng = np.random.default_rng([plan.seed, 1])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 
-def write_card(pipeline: Path) -> None:
+def write_readme(pipeline: Path) -> None:
     """Writes README.md into the folder of a pipeline that `stages.recipes.parser` trained."""
     meta = json.loads((pipeline / "meta.json").read_text(encoding="utf-8"))
     rows = "\n".join(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stages.recipes.parser.augment import augmented
 from stages.recipes.parser.captions import captions
-from stages.recipes.parser.card import write_card
+from stages.recipes.parser.card import write_readme
 from stages.recipes.parser.evaluate import ParserScores, evaluate_gold_words, score_parser
 from stages.recipes.parser.tokenizer import fit_tokenizer
 from stages.recipes.parser.treebank import Sentence, example, groups, read_paragraphs
@@ -120,7 +120,7 @@ def _finish(
     training = [{**asdict(schedule), **done._asdict()} for schedule, done in zip(schedules, rounds, strict=True)]
     nlp.meta.update(_meta(scores, training))
     _save(nlp, out)
-    write_card(out)
+    write_readme(out)
     return scores
 
 

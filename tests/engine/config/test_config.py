@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.config import PROFILES, Config, load, save
-from engine.config.config_text import ConfigError, parse, render, validate
+from engine.config.config_text import ConfigError, parse, to_yaml, validate
 from engine.runtime.plan import columns, needs
 from filters.settings import FilterSettings
 from shards.settings import leaves, off_of
@@ -30,7 +30,7 @@ def test_every_profile_loads_and_reads_back_from_its_own_printout() -> None:
     assert profiles == ["embedded", "open", "paper"]
     for profile in profiles:
         config = load(profile, [])
-        assert validate(Config, parse(render(config), profile), profile) == config
+        assert validate(Config, parse(to_yaml(config), profile), profile) == config
 
 
 def test_the_embedded_profile_corrects_labels_to_the_kinds_of_its_scenes() -> None:
@@ -115,11 +115,11 @@ def test_a_mistyped_key_deep_in_an_annotator_is_found() -> None:
 @pytest.mark.parametrize("changed", [False, True])
 def test_what_is_printed_reads_back_as_the_same_settings(profile: str, changed: bool) -> None:
     config = load(profile, [])
-    assert validate(Config, parse(render(config, changed=changed), profile), profile) == config
+    assert validate(Config, parse(to_yaml(config, changed=changed), profile), profile) == config
 
 
 def test_what_differs_from_the_defaults_fits_on_a_screen() -> None:
-    said = render(load("embedded", ["filters.text.brief={min_tokens: 2, max_tokens: 40}"]), changed=True)
+    said = to_yaml(load("embedded", ["filters.text.brief={min_tokens: 2, max_tokens: 40}"]), changed=True)
     assert 30 < said.count("\n") < 55
     assert "    specialist: {backend: ultralytics}  # the model" in said
     assert "brief: {min_tokens: 2, max_tokens: 40}  # length of brief texts" in said
@@ -127,7 +127,7 @@ def test_what_differs_from_the_defaults_fits_on_a_screen() -> None:
 
 
 def test_descriptions_speak_one_dialect() -> None:
-    lines = [line for line in render(load("embedded", [])).splitlines() if "  # " in line]
+    lines = [line for line in to_yaml(load("embedded", [])).splitlines() if "  # " in line]
     said = {line.split("  # ")[0].strip(): line.split("  # ", 1)[1] for line in lines}
     assert len(said) > 150
     names = (

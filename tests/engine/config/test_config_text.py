@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from engine.config.config_text import ConfigError, override, parse, render, validate
+from engine.config.config_text import ConfigError, override, parse, to_yaml, validate
 from shards.settings import Settings
 
 
@@ -69,7 +69,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 def test_rendered_settings_carry_comments_and_read_back_equal() -> None:
     zoo = Zoo(pets={"tom": Cat(lives=3), "rex": Dog(tricks=["sit", "roll over"])})
-    text = render(zoo)
+    text = to_yaml(zoo)
     assert "lives: 3  # how often it lands on its feet" in text
     assert validate(Zoo, parse(text, "rendered"), "rendered") == zoo
 

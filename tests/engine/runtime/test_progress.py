@@ -7,7 +7,7 @@ from rich.console import Console
 
 from engine.console import terminal
 from engine.runtime.progress import LOG, ColumnProgress, Logged, Silent, run_left_s
-from engine.runtime.progress_view import Live, Plain, duration, open_reporter, table
+from engine.runtime.progress_view import Live, Plain, duration, open_reporter, progress_table
 from shards.store import FsspecStore, LocalStore
 
 
@@ -59,8 +59,8 @@ def test_the_table_shows_everything_asked_for() -> None:
     console = Console(file=io.StringIO(), width=100)
     words = ColumnProgress("words", 4, 400, 4, 400, already=400)
     masks = ColumnProgress("masks", 4, 400)
-    console.print(table([halfway(), words], 1010.0))
-    console.print(table([masks], 1010.0))
+    console.print(progress_table([halfway(), words], 1010.0))
+    console.print(progress_table([masks], 1010.0))
     assert isinstance(console.file, io.StringIO)
     lines = [line.split() for line in console.file.getvalue().splitlines()]
     assert lines == [

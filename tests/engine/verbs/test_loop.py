@@ -13,7 +13,7 @@ from engine.api.rounds import write_round
 from engine.api.watch import read_report
 from engine.cli import app
 from engine.config.config_text import ConfigError
-from engine.console.exit_codes import REFUSED, WATCHED, report
+from engine.console.exit_codes import REFUSED, WATCHED, report_error
 from engine.console.terminal import out
 from engine.corpus.promotions import model_below, read_calibration, read_promotion
 from engine.corpus.session import Session, look, opened
@@ -114,7 +114,7 @@ def test_a_broken_first_model_ends_the_loop_with_the_reason(
         RefusedError, match=r"the model of round 0 is refused .* to go on with: boxes fell by 1.000"
     ) as stop:
         run(reopened(f"loop.start={start}"), 1, BLIND)
-    assert report(stop.value) == REFUSED
+    assert report_error(stop.value) == REFUSED
     assert Corpus("corpus").rounds() == [0]
     assert "refused: boxes fell" in " ".join(capsys.readouterr().out.split())
 
@@ -156,7 +156,7 @@ def test_the_watch_stops_a_loop_that_hears_itself(session: Session) -> None:
     session = reopened(*believed)
     with pytest.raises(WatchError, match=r"round 1 is written, but .*: boxes_change [0-9.]+, the limit is 1.5") as stop:
         run(session, 2, many, many)
-    assert report(stop.value) == WATCHED
+    assert report_error(stop.value) == WATCHED
     assert Corpus("corpus").rounds() == [0, 1]
     with pytest.raises(WatchError):  # and again, until the limit is moved
         run(session, 2, many, many)

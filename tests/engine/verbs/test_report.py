@@ -7,8 +7,8 @@ import pytest
 
 from engine.api.report import quality
 from engine.config.config import load_config
-from engine.config.config_text import ConfigError, render
-from engine.config.differences import ABSENT, compare, nearest
+from engine.config.config_text import ConfigError, to_yaml
+from engine.config.differences import ABSENT, differing_settings, nearest
 from engine.verbs.report import report
 from engine.verbs.stats import stats
 from shards.store import LocalStore
@@ -22,7 +22,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("corpora") / "squares"
     store = LocalStore(folder)
     build_viewed(store, images=12)
-    store.write("corpus.yaml", [render(load_config("embedded", {"filters.region.min_score": 0.45})).encode()])
+    store.write("corpus.yaml", [to_yaml(load_config("embedded", {"filters.region.min_score": 0.45})).encode()])
     return str(folder)
 
 
@@ -90,7 +90,7 @@ def test_settings_are_compared_with_the_nearest_profile() -> None:
     assert found.profile == "open"
     (only,) = found.settings
     assert (only.name, only.here) == ("filters.region.min_score", "0.45")
-    names = {each.name: each for each in compare(load_config("embedded"), changed)}
+    names = {each.name: each for each in differing_settings(load_config("embedded"), changed)}
     assert any(each.there == ABSENT for each in names.values())
 
 

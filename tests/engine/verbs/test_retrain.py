@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from engine.cli import app
 from engine.config.settings import EngineSettings
-from engine.console.exit_codes import USAGE, report
+from engine.console.exit_codes import USAGE, report_error
 from engine.runtime.train import train
 from shards.store import open_store
 from stages.retrain.data import RetrainError
@@ -41,7 +41,7 @@ def run(corpus: str, checkpoint: Path, *options: str, **changes: object) -> Resu
 def fld(corpus: str, checkpoint: Path, *options: str, **changes: object) -> int:
     """The exit code of `run`."""
     done = run(corpus, checkpoint, *options, **changes)
-    return report(done.exception) if isinstance(done.exception, Exception) else done.exit_code
+    return report_error(done.exception) if isinstance(done.exception, Exception) else done.exit_code
 
 
 def trained(corpus: str) -> Training:
@@ -124,7 +124,7 @@ def test_a_wrong_command_is_one_sentence_and_exit_code_2(
         assert (done.exit_code, said in done.output) == (USAGE, True)
     else:
         assert isinstance(done.exception, Exception)
-        assert (report(done.exception), said in str(done.exception)) == (USAGE, True)
+        assert (report_error(done.exception), said in str(done.exception)) == (USAGE, True)
     assert read_training(open_store(corpus), 0) is None
 
 

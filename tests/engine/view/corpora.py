@@ -12,7 +12,7 @@ from shards.layout import shard_name
 from shards.lookup import complete_lookup
 from shards.overview import complete_overview
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import Store
 
 EVIL = '"><script>window.pwned=1</script><img src=x onerror=window.pwned=1>'
@@ -112,4 +112,4 @@ def _write(store: Store, shard: str, round_: int, mine: list[str], every: list[s
     samples = (
         (msgspec.structs.replace(records[key], uri=f"{key}.jpg"), "jpg", picture(every.index(key))) for key in mine
     )
-    write_round(store, round_, shard, samples, index, ImageCounts(len(mine) + 2, len(mine), 1, 1), "f")
+    write_round_shard(store, round_, shard, samples, index, ImageCounts(len(mine) + 2, len(mine), 1, 1), "f")

@@ -3,7 +3,7 @@
 from engine.view.effects import LONE, Effect, Effects
 from shards.commit import ImageCounts
 from shards.reader import Round
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import open_store
 from tests.engine.view.corpora import index_of, picture, record
 
@@ -22,7 +22,7 @@ def effects(name: str) -> Effects:
         IndexRow("a", "", "region", "detr", "f", "detr/7", None, "ghost", 0.5, box, False, LONE, 0.5, 0.6),
         IndexRow("a", "", "region", "ocr", "f", "ocr/7", None, "EX", 0.2, box, False, "region.score", 0.2, 0.25),
     ]  # fmt: skip
-    write_round(store, 0, "000000", [(made, "jpg", picture(0))], rows, ImageCounts(1, 1), "f")
+    write_round_shard(store, 0, "000000", [(made, "jpg", picture(0))], rows, ImageCounts(1, 1), "f")
     return Effects(Round(store, 0), {"ocr": "reader", "tess": "reader"})
 
 

@@ -18,7 +18,7 @@ from shards.overview_table import open_overview
 from shards.reader import Round
 from shards.record import Candidate, Record, Region, Vote
 from shards.reviews import read_reviews
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import LocalStore, Store
 from tests.engine.view.corpora import BLUE, EVIL, RED, SIZE, build_viewed, picture, source
 from tests.engine.view.test_browser import BROWSER, TOKEN, served
@@ -44,7 +44,7 @@ def build_labelled(store: Store) -> None:
     made = [Record(key, f"{key}.jpg", "", *SIZE, 0, [], regions) for key, regions in records]
     rows = [ImageRow(each.key, each.uri, sha256="0", width=SIZE[0], height=SIZE[1], ext="jpg") for each in made]
     write_images(store, "000000", [(row, picture(0)) for row in rows])
-    write_round(store, 0, "000000", [(each, "jpg", picture(0)) for each in made],
+    write_round_shard(store, 0, "000000", [(each, "jpg", picture(0)) for each in made],
                 [IndexRow(each.key, "", "image") for each in made], ImageCounts(3, 3), "f")  # fmt: skip
     complete_lookup(store)
     complete_overview(store, 0)

@@ -10,7 +10,7 @@ from PIL import Image
 from shards.commit import ImageCounts
 from shards.images import ImageRow, write_images
 from shards.record import Record
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import LocalStore
 from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
@@ -30,7 +30,7 @@ def build(folder: Path, bare: int = 0) -> list[Record]:
         write_images(store, name, [(row, data) for row, _, data in samples])
         rows = [IndexRow(row.key, "", "image") for row, _, _ in samples]
         counts = ImageCounts(PER_SHARD, PER_SHARD)
-        write_round(store, 0, name, [(record, row.ext, data) for row, record, data in samples], rows, counts, "f")
+        write_round_shard(store, 0, name, [(record, row.ext, data) for row, record, data in samples], rows, counts, "f")
         records += [record for _, record, _ in samples]
     return records
 

@@ -4,10 +4,11 @@ import msgspec
 import pytest
 
 from shards import commit
+from shards.completeness import PLAN
 from shards.finding import Detection, Finding
 from shards.store import LocalStore, Store
 from stages.ingest.entry import Entry
-from stages.ingest.plan import PLAN, IngestPlan, PlanError, extend_plan, plan_difference, read_plan, refuse
+from stages.ingest.plan import IngestPlan, PlanError, extend_plan, plan_difference, read_plan, refuse
 
 BOX = Detection("dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
 

@@ -9,7 +9,7 @@ from PIL import Image
 from shards.commit import ImageCounts
 from shards.images import ImageRow, write_images
 from shards.record import Candidate, Record, Region, Source, Text
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import open_store
 from stages.retrain.job import RetrainJob
 from stages.retrain.settings import RetrainSettings
@@ -56,7 +56,7 @@ def build(folder: Path | str, count: int = 24, rounds: int = 1, per_shard: int =
             samples = [sample(number, round_) for number in numbers]
             index = [IndexRow(row.key, "", "image") for row, _, _ in samples]
             counts = ImageCounts(len(samples), len(samples))
-            write_round(store, round_, name, [(r, "png", data) for _, r, data in samples], index, counts, "f")
+            write_round_shard(store, round_, name, [(r, "png", data) for _, r, data in samples], index, counts, "f")
     return str(folder)
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from shards.commit import ImageCounts
 from shards.record import Candidate, Missing, Record, Region, Source
-from shards.rounds import IndexRow, write_round
+from shards.rounds import IndexRow, write_round_shard
 from shards.store import open_store
 from stages.retrain.pool import load_pool
 from stages.retrain.student_data import class_names, label_lines, write_lessons
@@ -58,7 +58,7 @@ def test_an_image_on_which_a_detector_failed_is_no_background(tmp_path: Path) ->
     lacking = replace(samples[2][0], regions=[], missing=[Missing("yolo", "y1", 0, "detector", "oom")])
     written = [(lacking if record.key == lacking.key else record, "png", data) for record, data in samples]
     index = [IndexRow(record.key, "", "image") for record, _, _ in written]
-    write_round(store, 0, "000000", written, index, ImageCounts(8, 8), "f")
+    write_round_shard(store, 0, "000000", written, index, ImageCounts(8, 8), "f")
     whole = load_pool(store, 0)
     lessons = write_lessons(whole, whole.split(0.0)[1], class_names([whole]), tmp_path / "data")
     assert (lessons.images, lessons.unreadable) == (7, 0)

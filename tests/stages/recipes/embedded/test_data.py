@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.recipes.embedded.clip_nano import crop_phrase
-from stages.recipes.embedded.data import scenes
+from stages.recipes.embedded.data import drawn_scenes
 from stages.recipes.embedded.yolo_nano import IMAGE_SIZE, load_pictures
 
 
@@ -14,10 +14,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_scenes_come_from_the_cache_in_order(cache: Path) -> None:
-    first = list(scenes(cache, 1, 0, 7, chunk_size=5))
+    first = list(drawn_scenes(cache, 1, 0, 7, chunk_size=5))
     files = sorted(path.name for path in cache.iterdir())
 
-    again = list(scenes(cache, 1, 3, 7, chunk_size=5))
+    again = list(drawn_scenes(cache, 1, 3, 7, chunk_size=5))
 
     assert [drawn.record.key for drawn in first] == [f"scene-1-{i:06d}" for i in range(7)]
     assert [drawn.jpeg for drawn in again] == [drawn.jpeg for drawn in first[3:]]
@@ -27,7 +27,9 @@ def test_scenes_come_from_the_cache_in_order(cache: Path) -> None:
 
 
 def test_yolo_labels_are_shares_of_the_letterboxed_square(cache: Path) -> None:
-    drawn = [scene for scene in scenes(cache, 1, 0, 10, chunk_size=5) if scene.record.width != scene.record.height][:1]
+    drawn = [
+        scene for scene in drawn_scenes(cache, 1, 0, 10, chunk_size=5) if scene.record.width != scene.record.height
+    ][:1]
     [record] = [scene.record for scene in drawn]
 
     pictures = load_pictures(drawn)
