@@ -6,11 +6,14 @@ terminal goes to `log`; worker output of a local session is handed over when it 
 
 import logging
 import os
+import secrets
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from engine.console.signals import kept_handlers
 from engine.runtime.backend import StartError
@@ -23,6 +26,9 @@ often fails and the next, with warm file caches, does not. `ray.init` would give
 _MAGIC = (b":job_id:", b":actor_name:", b":task_name:")
 CONNECT_S = 10.0
 """A cluster that does not answer in this time is not there; `ray.init` would wait for minutes."""
+MARK = "fld-engine.lock"
+"""In the folder of a session that we started, locked until our process has ended, however it ended."""
+TOKEN = "RAY_AUTH_TOKEN"
 _PATH_MAX = 107
 _BELOW_TEMP = len("/ray/session_2026-01-31_12-00-00_123456_1234567/sockets/plasma_store")
 _MAX_OUTPUT = 1 << 20  # of one worker: the end of its output
@@ -36,6 +42,7 @@ class RaySession:
         self._address = address or os.environ.get("RAY_ADDRESS") or None
         self._log = log
         self._ours = False
+        self._mark: FileLock | None = None
         self.local = False
 
     def start(self, min_cpus: float) -> None:
@@ -50,7 +57,12 @@ class RaySession:
             self._silence()
             return
         self.local = self._address in (None, "local")
-        _check_place() if self.local else _check_address(str(self._address))
+        if self.local:
+            check_place(_temp())
+            remove_stale(_temp() / "ray")
+            _bring_token()
+        else:
+            _check_address(str(self._address))
         cpus = int(max(os.cpu_count() or 1, -(-min_cpus // 1))) if self.local else None
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -65,6 +77,8 @@ class RaySession:
                 break
             except Exception as error:  # ray.init raises bare Exception
                 ray.shutdown()
+                for started in (_temp() / "ray").glob(f"session_*_{os.getpid()}"):
+                    shutil.rmtree(started, ignore_errors=True)
                 reason = " ".join(str(error).split())
                 self._log("ray_start_failed", {"attempt": attempt, "why": reason})
                 if attempt == ATTEMPTS or not self.local:
@@ -73,6 +87,10 @@ class RaySession:
                     raise StartError(f"Ray did not start {where}: {reason}; {hint}") from error
         self._ours = True
         self._silence()
+        if (session := self._session_folder()) is not None:
+            self._mark = FileLock(session / f"{MARK}.part")
+            self._mark.acquire(timeout=0)
+            (session / f"{MARK}.part").rename(session / MARK)  # nobody sees it without its lock
 
     def stop(self) -> None:
         """Leave the cluster; end it if it was started here."""
@@ -84,6 +102,9 @@ class RaySession:
             self._ours = False
             if session is not None:
                 shutil.rmtree(session, ignore_errors=True)  # its logs are in ours (`worker_output`)
+        if self._mark is not None:
+            self._mark.release(force=True)
+            self._mark = None
 
     def _session_folder(self) -> Path | None:
         """Where a Ray that was started here keeps its sockets and logs, tens of megabytes per run."""
@@ -133,11 +154,42 @@ def _check_address(address: str) -> None:
         ) from error
 
 
-def _check_place() -> None:
-    """Raise StartError where Ray's sockets would have names that are too long."""
-    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    if len(folder) + _BELOW_TEMP > _PATH_MAX:
+def _bring_token() -> None:
+    """Ray guards a session on one machine with a token that it writes into the home folder, which need not be writable.
+    Where there is none yet, a token for the sessions of this process alone is given to theirs."""
+    known = [f"{TOKEN}_PATH", TOKEN, "RAY_AUTH_MODE"]
+    if not any(name in os.environ for name in known) and not os.path.exists(os.path.expanduser("~/.ray/auth_token")):
+        os.environ[TOKEN] = secrets.token_hex(32)
+
+
+def _temp() -> Path:
+    """Below it Ray makes its folder `ray`."""
+    return Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir())
+
+
+def check_place(folder: Path) -> None:
+    """Raise StartError where Ray's sockets would have names that are too long, or where it may not write."""
+    if len(str(folder)) + _BELOW_TEMP > _PATH_MAX:
         raise StartError(
             f"Ray cannot start below {folder}: the names of its sockets would be longer than {_PATH_MAX} bytes; set"
             " RAY_TMPDIR (or TMPDIR) to a short folder such as /tmp"
         )
+    inner = folder / "ray" if (folder / "ray").exists() else folder
+    if not os.access(inner, os.W_OK | os.X_OK):
+        raise StartError(
+            f"Ray cannot start: the folder {inner} is not there, or not yours to write; set RAY_TMPDIR to a short"
+            " folder of your own, or --set engine.backend=local"
+        )
+
+
+def remove_stale(folder: Path) -> None:
+    """Remove the session folders in here that we started and that nobody holds any more: their run was killed. Those of
+    other programs have no mark of ours and stay, as do those of other users, in a folder that all may write."""
+    for mark in folder.glob(f"session_*/{MARK}"):
+        try:
+            if mark.parent.lstat().st_uid != os.getuid():
+                continue
+            FileLock(mark).acquire(timeout=0).lock.release(force=True)
+            shutil.rmtree(mark.parent)
+        except (Timeout, OSError):
+            continue  # at work, or somebody else removes it
