@@ -105,22 +105,22 @@ def judge_regions(
     for place in np.flatnonzero(failed.any(axis=0)).tolist():
         verdicts[place] = rules[first[place]].verdict(place)
     passed = np.array([place for place, verdict in enumerate(verdicts) if verdict.kept], dtype=np.intp)
-    found = suppress(
+    shadows = suppress(
         corners[passed],
         certain[passed],
         [names[place] for place in passed.tolist()],
         settings.nms_iou,
         settings.nms_iou_any_label,
     )
-    for place, suppressed in zip(passed.tolist(), found, strict=True):
+    for place, suppressed in zip(passed.tolist(), shadows, strict=True):
         if suppressed is not None:
             verdicts[place] = _suppressed(suppressed, settings)
     return verdicts
 
 
-def _suppressed(found: Suppressed, settings: ShapeSettings) -> Verdict:
-    iou = round(found.iou, _DECIMALS)
-    if found.same_label:
+def _suppressed(suppressed: Suppressed, settings: ShapeSettings) -> Verdict:
+    iou = round(suppressed.iou, _DECIMALS)
+    if suppressed.same_label:
         return dropped("region.nms", iou, settings.nms_iou)
     return dropped("region.nms_any_label", iou, settings.nms_iou_any_label)
 

@@ -134,21 +134,21 @@ def _unwrapped(text: str) -> tuple[str, str]:
     if text[:1] not in ("{", "["):
         return text, ""
     try:
-        found = json.loads(text, strict=False)
+        content = json.loads(text, strict=False)
     except ValueError:
         return ("", "the answer is damaged JSON") if re.match(r'[{\[]\s*["{\[]', text) else (text, "")
-    return _text_of(found)
+    return _text_of(content)
 
 
-def _text_of(found: object) -> tuple[str, str]:
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    if isinstance(found, str):
-        return found.strip(), ""
-    if not isinstance(found, dict):
+def _text_of(content: object) -> tuple[str, str]:
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    if isinstance(content, str):
+        return content.strip(), ""
+    if not isinstance(content, dict):
         return "", "the answer is JSON that holds no text"
-    refusal = found.get(REFUSAL_FIELD)
-    texts = {name: value.strip() for name, value in found.items() if isinstance(value, str) and value.strip()}
+    refusal = content.get(REFUSAL_FIELD)
+    texts = {name: value.strip() for name, value in content.items() if isinstance(value, str) and value.strip()}
     refusal = texts.pop(REFUSAL_FIELD, "") if isinstance(refusal, str) else ""
     for name in TEXT_FIELDS:
         if name in texts:
@@ -157,4 +157,4 @@ def _text_of(found: object) -> tuple[str, str]:
         return next(iter(texts.values())), ""
     if refusal:
         return "", f"refused: {refusal[:100]}"
-    return "", f"the answer is JSON without one text (it has {', '.join(map(str, found)) or 'nothing'})"
+    return "", f"the answer is JSON without one text (it has {', '.join(map(str, content)) or 'nothing'})"

@@ -210,15 +210,15 @@ def parse_words(text: str) -> list[Located]:
 
 def parse_polygons(text: str) -> list[Outlined]:
     """Instances of a segmentation answer with their label ("" where the task has none)."""
-    text, found, end = _ENDS.sub("", text), [], 0
+    text, instances, end = _ENDS.sub("", text), [], 0
     for run in _PLACES.finditer(text):
         start, stop = _label(text, end, run.start())
         end = run.end()
         for instance in _INSTANCE.findall(run.group()) or [run.group()]:
             rings = [_even([int(b) for b in _LOCATION.findall(part)]) for part in instance.split("<sep>")]
             if rings := [ring for ring in rings if ring]:
-                found.append(Outlined(text[start:stop], rings))
-    return found
+                instances.append(Outlined(text[start:stop], rings))
+    return instances
 
 
 def parse_text(text: str) -> str:
@@ -228,7 +228,7 @@ def parse_text(text: str) -> str:
 
 def _places(text: str, size: int, cut_labels: bool = True) -> list[Located]:
     """Runs of locations cut into places of `size` numbers (an incomplete rest is ignored), with the label before."""
-    found, end = [], 0
+    places, end = [], 0
     for run in _LOCATIONS.finditer(text):
         label_span = _label(text, end, run.start(), cut_labels)
         end = run.end()
@@ -237,10 +237,10 @@ def _places(text: str, size: int, cut_labels: bool = True) -> list[Located]:
         for i in range(0, len(tokens) - size + 1, size):
             place = tokens[i : i + size]
             bins = tuple(int(token.group(1)) for token in place)
-            found.append(Located(label, bins, label_span, (place[0].start(), place[-1].end())))
+            places.append(Located(label, bins, label_span, (place[0].start(), place[-1].end())))
             if not cut_labels:
                 break  # a second quad has no text of its own
-    return found
+    return places
 
 
 def _label(text: str, start: int, end: int, cut: bool = True) -> Span:

@@ -82,11 +82,11 @@ def joined(answers: Sequence[Answer]) -> Answer:
     """Answers about the parts of one thing as one answer."""
     if len(answers) == 1:
         return answers[0]
-    starts = itertools.accumulate((len(each.text) for each in answers), initial=0)
+    starts = itertools.accumulate((len(answer.text) for answer in answers), initial=0)
     return Answer(
-        "".join(each.text for each in answers),
-        [(start + a, start + b) for each, start in zip(answers, starts, strict=False) for a, b in each.spans],
-        [logprob for each in answers for logprob in each.logprobs],
+        "".join(answer.text for answer in answers),
+        [(start + a, start + b) for answer, start in zip(answers, starts, strict=False) for a, b in answer.spans],
+        [logprob for answer in answers for logprob in answer.logprobs],
     )
 
 
@@ -143,9 +143,9 @@ class Florence2Model:
                 features = self._encode_images([images[i] for i in part])
                 for some in _chunks(questions, batch_size):
                     rows = torch.stack([features[row] for _, row, _ in some])
-                    found = answer(rows, [question for _, _, question in some])
-                    for (i, _, _), one in zip(some, found, strict=True):
-                        answers[i].append(one)
+                    answered = answer(rows, [question for _, _, question in some])
+                    for (i, _, _), result in zip(some, answered, strict=True):
+                        answers[i].append(result)
         return answers
 
     def _encode_images(self, images: list[Image]) -> "list[torch.Tensor]":
@@ -257,11 +257,11 @@ class Florence2Model:
             piece = self._tokenizer.decode(run, skip_special_tokens=False, clean_up_tokenization_spaces=False)
             spans += [(len(text), len(text) + len(piece))] * len(run)
             text += piece
-        found = [logprob for _, logprob in tokens]
+        scores = [logprob for _, logprob in tokens]
         if end < len(ids):
             spans.append((len(text), len(text)))
-            found.append(logprobs[end])
-        return Answer(text, spans, found)
+            scores.append(logprobs[end])
+        return Answer(text, spans, scores)
 
 
 _models: weakref.WeakValueDictionary[tuple[Path, str, str], Florence2Model] = weakref.WeakValueDictionary()

@@ -167,21 +167,21 @@ def _bundled(part: str) -> Path:
     require_package("rapidocr", "rapidocr")
     spec = importlib.util.find_spec("rapidocr")
     folders = list(spec.submodule_search_locations or []) if spec else []
-    found = sorted(path for folder in folders for path in Path(folder, "models").glob(f"*_{part}_*.onnx"))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
+    models = sorted(path for folder in folders for path in Path(folder, "models").glob(f"*_{part}_*.onnx"))
+    if len(models) != 1:
+        names = ", ".join(path.name for path in models) or "none"
         raise MissingRequirementError(
             f"rapidocr: one {part} model must lie in its wheel, found {names}: pip install --force-reinstall rapidocr,"
             " or name the files as detector_model and recognizer_model"
         )
-    return found[0]
+    return models[0]
 
 
 def _file(what: str, path: str) -> Path:
-    found = Path(path).expanduser()
-    if not found.is_file():
+    file = Path(path).expanduser()
+    if not file.is_file():
         raise MissingRequirementError(f"rapidocr: no {what} file at {path!r}: give a path, or null for the wheel's own")
-    return found
+    return file
 
 
 def _pad(image: Image) -> tuple[Image, int, int]:

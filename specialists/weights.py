@@ -109,14 +109,14 @@ def weight_file(backend: str, path: Path, suffixes: Iterable[str] = (".pt", ".pt
     """The one weight file that `path` is or holds. Raises MissingRequirementError for none or several."""
     if path.is_file():
         return path
-    wanted = tuple(suffixes)
-    found = [file for file in model_files(path) if file.suffix in wanted]
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found) or "none"
+    endings = tuple(suffixes)
+    files = [file for file in model_files(path) if file.suffix in endings]
+    if len(files) != 1:
+        names = ", ".join(file.name for file in files) or "none"
         raise MissingRequirementError(
-            f"{backend}: {path} must hold one {' or '.join(wanted)} file, found {names}: name the file in weights"
+            f"{backend}: {path} must hold one {' or '.join(endings)} file, found {names}: name the file in weights"
         )
-    return found[0]
+    return files[0]
 
 
 def require_package(backend: str, package: str, extra: str | None = None) -> None:
@@ -149,9 +149,9 @@ def file_sha256(path: Path) -> str:
     except OSError:
         pass
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    _remember(note, found)
-    return found
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _remember(note, digest)
+    return digest
 
 
 def _remember(note: Path, text: str) -> None:

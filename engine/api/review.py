@@ -84,15 +84,15 @@ def suspected(corpus: Location, *, round: int | None = None, count: int = 100) -
     if not rounds:
         raise ConfigError(f"{corpus} has no round yet: `fld run IMAGES {corpus}` writes one")
     number = rounds[-1] if round is None else round
-    found = opened.round(number)
+    round_ = opened.round(number)
     every = (
-        Suspected(record.key, each.id, label_of(regions[each.id]), each.kind, each.score)
-        for _, record, suspects in suspected_images(found, open_overview(opened.store, number))
+        Suspected(record.key, suspect.id, label_of(regions[suspect.id]), suspect.kind, suspect.score)
+        for _, record, suspects in suspected_images(round_, open_overview(opened.store, number))
         if record is not None
         for regions in [{region.id: region for region in record.regions}]
-        for each in suspects
+        for suspect in suspects
     )
-    return heapq.nsmallest(count, every, key=lambda each: (-each.score, each.key, each.id))
+    return heapq.nsmallest(count, every, key=lambda suspect: (-suspect.score, suspect.key, suspect.id))
 
 
 def now() -> str:

@@ -42,49 +42,49 @@ def verify(corpus: Location, *, repair: bool = False, tell: Tell = untold) -> Ve
     """Read a whole corpus again. repair: make the damaged units again; raises what running them raises. tell: called
     with what was found, and with the report of each part of the repair. Raises ConfigError if nothing is there."""
     store = open_store(str(corpus))
-    found = verify_units(store)
-    tell(found)
-    if found.units == 0 and found.ok:
+    report = verify_units(store)
+    tell(report)
+    if report.units == 0 and report.ok:
         raise ConfigError(f"{corpus} holds no units: is this a corpus folder?")
-    if found.ok and not found.unfinished:
-        return Verification(found)
-    error = _beyond_repair(str(corpus), found) or (_gone(store, found) if repair else _to_repair(str(corpus), found))
+    if report.ok and not report.unfinished:
+        return Verification(report)
+    error = _beyond_repair(str(corpus), report) or (_gone(store, report) if repair else _to_repair(str(corpus), report))
     if error is not None:
-        return Verification(found, error=error)
-    repair_units(str(corpus), lambda: retire_damaged(store, found.damages), tell)
+        return Verification(report, error=error)
+    repair_units(str(corpus), lambda: retire_damaged(store, report.damages), tell)
     remaining = verify_units(store)
     if not remaining.ok:
-        return Verification(found, error=DamageError(f"still damaged after the repair: {remaining.damages[0]}"))
-    return Verification(found, is_repaired=True)
+        return Verification(report, error=DamageError(f"still damaged after the repair: {remaining.damages[0]}"))
+    return Verification(report, is_repaired=True)
 
 
-def _beyond_repair(corpus: str, found: VerifyReport) -> DamageError | None:
+def _beyond_repair(corpus: str, report: VerifyReport) -> DamageError | None:
     """Of what nobody can make again."""
-    if found.of_single_files:
-        return DamageError(_about_files(corpus, found.of_single_files))
-    if found.of_reviews:
-        return DamageError(_about_reviews(found.of_reviews))
-    if found.of_models:
-        return DamageError(_about_models(corpus, found.of_models, len(found.damages)))
+    if report.of_single_files:
+        return DamageError(_about_files(corpus, report.of_single_files))
+    if report.of_reviews:
+        return DamageError(_about_reviews(report.of_reviews))
+    if report.of_models:
+        return DamageError(_about_models(corpus, report.of_models, len(report.damages)))
     return None
 
 
-def _to_repair(corpus: str, found: VerifyReport) -> CorpusError:
+def _to_repair(corpus: str, report: VerifyReport) -> CorpusError:
     """What --repair would do."""
-    if found.ok:
+    if report.ok:
         return CorpusError(f"ingest is not finished: `fld verify {corpus} --repair` goes on, or `fld ingest`")
     return DamageError(
-        f"{len(found.damages)} damaged files: `fld verify {corpus} --repair` rebuilds only the units they are in"
+        f"{len(report.damages)} damaged files: `fld verify {corpus} --repair` rebuilds only the units they are in"
     )
 
 
-def _gone(store: Store, found: VerifyReport) -> CorpusError | None:
+def _gone(store: Store, report: VerifyReport) -> CorpusError | None:
     """If images must be read again and are not where they were: nothing is withdrawn then."""
     from stages.ingest.plan import read_plan
 
-    wanted = {damage.name for damage in found.damages if damage.folder == IMAGES} | {*found.unfinished}
-    shards = read_plan(store, load(None, [], store).ingest.shard_size).shards() if wanted else {}
-    places = [entry.location for shard in sorted(wanted) for entry in shards.get(shard, [])]
+    damaged = {damage.name for damage in report.damages if damage.folder == IMAGES} | {*report.unfinished}
+    shards = read_plan(store, load(None, [], store).ingest.shard_size).shards() if damaged else {}
+    places = [entry.location for shard in sorted(damaged) for entry in shards.get(shard, [])]
     gone = [place for place in places if "://" not in place and place and not Path(place).exists()]
     if not gone:
         return None
@@ -97,7 +97,7 @@ def _gone(store: Store, found: VerifyReport) -> CorpusError | None:
 
 def _about_files(corpus: str, damages: Sequence[UnitDamage]) -> str:
     """What to do about files that nobody can make again."""
-    names = [each.name for each in damages]
+    names = [damage.name for damage in damages]
     advice = f"restore {', '.join(names)} from a copy"
     if CORPUS_FILE in names:
         advice += f"; or look at it, and `--config {corpus}/{CORPUS_FILE}` makes what it says your settings"
@@ -108,9 +108,9 @@ def _about_files(corpus: str, damages: Sequence[UnitDamage]) -> str:
 
 def _about_reviews(damages: Sequence[UnitDamage]) -> str:
     """What to do about corrections that nobody makes again."""
-    if all(each.damage.reason == NO_MANIFEST for each in damages):
+    if all(damage.damage.reason == NO_MANIFEST for damage in damages):
         return f"{len(damages)} files of corrections without a manifest: `fld filter` takes them in; or delete them"
-    names = ", ".join(sorted({each.name for each in damages}))
+    names = ", ".join(sorted({damage.name for damage in damages}))
     return (
         f"{len(damages)} damaged files of corrections, which --repair never touches: restore {names} of {REVIEWS}/ and"
         f" of {REVIEWS}/manifest/ from a copy; or delete both, and correct again"
@@ -119,8 +119,8 @@ def _about_reviews(damages: Sequence[UnitDamage]) -> str:
 
 def _about_models(corpus: str, damages: Sequence[UnitDamage], count: int) -> str:
     """What to do, by hand."""
-    weights = sorted({each.folder for each in damages if each.name != CALIBRATION_UNIT})
-    calibrations = sorted({each.folder for each in damages if each.name == CALIBRATION_UNIT} - {*weights})
+    weights = sorted({damage.folder for damage in damages if damage.name != CALIBRATION_UNIT})
+    calibrations = sorted({damage.folder for damage in damages if damage.name == CALIBRATION_UNIT} - {*weights})
     advice = [
         f"restore the files of {folder} from a copy; or delete the folder, and `fld loop {corpus}` trains another model"
         for folder in weights

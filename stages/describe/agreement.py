@@ -79,12 +79,12 @@ class AgreementCounts:
         sums = self._labels.setdefault(label_of(region), [0, 0, 0.0])
         for place, amount in enumerate((1, len(witnesses) > 1, region.score)):
             sums[place] += amount
-        for position, one in enumerate(witnesses):
+        for position, annotator in enumerate(witnesses):
             for other in witnesses[position + 1 :]:
-                self._pairs["both"][one, other] += 1
-                if names.get(one) and names.get(other):
-                    self._pairs["named"][one, other] += 1
-                    self._pairs["alike"][one, other] += _is_alike(names[one], names[other])
+                self._pairs["both"][annotator, other] += 1
+                if names.get(annotator) and names.get(other):
+                    self._pairs["named"][annotator, other] += 1
+                    self._pairs["alike"][annotator, other] += _is_alike(names[annotator], names[other])
 
     def total(self) -> Agreement:
         """All that was added."""
@@ -96,9 +96,9 @@ class AgreementCounts:
             LabelAgreement(name, int(objects), int(supported), round(score / objects, 4))
             for name, (objects, supported, score) in self._labels.items()
         ]
-        labels.sort(key=lambda each: (-each.objects, each.name))
+        labels.sort(key=lambda label: (-label.objects, label.name))
         return Agreement(dict(sorted(self._saw.items())), dict(sorted(self._votes.items())), pairs, labels)
 
 
-def _is_alike(one: set[str], other: set[str]) -> bool:
-    return any(f" {a} " in f" {b} " or f" {b} " in f" {a} " for a in one for b in other)
+def _is_alike(texts: set[str], other: set[str]) -> bool:
+    return any(f" {a} " in f" {b} " or f" {b} " in f" {a} " for a in texts for b in other)

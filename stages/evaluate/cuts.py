@@ -23,8 +23,8 @@ from stages.evaluate.match import MATCH_IOU, shares_inside
 def words_in_order(predicted: Sequence[Region], gold: Sequence[Region]) -> tuple[int, int, int]:
     """(right, predicted, gold): numbers of words of one image, whose text regions these are."""
     right = sum(
-        LCSseq.similarity(_words([predicted[i] for i in said]), _words([gold[i] for i in truth]))
-        for said, truth in _groups(predicted, gold)
+        LCSseq.similarity(_words([predicted[i] for i in ours]), _words([gold[i] for i in truth]))
+        for ours, truth in _groups(predicted, gold)
     )
     return right, len(_words(predicted)), len(_words(gold))
 
@@ -41,16 +41,16 @@ def _groups(predicted: Sequence[Region], gold: Sequence[Region]) -> list[tuple[l
     linked = np.maximum(shares_inside(here, there), shares_inside(there, here).T) >= MATCH_IOU
     left, groups = set(np.flatnonzero(linked.any(axis=1)).tolist()), []
     while left:
-        said = np.zeros(len(here), bool)
+        ours = np.zeros(len(here), bool)
         truth = np.zeros(len(there), bool)
-        said[left.pop()] = True
+        ours[left.pop()] = True
         while True:
-            reached = np.asarray(linked[said].any(axis=0))
+            reached = np.asarray(linked[ours].any(axis=0))
             if (reached == truth).all():
                 break
-            truth, said = reached, np.asarray(linked[:, reached].any(axis=1))
-        left -= set(np.flatnonzero(said).tolist())
-        groups.append((np.flatnonzero(said).tolist(), np.flatnonzero(truth).tolist()))
+            truth, ours = reached, np.asarray(linked[:, reached].any(axis=1))
+        left -= set(np.flatnonzero(ours).tolist())
+        groups.append((np.flatnonzero(ours).tolist(), np.flatnonzero(truth).tolist()))
     return groups
 
 

@@ -43,12 +43,12 @@ class Amendments:
 
 
 def amendments(
-    store: Store, plan: IngestPlan, wanted: Mapping[str, Entry], read: ReadEntry, left_out: LeftOut
+    store: Store, plan: IngestPlan, listed: Mapping[str, Entry], read: ReadEntry, left_out: LeftOut
 ) -> Amendments:
     """What `wanted` (entries without secrets) changes in the plan. What cannot be compared is counted and stays as it
     was. Raises PlanError with the differences that are refused."""
     images = plan.images()
-    changed = {key: images[key] for key, entry in wanted.items() if key in images and _differs(images[key], entry)}
+    changed = {key: images[key] for key, entry in listed.items() if key in images and _differs(images[key], entry)}
     done = Amendments()
     refused: list[str] = []
     moved: dict[str, ImageRow] = {}
@@ -56,24 +56,24 @@ def amendments(
     for key, image in changed.items():
         row = rows.get(key)
         if row is None or row.status == "failed":
-            done.entries[key] = wanted[key]
+            done.entries[key] = listed[key]
             done.retry |= {shard_name(image.shard)} if row else set()
-        elif wanted[key].problem:
-            left_out.row("row", f"{key}: {wanted[key].problem}; its image stays as it is")
+        elif listed[key].problem:
+            left_out.row("row", f"{key}: {listed[key].problem}; its image stays as it is")
         else:
-            if wanted[key].given != image.entry.given:
-                done.late[key] = shard_name(image.shard), row, wanted[key]
-            same_labels = msgspec.structs.replace(wanted[key], given=image.entry.given)
+            if listed[key].given != image.entry.given:
+                done.late[key] = shard_name(image.shard), row, listed[key]
+            same_labels = msgspec.structs.replace(listed[key], given=image.entry.given)
             if _differs(image, same_labels):
                 moved[key] = row
     with ThreadPoolExecutor(_READERS) as pool:
-        hashes = pool.map(lambda key: _sha256(key, wanted[key], read, left_out), moved)
+        hashes = pool.map(lambda key: _sha256(key, listed[key], read, left_out), moved)
         for (key, row), sha256 in zip(moved.items(), hashes, strict=True):
             if sha256 == row.sha256:
-                done.entries[key] = msgspec.structs.replace(wanted[key], given=images[key].entry.given)
+                done.entries[key] = msgspec.structs.replace(listed[key], given=images[key].entry.given)
                 done.moved += 1
             elif sha256:
-                refused.append(f"{key}: {plan_difference(images[key].entry, wanted[key])}, with other bytes")
+                refused.append(f"{key}: {plan_difference(images[key].entry, listed[key])}, with other bytes")
     refuse(refused)
     return done
 

@@ -36,19 +36,19 @@ def read_voc(
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
     for image in images:
         by_stem[PurePosixPath(image).stem].append(image)
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     for name in names:
         if name.lower().endswith(".xml"):
             entry = _entry(uri, folder, name, by_stem, read, left_out)
             if entry is not None:
-                found[entry.name] = entry
-    places = {PurePosixPath(image).parent for image in found}
+                entries[entry.name] = entry
+    places = {PurePosixPath(image).parent for image in entries}
     for image in images:
-        if image not in found and PurePosixPath(image).parent in places:
-            found[image] = Entry(f"{uri}/{image}", join(folder, image), image)
-        elif image not in found:
+        if image not in entries and PurePosixPath(image).parent in places:
+            entries[image] = Entry(f"{uri}/{image}", join(folder, image), image)
+        elif image not in entries:
             left_out.by_rule("image in a folder of which no annotation speaks")
-    return [found[image] for image in sorted(found)]
+    return [entries[image] for image in sorted(entries)]
 
 
 def _entry(
@@ -77,10 +77,10 @@ def _entry(
 def _image(name: str, filename: str, by_stem: dict[str, list[str]]) -> str:
     """The image of an xml file: of those with its name (what it says itself is often old) the nearest one; one that is
     missing if there is none."""
-    own, said = PurePosixPath(name), PurePosixPath(filename)
-    candidates = by_stem.get(said.stem, []) or by_stem.get(own.stem, [])
+    own, named = PurePosixPath(name), PurePosixPath(filename)
+    candidates = by_stem.get(named.stem, []) or by_stem.get(own.stem, [])
     if not candidates:
-        return str(own.parent.parent / "JPEGImages" / (said.name or f"{own.stem}.jpg"))
+        return str(own.parent.parent / "JPEGImages" / (named.name or f"{own.stem}.jpg"))
     home = {own.parent: 0, own.parent.parent / "JPEGImages": 1, own.parent.parent / "images": 2}
     return min(candidates, key=lambda image: (home.get(PurePosixPath(image).parent, 3), image))
 

@@ -54,9 +54,9 @@ class WorkerError(StoppedError):
 class _Flight:
     """An image in a worker: since when it is in its phase (fetch | decode), in seconds."""
 
-    def __init__(self, id: int, wanted: ImageSource) -> None:
+    def __init__(self, id: int, image: ImageSource) -> None:
         self.id = id
-        self.wanted = wanted
+        self.image = image
         self.phase = "fetch"
         self.since = time.monotonic()
 
@@ -91,8 +91,8 @@ class _Worker:
     def start(self, flight: _Flight) -> None:
         flight.phase, flight.since = "fetch", time.monotonic()
         self.flights[flight.id] = flight
-        known = flight.wanted.known
-        self._send(Examination(flight.id, flight.wanted.entry, known is not None), known or b"")
+        known = flight.image.known
+        self._send(Examination(flight.id, flight.image.entry, known is not None), known or b"")
 
     def receive(self) -> list[tuple[Done, bytes]] | None:
         """What is finished; None when the process has ended."""
@@ -169,10 +169,10 @@ class Workers:
         more = True
         while True:
             while more and taken - given < most:
-                wanted = next(images, None)
-                more = wanted is not None
-                if wanted is not None:
-                    self._waiting.append(_Flight(taken, wanted))
+                image = next(images, None)
+                more = image is not None
+                if image is not None:
+                    self._waiting.append(_Flight(taken, image))
                     taken += 1
             self._hand_out()
             while given in self._finished:
@@ -206,8 +206,8 @@ class Workers:
 
     def _freest(self) -> _Worker | None:
         """The worker with the fewest images; a new one if all that run are full, for a few images are not worth it."""
-        free = [each for each in self._workers if not each.alone and len(each.flights) < self._threads]
-        return min(free, key=lambda each: len(each.flights), default=None) or self._new_worker()
+        free = [worker for worker in self._workers if not worker.alone and len(worker.flights) < self._threads]
+        return min(free, key=lambda worker: len(worker.flights), default=None) or self._new_worker()
 
     def _new_worker(self) -> _Worker | None:
         if len(self._workers) == self._count:
@@ -249,7 +249,9 @@ class Workers:
 
     def _stop_overdue(self, worker: _Worker) -> None:
         now = time.monotonic()
-        overdue = [each for each in worker.flights.values() if now > each.since + worker.limit_s(each, self._settings)]
+        overdue = [
+            flight for flight in worker.flights.values() if now > flight.since + worker.limit_s(flight, self._settings)
+        ]
         if not overdue:
             return
         others = [flight for flight in worker.flights.values() if flight not in overdue]
@@ -265,7 +267,7 @@ class Workers:
             raise WorkerError(f"the processes of ingest do not start here: {how}")
 
     def _fail(self, flight: _Flight, error: str) -> None:
-        self._finished[flight.id] = Examined(failed(flight.wanted.entry, flight.phase, error), None)
+        self._finished[flight.id] = Examined(failed(flight.image.entry, flight.phase, error), None)
 
     def _remove(self, worker: _Worker) -> str:
         self._selector.unregister(worker.output)

@@ -89,16 +89,16 @@ class TrainingPool:
 
 def load_pool(store: Store, number: int) -> TrainingPool:
     """All kept images of a round. Raises CorpusError if the round is not there."""
-    found = Corpus(store).round(number)
-    shards = found.shards()
+    round_ = Corpus(store).round(number)
+    shards = round_.shards()
     parts = [_rows(store, number, shard, position) for position, shard in enumerate(shards)]
-    apart = [found.manifests[shard].version == commit.WITHOUT_ORIGINALS for shard in shards]
+    apart = [round_.manifests[shard].version == commit.WITHOUT_ORIGINALS for shard in shards]
     tars = [
         tar_path(shard) if is_apart else round_tar(number, shard) for shard, is_apart in zip(shards, apart, strict=True)
     ]
     digest = hashlib.sha256()
     for shard in shards:
-        entry = found.manifests[shard].files[f"shards/{shard}.tar"]
+        entry = round_.manifests[shard].files[f"shards/{shard}.tar"]
         digest.update(f"{shard} {entry.bytes} {entry.crc32}\n".encode())
     return TrainingPool(store, number, shards, tars, np.concatenate(parts), digest.hexdigest())
 
@@ -122,5 +122,5 @@ def _rows(store: Store, number: int, shard: str, position: int) -> NDArray[Any]:
 def _hashes(store: Store, shard: str) -> dict[str, str]:
     """Key -> SHA-256 of the original bytes, from the image list."""
     path = f"{IMAGES}/{shard}.parquet"
-    found: pa.Table = table.decode(store.read(path), images.SCHEMA, path, ["key", "sha256"])
-    return dict(zip(found["key"].to_pylist(), found["sha256"].to_pylist(), strict=True))
+    rows: pa.Table = table.decode(store.read(path), images.SCHEMA, path, ["key", "sha256"])
+    return dict(zip(rows["key"].to_pylist(), rows["sha256"].to_pylist(), strict=True))

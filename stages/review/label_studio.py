@@ -17,19 +17,23 @@ from stages.review.lines import SIZES, LineError
 from stages.review.sheet import Sheet
 
 
-def is_export(found: object) -> bool:
+def is_export(content: object) -> bool:
     """Whether parsed JSON is an export of Label Studio."""
-    return isinstance(found, list) and bool(found) and all(isinstance(each, dict) and "data" in each for each in found)
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(task, dict) and "data" in task for task in content)
+    )
 
 
 def read_tasks(tasks: list[dict[str, Any]]) -> Iterator[tuple[int, Sheet | LineError]]:
     """Number of the task, from 1, and what it says; or what is wrong with it."""
     for number, task in enumerate(tasks, 1):
-        done = [each for each in task.get("annotations") or () if not each.get("was_cancelled")]
+        done = [annotation for annotation in task.get("annotations") or () if not annotation.get("was_cancelled")]
         if not done:
             continue
         try:
-            yield number, _sheet(task, max(done, key=lambda each: str(each.get("updated_at") or "")))
+            yield number, _sheet(task, max(done, key=lambda annotation: str(annotation.get("updated_at") or "")))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             yield number, LineError(f"not as Label Studio exports it (JSON, not JSON-MIN): {error!r}")
 
@@ -39,21 +43,21 @@ def _sheet(task: dict[str, Any], annotation: dict[str, Any]) -> Sheet:
     if not isinstance(key, str):
         raise ValueError("data.fld_key is missing: was the task made by `fld export --format label-studio`?")
     results = annotation["result"]
-    readings = {each["id"]: each["value"]["text"] for each in results if each.get("from_name") == "reading"}
+    readings = {result["id"]: result["value"]["text"] for result in results if result.get("from_name") == "reading"}
     shapes: list[MarkedShape] = []
     texts: dict[str, list[str]] = {}
-    for each in results:
-        match each.get("from_name"):
+    for result in results:
+        match result.get("from_name"):
             case "objects":
                 shapes.append(
-                    MarkedShape("region", each["value"]["rectanglelabels"][0], _rectangle(each), None, each["id"])
+                    MarkedShape("region", result["value"]["rectanglelabels"][0], _rectangle(result), None, result["id"])
                 )
             case "words":
-                quad = _quad(each)
-                said = " ".join(_list(readings.get(each["id"], [])))
-                shapes.append(MarkedShape("ocr", said, quad_box(quad), quad, each["id"]))
+                quad = _quad(result)
+                words = " ".join(_list(readings.get(result["id"], [])))
+                shapes.append(MarkedShape("ocr", words, quad_box(quad), quad, result["id"]))
             case size if size in SIZES:
-                texts.setdefault(size, []).extend(_list(each["value"]["text"]))
+                texts.setdefault(size, []).extend(_list(result["value"]["text"]))
     who = annotation.get("completed_by")
     who = who.get("email") or who.get("id") if isinstance(who, dict) else who
     return Sheet(

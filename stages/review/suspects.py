@@ -46,13 +46,16 @@ def suspects(record: Record) -> list[Suspect]:
     """Every object of the record that something speaks against."""
     objects = [region for region in record.regions if region.kind == "object"]
     human = {region.id for region in objects if any(is_human(vote) for vote in region.votes)}
-    found = [_suspect(region, objects, human) for region in objects]
-    return sorted((each for each in found if each is not None and each.score > 0), key=lambda each: -each.score)
+    suspected = [_suspect(region, objects, human) for region in objects]
+    return sorted(
+        (suspect for suspect in suspected if suspect is not None and suspect.score > 0),
+        key=lambda suspect: -suspect.score,
+    )
 
 
 def doubts(record: Record) -> dict[str, float]:
     """Id of every suspected object -> `doubt`."""
-    return {each.id: doubt(each) for each in suspects(record)}
+    return {suspect.id: doubt(suspect) for suspect in suspects(record)}
 
 
 def doubt(suspect: Suspect) -> float:
@@ -65,13 +68,13 @@ def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect 
     if any(vote.source.annotator == REVIEWER for vote in region.votes):
         return None
     models = [vote for vote in region.votes if not is_human(vote)]
-    near = [each for each in objects if each is not region and iou(each.box, region.box) >= RIVAL_IOU]
-    rivals = [each for each in near if label_of(each) != label_of(region)]
+    near = [other for other in objects if other is not region and iou(other.box, region.box) >= RIVAL_IOU]
+    rivals = [other for other in near if label_of(other) != label_of(region)]
     if region.id not in human:
-        if not human or any(each.id in human for each in near):
+        if not human or any(other.id in human for other in near):
             return None  # nobody labelled the image, or it is the rival of a label that is suspected itself
         return Suspect(region.id, "overlooked", region.score)
-    rival = max((each.score for each in rivals if each.id not in human), default=0.0)
+    rival = max((other.score for other in rivals if other.id not in human), default=0.0)
     if rival and not models:
         return Suspect(region.id, "swapped", rival)
     if models:
@@ -83,18 +86,18 @@ def _suspect(region: Region, objects: list[Region], human: set[str]) -> Suspect 
 def rivals(record: Record, region: Region, kind: SuspicionKind) -> list[Rival]:
     """What models say in place of a suspected label, the surest first: what they call it, or where they see it."""
     if kind == "swapped":
-        near = [each for each in record.regions if each.kind == "object" and iou(each.box, region.box) >= RIVAL_IOU]
-        found = [
-            Rival(label_of(each), each.box, each.score)
-            for each in near
-            if label_of(each) != label_of(region) and not any(map(is_human, each.votes))
+        near = [other for other in record.regions if other.kind == "object" and iou(other.box, region.box) >= RIVAL_IOU]
+        others = [
+            Rival(label_of(other), other.box, other.score)
+            for other in near
+            if label_of(other) != label_of(region) and not any(map(is_human, other.votes))
         ]
     elif kind == "located":
         models = [vote for vote in region.votes if not is_human(vote)]
-        found = [Rival(label_of(region), each.box, 1.0 if each.score is None else each.score) for each in models]
+        others = [Rival(label_of(region), vote.box, 1.0 if vote.score is None else vote.score) for vote in models]
     else:
         return []
-    return sorted(found, key=lambda rival: -rival.score)
+    return sorted(others, key=lambda rival: -rival.score)
 
 
 def is_human(vote: Vote) -> bool:

@@ -40,10 +40,10 @@ Held = Sequence[tuple[Image, Record]]
 
 def measure_detector(detector: Detector, held: Held, resamples: int) -> Table:
     """boxes/map and map50 of all boxes, the other box measures of those with KEPT_SCORE."""
-    found = detector.detect([image for image, _ in held])
-    sure = [_only(detections, detections.scores >= KEPT_SCORE) for detections in found]
+    detected = detector.detect([image for image, _ in held])
+    sure = [_only(detections, detections.scores >= KEPT_SCORE) for detections in detected]
     gold = [record for _, record in held]
-    ranked = measure_records(_with_objects(gold, found), gold, resamples, ["boxes"])
+    ranked = measure_records(_with_objects(gold, detected), gold, resamples, ["boxes"])
     kept = measure_records(_with_objects(gold, sure), gold, resamples, ["boxes"])
     return kept | {name: ranked[name] for name in ("boxes/map", "boxes/map50")}
 
@@ -51,9 +51,9 @@ def measure_detector(detector: Detector, held: Held, resamples: int) -> Table:
 def measure_captioner(captioner: Captioner, held: Held, resamples: int) -> Table:
     """captions/* of all three granularities."""
     images = [image for image, _ in held]
-    said = {g: captioner.caption(images, g) for g in GRANULARITIES}
+    captions = {g: captioner.caption(images, g) for g in GRANULARITIES}
     predicted = [
-        _blank(record, texts=[Text(f"t{k}", g, said[g][i].text, SOURCE) for k, g in enumerate(GRANULARITIES)])
+        _blank(record, texts=[Text(f"t{k}", g, captions[g][i].text, SOURCE) for k, g in enumerate(GRANULARITIES)])
         for i, (_, record) in enumerate(held)
     ]
     return measure_records(predicted, [record for _, record in held], resamples, ["captions"])
@@ -65,8 +65,8 @@ def measure_close_ups(captioner: Captioner, held: Held, resamples: int) -> Table
     exact, kinds = [], []
     for image, record in held:
         things = _things(record)
-        said = captioner.caption([crop(image, region.box) for region in things], "brief") if things else []
-        pairs = [(one.text, region) for one, region in zip(said, things, strict=True)]
+        captions = captioner.caption([crop(image, region.box) for region in things], "brief") if things else []
+        pairs = [(caption.text, region) for caption, region in zip(captions, things, strict=True)]
         exact.append((sum(text == region.candidates[1].text for text, region in pairs), len(things)))
         kinds.append((sum(text.endswith(region.candidates[0].text) for text, region in pairs), len(things)))
     return {f"crops/{name}": _share(rows, resamples) for name, rows in (("exact", exact), ("kind", kinds))}
@@ -74,16 +74,16 @@ def measure_close_ups(captioner: Captioner, held: Held, resamples: int) -> Table
 
 def measure_grounder(grounder: Grounder, held: Held, resamples: int) -> Table:
     """phrases/* on the gold texts; per granularity recall as phrases/<granularity>/recall_at_1."""
-    found: Table = {}
+    table: Table = {}
     per_text: list[list[list[Phrase]]] = []
     for k, granularity in enumerate(GRANULARITIES):
         answers = grounder.ground([image for image, _ in held], [record.texts[k].text for _, record in held])
         predicted = [_grounded(record, {k: phrases}) for (_, record), phrases in zip(held, answers, strict=True)]
         part = measure_records(predicted, [record for _, record in held], resamples, ["phrases"])
-        found[f"phrases/{granularity}/recall_at_1"] = part["phrases/recall_at_1"]
+        table[f"phrases/{granularity}/recall_at_1"] = part["phrases/recall_at_1"]
         per_text.append(answers)
     together = [_grounded(record, {k: per_text[k][i] for k in range(3)}) for i, (_, record) in enumerate(held)]
-    return found | measure_records(together, [record for _, record in held], resamples, ["phrases"])
+    return table | measure_records(together, [record for _, record in held], resamples, ["phrases"])
 
 
 def measure_segmenter(segmenter: Segmenter, held: Held, resamples: int) -> Table:
@@ -95,10 +95,10 @@ def measure_segmenter(segmenter: Segmenter, held: Held, resamples: int) -> Table
             record,
             regions=[
                 msgspec.structs.replace(region, polygons=polygons)
-                for region, polygons in zip(_things(record), found.polygons, strict=True)
+                for region, polygons in zip(_things(record), drawn.polygons, strict=True)
             ],
         )
-        for (_, record), found in zip(held, masks, strict=True)
+        for (_, record), drawn in zip(held, masks, strict=True)
     ]
     return measure_records(predicted, [record for _, record in held], resamples, ["masks"])
 
@@ -129,9 +129,9 @@ def _share(rows: list[tuple[int, int]], resamples: int) -> Estimate:
     return estimate(sums, ratio, int(sums[:, 1].sum()), resamples)
 
 
-def _only(found: Detections, keep: np.ndarray) -> Detections:
-    labels = [label for label, kept in zip(found.labels, keep, strict=True) if kept]
-    return Detections(found.boxes[keep], found.scores[keep], labels)
+def _only(detections: Detections, keep: np.ndarray) -> Detections:
+    labels = [label for label, kept in zip(detections.labels, keep, strict=True) if kept]
+    return Detections(detections.boxes[keep], detections.scores[keep], labels)
 
 
 def _blank(gold: Record, texts: list[Text] | None = None, regions: list[Region] | None = None) -> Record:
@@ -139,9 +139,9 @@ def _blank(gold: Record, texts: list[Text] | None = None, regions: list[Region] 
     return Record(gold.key, "", "", gold.width, gold.height, 0, texts or [], regions or [])
 
 
-def _with_objects(gold: list[Record], found: list[Detections]) -> list[Record]:
+def _with_objects(gold: list[Record], detected: list[Detections]) -> list[Record]:
     records = []
-    for record, detections in zip(gold, found, strict=True):
+    for record, detections in zip(gold, detected, strict=True):
         regions = []
         for box, score, label in zip(
             detections.boxes.tolist(), detections.scores.tolist(), detections.labels, strict=True
@@ -234,9 +234,9 @@ def _pair(drawn: Drawn) -> tuple[Image, Record]:
     return drawn.image(), drawn.record
 
 
-def _noted(found: Estimate) -> dict[str, float]:
-    numbers = {"value": found.value, "low": found.low, "high": found.high}
-    return {name: round(value, 4) for name, value in numbers.items()} | {"count": found.count}
+def _noted(estimate: Estimate) -> dict[str, float]:
+    numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {name: round(value, 4) for name, value in numbers.items()} | {"count": estimate.count}
 
 
 def main() -> None:
@@ -254,10 +254,10 @@ def main() -> None:
         path = arguments.embedded / name / "card.json"
         card = json.loads(path.read_bytes()) if path.exists() else {"name": name}
         card |= {"test_seed": TEST_SEED, "test_scenes": len(held)}
-        card["scores"] = {key: _noted(found) for key, found in scores.items()}
+        card["scores"] = {key: _noted(score) for key, score in scores.items()}
         path.write_text(json.dumps(card, indent=1) + "\n")
-        for key, found in scores.items():
-            logging.info("%s %s %.3f (%.3f - %.3f) of %d", name, key, found.value, found.low, found.high, found.count)
+        for key, score in scores.items():
+            logging.info("%s %s %.3f (%.3f - %.3f) of %d", name, key, score.value, score.low, score.high, score.count)
 
 
 if __name__ == "__main__":
