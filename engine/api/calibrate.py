@@ -10,8 +10,8 @@ written again with it. No model runs.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import replace as changed
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.api.reports import Changes, Location
 from engine.config.config import Config
@@ -20,7 +20,8 @@ from engine.corpus.calibrations import (
     GOLD,
     VERSION,
     agreement_name,
-    fits,
+    gold_name,
+    gold_names,
     remove_calibration,
     remove_unusable,
     save_calibration,
@@ -81,19 +82,42 @@ def calibrate(
     with opened(str(corpus), config, settings) as session:
         if session.config.fuse.calibrate == "off":
             raise ConfigError("fuse.calibrate is off: a calibration would not count; set it to auto")
-        for name in (GOLD, agreement_name(round)):
+        for name in (*gold_names(session.store), agreement_name(round)):
             remove_unusable(session.store, name)
         if gold is not None:
             report = _from_gold(session, round, str(gold))
         else:
-            remove_calibration(session.store, GOLD)
+            for name in gold_names(session.store):
+                remove_calibration(session.store, name)
             report = CalibrateReport(
                 agreement_name(round), by_agreement(session, round, _participants(session, round, is_asked_for=True))
             )
         if not report.calibration.kinds:
             raise ConfigError("; ".join(f"{kind}: {why}" for kind, why in report.calibration.reasons.items()))
+        for name in gold_names(session.store):
+            if name != GOLD:
+                remove_calibration(session.store, name)  # of an earlier GOLD, and made again with the round
         save_calibration(session.store, report.name, report.calibration)
         return report
+
+
+def settle_gold(session: Session, number: int) -> CalibrateReport | None:
+    """Before a round is written: where a calibration from gold is wanted, and those there are of other columns,
+    learn this round's from `loop.gold`. The loop's model is a new one in every round, and what the gold said of the
+    last one would be lost.
+
+    Returns it; None where nothing was to be made."""
+    path = session.config.loop.gold
+    if session.config.fuse.calibrate == "off" or path is None or not Path(path).is_file():
+        return None
+    remove_unusable(session.store, gold_name(number), DamageError)
+    plan, names = session.plan(number), gold_names(session.store)
+    if not names or (plan.calibration is not None and plan.calibration.reference == "gold"):
+        return None
+    report = replace(_from_gold(session, number, path), name=gold_name(number))
+    if report.calibration.kinds:
+        save_calibration(session.store, report.name, report.calibration)
+    return report
 
 
 def settle_agreement(session: Session, number: int) -> AnnotatorCalibration | None:
@@ -105,9 +129,8 @@ def settle_agreement(session: Session, number: int) -> AnnotatorCalibration | No
         return None
     remove_unusable(session.store, agreement_name(number), DamageError)
     plan = session.plan(number)
-    learned = stored(session.store, GOLD)
     participants = _participants(session, number)
-    if len(participants) < 2 or (learned is not None and fits(learned, plan.annotators)):
+    if len(participants) < 2 or (plan.calibration is not None and plan.calibration.reference == "gold"):
         return None
     calibration, name = stored(session.store, agreement_name(number)), agreement_name(number)
     present = sum(manifest.counts.kept for manifest in commit.committed(session.store, IMAGES).values())
@@ -185,7 +208,7 @@ def _spoken(
 ) -> Iterator[tuple[str, Spoken]]:
     """Key and what was said, of every image that was annotated; with gold only of those that have it."""
     images = commit.committed(session.store, IMAGES)
-    needed = changed(plan, annotators=tuple(voter for voter in voices if voter.name != GIVEN), calibration=None)
+    needed = replace(plan, annotators=tuple(voter for voter in voices if voter.name != GIVEN), calibration=None)
     inputs(session.store, needed, images)  # says at once what is missing
     for shard in _spread({shard: manifest.counts.kept for shard, manifest in images.items()}, most):
         rows = [row for row in read_image_rows(session.store, shard) if row.status == "ok"]

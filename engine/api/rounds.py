@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine.api.calibrate import settle_agreement
+from engine.api.calibrate import settle_agreement, settle_gold
 from engine.api.reports import Changes, FilterReport, Location, RunReport, Tell, untold
 from engine.config.config import Config, load
 from engine.config.config_text import ConfigError
@@ -158,6 +158,7 @@ def annotate_round(
 
 def write_round(session: Session, number: int) -> FilterReport:
     """Fuse, filter and write a round where it is not up to date."""
+    settle_gold(session, number)
     settle_agreement(session, number)
     before = tally_round(session.store, number)[1]
     done = refilter(session.store, session.plan(number), session.skipped(), _processes())

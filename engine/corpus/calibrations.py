@@ -1,6 +1,7 @@
 """The calibrations of a corpus, on disk.
 
 calibration/gold.json             learned by `fld calibrate --gold`; counts where its columns are those of the round
+calibration/gold-02.json          of round 2, whose columns are others: the loop's models are new (`loop.gold`)
 calibration/agreement-00.json     of round 0, where there is no gold: made before the round is written
 calibration/manifest/...          their checksums
 
@@ -25,6 +26,17 @@ GOLD = "gold"
 def agreement_name(number: int) -> str:
     """`agreement_name(3)` is "agreement-03"."""
     return f"agreement-{number:02d}"
+
+
+def gold_name(number: int) -> str:
+    """`gold_name(3)` is "gold-03"."""
+    return f"{GOLD}-{number:02d}"
+
+
+def gold_names(store: Store) -> list[str]:
+    """All that were learned from gold, in order."""
+    names = (name.removesuffix(".json") for name in store.names(CALIBRATION) if name.endswith(".json"))
+    return sorted(name for name in names if name.partition("-")[0] == GOLD)
 
 
 def stored(store: Store, name: str) -> AnnotatorCalibration | None:
@@ -80,7 +92,7 @@ def remove_unusable(store: Store, name: str, why: type[CorpusError] = CorpusErro
 
 def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) -> AnnotatorCalibration | None:
     """What counts in round `number` of these columns: gold before agreement."""
-    for name in (GOLD, agreement_name(number)):
+    for name in (gold_name(number), GOLD, agreement_name(number)):
         calibration = stored(store, name)
         if calibration is not None and fits(calibration, annotators):
             return calibration

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import engine
 from engine.cli import app
 from engine.config.config_text import ConfigError
-from engine.corpus.calibrations import GOLD, save_calibration, stored
+from engine.corpus.calibrations import GOLD, gold_names, save_calibration, stored
 from shards.errors import CorpusError, DamageError
 from shards.reader import Corpus
 from shards.store import open_store
@@ -118,6 +118,24 @@ def test_a_calibration_from_gold_of_an_earlier_release_is_not_put_aside_silently
         engine.filter("corpus")
     engine.calibrate("corpus", gold_file(project))
     engine.filter("corpus")
+
+
+def test_a_round_of_other_columns_learns_from_the_loops_gold_again(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml", {"loop.gold": gold_file(project)})
+    assert gold_names(open_store("corpus")) == []  # nobody asked for it
+    engine.calibrate("corpus", gold_file(project))
+    engine.filter("corpus")
+    assert gold_names(open_store("corpus")) == [GOLD]
+    (project / "other.yaml").write_text(TWO.replace("name: again", "name: third"))
+    engine.run("photos", "corpus", "other.yaml", {"loop.gold": gold_file(project)})
+    assert gold_names(open_store("corpus")) == [GOLD, "gold-00"]
+    new, old = stored(open_store("corpus"), "gold-00"), stored(open_store("corpus"), GOLD)
+    assert new is not None
+    assert old is not None
+    assert new.columns["again"] != old.columns["again"]
+    assert engine.filter("corpus").unchanged == 1
+    engine.calibrate("corpus")
+    assert gold_names(open_store("corpus")) == []
 
 
 def test_a_calibration_is_of_its_columns(project: Path) -> None:
