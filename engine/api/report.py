@@ -65,19 +65,19 @@ def gather(session: Session, number: int | None, against: int | None, gold: str 
     from engine.view.report.compare import compare
     from engine.view.report.page import Report
 
-    round_, found = described(session, number)
+    round_, statistics = described(session, number)
     pictures = Pictures()
     change = None
     if against is not None:
         old, before = described(session, against)
-        change = compare(old, before, round_, found, pictures)
+        change = compare(old, before, round_, statistics, pictures)
     ledger = summarize_filters(round_)
     differences = nearest(session.config)
-    settings = [each for each in differences.settings if not each.name.startswith("engine.")]
+    settings = [setting for setting in differences.settings if not setting.name.startswith("engine.")]
     return Report(
         session.corpus.rstrip("/").rpartition("/")[2] or session.corpus,
         datetime.now(UTC).strftime("%Y-%m-%d"),
-        found,
+        statistics,
         ledger,
         [(drop, gallery.examples(round_, drop.examples, pictures)) for drop in ledger.drops],
         parts(ledger, session.config.model_dump(mode="json")["annotators"]),
@@ -110,14 +110,16 @@ def parts(ledger: FilterSummary, annotators: dict[str, Any]) -> "list[Part]":
     """Every annotator and column that the round was made of, with its model as the settings name it now."""
     from engine.view.report.page import Part
 
-    found: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
-    for said in ledger.said:
-        found.setdefault((said.source, said.fingerprint), []).append((said.type, said.kept, said.dropped))
+    by_column: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
+    for summary in ledger.said:
+        by_column.setdefault((summary.source, summary.fingerprint), []).append(
+            (summary.type, summary.kept, summary.dropped)
+        )
     made = []
-    for (name, fingerprint), own in found.items():
+    for (name, fingerprint), own in by_column.items():
         settings = annotators.get(name, {})
         model = settings.get("specialist", {})
-        named = " ".join(str(model[each]) for each in _MODEL if model.get(each))
+        named = " ".join(str(model[key]) for key in _MODEL if model.get(key))
         made.append(Part(name, fingerprint, settings.get("role", ""), named, own))
     return made
 
@@ -127,9 +129,9 @@ def gates(store: Store) -> "list[Gated]":
     from engine.view.report.page import Gated
 
     return [
-        Gated(number, learner, each.promoted, each.reason, each.images, each.measures)
+        Gated(number, learner, promotion.promoted, promotion.reason, promotion.images, promotion.measures)
         for number in Corpus(store).rounds()
-        for learner, each in promotions_of(store, number).items()
+        for learner, promotion in promotions_of(store, number).items()
     ]
 
 
@@ -142,8 +144,8 @@ def signs(session: Session) -> "list[Sign]":
         seen = read_report(session.store, number)
         for name, value in seen.signs.items() if seen is not None else ():
             values.setdefault(name, []).append((number, value))
-    found = []
+    measured = []
     for name, over in values.items():
         limit: Limit = getattr(session.config.loop.watch, name)
-        found.append(Sign(name, over, limit.warn, limit.stop))
-    return sorted(found, key=lambda sign: -max(value for _, value in sign.values) / (sign.stop or sign.warn or 1e9))
+        measured.append(Sign(name, over, limit.warn, limit.stop))
+    return sorted(measured, key=lambda sign: -max(value for _, value in sign.values) / (sign.stop or sign.warn or 1e9))

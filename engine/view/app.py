@@ -171,9 +171,9 @@ class _Viewer:
     def diff(self, request: Request) -> Response:
         query, key = self._query(request), _key(request)
         before = self._looker.before(query.round)
-        found = None if before is None else pages.difference(self._looker, before, query.round, key)
+        changes = None if before is None else pages.difference(self._looker, before, query.round, key)
         row = self._looker.round(query.round).find(key)
-        return self._page("diff.html", query, found=found, row=row)
+        return self._page("diff.html", query, found=changes, row=row)
 
     def effect(self, request: Request) -> Response:
         query, asked = self._query(request), request.query_params
@@ -202,9 +202,9 @@ class _Viewer:
         if taken.mistakes:
             raise HTTPException(400, "; ".join(taken.mistakes))
         waiting = self._looker.waiting(number, at_once=True)
-        said = f"{line['action']}: {'taken' if taken.new else 'was so already'}"
+        outcome = f"{line['action']}: {'taken' if taken.new else 'was so already'}"
         wait = f"{waiting:,} corrections wait: fld filter {self._name} --round {number}"
-        return PlainTextResponse(f"{said}. {wait}", headers=_NEVER)
+        return PlainTextResponse(f"{outcome}. {wait}", headers=_NEVER)
 
     def thumbnail(self, request: Request) -> Response:
         query, place = self._kept(request)
@@ -218,7 +218,7 @@ class _Viewer:
         if row["status"] == "kept":
             data, media = self._pictures.whole(round_, row)
             return Response(data, media_type=media, headers=_DAY)
-        stored = next((each for each in read_image_rows(self._store, row["shard"]) if each.key == key), None)
+        stored = next((image for image in read_image_rows(self._store, row["shard"]) if image.key == key), None)
         if stored is None or stored.status != "ok":
             raise HTTPException(404, "it could not be read when it was ingested")
         data, media = self._pictures.converted(read_image(self._store, row["shard"], stored), stored.ext)
@@ -227,8 +227,8 @@ class _Viewer:
     def failed(self, _request: Request, error: Any) -> Response:
         """A message instead of a page."""
         status = error.status_code if isinstance(error, HTTPException) else 404
-        said = error.detail if isinstance(error, HTTPException) else error.args[0] if error.args else error
-        return PlainTextResponse(str(said), status, headers=_NEVER)
+        message = error.detail if isinstance(error, HTTPException) else error.args[0] if error.args else error
+        return PlainTextResponse(str(message), status, headers=_NEVER)
 
     def _query(self, request: Request) -> Query:
         numbers = self._looker.numbers
@@ -261,12 +261,12 @@ class _Viewer:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        line = json.loads(body)
     except ValueError as error:
         raise HTTPException(400, f"not JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(line, dict):
         raise HTTPException(400, "wanted: one correction, as in corrections.jsonl")
-    return found
+    return line
 
 
 def _key(request: Request) -> str:

@@ -57,8 +57,8 @@ class Board:
         with self._lock:
             if query.identity not in self._selected:
                 order = self._order(query.sort)
-                found = order[self.mask(query)[order]] if query.narrowed else order
-                self._selected[query.identity] = found
+                rows = order[self.mask(query)[order]] if query.narrowed else order
+                self._selected[query.identity] = rows
                 if len(self._selected) > _REMEMBERED:
                     self._selected.popitem(last=False)
             self._selected.move_to_end(query.identity)
@@ -68,8 +68,8 @@ class Board:
         """How many images have each value of a facet, most frequent first, were only the other filters set."""
         lists = self.facet(facet)
         mask = self.mask(query, without=facet)
-        found = np.bincount(lists.codes[mask[lists.rows]], minlength=len(lists.names))
-        named = [(lists.names[code], int(found[code])) for code in np.argsort(-found, kind="stable")]
+        totals = np.bincount(lists.codes[mask[lists.rows]], minlength=len(lists.names))
+        named = [(lists.names[code], int(totals[code])) for code in np.argsort(-totals, kind="stable")]
         chosen = query.chosen.get(facet, ())
         return [(name, count) for name, count in named if count or name in chosen]
 
@@ -82,13 +82,13 @@ class Board:
         edges = np.linspace(0, 1, BARS + 1) if name == "score" else _edges(float(np.percentile(whole, 99.5)))
         mine = values[self.mask(query, without=name)]
         inside = np.clip(mine[~np.isnan(mine)], edges[0], edges[-1] - 1e-6)
-        found = np.histogram(inside, edges)[0].tolist()
+        sizes = np.histogram(inside, edges)[0].tolist()
         step = 0.0 if name == "score" else 1.0
         highest = float(whole.max())
         return [
-            Bar(low, (high - step) if place < len(found) - 1 else max(high - step, highest), count, count / max(found))
-            for place, (low, high, count) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), found, strict=True))
-        ] if max(found) else []  # fmt: skip
+            Bar(low, (high - step) if place < len(sizes) - 1 else max(high - step, highest), count, count / max(sizes))
+            for place, (low, high, count) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), sizes, strict=True))
+        ] if max(sizes) else []  # fmt: skip
 
     def mask(self, query: Query, without: str = "") -> RowMask:
         """bool per image: matches all of the query but the facet or range `without`."""
@@ -131,7 +131,7 @@ class Board:
                 sizes = ("brief", "detailed", "more_detailed")
                 given = [np.flatnonzero(self.images.numbers(f"{size}_words") > 0) for size in sizes]
                 rows = np.concatenate(given).astype(np.int32)
-                codes = np.repeat(np.arange(3, dtype=np.int32), [len(each) for each in given])
+                codes = np.repeat(np.arange(3, dtype=np.int32), [len(findings) for findings in given])
                 return Lists(["brief", "detailed", "more detailed"], rows, codes)
             case _:
                 empty = np.empty(0, np.int32)
@@ -139,18 +139,18 @@ class Board:
 
     def _having(self, facet: str, chosen: tuple[str, ...]) -> RowMask:
         lists = self.facet(facet)
-        wanted = np.isin(np.array(lists.names, dtype=object), np.array(chosen, dtype=object))
+        is_chosen = np.isin(np.array(lists.names, dtype=object), np.array(chosen, dtype=object))
         mask = np.zeros(len(self.images), bool)
         if len(lists.names):
-            mask[lists.rows[wanted[lists.codes]]] = True
+            mask[lists.rows[is_chosen[lists.codes]]] = True
         return mask
 
     def _matching(self, text: str) -> RowMask:
         """The text stands in the key, the caption or the words of the picture, whatever its case."""
         mask = np.zeros(len(self.images), bool)
         for name in ("key", "caption", "read"):
-            found = pc.match_substring(self.images.text(name), text, ignore_case=True)
-            mask |= found.fill_null(False).to_numpy()
+            hits = pc.match_substring(self.images.text(name), text, ignore_case=True)
+            mask |= hits.fill_null(False).to_numpy()
         return mask
 
     def _order(self, sort: str) -> NDArray[np.int32]:

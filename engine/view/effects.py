@@ -77,13 +77,15 @@ class Effects:
         index = rounds.read_index(self._round.store, self._round.number, shard, _COLUMNS)
         mine = index.filter(pc.is_in(index["rule"], pa.array(list(SCORE_RULES))))
         mine = mine.set_column(mine.schema.get_field_index("source"), "source", self._judged(mine))
-        found = mine.group_by(["rule", "source"]).aggregate([("threshold", "max")]).to_pylist()
-        thresholds = {(each["rule"], each["source"]): float(each["threshold_max"]) for each in found}
+        rules = mine.group_by(["rule", "source"]).aggregate([("threshold", "max")]).to_pylist()
+        thresholds = {(row["rule"], row["source"]): float(row["threshold_max"]) for row in rules}
         for kind in self._kinds_of_several(index):
             thresholds.setdefault((LONE, kind), 0.0)
         sliders = [self._slider(rule, source, limit) for (rule, source), limit in thresholds.items()]
         order = list(SCORE_RULES)
-        return sorted(sliders, key=lambda each: (order.index(each.rule), each.source not in _WHOLE, each.source))
+        return sorted(
+            sliders, key=lambda slider: (order.index(slider.rule), slider.source not in _WHOLE, slider.source)
+        )
 
     def effect(self, rule: str, source: str, threshold: float) -> Effect:
         """What moving a threshold to `threshold` changes in the corpus."""
@@ -104,8 +106,8 @@ class Effects:
         if rule == "phrase.score" or source in _WHOLE:
             return None
         sample, _ = self._sampled()
-        wanted = pc.and_(sample["kept"], pc.equal(sample["type"], SCORE_RULES.get(rule, "")))
-        return _values(sample.filter(pc.and_(wanted, pc.equal(sample["source"], source))), "score")
+        is_kept = pc.and_(sample["kept"], pc.equal(sample["type"], SCORE_RULES.get(rule, "")))
+        return _values(sample.filter(pc.and_(is_kept, pc.equal(sample["source"], source))), "score")
 
     def _judged(self, dropped: pa.Table) -> pa.ChunkedArray:
         """Whose threshold dropped each row: its annotator's, or that of all objects or words. A value that is not the
@@ -147,8 +149,8 @@ class Effects:
             if self._sample is None:
                 read, names = self._round, self._round.shards()
                 first = rounds.read_index(read.store, read.number, names[0], _COLUMNS)
-                wanted = max(1, min(len(names), _SAMPLED_ROWS // max(1, first.num_rows)))
-                chosen = dict.fromkeys(names[int(at)] for at in np.linspace(0, len(names) - 1, wanted))
+                count = max(1, min(len(names), _SAMPLED_ROWS // max(1, first.num_rows)))
+                chosen = dict.fromkeys(names[int(at)] for at in np.linspace(0, len(names) - 1, count))
                 parts = [rounds.read_index(read.store, read.number, name, _COLUMNS) for name in chosen]
                 self._sample = pa.concat_tables(parts), list(chosen)
             return self._sample
@@ -167,14 +169,14 @@ class Effects:
         columns = ["key", "id", "type", "source", "kept", "score"]
         index = rounds.read_index(self._round.store, self._round.number, shard, columns)
         kept = index.filter(pc.and_(index["kept"], pc.equal(index["type"], "region")))
-        wanted = [("source", "count_distinct"), ("source", "min"), ("score", "max")]
-        found = kept.group_by(["key", "id"]).aggregate(wanted)
-        is_lone = pc.equal(found["source_count_distinct"], 1)
-        lone = found.filter(pc.and_(is_lone, pc.invert(pc.is_in(found["source_min"], _PEOPLE))))
+        sums = [("source", "count_distinct"), ("source", "min"), ("score", "max")]
+        regions = kept.group_by(["key", "id"]).aggregate(sums)
+        is_lone = pc.equal(regions["source_count_distinct"], 1)
+        lone = regions.filter(pc.and_(is_lone, pc.invert(pc.is_in(regions["source_min"], _PEOPLE))))
         kinds = self._kind(lone["source_min"])
         return {kind: _values(lone.filter(pc.equal(kinds, kind)), "score_max") for kind in _WHOLE}
 
 
 def _values(rows: pa.Table, column: str) -> NDArray[Any]:
-    found: NDArray[Any] = rows[column].drop_null().to_numpy()
-    return found
+    values: NDArray[Any] = rows[column].drop_null().to_numpy()
+    return values

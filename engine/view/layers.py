@@ -69,12 +69,12 @@ class Shape:
     def said_json(self) -> str:
         """Who said it with which score, whether it holds the shape up, and the score as the model gave it: for the
         page's script."""
-        return json.dumps([[each.source, each.score, each.weight != 0, each.raw] for each in self.said])
+        return json.dumps([[vote.source, vote.score, vote.weight != 0, vote.raw] for vote in self.said])
 
     @property
     def sources(self) -> list[str]:
         """The annotators behind it."""
-        return sorted({each.source for each in self.said})
+        return sorted({vote.source for vote in self.said})
 
 
 def shapes(record: Record, rows: Sequence[Row], readers: Collection[str] = ()) -> list[Shape]:
@@ -82,26 +82,26 @@ def shapes(record: Record, rows: Sequence[Row], readers: Collection[str] = ()) -
     whose boxes are words."""
     boxed = [row for row in rows if not row["kept"] and row["box"] is not None and row["type"] in ("region", "phrase")]
     labels = _labels(record)
-    found = [(_area(region.box), region_shape(region, labels.get(region.id))) for region in record.regions]
-    found += [
+    drawn = [(_area(region.box), region_shape(region, labels.get(region.id))) for region in record.regions]
+    drawn += [
         (_area(box.box), _place(f"g{number}.{at}", grounding, box))
         for number, grounding in enumerate(record.groundings)
         for at, box in enumerate(grounding.boxes)
     ]
-    found += [(_area(_box(row)), dropped_shape(row, readers)) for row in boxed]
-    return [shape for _, shape in sorted(found, key=lambda entry: -entry[0])]
+    drawn += [(_area(_box(row)), dropped_shape(row, readers)) for row in boxed]
+    return [shape for _, shape in sorted(drawn, key=lambda entry: -entry[0])]
 
 
 def region_shape(region: Region, label: Label | None = None) -> Shape:
     """The shape of one region."""
-    said = tuple(
+    votes = tuple(
         Said(vote.source.annotator, vote.source.ref, vote.label, vote.score, vote.source.score, vote.weight)
         for vote in region.votes
     )
     outline = _points(region.quad) if region.quad is not None else _corners(region.box)
     name = label_of(region) if region.kind == "object" else region.text
     mask = _path(region.polygons or [])
-    return Shape(region.id, region.kind, name, hue(name), outline, mask, region.score, said, region.id, label=label)
+    return Shape(region.id, region.kind, name, hue(name), outline, mask, region.score, votes, region.id, label=label)
 
 
 def hue(name: str) -> int:
@@ -111,9 +111,9 @@ def hue(name: str) -> int:
 
 def voters_of(record: Record) -> list[str]:
     """Every annotator that has a shape in the record."""
-    found = {name for region in record.regions for name in voters(region)}
-    found |= {box.source.annotator for grounding in record.groundings for box in grounding.boxes}
-    return sorted(found)
+    names = {name for region in record.regions for name in voters(region)}
+    names |= {box.source.annotator for grounding in record.groundings for box in grounding.boxes}
+    return sorted(names)
 
 
 def label_size(record: Record) -> float:
@@ -130,13 +130,13 @@ def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
 
 def text_width(text: str, size: float) -> float:
     """About how wide a text is, in the unit of `size`: East Asian characters are square."""
-    return size * sum(1.02 if unicodedata.east_asian_width(each) in "WF" else 0.57 for each in text)
+    return size * sum(1.02 if unicodedata.east_asian_width(letter) in "WF" else 0.57 for letter in text)
 
 
 def _labels(record: Record) -> dict[str, Label]:
     size = label_size(record)
-    names = [shortened(label_of(each) if each.kind == "object" else each.text) for each in record.regions]
-    texts = [f"{name} {each.score:.2f}" for name, each in zip(names, record.regions, strict=True)]
+    names = [shortened(label_of(region) if region.kind == "object" else region.text) for region in record.regions]
+    texts = [f"{name} {region.score:.2f}" for name, region in zip(names, record.regions, strict=True)]
     sizes = [(text_width(text, size) + size * 0.6, size * 1.35) for text in texts]
     boxes: list[Box] = [region.box for region in record.regions]
     words = [region.box for region in record.regions if region.kind == "text"]
@@ -148,10 +148,10 @@ def _labels(record: Record) -> dict[str, Label]:
 
 
 def _place(id: str, grounding: Grounding, box: GroundedBox) -> Shape:
-    said = Said(box.source.annotator, box.source.ref, grounding.phrase, box.score, box.source.score)
+    own = Said(box.source.annotator, box.source.ref, grounding.phrase, box.score, box.source.score)
     return Shape(
         id, "phrase", grounding.phrase, hue(grounding.phrase), _corners(box.box), _path(box.polygons or []),
-        grounding.score, (said,), box.region_id or "",
+        grounding.score, (own,), box.region_id or "",
     )  # fmt: skip
 
 
@@ -164,9 +164,9 @@ def waiting_shape(id: str, on: AnnotationType, name: str, box: Box, quad: Quad |
 def dropped_shape(row: Row, readers: Collection[str] = ()) -> Shape:
     """The shape of a finding that has a box and was dropped."""
     on = "ocr" if row["type"] == "region" and row["source"] in readers else row["type"]
-    said = Said(row["source"], row["ref"], row["text"], row["score"], row["score"])
+    own = Said(row["source"], row["ref"], row["text"], row["score"], row["score"])
     return Shape(
-        row["ref"], "dropped", row["text"], hue(row["text"]), _corners(_box(row)), "", row["score"], (said,),
+        row["ref"], "dropped", row["text"], hue(row["text"]), _corners(_box(row)), "", row["score"], (own,),
         type=on, rule=row["rule"], value=row["value"], threshold=row["threshold"],
     )  # fmt: skip
 

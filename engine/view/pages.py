@@ -109,25 +109,25 @@ class ImagePage:
 def grid(looker: Looker, query: Query) -> Grid:
     """The page that the query asks for, the last one if it asks for a later one."""
     board = looker.board(query.round)
-    found = board.select(query)
-    pages = max(1, -(-len(found) // PAGE_SIZE))
+    selected = board.select(query)
+    pages = max(1, -(-len(selected) // PAGE_SIZE))
     page = min(query.page, pages - 1)
     first = page * PAGE_SIZE
-    rows = found[first : first + PAGE_SIZE].tolist()
+    rows = selected[first : first + PAGE_SIZE].tolist()
     places = [board.images.place(row) for row in rows]
     marks = looker.marks({place["shard"] for place in places})
     cards = [
         _card(looker, query.round, row, first + at, place, marks.get(place["key"], ""))
         for at, (row, place) in enumerate(zip(rows, places, strict=True))
     ]
-    return Grid(cards, len(found), len(board.images), page, pages)
+    return Grid(cards, len(selected), len(board.images), page, pages)
 
 
 def facet(looker: Looker, query: Query, name: str, most: int = FEW_VALUES) -> Facet:
     """One facet, its most frequent values and those that are chosen."""
     counts = looker.board(query.round).counts(query, name)
     chosen = query.chosen.get(name, ())
-    shown = [*counts[:most], *(each for each in counts[most:] if each[0] in chosen)]
+    shown = [*counts[:most], *(value for value in counts[most:] if value[0] in chosen)]
     highest = max((count for _, count in counts), default=1) or 1
     values = [
         Value(value, count, count / highest, value in chosen, query.toggled(name, value)) for value, count in shown
@@ -152,12 +152,12 @@ def image(looker: Looker, number: int, key: str) -> ImagePage:
     row = round_.find(key)
     rows = round_.rows_of(row)
     record = round_.record_of(row) if row["status"] == "kept" else None
-    found = corrected([each for each in looker.reviews(row["shard"]) if each.key == key], rows, number)
+    state = corrected([review for review in looker.reviews(row["shard"]) if review.key == key], rows, number)
     shapes = [] if record is None else layers.shapes(record, rows, looker.readers)
     return ImagePage(
         row=row,
         record=record,
-        shapes=[*shapes, *found.shapes],
+        shapes=[*shapes, *state.shapes],
         written=[] if record is None else texts.written(record),
         dropped=drops.by_rule(rows),
         sliders=[] if record is None else looker.effects(number).sliders(row["shard"]),
@@ -165,7 +165,7 @@ def image(looker: Looker, number: int, key: str) -> ImagePage:
         letter=0 if record is None else layers.label_size(record),
         position=_position(looker.images(number), key),
         number=number,
-        corrected=found,
+        corrected=state,
     )
 
 
@@ -186,16 +186,20 @@ def difference(looker: Looker, before: int, after: int, key: str) -> tuple[diff.
         old, new = (looker.round(number).record(key) for number in (before, after))
     except KeyError:
         return None
-    found = diff.compare(old, new)
-    return found, [layers.region_shape(change.region) for change in found.regions], new
+    changes = diff.compare(old, new)
+    return changes, [layers.region_shape(change.region) for change in changes.regions], new
 
 
 def neighbours(looker: Looker, query: Query, at: int) -> dict[str, tuple[int, str]]:
     """ "previous" and "next": place and key of the images beside this one, as far as there are any."""
     board = looker.board(query.round)
-    found, keys = board.select(query), board.images.text("key")
+    selected, keys = board.select(query), board.images.text("key")
     places = {"previous": at - 1, "next": at + 1}
-    return {name: (place, keys[int(found[place])].as_py()) for name, place in places.items() if 0 <= place < len(found)}
+    return {
+        name: (place, keys[int(selected[place])].as_py())
+        for name, place in places.items()
+        if 0 <= place < len(selected)
+    }
 
 
 def _card(looker: Looker, number: int, row: int, at: int, place: Row, mark: str) -> Card:

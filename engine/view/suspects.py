@@ -112,32 +112,32 @@ def suspect_page(looker: Looker, query: SuspectQuery) -> SuspectPage:
     looked, labelled = worst.progress
     chosen = worst.first(query.order, query.kind, query.page * PAGE_SIZE, PAGE_SIZE)
     cards = []
-    for each in chosen.found:
+    for suspect in chosen.found:
         with suppress(CorpusError, FileNotFoundError):  # a shard that is just being written again
-            cards.append(_card(looker, query, each))
+            cards.append(_card(looker, query, suspect))
     return SuspectPage(
         cards, chosen.total, chosen.counts, looked, labelled, query.page, max(1, -(-chosen.total // PAGE_SIZE))
     )
 
 
-def _card(looker: Looker, query: SuspectQuery, found: Found) -> SuspectCard:
-    place = looker.images(query.round).place(found.row)
+def _card(looker: Looker, query: SuspectQuery, suspect: Found) -> SuspectCard:
+    place = looker.images(query.round).place(suspect.row)
     record = looker.round(query.round).record_of(place)
-    region = next(each for each in record.regions if each.id == found.id)
-    others = rivals(record, region, found.kind)
+    region = next(candidate for candidate in record.regions if candidate.id == suspect.id)
+    others = rivals(record, region, suspect.kind)
     label = label_of(region)
-    offer = next((each.label for each in others if each.label != label), "")
+    offer = next((rival.label for rival in others if rival.label != label), "")
     done = [
         review.action
         for review in looker.reviews(place["shard"])
-        if (review.key, review.id, review.round) == (record.key, found.id, query.round)
+        if (review.key, review.id, review.round) == (record.key, suspect.id, query.round)
     ]
-    value = found.score if query.order == "suspects" else found.doubt
-    why = f"models say {offer} {others[0].score:.2f}" if offer else f"{KINDS[found.kind]} {found.score:.2f}"
-    shown = [region.box, *(each.box for each in others[:1])]
+    value = suspect.score if query.order == "suspects" else suspect.doubt
+    why = f"models say {offer} {others[0].score:.2f}" if offer else f"{KINDS[suspect.kind]} {suspect.score:.2f}"
+    shown = [region.box, *(rival.box for rival in others[:1])]
     return SuspectCard(
-        found.row, record.key, found.id, found.kind, label or "(no label)", why, offer, value, hue(label),
-        cut_around(shown, record), region.box, [each.box for each in others[:1]], done[-1] if done else "",
+        suspect.row, record.key, suspect.id, suspect.kind, label or "(no label)", why, offer, value, hue(label),
+        cut_around(shown, record), region.box, [rival.box for rival in others[:1]], done[-1] if done else "",
     )  # fmt: skip
 
 

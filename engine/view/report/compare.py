@@ -36,10 +36,10 @@ def compare(old: Round, before: RoundStatistics, new: Round, now: RoundStatistic
 
 
 def _labels(before: RoundStatistics, now: RoundStatistics) -> list[tuple[str, int, int]]:
-    old, new = ({each.name: each.objects for each in of.agreement.labels} for of in (before, now))
+    old, new = ({label.name: label.objects for label in of.agreement.labels} for of in (before, now))
     both = [(name, old.get(name, 0), new.get(name, 0)) for name in old.keys() | new.keys()]
-    moved = [each for each in both if each[1] != each[2]]
-    return sorted(moved, key=lambda each: (-abs(each[2] - each[1]), each[0]))[:LABELS]
+    moved = [change for change in both if change[1] != change[2]]
+    return sorted(moved, key=lambda change: (-abs(change[2] - change[1]), change[0]))[:LABELS]
 
 
 def _pair(old: Round, new: Round, key: str, pictures: Pictures) -> tuple[str, Shown, Shown]:
@@ -47,7 +47,7 @@ def _pair(old: Round, new: Round, key: str, pictures: Pictures) -> tuple[str, Sh
     row = new.find(key)
     jpeg = "data:image/jpeg;base64," + base64.b64encode(pictures.small(new, row)).decode()
     records = old.record(key), new.record(key)
-    found = diff.compare(*records)
+    changes = diff.compare(*records)
     sides = [
         Shown(
             key, next((text.text for text in record.texts), ""), None, record.width, record.height, jpeg,
@@ -55,7 +55,7 @@ def _pair(old: Round, new: Round, key: str, pictures: Pictures) -> tuple[str, Sh
         )
         for record in records
     ]  # fmt: skip
-    counted = [(found.count(kind), kind) for kind in ("new", "gone", "renamed", "moved")]
-    counted += [(len(found.new_phrases), "new phrases"), (len(found.gone_phrases), "phrases gone")]
-    texts = [f"{text.granularity} text changed" for text in found.texts if not text.same]
+    counted = [(changes.count(kind), kind) for kind in ("new", "gone", "renamed", "moved")]
+    counted += [(len(changes.new_phrases), "new phrases"), (len(changes.gone_phrases), "phrases gone")]
+    texts = [f"{text.granularity} text changed" for text in changes.texts if not text.same]
     return ", ".join([*(f"{count} {kind}" for count, kind in counted if count), *texts]), sides[0], sides[1]

@@ -126,28 +126,28 @@ def render(report: Report) -> str:
     )  # fmt: skip
 
 
-def lines(found: RoundStatistics, before: RoundStatistics | None) -> list[Line]:
+def lines(now: RoundStatistics, before: RoundStatistics | None) -> list[Line]:
     """Table 2, without the kinds that neither FLD-5B nor the round has."""
-    published = {(each.type, each.kind): each for each in paper.TABLE_2}
-    old = {(each.type, each.kind): each for each in before.annotations} if before else {}
+    published = {(row.type, row.kind): row for row in paper.TABLE_2}
+    old = {(row.type, row.kind): row for row in before.annotations} if before else {}
     return [
-        Line(each.type, each.kind, each, published.get((each.type, each.kind)), old.get((each.type, each.kind)))
-        for each in found.annotations
-        if each.count or (each.type, each.kind) in published
+        Line(row.type, row.kind, row, published.get((row.type, row.kind)), old.get((row.type, row.kind)))
+        for row in now.annotations
+        if row.count or (row.type, row.kind) in published
     ]
 
 
-def matrix(found: RoundStatistics) -> list[tuple[str, list[tuple[str, int, float | None]]]]:
+def matrix(now: RoundStatistics) -> list[tuple[str, list[tuple[str, int, float | None]]]]:
     """Annotator -> the others with how many of its objects each saw, too, and the share; its own share is None."""
-    saw = found.agreement.saw
-    both = {(each.one, each.other): each.both for each in found.agreement.pairs}
+    saw = now.agreement.saw
+    both = {(pair.one, pair.other): pair.both for pair in now.agreement.pairs}
     return [
-        (one, [
-            (other, saw[one] if one == other else (shared := both.get((min(one, other), max(one, other)), 0)),
-             None if one == other else shared / max(1, saw[one]))
+        (name, [
+            (other, saw[name] if name == other else (shared := both.get((min(name, other), max(name, other)), 0)),
+             None if name == other else shared / max(1, saw[name]))
             for other in saw
         ])
-        for one in saw
+        for name in saw
     ]  # fmt: skip
 
 

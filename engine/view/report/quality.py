@@ -26,15 +26,17 @@ def measured(data: bytes, path: str) -> list[Measure]:
     try:
         rounds = msgspec.json.decode(data, type=_File, strict=False).rounds
         stages = {
-            number: msgspec.convert(each["stages"], dict[str, dict[str, MeasureValue]])
-            for number, each in rounds.items()
+            number: msgspec.convert(of_round["stages"], dict[str, dict[str, MeasureValue]])
+            for number, of_round in rounds.items()
         }
         columns = {"before filters": stages[min(stages)][UNFILTERED]}
-        columns |= {f"round {number}": each[FILTERED] for number, each in sorted(stages.items())}
+        columns |= {f"round {number}": of_stage[FILTERED] for number, of_stage in sorted(stages.items())}
     except (msgspec.DecodeError, KeyError, ValueError) as error:
         raise ConfigError(f"--eval {path}: wanted what `fld eval --json {path}` writes, got {error!r}") from error
-    found = [Measure(name, [(title, of.get(name, _NOTHING)) for title, of in columns.items()]) for name in SHOWN]
-    return sorted((each for each in found if _last(each) is not None), key=lambda each: -_change(each))
+    measures = [Measure(name, [(title, of.get(name, _NOTHING)) for title, of in columns.items()]) for name in SHOWN]
+    return sorted(
+        (measure for measure in measures if _last(measure) is not None), key=lambda measure: -_change(measure)
+    )
 
 
 def _last(of: Measure) -> float | None:
