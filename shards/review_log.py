@@ -30,33 +30,33 @@ class ReviewLog:
         """Those of the images of these shards, in their order. Raises like `read_reviews`."""
         with self._lock:
             for attempt in range(_ATTEMPTS):
-                wanted = [name for name in self._current() if shard_of(name) in shards]
+                names = [name for name in self._current() if shard_of(name) in shards]
                 try:
-                    for name in wanted:
+                    for name in names:
                         if name not in self._rows:
                             self._rows[name] = read_unit(self._store, name)
                     break
                 except FileNotFoundError:  # merged meanwhile
                     if attempt == _ATTEMPTS - 1:
                         raise
-            found: Reviews = {}
-            for name in wanted:
-                found.setdefault(shard_of(name), []).extend(self._rows[name])
-            return found
+            reviews: Reviews = {}
+            for name in names:
+                reviews.setdefault(shard_of(name), []).extend(self._rows[name])
+            return reviews
 
     def counts(self) -> dict[str, int]:
         """Like `count_reviews`."""
         with self._lock:
-            found: dict[str, int] = {}
+            counts: dict[str, int] = {}
             for name in self._current():
-                found[shard_of(name)] = found.get(shard_of(name), 0) + self._manifests[name].counts.read
-            return found
+                counts[shard_of(name)] = counts.get(shard_of(name), 0) + self._manifests[name].counts.read
+            return counts
 
     def _current(self) -> list[str]:
         """The units that count, in their order; manifests of new ones are read."""
         names = unit_names(self._store)
         there = {*names}
-        self._manifests = {name: each for name, each in self._manifests.items() if name in there}
+        self._manifests = {name: manifest for name, manifest in self._manifests.items() if name in there}
         self._rows = {name: rows for name, rows in self._rows.items() if name in there}
         new = [name for name in names if name not in self._manifests]
         self._manifests |= manifests(self._store, names=new) if new else {}

@@ -60,8 +60,8 @@ class ClipMatcher:
         if len(crops) != len(texts):
             raise ValueError(f"similarity needs one list of texts per crop, got {len(crops)} crops, {len(texts)} lists")
         encoder = loaded(self._settings.backend, self._loaded)
-        wanted = [index for index, own in enumerate(texts) if own]  # a crop without candidates need not be encoded
-        places = {id(crops[index]): index for index in wanted}
+        with_texts = [index for index, own in enumerate(texts) if own]  # a crop without candidates need not be encoded
+        places = {id(crops[index]): index for index in with_texts}
         pictures = dict(zip(places, encoder.images([crops[index] for index in places.values()]), strict=True))
         different = list(dict.fromkeys(text for own in texts for text in own))
         words = dict(zip(different, encoder.texts(different), strict=True))

@@ -64,13 +64,13 @@ class DetrDetector:
 
         check_images(images)
         loaded(self._settings.backend, self._loaded)
-        found: dict[int, Detections] = {}
+        by_image: dict[int, Detections] = {}
         with torch.inference_mode():
             inputs = [self._inputs(image) for image in images]
             for indices in self._batches(inputs):
                 results = self._detect([inputs[i] for i in indices], [images[i] for i in indices])
-                found |= {i: self._detections(i, *each) for i, each in zip(indices, results, strict=True)}
-        return [found[i] for i in range(len(images))]
+                by_image |= {i: self._detections(i, *result) for i, result in zip(indices, results, strict=True)}
+        return [by_image[i] for i in range(len(images))]
 
     def fingerprint(self) -> Fingerprint:
         """Needs no `load`."""
@@ -96,8 +96,8 @@ class DetrDetector:
     def _batches(self, inputs: "list[dict[str, torch.Tensor]]") -> list[list[int]]:
         """Indices of images whose pixels have one shape, batch_size at most."""
         by_shape: dict[tuple[int, ...], list[int]] = {}
-        for index, one in enumerate(inputs):
-            by_shape.setdefault(tuple(one["pixel_values"].shape), []).append(index)
+        for index, prepared in enumerate(inputs):
+            by_shape.setdefault(tuple(prepared["pixel_values"].shape), []).append(index)
         size = self._settings.batch_size
         return [some[start : start + size] for some in by_shape.values() for start in range(0, len(some), size)]
 

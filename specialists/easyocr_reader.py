@@ -132,7 +132,7 @@ class EasyOcrReader:
         of = self.settings
         height, width = image.shape[:2]
         with _quiet():
-            found = reader.readtext(
+            readings = reader.readtext(
                 _padded(image),
                 text_threshold=of.text_floor,
                 low_text=of.low_text,
@@ -142,8 +142,8 @@ class EasyOcrReader:
                 mag_ratio=of.enlarge,
                 workers=0,  # worker processes would be forked from a process with threads
             )
-        words = [(_clockwise(quad), float(np.nan_to_num(score)), text) for quad, text, score in found]
-        kept = [one for one in words if one[2].strip() and one[1] >= of.score_floor]
+        words = [(_clockwise(quad), float(np.nan_to_num(score)), text) for quad, text, score in readings]
+        kept = [word for word in words if word[2].strip() and word[1] >= of.score_floor]
         return as_words(
             [quad for quad, _, _ in kept], [score for _, score, _ in kept], [text for _, _, text in kept], width, height
         )
@@ -170,10 +170,10 @@ class EasyOcrReader:
 def _config() -> ModuleType:
     """easyocr/config.py alone: importing easyocr takes seconds, and a fingerprint needs only its tables."""
     require_package(BACKEND, "easyocr", "easyocr")
-    found = importlib.util.find_spec("easyocr")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("easyocr")
+    if package is None or package.origin is None:
         raise MissingRequirementError(f"{BACKEND}: the package easyocr has no files: pip install 'fld-engine[easyocr]'")
-    spec = importlib.util.spec_from_file_location("easyocr_config", Path(found.origin).with_name("config.py"))
+    spec = importlib.util.spec_from_file_location("easyocr_config", Path(package.origin).with_name("config.py"))
     if spec is None or spec.loader is None:
         raise MissingRequirementError(f"{BACKEND}: easyocr has no config.py: pip install 'fld-engine[easyocr]'")
     config = importlib.util.module_from_spec(spec)
@@ -230,7 +230,7 @@ def _build(
         verbose=False,
     )
     sys.path[:] = path  # it appends user_network_directory
-    dictionaries = {one: str(Path(easyocr.__file__).parent / "dict" / f"{one}.txt") for one in languages}
+    dictionaries = {language: str(Path(easyocr.__file__).parent / "dict" / f"{language}.txt") for language in languages}
     reader.converter = CTCLabelConverter(reader.character, {}, dictionaries)
     module, sizes = NETWORKS[generation]
     network = importlib.import_module(module).Model(num_class=len(reader.converter.character), **sizes)

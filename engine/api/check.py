@@ -54,10 +54,10 @@ def check_filter(settings: CustomFilter) -> str:
 
 def _failed(check: Callable[[], object]) -> str | None:
     """Why a check failed: what it raised, or the text that it returned."""
-    found = attempt(check)
-    if isinstance(found, Failure):
-        return found.error.removeprefix("error: ")
-    return found if isinstance(found, str) else None
+    answer = attempt(check)
+    if isinstance(answer, Failure):
+        return answer.error.removeprefix("error: ")
+    return answer if isinstance(answer, str) else None
 
 
 def _pickled(stage: Stage) -> None:
@@ -78,15 +78,15 @@ def _is_plain(value: object) -> bool:
 def _run(stage: Stage) -> str | None:
     scenes = _scenes()
     items = [Item(scene.record.key, scene.image, {GIVEN: _known(scene.record)}) for scene in scenes]
-    found = stage.run(items)
-    if len(found) != len(items):
-        return f"gives {len(found)} answers for {len(items)} images"
-    for item, findings in zip(items, found, strict=True):
+    answers = stage.run(items)
+    if len(answers) != len(items):
+        return f"gives {len(answers)} answers for {len(items)} images"
+    for item, findings in zip(items, answers, strict=True):
         for finding in findings:
             if (reason := _unsound(finding, *item.image.shape[:2])) is not None:
                 return f"image {item.key}: {reason}"
     turned = stage.run(items[::-1])[::-1]
-    if [list(map(rounded, each)) for each in turned] != [list(map(rounded, each)) for each in found]:
+    if [list(map(rounded, findings)) for findings in turned] != [list(map(rounded, findings)) for findings in answers]:
         return "the answers depend on the order of the images"
     return None
 
@@ -124,7 +124,9 @@ def _same_facts(settings: CustomFilter) -> str | None:
 
 
 def _judged(settings: CustomFilter) -> str | None:
-    cases = [Case(scene.record, one) for scene in _scenes() for _, one in judged_in(scene.record, settings.on)]
+    cases = [
+        Case(scene.record, annotation) for scene in _scenes() for _, annotation in judged_in(scene.record, settings.on)
+    ]
     verdicts = judge_cases(settings, cases)
     if judge_cases(settings, cases[::-1])[::-1] != verdicts or _one_by_one(settings, cases) != verdicts:
         return "the verdicts depend on the other cases of the batch or on their order"

@@ -63,8 +63,8 @@ def watch(session: Session, number: int) -> WatchReport:
 
 def _watched(session: Session) -> set[str]:
     """Keys of the images that are looked at, at most `loop.watch.images`."""
-    found = [(held_out_order(row.sha256), row.key) for _, row in Corpus(session.store).image_rows() if row.sha256]
-    return {key for _, key in sorted(found)[: session.config.loop.watch.images]}
+    in_order = [(held_out_order(row.sha256), row.key) for _, row in Corpus(session.store).image_rows() if row.sha256]
+    return {key for _, key in sorted(in_order)[: session.config.loop.watch.images]}
 
 
 def _kept(session: Session, number: int, keys: set[str]) -> list[Record]:
@@ -76,11 +76,11 @@ def _kept(session: Session, number: int, keys: set[str]) -> list[Record]:
 def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[Record]:
     """What the model that wrote the boxes of a round says by itself, from its raw column."""
     plan = session.plan(number)
-    written = {each.name: each for each in plan.annotators if each.name in LEARNED}
+    written = {voter.name: voter for voter in plan.annotators if voter.name in LEARNED}
     model = written.get(STUDENT) or written[GENERALIST]
-    found: list[Record] = []
+    records: list[Record] = []
     for shard in Corpus(session.store).shards():
-        said = {row.key: row for row in read_raw(session.store, model.name, model.fingerprint, shard)}
-        rows = [row for row in read_image_rows(session.store, shard) if row.key in keys and row.key in said]
-        found += filtered_records(rows, said, filtered_alone(plan, model), parser)
-    return found
+        rows_of_model = {row.key: row for row in read_raw(session.store, model.name, model.fingerprint, shard)}
+        rows = [row for row in read_image_rows(session.store, shard) if row.key in keys and row.key in rows_of_model]
+        records += filtered_records(rows, rows_of_model, filtered_alone(plan, model), parser)
+    return records

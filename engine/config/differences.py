@@ -47,19 +47,23 @@ def nearest(config: Config) -> Differences:
 def chosen(config: Config, sections: Sequence[str]) -> str:
     """What differs in these sections from the profile that is in force, in a line; "" for nothing."""
     name, there = _in_force(config)
-    found = [each for each in differing_settings(config, there) if each.name.partition(".")[0] in sections]
-    if not found:
+    differences = [
+        difference for difference in differing_settings(config, there) if difference.name.partition(".")[0] in sections
+    ]
+    if not differences:
         return ""
-    said = ", ".join(f"{each.name}={each.here} ({each.there})" for each in found[:_SHOWN])
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"Not as in {name}: {said}{more}"
+    shown = ", ".join(
+        f"{difference.name}={difference.here} ({difference.there})" for difference in differences[:_SHOWN]
+    )
+    more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+    return f"Not as in {name}: {shown}{more}"
 
 
 def reset(config: Config, keys: Sequence[str]) -> dict[str, object]:
     """The values that settings, or whole sections, have in the profile that is in force. Raises ConfigError for a key
     that it does not have."""
     name, there = _in_force(config)
-    found: dict[str, object] = {}
+    reset_to: dict[str, object] = {}
     for key in keys:
         value: Any = there.model_dump(mode="json")
         for part in key.strip().split("."):
@@ -68,8 +72,8 @@ def reset(config: Config, keys: Sequence[str]) -> dict[str, object]:
                 advice = f": reset {above}" if above else ""
                 raise ConfigError(f"--reset {key}: no such setting in {name}{advice}")
             value = value[part]
-        found[key.strip()] = value
-    return found
+        reset_to[key.strip()] = value
+    return reset_to
 
 
 def _in_force(config: Config) -> tuple[str, Config]:
@@ -81,7 +85,7 @@ def _in_force(config: Config) -> tuple[str, Config]:
 
 def differing_settings(here: Config, there: Config) -> list[Difference]:
     """The settings that are not equal, in the order of the first, then those that only the second has."""
-    own, other = (dict(_leaves(each.model_dump(mode="json"), "")) for each in (here, there))
+    own, other = (dict(_leaves(config.model_dump(mode="json"), "")) for config in (here, there))
     return [
         Difference(name, own.get(name, ABSENT), other.get(name, ABSENT))
         for name in dict.fromkeys([*own, *other])
@@ -91,8 +95,8 @@ def differing_settings(here: Config, there: Config) -> list[Difference]:
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        for name, each in value.items():
-            yield from _leaves(each, f"{path}.{name}" if path else str(name))
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{path}.{name}" if path else str(name))
         return
     text = str(value)
     yield path, text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

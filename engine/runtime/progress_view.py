@@ -62,7 +62,7 @@ class Plain:
         self._write(columns)
 
     def _whole(self, columns: list[ColumnProgress], now: float) -> str:
-        done, total = sum(each.shards_done for each in columns), sum(each.shards_total for each in columns)
+        done, total = sum(column.shards_done for column in columns), sum(column.shards_total for column in columns)
         left = run_left_s(columns, now)
         rest = "" if left is None else f", {duration(left)} left"
         return f"{WHOLE}: {done}/{total} shards of columns, {duration(now - self._began)} so far{rest}\n"
@@ -169,10 +169,10 @@ def _sums(columns: list[ColumnProgress], now: float) -> tuple[str, ...]:
     left = run_left_s(columns, now)
     return (
         WHOLE,
-        f"{sum(each.shards_done for each in columns)}/{sum(each.shards_total for each in columns)}",
-        f"{sum(each.images_done for each in columns):,}/{sum(each.images_total for each in columns):,}",
-        str(sum(each.failed for each in columns)),
+        f"{sum(column.shards_done for column in columns)}/{sum(column.shards_total for column in columns)}",
+        f"{sum(column.images_done for column in columns):,}/{sum(column.images_total for column in columns):,}",
+        str(sum(column.failed for column in columns)),
         "",
         "",
-        "done" if all(each.finished for each in columns) else "" if left is None else duration(left),
+        "done" if all(column.finished for column in columns) else "" if left is None else duration(left),
     )

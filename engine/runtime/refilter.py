@@ -83,9 +83,12 @@ def tally_round(store: Store, number: int) -> tuple[commit.ImageCounts, Tally]:
     for manifest in done.values():
         for type_, outcomes in read_tally(store, number, manifest).items():
             total.update({(type_, rule or OUTCOME_KEPT): count for rule, count in outcomes.items()})
-    each = [manifest.counts for manifest in done.values()]
+    counts_of = [manifest.counts for manifest in done.values()]
     counts = commit.ImageCounts(
-        sum(c.read for c in each), sum(c.kept for c in each), sum(c.dropped for c in each), sum(c.failed for c in each)
+        sum(c.read for c in counts_of),
+        sum(c.kept for c in counts_of),
+        sum(c.dropped for c in counts_of),
+        sum(c.failed for c in counts_of),
     )
     return counts, total
 
@@ -94,7 +97,7 @@ def _stale(
     store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: dict[str, Skipped], reviews: Reviews
 ) -> list[str]:
     """Shards whose round unit is missing or was made of something else."""
-    found = inputs(store, plan, images)
+    manifests = inputs(store, plan, images)
     whole = round_fingerprint(plan, Parser(plan.filters.parser))
     done = commit.committed(store, round_folder(plan.number))
     return [
@@ -102,14 +105,16 @@ def _stale(
         for shard in images
         if shard not in done
         or done[shard].fingerprint
-        != unit_fingerprint(plan, whole, found[shard], skipped.get(shard, {}), reviews.get(shard, []))
+        != unit_fingerprint(plan, whole, manifests[shard], skipped.get(shard, {}), reviews.get(shard, []))
     ]
 
 
 def inputs(store: Store, plan: RoundPlan, images: dict[str, Manifest]) -> dict[str, list[Manifest]]:
     """Shard -> manifests of its image unit and of each column's. Raises FileNotFoundError if a column lacks a shard."""
-    columns = {each.name: commit.committed(store, raw_folder(each.name, each.fingerprint)) for each in plan.annotators}
-    learned = {each.name for each in plan.annotators if each.round > 0}
+    columns = {
+        voter.name: commit.committed(store, raw_folder(voter.name, voter.fingerprint)) for voter in plan.annotators
+    }
+    learned = {voter.name for voter in plan.annotators if voter.round > 0}
     for name, done in columns.items():
         if missing := [shard for shard in images if shard not in done]:
             raise FileNotFoundError(

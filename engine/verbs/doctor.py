@@ -15,19 +15,19 @@ def doctor(source: str | None, assignments: list[str]) -> None:
     out.print(_packages(report.packages))
     out.print(_machine(report.machine))
     out.print(_annotators(report.annotators))
-    for each in report.filters:
-        outcome = styled("red", f"no: {each.reason}") if each.reason else styled("green", "works")
-        out.print(f"filter on {each.on}: {each.name}:", outcome)
+    for filter_ in report.filters:
+        outcome = styled("red", f"no: {filter_.reason}") if filter_.reason else styled("green", "works")
+        out.print(f"filter on {filter_.on}: {filter_.name}:", outcome)
     report.check()
 
 
 def _packages(packages: Mapping[str, Package]) -> Table:
     table = Table("package", "version", "extra", box=None, pad_edge=False)
-    for name, each in packages.items():
-        if each.version is not None:
-            table.add_row(name, each.version, each.extra)
+    for name, package in packages.items():
+        if package.version is not None:
+            table.add_row(name, package.version, package.extra)
         else:
-            install = f"pip install 'fld-engine[{each.extra}]'" if each.extra else ""
+            install = f"pip install 'fld-engine[{package.extra}]'" if package.extra else ""
             table.add_row(name, styled("yellow", "not installed"), install)
     return table
 
@@ -41,7 +41,7 @@ def _machine(machine: Machine) -> str:
 
 def _annotators(annotators: Sequence[Tried]) -> Table:
     table = Table("annotator", "role", "backend", "loads", box=None, pad_edge=False)
-    for each in annotators:
-        outcome = styled("red", f"no: {each.reason}") if each.reason else styled("green", "yes")
-        table.add_row(each.name, each.role, each.backend, outcome)
+    for annotator in annotators:
+        outcome = styled("red", f"no: {annotator.reason}") if annotator.reason else styled("green", "yes")
+        table.add_row(annotator.name, annotator.role, annotator.backend, outcome)
     return table

@@ -30,9 +30,9 @@ def rounds_table(rounds: Sequence[LoopRound]) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("round", "boxes/image", "label bits", "words", "as round 0", "alone", "model trained on it"):
         table.add_column(heading, justify="left" if heading.startswith("model") else "right")
-    for each in rounds:
-        said = [_named(learner, promotion) for learner, promotion in each.promotions.items()]
-        table.add_row(str(each.number), *_numbers(each.watch), "; ".join(said))
+    for round_ in rounds:
+        promotions = [_named(learner, promotion) for learner, promotion in round_.promotions.items()]
+        table.add_row(str(round_.number), *_numbers(round_.watch), "; ".join(promotions))
     return table
 
 
@@ -42,12 +42,12 @@ def _named(learner: str, promotion: Promotion) -> str:
 
 def _numbers(report: WatchReport) -> tuple[str, ...]:
     """Boxes per image, entropy of labels, vocabulary, agreement with round 0, share that only the model supports."""
-    found = report.statistics
-    agreement = "" if found.agreement_boxes is None else f"{found.agreement_boxes:.2f}"
+    statistics = report.statistics
+    agreement = "" if statistics.agreement_boxes is None else f"{statistics.agreement_boxes:.2f}"
     return (
-        f"{found.boxes_per_image:.2f}",
-        f"{found.label_entropy:.2f}",
-        str(found.vocabulary),
+        f"{statistics.boxes_per_image:.2f}",
+        f"{statistics.label_entropy:.2f}",
+        str(statistics.vocabulary),
         agreement,
-        f"{found.unsupported_regions:.2f}",
+        f"{statistics.unsupported_regions:.2f}",
     )

@@ -48,12 +48,12 @@ def corrected(reviews: Sequence[Review], rows: Sequence[Row], number: int) -> Co
     outcomes = [IN_FORCE if row["kept"] else row["rule"] for row in known]
     waiting = reviews[len(known) :]
     outcomes += [WAITS] * len(waiting)
-    entries = [CorrectionEntry(*each) for each in zip(reviews, outcomes, strict=False)]
-    seen = [each for each in waiting if each.id and each.round == number]
+    entries = [CorrectionEntry(*pair) for pair in zip(reviews, outcomes, strict=False)]
+    seen = [review for review in waiting if review.id and review.round == number]
     return Corrected(
         entries[::-1],
-        {each.id: each.action for each in seen},
-        {each.id: each.new_text for each in seen if each.action == "text"},
+        {review.id: review.action for review in seen},
+        {review.id: review.new_text for review in seen if review.action == "text"},
         _shapes(waiting),
     )
 
@@ -61,7 +61,9 @@ def corrected(reviews: Sequence[Review], rows: Sequence[Row], number: int) -> Co
 def _shapes(waiting: Sequence[Review]) -> list[Shape]:
     """Added and moved boxes; what only gets another name is drawn already."""
     return [
-        waiting_shape(f"w{number}", each.on, each.new_text, each.new_box, each.new_quad)
-        for number, each in enumerate(Corrections(waiting).all)
-        if each.new_box is not None and not each.is_rejected and (each.is_added or each.is_moved)
+        waiting_shape(f"w{number}", correction.on, correction.new_text, correction.new_box, correction.new_quad)
+        for number, correction in enumerate(Corrections(waiting).all)
+        if correction.new_box is not None
+        and not correction.is_rejected
+        and (correction.is_added or correction.is_moved)
     ]

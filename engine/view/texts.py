@@ -37,27 +37,30 @@ class Written:
 
 def written(record: Record) -> list[Written]:
     """Every text of a record, in its order."""
-    found = []
+    shown = []
     for text in record.texts:
-        own = [(f"g{at}", each) for at, each in enumerate(record.groundings) if each.text_id == text.id]
+        own = [(f"g{at}", grounding) for at, grounding in enumerate(record.groundings) if grounding.text_id == text.id]
         source = text.source
-        found.append(Written(text.id, text.granularity.replace("_", " "), pieces(text, own), len(text.text.split()),
+        shown.append(Written(text.id, text.granularity.replace("_", " "), pieces(text, own), len(text.text.split()),
                              source.annotator, source.ref, source.score, text.merge))  # fmt: skip
-    return found
+    return shown
 
 
 def pieces(text: Text, groundings: Sequence[tuple[str, Grounding]]) -> list[Piece]:
     """The text cut at every border of a phrase. Spans outside the text are cut to it."""
     length = len(text.text)
-    spans = [(name, each, _inside(each.span[0], length), _inside(each.span[1], length)) for name, each in groundings]
+    spans = [
+        (name, grounding, _inside(grounding.span[0], length), _inside(grounding.span[1], length))
+        for name, grounding in groundings
+    ]
     cuts = sorted({0, length, *(start for _, _, start, _ in spans), *(end for *_, end in spans)})
-    found = []
+    parts = []
     for start, end in pairwise(cuts):
-        inside = [(name, each) for name, each, first, last in spans if first <= start and end <= last]
-        hint = "; ".join(_hint(each) for _, each in inside)
+        inside = [(name, grounding) for name, grounding, first, last in spans if first <= start and end <= last]
+        hint = "; ".join(_hint(grounding) for _, grounding in inside)
         shade = hue(inside[0][1].phrase) if inside else 0
-        found.append(Piece(text.text[start:end], " ".join(name for name, _ in inside), shade, hint))
-    return found
+        parts.append(Piece(text.text[start:end], " ".join(name for name, _ in inside), shade, hint))
+    return parts
 
 
 def _inside(place: int, length: int) -> int:

@@ -73,11 +73,11 @@ class Worst:
         """The next ones of an order from `start` on, of one kind or ("") of all."""
         with self._lock:
             found, counts = self._found, dict(self._counts)
-            mine = [each for each in found if kind in ("", each.kind)]
+            mine = [suspect for suspect in found if kind in ("", suspect.kind)]
         if order == "suspects":
-            mine.sort(key=lambda each: (-each.score, each.row, each.id))
+            mine.sort(key=lambda suspect: (-suspect.score, suspect.row, suspect.id))
         else:
-            mine.sort(key=lambda each: (-each.doubt, each.row, each.id))
+            mine.sort(key=lambda suspect: (-suspect.doubt, suspect.row, suspect.id))
         return Chosen(mine[start : start + count], len(mine), counts)
 
     def _gather(self) -> None:
@@ -85,8 +85,10 @@ class Worst:
         self._labelled = len(rows)
         for row, _, suspected in suspected_images(self._round, self._images, rows):
             with self._lock:
-                self._found += [Found(row, each.id, each.kind, each.score, doubt(each)) for each in suspected]
-                self._counts.update(each.kind for each in suspected)
+                self._found += [
+                    Found(row, suspect.id, suspect.kind, suspect.score, doubt(suspect)) for suspect in suspected
+                ]
+                self._counts.update(suspect.kind for suspect in suspected)
                 if len(self._found) > 3 * self._kept:
                     self._found = self._best()
             self._looked += 1
@@ -95,7 +97,7 @@ class Worst:
     def _best(self) -> list[Found]:
         """The first of both orders."""
         both = {
-            *nlargest(self._kept, self._found, key=lambda each: each.score),
-            *nlargest(self._kept, self._found, key=lambda each: each.doubt),
+            *nlargest(self._kept, self._found, key=lambda suspect: suspect.score),
+            *nlargest(self._kept, self._found, key=lambda suspect: suspect.doubt),
         }
         return sorted(both)

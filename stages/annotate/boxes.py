@@ -63,7 +63,7 @@ def choose_boxes(
 ) -> list[BoxInput]:
     """Boxes of one image by falling score; equal scores by annotator name, then position: the same on every run."""
     types = tuple(_TYPES[kind] for kind in settings.kinds)
-    found = [
+    boxes = [
         BoxInput(reference(name, index), box, text_of(finding), 1.0 if finding.score is None else finding.score)
         for name in sorted(findings)
         for index, finding in enumerate(findings[name])
@@ -71,10 +71,10 @@ def choose_boxes(
         and (place := box_of(finding)) is not None
         and (box := clipped(place, width, height)) is not None
     ]
-    found = [one for one in found if one.score >= settings.min_score and _side(one.box) >= settings.min_side]
-    found.sort(key=lambda one: -one.score)
-    kept = _distinct(np.array([one.box for one in found]).reshape(-1, 4), settings.same_box_iou, settings.max_boxes)
-    return [found[index] for index in kept]
+    boxes = [box for box in boxes if box.score >= settings.min_score and _side(box.box) >= settings.min_side]
+    boxes.sort(key=lambda box: -box.score)
+    kept = _distinct(np.array([box.box for box in boxes]).reshape(-1, 4), settings.same_box_iou, settings.max_boxes)
+    return [boxes[index] for index in kept]
 
 
 def crop(image: Image, box: Box, padding: float = 0.0) -> Image:

@@ -119,9 +119,11 @@ class DescriptionsStage:
 
     def _context(self, item: Item) -> Context:
         names = sorted(item.findings, key=lambda name: (name != GIVEN, name))
-        said = [finding for name in names for finding in item.findings[name] if isinstance(finding, Caption)]
-        briefs = [each.text for each in said if not each.about and each.granularity in ("brief", None)]
-        crops = {each.about: each.text for each in reversed(said) if each.about and each.text.strip()}
+        captions = [finding for name in names for finding in item.findings[name] if isinstance(finding, Caption)]
+        briefs = [caption.text for caption in captions if not caption.about and caption.granularity in ("brief", None)]
+        crops = {
+            caption.about: caption.text for caption in reversed(captions) if caption.about and caption.text.strip()
+        }
         height, width = item.image.shape[:2]
         chosen = choose_boxes(item.findings, width, height, self._settings.boxes)
         kinds = {box.ref: _kind(item, box) for box in chosen}

@@ -77,9 +77,9 @@ class MatchesStage:
             crops += [crop(item.image, box.box, self._settings.boxes.padding) for box in boxes]
             candidates += [_candidates(box, texts.get(box.ref, []), chunks) for box in boxes]
             chosen.append([box.ref for box in boxes])
-        scores = self._matcher.similarity(crops, [[text for _, text in one] for one in candidates])
-        found = iter(zip(candidates, scores, strict=True))
-        return [[match for ref in refs for match in _matches(ref, *next(found))] for refs in chosen]
+        scores = self._matcher.similarity(crops, [[text for _, text in texts] for texts in candidates])
+        scored = iter(zip(candidates, scores, strict=True))
+        return [[match for ref in refs for match in _matches(ref, *next(scored))] for refs in chosen]
 
     def fingerprint(self) -> Fingerprint:
         """The matcher's facts, the choice of boxes and what reads the chunks."""

@@ -77,19 +77,19 @@ def calibration_error(scores: Floats, right: Bools) -> float:
     is above 0 by chance alone."""
     order = np.argsort(scores, kind="stable")
     bins = np.array_split(order, min(BINS, len(order)))
-    gaps = [len(each) * abs(scores[each].mean() - right[each].mean()) for each in bins]
+    gaps = [len(places) * abs(scores[places].mean() - right[places].mean()) for places in bins]
     return float(sum(gaps) / len(scores))
 
 
 def cross_fitted(scores: Floats, right: Bools, folds: NDArray[np.intp]) -> Floats | None:
     """[n] probabilities, those of each fold from the line of the others. None if there is nothing to fit a fold on."""
-    found = np.empty(len(scores))
+    crossed = np.empty(len(scores))
     for fold in np.unique(folds):
         there = folds == fold
         if not is_mixed(right[~there]):
             return None
-        found[there] = probabilities(scores[there], fit_scaling(scores[~there], right[~there]))
-    return found
+        crossed[there] = probabilities(scores[there], fit_scaling(scores[~there], right[~there]))
+    return crossed
 
 
 def is_mixed(right: Bools) -> bool:
@@ -103,9 +103,9 @@ def _newton(design: Floats, offset: Floats, targets: Floats, penalty: Floats | N
     at, pull = np.zeros(design.shape[1]), np.zeros(design.shape[1]) if penalty is None else penalty
     loss = _loss(design @ at + offset, targets)
     for _ in range(_STEPS):
-        said = sigmoid(design @ at + offset)
-        gradient = design.T @ (said - targets) + pull * at
-        hessian = (design * (said * (1 - said))[:, None]).T @ design + np.diag(pull + _RIDGE)
+        predicted = sigmoid(design @ at + offset)
+        gradient = design.T @ (predicted - targets) + pull * at
+        hessian = (design * (predicted * (1 - predicted))[:, None]).T @ design + np.diag(pull + _RIDGE)
         step, size = np.linalg.solve(hessian, gradient), 1.0
 
         def after(size: float, step: Any = step, at: Any = at) -> float:

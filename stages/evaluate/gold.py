@@ -75,11 +75,11 @@ def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -
     entries = list(read_coco(path, Path(path).read_bytes(), str(Path(path).parent), left_out, crowds=True))
     if left_out.unreadable:  # truth with holes would count what models find there as wrong
         raise SourceError(f"gold {path}: {'; '.join(left_out.lines())}")
-    found = {}
+    records = {}
     for entry in entries:
         key = own_key(entry, naming)
-        found[key] = _record(path, key, entry, rows.get(key))
-    return found
+        records[key] = _record(path, key, entry, rows.get(key))
+    return records
 
 
 def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
@@ -93,10 +93,11 @@ def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
     findings, _ = place_given(entry.given, size_wh, False, size_wh, 1, "auto")
     texts = [
         Text(f"t{i}", "brief", caption.text, SOURCE)
-        for i, caption in enumerate(each for each in findings if isinstance(each, Caption))
+        for i, caption in enumerate(caption for caption in findings if isinstance(caption, Caption))
     ]
     regions = [
-        _region(f"r{i}", each) for i, each in enumerate(each for each in findings if isinstance(each, Detection))
+        _region(f"r{i}", detection)
+        for i, detection in enumerate(detection for detection in findings if isinstance(detection, Detection))
     ]
     return Record(key, entry.uri, row.sha256 if row else "", *size_wh, 0, texts, regions)
 

@@ -35,16 +35,20 @@ class JudgedRecord(NamedTuple):
 
 def apply_custom(judged: Sequence[JudgedRecord], custom: Sequence[CustomFilter]) -> list[JudgedRecord]:
     """One after the other, each on all images at once; same order. Raises CustomError."""
-    found = list(judged)
+    results = list(judged)
     for settings in custom:
-        named = [judged_in(each.record, settings.on) if each.verdict.kept else [] for each in found]
-        cases = [Case(each.record, one) for each, some in zip(found, named, strict=True) for _, one in some]
+        named = [judged_in(result.record, settings.on) if result.verdict.kept else [] for result in results]
+        cases = [
+            Case(result.record, annotation)
+            for result, some in zip(results, named, strict=True)
+            for _, annotation in some
+        ]
         verdicts = iter(judge_cases(settings, cases))
         for place, some in enumerate(named):
             gone = {id: verdict for (id, _), verdict in zip(some, verdicts, strict=False) if not verdict.kept}
             if gone:
-                found[place] = _REMOVE[settings.on](found[place], gone)
-    return found
+                results[place] = _REMOVE[settings.on](results[place], gone)
+    return results
 
 
 def _without_image(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
@@ -54,7 +58,9 @@ def _without_image(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedR
 
 def _without_texts(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
     record = judged.record
-    phrases = {f"g{place}": _TEXT_DROPPED for place, each in enumerate(record.groundings) if each.text_id in gone}
+    phrases = {
+        f"g{place}": _TEXT_DROPPED for place, grounding in enumerate(record.groundings) if grounding.text_id in gone
+    }
     left = _without_phrases(judged, phrases)
     texts = [text for text in record.texts if text.id not in gone]
     return JudgedRecord(replace(left.record, texts=texts), _rows(left.rows, gone, "text"))
@@ -63,8 +69,10 @@ def _without_texts(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedR
 def _without_regions(judged: JudgedRecord, gone: Mapping[str, Verdict]) -> JudgedRecord:
     record = judged.record
     groundings = [
-        replace(each, boxes=[replace(box, region_id=None) if box.region_id in gone else box for box in each.boxes])
-        for each in record.groundings
+        replace(
+            grounding, boxes=[replace(box, region_id=None) if box.region_id in gone else box for box in grounding.boxes]
+        )
+        for grounding in record.groundings
     ]
     regions = [region for region in record.regions if region.id not in gone]
     return JudgedRecord(replace(record, regions=regions, groundings=groundings), _rows(judged.rows, gone, "region"))

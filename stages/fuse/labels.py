@@ -41,8 +41,8 @@ def head_label(chunk: str, settings: FuseSettings) -> str | None:
 
 def first_chunk(text: str, chunks: list[str]) -> str | None:
     """The one of `chunks` that begins first in the text, the longest of several; None if none is in it."""
-    where = [(re.search(rf"(?<!\w){re.escape(normalised(each))}(?!\w)", normalised(text)), each) for each in chunks]
-    places = [(found.start(), -len(each), each) for found, each in where if found]
+    where = [(re.search(rf"(?<!\w){re.escape(normalised(chunk))}(?!\w)", normalised(text)), chunk) for chunk in chunks]
+    places = [(match.start(), -len(chunk), chunk) for match, chunk in where if match]
     return min(places)[2] if places else None
 
 

@@ -34,7 +34,7 @@ def image_failure(
     one. Raises ConservationError if a column forgot an image that is not skipped."""
     if row.status == "failed":
         return f"{row.stage}: {row.error}"
-    needed = {each.name: raws[each.name] for each in voters if not each.is_partial}
+    needed = {voter.name: raws[voter.name] for voter in voters if not voter.is_partial}
     is_kept = settings.failed_annotator == "keep" and any(raw is None or raw.status == "ok" for raw in needed.values())
     for status in () if is_kept else ("failed", "blocked"):
         for name, raw in needed.items():
@@ -56,7 +56,7 @@ def missing_of(raws: Raws, voters: Sequence[Voter]) -> list[Missing]:
 
 def with_missing(record: Record, missing: list[Missing]) -> tuple[Record, IndexRow]:
     """The record that names them, and the row of the index that does."""
-    reasons = "; ".join(f"{each.annotator}: {each.reason}" for each in missing)
+    reasons = "; ".join(f"{gap.annotator}: {gap.reason}" for gap in missing)
     row = IndexRow(
         key=record.key,
         id="",

@@ -71,24 +71,24 @@ def decode_json(text: str | bytes) -> object:
 
 def _json_row(number: int, line: str) -> CsvRow:
     try:
-        found = decode_json(line)
+        content = decode_json(line)
     except ValueError as error:
         return CsvRow(number, {}, f"is not JSON: {error}")
-    return _object(number, found)
+    return _object(number, content)
 
 
-def _object(number: int, found: object) -> CsvRow:
-    if not isinstance(found, dict):
-        return CsvRow(number, {}, f"must be an object with columns, got {type(found).__name__}")
-    return CsvRow(number, found)
+def _object(number: int, content: object) -> CsvRow:
+    if not isinstance(content, dict):
+        return CsvRow(number, {}, f"must be an object with columns, got {type(content).__name__}")
+    return CsvRow(number, content)
 
 
 def _array(location: str, data: bytes) -> Iterator[CsvRow]:
     try:
-        found = decode_json(data.removeprefix(codecs.BOM_UTF8))
+        content = decode_json(data.removeprefix(codecs.BOM_UTF8))
     except ValueError as error:
         raise SourceError(f"source {location}: not JSON: {error}") from error
-    rows = found if isinstance(found, list) else [found]
+    rows = content if isinstance(content, list) else [content]
     for number, row in enumerate(rows, 1):
         yield _object(number, row)
 

@@ -49,14 +49,16 @@ class LessonMaker:
     def asked(self, record: Record) -> list[TokenizedLesson]:
         """All lessons of a record, in the codec's order."""
         encoded = lessons(record, self._codec, self._count)
-        self._refused[record.key] = Counter(f"{each.task}: {_LENGTH.sub('', each.reason)}" for each in encoded.refused)
-        found = encoded.lessons
-        if not found:
+        self._refused[record.key] = Counter(
+            f"{refused.task}: {_LENGTH.sub('', refused.reason)}" for refused in encoded.refused
+        )
+        taught = encoded.lessons
+        if not taught:
             return []
-        ids = self._ids([item.prompt for item in found] + [item.target for item in found])
+        ids = self._ids([item.prompt for item in taught] + [item.target for item in taught])
         return [
             TokenizedLesson(item.task, prompt, target)
-            for item, prompt, target in zip(found, ids[: len(found)], ids[len(found) :], strict=True)
+            for item, prompt, target in zip(taught, ids[: len(taught)], ids[len(taught) :], strict=True)
         ]
 
     def refused(self) -> dict[str, int]:

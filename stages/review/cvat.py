@@ -37,8 +37,8 @@ def _sheet(image: Element) -> Sheet:
     name = PurePosixPath(image.attrib["name"])
     parts = name.parts[1:] if name.parts[0] in ("train", "val") and len(name.parts) > 1 else name.parts
     key = original_key(str(PurePosixPath(*parts).with_suffix("")))
-    shapes = [_shape(each) for each in image if each.tag in ("box", "polygon")]
-    tags = [each for each in image.iter("tag") if each.get("label") == CAPTION]
+    shapes = [_shape(element) for element in image if element.tag in ("box", "polygon")]
+    tags = [tag for tag in image.iter("tag") if tag.get("label") == CAPTION]
     texts = {size: [line for tag in tags for line in _attribute(tag, size).splitlines()] for size in SIZES}
     return Sheet(key, shapes, texts if tags else None)
 
@@ -60,5 +60,5 @@ def _shape(element: Element) -> MarkedShape:
 
 
 def _attribute(element: Element, name: str) -> str:
-    found = (each.text for each in element.iter("attribute") if each.get("name") == name)
-    return next(found, "") or ""
+    values = (attribute.text for attribute in element.iter("attribute") if attribute.get("name") == name)
+    return next(values, "") or ""

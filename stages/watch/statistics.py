@@ -55,9 +55,9 @@ def statistics(
 ) -> DriftStatistics:
     """The numbers of a round. first: the records of round 0; own, own_before: what this round's model and the one
     before it say by themselves (`stages.gate.alone`)."""
-    found = [region for record in records for region in objects(record)]
+    regions = [region for record in records for region in objects(record)]
     briefs = [text for record in records if (text := first_text(record, "brief"))]
-    labels = Counter(compared_label(region) for region in found)
+    labels = Counter(compared_label(region) for region in regions)
     lengths = [len(words(text)) for text in briefs]
     return DriftStatistics(
         images=len(records),
@@ -87,11 +87,11 @@ def is_supported(region: Region) -> bool:
     return any(vote.source.annotator not in LEARNED for vote in region.votes)
 
 
-def agreement(name: MeasureName, said: Sequence[Record], wanted: Sequence[Record]) -> float | None:
+def agreement(name: MeasureName, predictions: Sequence[Record], references: Sequence[Record]) -> float | None:
     """F1 over the images of `wanted`; None where there is nothing on either side."""
-    if not wanted:
+    if not references:
         return None
-    value = float(f1(sums(name, paired(said, wanted)).sum(axis=0, keepdims=True))[0])
+    value = float(f1(sums(name, paired(predictions, references)).sum(axis=0, keepdims=True))[0])
     return None if math.isnan(value) else _rounded(value)
 
 
