@@ -28,15 +28,15 @@ class Elements(NamedTuple):
 
 def mean_elements(features: Sequence[TextFeatures]) -> Elements:
     """The averages over all texts; zeros where there is nothing to average."""
-    objects = [degree for each in features for degree in each.object_degrees]
-    actions = [degree for each in features for degree in each.action_degrees]
+    objects = [degree for text in features for degree in text.object_degrees]
+    actions = [degree for text in features for degree in text.action_degrees]
     return Elements(
         len(features),
-        _mean([each.tokens for each in features]),
-        _mean([each.objects for each in features]),
-        _mean([each.attributes for each in features]),
-        _mean([each.actions for each in features]),
-        _mean([each.proper_nouns for each in features]),
+        _mean([text.tokens for text in features]),
+        _mean([text.objects for text in features]),
+        _mean([text.attributes for text in features]),
+        _mean([text.actions for text in features]),
+        _mean([text.proper_nouns for text in features]),
         _mean(objects),
         _mean(actions),
     )

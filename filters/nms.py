@@ -54,8 +54,8 @@ def suppress(
     boxes, order = boxes[by_rank], by_rank.tolist()
     if len(boxes) > _MANY:
         ranked = _suppress_many(boxes, [ids[place] for place in order], _limit(same_label_iou), _limit(any_label_iou))
-        for place, found in zip(order, ranked, strict=True):
-            result[place] = None if found is None else found._replace(by=order[found.by])
+        for place, suppressed in zip(order, ranked, strict=True):
+            result[place] = None if suppressed is None else suppressed._replace(by=order[suppressed.by])
         return result
     same_limit, any_limit = _limit(same_label_iou), _limit(any_label_iou)
     for start in range(0, len(boxes), _ROWS_AT_ONCE):
@@ -82,9 +82,9 @@ def _suppress_many(
         box: Box = tuple(coordinates)
         same = by_label.setdefault(label, BoxGrid(same_limit))
         rivals = sorted({*same.near(box), *of_all.near(box)})
-        found = _strongest(boxes, ids, place, rivals, same_limit, any_limit) if rivals else None
-        result.append(found)
-        if found is None:
+        stronger = _strongest(boxes, ids, place, rivals, same_limit, any_limit) if rivals else None
+        result.append(stronger)
+        if stronger is None:
             if same_limit < 1:
                 same.add(place, box)
             if any_limit < 1:

@@ -42,29 +42,29 @@ class BoxGrid:
         x0, y0, x1, y1 = box
         columns = self._around(x0, x1)
         rows = self._around(y0, y1)
-        found: list[int] = []
+        numbers_near: list[int] = []
         if sum(len(c) for _, c in columns) * sum(len(r) for _, r in rows) > len(self._cells):
             for (wide, high, column, row), numbers in self._cells.items():
                 if any(wide == w and column in c for w, c in columns) and any(high == h and row in r for h, r in rows):
-                    found += numbers
-            return sorted(found)
+                    numbers_near += numbers
+            return sorted(numbers_near)
         for wide, places in columns:
             for column in places:
                 for high, lines in rows:
                     for row in lines:
-                        found += self._cells.get((wide, high, column, row), ())
-        return sorted(found)
+                        numbers_near += self._cells.get((wide, high, column, row), ())
+        return sorted(numbers_near)
 
     def _around(self, low: float, high: float) -> list[tuple[int, range]]:
         """(power of two of a side, the cells of that size) in which the other box can be, in one direction."""
         side, centre = high - low, (low + high) / 2
         own = math.frexp(side)[1]
-        found = []
+        spans = []
         for power in range(own - self._steps, own + self._steps + 1):
             size = math.ldexp(1.0, power)
             reach = (side + size) / 2
-            found.append((power, range(math.floor((centre - reach) / size), math.floor((centre + reach) / size) + 1)))
-        return found
+            spans.append((power, range(math.floor((centre - reach) / size), math.floor((centre + reach) / size) + 1)))
+        return spans
 
 
 def _cell(box: Box) -> _Cell:

@@ -126,8 +126,8 @@ class _Encoder:
         parts: list[NDArray[np.float32]] = []
         with torch.inference_mode():
             for chunk in _chunks(items, self._batch_size):
-                found = features(chunk).float()
-                parts.append((found / found.norm(dim=-1, keepdim=True)).cpu().numpy())
+                vectors = features(chunk).float()
+                parts.append((vectors / vectors.norm(dim=-1, keepdim=True)).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
 
     def _image_features(self, crops: list[Image]) -> "torch.Tensor":
@@ -136,15 +136,15 @@ class _Encoder:
         inputs = self._processor(images=writable(crops), return_tensors="pt", input_data_format="channels_last")
         inputs = inputs.to(self._device)
         inputs["pixel_values"] = inputs["pixel_values"].to(self._dtype)
-        found: torch.Tensor = self._model.get_image_features(**inputs).pooler_output
-        return found
+        embedded: torch.Tensor = self._model.get_image_features(**inputs).pooler_output
+        return embedded
 
     def _text_features(self, texts: list[str]) -> "torch.Tensor":
         inputs = self._tokenizer(
             texts, padding=self._padding, truncation=True, max_length=self._max_tokens, return_tensors="pt"
         )
-        found: torch.Tensor = self._model.get_text_features(**inputs.to(self._device)).pooler_output
-        return found
+        embedded: torch.Tensor = self._model.get_text_features(**inputs.to(self._device)).pooler_output
+        return embedded
 
 
 def _scores(image: NDArray[np.float32], texts: list[NDArray[np.float32]]) -> Scores:

@@ -69,23 +69,23 @@ def own_decoding(model: Any) -> None:
 
     library: Any = transformers
     for part in model.modules():
-        said = getattr(part, "generation_config", None)
-        if said is not None:
-            part.generation_config = library.GenerationConfig(**{name: getattr(said, name, None) for name in TOKENS})
+        stated = getattr(part, "generation_config", None)
+        if stated is not None:
+            part.generation_config = library.GenerationConfig(**{name: getattr(stated, name, None) for name in TOKENS})
 
 
 def overruled(folder: Path) -> list[str]:
     """What the checkpoint in `folder` asks of an answer that `own_decoding` does not heed, in alphabetical order."""
-    said = _read(folder / "generation_config.json")
-    if not said:  # as transformers does: from the model's own configuration
+    stated = _read(folder / "generation_config.json")
+    if not stated:  # as transformers does: from the model's own configuration
         config = _read(folder / "config.json")
-        said = {**config, **(config.get("text_config") or {})}
-    return sorted(name for name, neutral in NEUTRAL.items() if said.get(name) not in (None, neutral))
+        stated = {**config, **(config.get("text_config") or {})}
+    return sorted(name for name, neutral in NEUTRAL.items() if stated.get(name) not in (None, neutral))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}  # loading will say what is wrong with it
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}

@@ -39,14 +39,17 @@ class Florence2Generalist(Florence2Grounder):
         """One answer per question of each image. Raises ValueError for a question longer than the model can read,
         unless it is about the phrases of a text: that is asked in parts, and the answers are joined."""
         check_images(images)
-        prompts = [[self._prompts(each) for each in some] for some in questions]
-        pairs = [[(each.prompt, each.answer) for each in some if each.answer is not None] for some in questions]
+        prompts = [[self._prompts(question) for question in some] for some in questions]
+        pairs = [
+            [(question.prompt, question.answer) for question in some if question.answer is not None]
+            for some in questions
+        ]
         own = chain.from_iterable(self._model.answer(images, [[*chain(*parts)] for parts in prompts], self._search))
         others = chain.from_iterable(self._model.score(images, pairs, self._search.batch_size))
         return [
             [
-                joined([*islice(own, len(parts))]) if each.answer is None else next(others)
-                for each, parts in zip(some, cut, strict=True)
+                joined([*islice(own, len(parts))]) if question.answer is None else next(others)
+                for question, parts in zip(some, cut, strict=True)
             ]
             for some, cut in zip(questions, prompts, strict=True)
         ]

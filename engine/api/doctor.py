@@ -87,8 +87,8 @@ def packages() -> dict[str, Package]:
         declared = _DECLARED.fullmatch(line)
         if declared is not None and declared["extra"] not in NOT_SHOWN:
             extras.setdefault(declared["name"], declared["extra"] or "")
-    found = {"python": Package("", platform.python_version())}
-    return found | {name: Package(extra, _version(name)) for name, extra in extras.items()}
+    python = {"python": Package("", platform.python_version())}
+    return python | {name: Package(extra, _version(name)) for name, extra in extras.items()}
 
 
 def machine() -> Machine:

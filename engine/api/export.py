@@ -51,7 +51,7 @@ def export(
     "val", by default `loop.retrain.held_out` of the corpus. Raises CorpusError if the round is not there, ConfigError,
     QueryError, PictureError."""
     opened = Corpus(str(corpus))
-    found = opened.round(round)
+    source = opened.round(round)
     check_whole(opened.store)
     check_round(opened.store, round_folder(round), str(corpus))
     path = Path(out)
@@ -60,13 +60,13 @@ def export(
     if held_out is None:
         held_out = 0.0 if single else load(None, [], opened.store).loop.retrain.held_out
     categories = Categories(opened.store)
-    categories.learn(_labels(found))
+    categories.learn(_labels(source))
     target = Instances(path, categories) if single else _target(path, format, pictures, categories)
     is_inside = format in ("hf", "webdataset")  # the pictures stand in the files
     place = PicturePlace(path, "leave" if single or is_inside else pictures)
     images = objects = 0
     labels: set[str] = set()
-    for sample in samples(found, where, held_out, place):
+    for sample in samples(source, where, held_out, place):
         target.add(sample)
         images += 1
         objects += len(sample.objects)
@@ -92,12 +92,12 @@ def _check(out: Path, format: Format, pictures: PictureMode, single: bool) -> No
 
 def _labels(round_: Round) -> set[str]:
     """The labels of all objects of the round, whatever is chosen of it."""
-    found: set[str] = set()
+    labels: set[str] = set()
     for shard in round_.shards():
         summary = round_.summary(shard)
         if summary is not None:
-            found.update(label for labels in summary["labels"].to_pylist() for label in labels or ())
-    return found
+            labels.update(label for labels in summary["labels"].to_pylist() for label in labels or ())
+    return labels
 
 
 def _target(out: Path, format: Format, pictures: PictureMode, categories: Categories) -> ExportTarget:

@@ -119,13 +119,14 @@ def _state(name: str, units: Mapping[str, Manifest], done: int, planned: int) ->
 def _known_columns(corpus: str, store: Store) -> list[Column]:
     """The annotators' columns, and those that models of the loop wrote."""
     session = look(corpus)
-    found = {
+    by_folder = {
         (column.name, column.fingerprint): column
         for number in {0, *Corpus(store).rounds()}
-        if number == 0 or any(model_below(store, number, each) is not None for each in session.config.loop.learners)
+        if number == 0
+        or any(model_below(store, number, learner) is not None for learner in session.config.loop.learners)
         for column in session.columns(number)
     }
-    return list(found.values())
+    return list(by_folder.values())
 
 
 def _failed_images(store: Store, images: Mapping[str, Manifest]) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ def trust(corpus: Location) -> list[Risk]:
     """Remember, outside the corpus, that these settings may be put to work: what they are, and what each can do."""
     store = open_store(str(corpus))
     check_corpus(store, may_be_new=False)
-    found = risks(load(None, [], store), store)
-    if found:
-        remember(store, [each.digest for each in found])
-    return found
+    trusted = risks(load(None, [], store), store)
+    if trusted:
+        remember(store, [risk.digest for risk in trusted])
+    return trusted

@@ -31,15 +31,15 @@ def ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.getsignal(each) for each in ENDING}
-    for each, handler in before.items():
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(each, _end)
+            signal.signal(number, _end)
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def kept_handlers() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, *ENDING)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
     try:
         yield
     except SystemExit as ended:
@@ -56,6 +56,6 @@ def kept_handlers() -> Iterator[None]:
             raise EndedBySignal(signal.SIGTERM) from None
         raise
     finally:
-        for each, handler in before.items():
+        for number, handler in before.items():
             if handler is not None:
-                signal.signal(each, handler)
+                signal.signal(number, handler)

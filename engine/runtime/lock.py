@@ -79,7 +79,7 @@ def break_lock(store: Store) -> None:
 def shown_command(arguments: Sequence[str]) -> str:
     """A command line as others may see it: without user names, passwords and query strings of URLs, and without values
     of settings whose name says that they are secret."""
-    shown = [Path(arguments[0]).name or "python", *(_without_secrets(each) for each in arguments[1:])]
+    shown = [Path(arguments[0]).name or "python", *(_without_secrets(argument) for argument in arguments[1:])]
     return " ".join(shown)
 
 
@@ -162,12 +162,12 @@ def _beat(store: Store, owner: dict[str, object], timing: Timing, stop: threadin
 
 def _read(store: Store) -> dict[str, object] | None:
     try:
-        found = json.loads(store.read(OWNER))
+        content = json.loads(store.read(OWNER))
     except FileNotFoundError:
         return None
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _refused(store: Store, owner: dict[str, object]) -> CorpusLockedError:

@@ -40,14 +40,14 @@ def show(
     print it for machines; a picture is drawn only if one is named."""
     if picture is not None and Path(picture).suffix.lower() not in _PICTURES:
         raise ConfigError(f"--out {picture}: a picture's name ends in {', '.join(_PICTURES)}")
-    found = api.show(corpus, key, round=number)
+    shown = api.show(corpus, key, round=number)
     if json:
-        out.file.write(msgspec.json.encode({"record": found.record, "dropped": found.dropped}).decode() + "\n")
+        out.file.write(msgspec.json.encode({"record": shown.record, "dropped": shown.dropped}).decode() + "\n")
     else:
-        _print(found.record, found.dropped if dropped else [])
+        _print(shown.record, shown.dropped if dropped else [])
     if picture or not json:
         path = picture or picture_name(key, number)
-        found.picture(groundings=groundings, dropped=draw_dropped).save(path)
+        shown.picture(groundings=groundings, dropped=draw_dropped).save(path)
         if not json:
             out.print(f"picture: {path}")
 
@@ -88,7 +88,7 @@ def _regions(record: Record) -> Table:
 
 def named(region: Region) -> str:
     """What it is called, and by whom if no vote says so: `fuse.labels` corrected it."""
-    named = next((each for each in region.candidates if each.kind == "phrase"), None)
+    named = next((candidate for candidate in region.candidates if candidate.kind == "phrase"), None)
     if named is None:
         return ""
     voters = {vote.source.ref for vote in region.votes}
@@ -138,7 +138,7 @@ def _add(table: Table, *cells: str) -> None:
 
 def _plain(text: str) -> str:
     """What cannot be seen, or would steer a terminal, as its number."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _number(value: float | None) -> str:

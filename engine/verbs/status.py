@@ -19,8 +19,8 @@ def status(corpus: str) -> None:
     """Print the state of a corpus. Raises what is wrong with it, after all is printed."""
     report = api.status(corpus)
     table = Table("column", "shards", "images", "failed", box=None, pad_edge=False)
-    for each in report.columns:
-        table.add_row(each.name, f"{each.done}/{each.planned}", f"{each.kept:,}", f"{each.failed:,}")
+    for column in report.columns:
+        table.add_row(column.name, f"{column.done}/{column.planned}", f"{column.kept:,}", f"{column.failed:,}")
     out.print(table)
     for state in report.rounds:
         _print_round(state)

@@ -6,8 +6,8 @@ from engine.console.terminal import out
 
 def trust(corpus: str) -> None:
     """Trust the settings of a corpus and print them."""
-    found = api.trust(corpus)
-    for each in found:
-        out.print(f"trusted: {each.path} = {each.value} {each.why}")
-    if not found:
+    risks = api.trust(corpus)
+    for risk in risks:
+        out.print(f"trusted: {risk.path} = {risk.value} {risk.why}")
+    if not risks:
         out.print("nothing to trust: no setting of this corpus runs code or sends secrets")

@@ -38,7 +38,7 @@ class Instances:
         """The image and its regions."""
         self._images += 1
         self._arrays.append("images", image_entry(sample, self._images))
-        for region in (each for each in sample.record.regions if each.kind == self._kind):
+        for region in (region for region in sample.record.regions if region.kind == self._kind):
             self._annotations += 1
             category = self._categories.number(label_of(region)) if self._kind == "object" else 0
             ids = {"id": self._annotations, "image_id": self._images, "category_id": category + 1}
@@ -64,7 +64,7 @@ class Captions:
         self._arrays.append("images", image_entry(sample, self._images))
         for text in sample.record.texts:
             self._annotations += 1
-            phrases = [_phrase(each) for each in sample.record.groundings if each.text_id == text.id]
+            phrases = [_phrase(grounding) for grounding in sample.record.groundings if grounding.text_id == text.id]
             self._arrays.append(
                 "annotations",
                 {

@@ -71,7 +71,7 @@ def pairs(
                 right = _is_right(finding, places, synonyms)
                 adds = right and _is_right(finding, _free(places, taken), synonyms)
                 rows[kind_of(finding)].append((finding.score, right, adds, SUPPORTS.index(support), fold))
-    return {kind: _arrays(each) for kind, each in rows.items()}
+    return {kind: _arrays(of_kind) for kind, of_kind in rows.items()}
 
 
 def _places(finding: _Boxed, record: Record) -> list[Region]:
@@ -101,8 +101,8 @@ def _agrees(finding: _Boxed, label: str, synonyms: Mapping[str, str]) -> bool:
         return names(finding.text, label)
     if isinstance(finding, OcrLine):
         return plain(finding.text) == label
-    said = normalised(finding.text)
-    return not said or synonyms.get(said, said) == normalised(label)
+    label_given = normalised(finding.text)
+    return not label_given or synonyms.get(label_given, label_given) == normalised(label)
 
 
 def _arrays(rows: Sequence[_Row]) -> ScoredPairs:

@@ -46,7 +46,7 @@ def _section(card: dict[str, Any]) -> str:
     plan = ", ".join(f"{name} {value}" for name, value in card["plan"].items())
     libraries = ", ".join(f"{name} {version}" for name, version in card["libraries"].items() if version)
     note = f" {card['note']}" if "note" in card else ""
-    table = "".join(f"| {name} | {_estimate(found)} | {found['count']} |\n" for name, found in card["scores"].items())
+    table = "".join(f"| {name} | {_estimate(score)} | {score['count']} |\n" for name, score in card["scores"].items())
     return (
         f"## {card['name']}\n`python -m {card['recipe']}`, {card['cpu_minutes']} minutes of one CPU core,"
         f" with {libraries}.\nScenes of seed {card['train_seed']}; {plan}.{note}\n\n"
@@ -55,10 +55,10 @@ def _section(card: dict[str, Any]) -> str:
     )
 
 
-def _estimate(found: dict[str, float]) -> str:
-    if not found["count"]:
+def _estimate(score: dict[str, float]) -> str:
+    if not score["count"]:
         return "none"
-    return f"{found['value']:.3f} ({found['low']:.3f} - {found['high']:.3f})"
+    return f"{score['value']:.3f} ({score['low']:.3f} - {score['high']:.3f})"
 
 
 def main() -> None:

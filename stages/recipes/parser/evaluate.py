@@ -52,15 +52,15 @@ def _one(doc: "Doc") -> list[bool | int | None]:
 
 def _scores(golds: Sequence["Doc"], docs: Iterable["Doc"]) -> ParserScores:
     right = [0, 0, 0, 0]
-    words = same = found = wanted = 0
+    words = same = predicted = gold_count = 0
     for gold, doc in zip(golds, docs, strict=True):
         words += len(gold)
         right = [total + more for total, more in zip(right, _right(gold, doc), strict=True)]
         gold_sentences, doc_sentences = _sentences(gold), _sentences(doc)
         same += len(gold_sentences & doc_sentences)
-        found, wanted = found + len(doc_sentences), wanted + len(gold_sentences)
+        predicted, gold_count = predicted + len(doc_sentences), gold_count + len(gold_sentences)
     upos, uas, las, las_subtypes = (round(100 * count / words, 2) for count in right)
-    return ParserScores(upos, uas, las, las_subtypes, round(200 * same / (found + wanted), 2))
+    return ParserScores(upos, uas, las, las_subtypes, round(200 * same / (predicted + gold_count), 2))
 
 
 def _right(gold: "Doc", doc: "Doc") -> tuple[int, int, int, int]:
