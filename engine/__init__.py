@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.api.export import export
     from engine.api.init import InitReport, init
     from engine.api.loop import LoopReport, RefusedError, WatchError, loop
+    from engine.api.plan import PlanReport, plan
     from engine.api.report import PageReport, write_report
     from engine.api.reports import ExportReport, FilterReport, RunReport
     from engine.api.retrain import retrain
@@ -46,6 +47,7 @@ _MODULES = {
     "engine.api.export": ("export",),
     "engine.api.init": ("InitReport", "init"),
     "engine.api.loop": ("LoopReport", "RefusedError", "WatchError", "loop"),
+    "engine.api.plan": ("PlanReport", "plan"),
     "engine.api.report": ("PageReport", "write_report"),
     "engine.api.reports": ("ExportReport", "FilterReport", "RunReport"),
     "engine.api.retrain": ("retrain",),
@@ -82,6 +84,7 @@ __all__ = [
     "InitReport",
     "LoopReport",
     "PageReport",
+    "PlanReport",
     "Record",
     "RefusedError",
     "RetrainResult",
@@ -105,6 +108,7 @@ __all__ = [
     "load_config",
     "loop",
     "open_viewer",
+    "plan",
     "retrain",
     "review",
     "run",

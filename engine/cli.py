@@ -40,6 +40,13 @@ from engine.console.options import (
     MeasuresOption,
     OrdinalOption,
     PictureOption,
+    PlanArgument,
+    PlanGpusOption,
+    PlanHoursOption,
+    PlanImagesOption,
+    PlanSampleOption,
+    PlanSecondsOption,
+    PlanWriteOption,
     ReportRoundOption,
     ResetOption,
     RetryOption,
@@ -91,6 +98,24 @@ def ingest(
     from engine.verbs import rounds
 
     rounds.ingest(images, corpus, config, set_, retry_quarantined=retry_quarantined)
+
+
+@app.command()
+def plan(
+    source: PlanArgument,
+    config: ConfigOption = None,
+    set_: SetOption = [],
+    images: PlanImagesOption = None,
+    gpus: PlanGpusOption = None,
+    hours: PlanHoursOption = None,
+    sample: PlanSampleOption = 256,
+    seconds: PlanSecondsOption = 60.0,
+    write: PlanWriteOption = None,
+) -> None:
+    """Forecast time, disk, memory and requests of a run. Measures every annotator on a small sample."""
+    from engine.verbs import plan as plan_module
+
+    plan_module.plan(source, config, set_, images, gpus, hours, sample, seconds, write)
 
 
 @app.command()

@@ -34,8 +34,9 @@ TOP = {
 }
 ENGINE = {
     "cli": {"config", "console", "verbs"},
-    "verbs": {"api", "config", "console", "report", "runtime"},
-    "api": {"config", "corpus", "report", "runtime", "view"},
+    "verbs": {"api", "config", "console", "forecast", "report", "runtime"},
+    "api": {"config", "corpus", "forecast", "report", "runtime", "view"},
+    "forecast": {"config", "corpus", "runtime"},
     "view": {"config", "report"},
     "corpus": {"config", "runtime"},
     "report": {"config"},

@@ -114,3 +114,23 @@ ValShareOption = Annotated[
     float | None,
     typer.Option("--held-out", metavar="SHARE", help="Share of images in the split val. Default: as in training."),
 ]
+
+# A plan
+
+PlanArgument = Annotated[str, typer.Argument(help="Images, as fld run takes them, or a corpus.")]
+PlanImagesOption = Annotated[
+    int | None, typer.Option("--images", min=1, help="How many images there will be. Default: those that are there.")
+]
+PlanGpusOption = Annotated[
+    int | None, typer.Option("--gpus", min=0, help="GPUs to run on. Default: those of this machine.")
+]
+PlanHoursOption = Annotated[
+    float | None, typer.Option("--hours", help="Also say what it takes to be done in this time.")
+]
+PlanSampleOption = Annotated[int, typer.Option("--sample", min=1, help="Images that are looked at.")]
+PlanSecondsOption = Annotated[
+    float, typer.Option("--seconds", min=1, help="Time of each annotator, once it is loaded.")
+]
+PlanWriteOption = Annotated[
+    str | None, typer.Option("--write", metavar="FILE", help="Write the settings of the plan, for --config.")
+]

@@ -14,10 +14,10 @@ from tests.engine.verbs.test_rounds import CONFIG
 
 EXPORTS = [
     "AnnotateReport", "CalibrateReport", "Config", "ConfigError", "Corpus", "DoctorReport", "EvalReport",
-    "ExportReport", "FilterReport", "IngestReport", "InitReport", "LoopReport", "PageReport", "Record",
+    "ExportReport", "FilterReport", "IngestReport", "InitReport", "LoopReport", "PageReport", "PlanReport", "Record",
     "RefusedError", "RetrainResult", "ReviewReport", "RunReport", "ShowReport", "StatsReport", "StatusReport",
     "Suspected", "Verification", "Viewer", "WatchError", "annotate", "calibrate", "doctor", "evaluate",
-    "export", "filter", "ingest", "init", "load_config", "loop", "open_viewer", "retrain", "review", "run",
+    "export", "filter", "ingest", "init", "load_config", "loop", "open_viewer", "plan", "retrain", "review", "run",
     "scenes", "show", "stats", "status", "suspected", "trust", "verify", "write_report",
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ CASES = {
     "run": ("{folder}/scenes/images {folder}/corpus", "8 images = 8 kept + 0 failed; 0 new"),
     "ingest": ("{folder}/scenes/images {folder}/corpus", "8 images = 8 kept + 0 failed; 0 new"),
     "annotate": ("{folder}/corpus", "annotate: 0 units run"),
+    "plan": ("{folder}/corpus --sample 4 --seconds 2 --set engine.backend=local", "of all annotators' time"),
     "filter": ("{folder}/corpus --dry-run --set filters.region.min_score=0.5", "Dry run: nothing was written."),
     "init": ("{folder}/new --size nano --tokenizer embedded:florence2-nano", "untrained parameters"),
     "retrain": ("{folder}/corpus --round 1 --from embedded:florence2-nano", "trained in"),

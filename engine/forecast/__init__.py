@@ -1,0 +1,1 @@
+"""What a run will cost: measured on a sample, forecast for all images."""
