@@ -8,6 +8,8 @@ Comes in: a committed round. Goes out: files below `out`, and `categories.json` 
 the same number in every export.
 """
 
+import glob
+import shutil
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -19,7 +21,7 @@ from shards.layout import round_folder
 from shards.reader import Corpus, Round
 from shards.summary import label_of
 from stages.export.categories import Categories
-from stages.export.choose import samples
+from stages.export.choose import QueryError, samples
 from stages.export.coco import CocoTarget, Instances
 from stages.export.cvat import CvatTarget
 from stages.export.fiftyone import FiftyOneTarget
@@ -61,6 +63,23 @@ def export(
         held_out = 0.0 if single else load(None, [], opened.store).loop.retrain.held_out
     categories = Categories(opened.store)
     categories.learn(_labels(source))
+    try:
+        return _written(source, path, format, where, pictures, held_out, categories)
+    except BaseException:
+        _remove_what_is_there(path, single)  # the folder was empty
+        raise
+
+
+def _written(
+    source: Round,
+    path: Path,
+    format: Format,
+    where: str | None,
+    pictures: PictureMode,
+    held_out: float,
+    categories: Categories,
+) -> ExportReport:
+    single = path.suffix == ".json"
     target = Instances(path, categories) if single else _target(path, format, pictures, categories)
     is_inside = format in ("hf", "webdataset")  # the pictures stand in the files
     place = PicturePlace(path, "leave" if single or is_inside else pictures)
@@ -71,20 +90,32 @@ def export(
         images += 1
         objects += len(sample.objects)
         labels.update(map(label_of, sample.objects))
+    if where is not None and not images:
+        raise QueryError(f"where {where!r} matches no image of round {source.number}: nothing was written")
     target.close()
-    return ExportReport(str(out), images, objects, len(labels))
+    return ExportReport(str(path), images, objects, len(labels))
+
+
+def _remove_what_is_there(path: Path, single: bool) -> None:
+    """Of an export that failed: half of one is of no use, and stands in the way of the next."""
+    if single:
+        for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            part.unlink()
+        return
+    for each in path.iterdir() if path.is_dir() else ():
+        shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink()
 
 
 def _check(out: Path, format: Format, pictures: PictureMode, single: bool) -> None:
     """Nothing that is there is written over."""
     if format not in FORMATS:
-        raise ConfigError(f"--format must be one of {', '.join(FORMATS)}, got {format!r}")
+        raise ConfigError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if single:
         if format != "coco":
-            raise ConfigError(f"{out}: one file can only be coco, got --format {format}: name a folder")
+            raise ConfigError(f"{out}: one file can only be coco, got format {format}: name a folder")
         return
     if format in ("yolo", "yolo-seg") and pictures == "leave":
-        raise ConfigError(f"--format {format} finds labels beside pictures: take --pictures copy or link")
+        raise ConfigError(f"format {format} finds labels beside pictures: take pictures copy or link")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not an empty folder: name a new one, or remove what is there")
     out.mkdir(parents=True, exist_ok=True)

@@ -72,7 +72,7 @@ def start_of(session: Session, learner: str, number: int) -> Start:
         return Start(of.student.start, of.student.start_revision, fresh != "never")
     if of.start is None:
         raise ConfigError(
-            "loop.start: training needs a checkpoint to start from: --from embedded:florence2-nano, a folder,"
+            "loop.start: training needs a checkpoint to start from: embedded:florence2-nano, a folder,"
             " or a hub id with loop.start_revision"
         )
     check_there(session.config, "loop.start")

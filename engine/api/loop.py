@@ -87,7 +87,7 @@ def loop(
     both. tell: called with a line of news or the report of each part. Raises RefusedError, WatchError, and what
     training and annotating raise."""
     if gold is not None and not Path(gold).is_file():
-        raise ConfigError(f"--gold {gold} is no file: give a gold.jsonl or a COCO instances json")
+        raise ConfigError(f"gold {gold} is no file: give a gold.jsonl or a COCO instances json")
     chosen: dict[str, str | None] = {
         f"loop.{name}": absolute_if_there(value)
         for name, value in (("start", start), ("gold", gold))
@@ -99,7 +99,7 @@ def loop(
         kept_gold = session.config.loop.gold
         if kept_gold is not None and not Path(kept_gold).is_file():
             raise ConfigError(
-                f"loop.gold: {kept_gold} is no file any more: name another with --gold, or --set loop.gold=null to"
+                f"loop.gold: {kept_gold} is no file any more: name another gold, or set loop.gold to null to"
                 " judge by round 0"
             )
 

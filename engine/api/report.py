@@ -54,7 +54,7 @@ def write_report(
     try:
         Path(out).write_text(page, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--out {out} cannot be written: {error.strerror}") from error
+        raise ConfigError(f"out {out} cannot be written: {error.strerror}") from error
     return PageReport(str(out), len(page))
 
 
@@ -103,7 +103,7 @@ def quality(path: str) -> "list[Measure]":
     try:
         return measured(Path(path).read_bytes(), path)
     except OSError as error:
-        raise ConfigError(f"--eval {path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"measures {path} cannot be read: {error.strerror}") from error
 
 
 def parts(ledger: FilterSummary, annotators: dict[str, Any]) -> "list[Part]":

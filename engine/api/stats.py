@@ -14,6 +14,8 @@ from engine.api.reports import Location
 from engine.config.config_text import ConfigError
 from engine.corpus.session import Session, look
 from engine.runtime.refilter import loaded_parser
+from shards.completeness import check_round
+from shards.layout import round_folder
 from shards.reader import Corpus, Round
 from stages.describe.filter_summary import FilterSummary, summarize_filters
 from stages.describe.statistics import RoundStatistics, describe
@@ -44,11 +46,13 @@ def stats(corpus: Location, *, round: int | None = None) -> StatsReport:
 
 
 def described(session: Session, number: int | None) -> tuple[Round, RoundStatistics]:
-    """A round, opened, and its statistics. Raises ConfigError if there is none of this number."""
+    """A round, opened, and its statistics. Raises ConfigError if there is none of this number, DamageError or
+    CorpusError if it is not whole."""
     numbers = Corpus(session.store).rounds()
     if not numbers or (number is not None and number not in numbers):
         wanted = "round" if number is None else f"round {number}"
         raise ConfigError(f"{session.corpus} has no {wanted}: it has {numbers or 'none'}; `fld run` writes round 0")
     round_ = Corpus(session.store).round(numbers[-1] if number is None else number)
+    check_round(session.store, round_folder(round_.number), session.corpus)
     parser = loaded_parser(session.config.filters.parser)
     return round_, describe(round_, lambda texts: [parsed.features for parsed in parser.parse(texts)])

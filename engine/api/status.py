@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from engine.api.reports import Location
 from engine.config.config_text import ConfigError
 from engine.corpus.costs import accounts, cost_line
+from engine.corpus.memory import NEVER_RAN
 from engine.corpus.promotions import model_below, promotions_of
 from engine.corpus.session import look
 from engine.runtime.column import Column
@@ -104,7 +105,14 @@ def _columns(
     for column in _known_columns(corpus, store):
         done = commit.committed(store, raw_folder(column.name, column.fingerprint))
         states.append(
-            _state(f"{column.name}-{column.fingerprint}", done, len(done.keys() & images.keys()), len(images))
+            _state(
+                f"{column.name}-{column.fingerprint}"
+                if column.fingerprint != NEVER_RAN
+                else f"{column.name} (not run)",
+                done,
+                len(done.keys() & images.keys()),
+                len(images),
+            )
         )
         for key, reason in _failed_rows(store, column, done):
             failures.setdefault((column.name, reason), []).append(key)

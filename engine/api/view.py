@@ -90,7 +90,7 @@ def listen(port: int) -> socket.socket:
         listener.bind((HOST, port))
     except OSError as error:
         listener.close()
-        raise ConfigError(f"port {port} cannot be used: {error.strerror}; --port 0 takes a free one") from error
+        raise ConfigError(f"port {port} cannot be used: {error.strerror}; port 0 takes a free one") from error
     listener.listen(128)
     return listener
 

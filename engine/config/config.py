@@ -60,6 +60,8 @@ def load(
     if isinstance(source, Config):
         return validate(Config, override(source.model_dump(), assignments), "config") if assignments else source
     data, origin = _read(None if source is None else str(source), store)
+    if assignments:
+        origin = f"{origin}, with the settings that were given one by one"
     return validate(Config, override(data, assignments), origin)
 
 
@@ -103,7 +105,7 @@ def _read(source: str | None, store: Store | None) -> tuple[dict[str, Any], str]
     try:
         return _extended(parse(_text(path.read_bytes(), source), source), source), source
     except (FileNotFoundError, IsADirectoryError) as error:
-        raise ConfigError(f"--config {source}: neither a file nor a profile ({', '.join(_profiles())})") from error
+        raise ConfigError(f"config {source}: neither a file nor a profile ({', '.join(_profiles())})") from error
 
 
 def _extended(data: dict[str, Any], source: str) -> dict[str, Any]:

@@ -79,12 +79,12 @@ def override(data: dict[str, Any], assignments: Sequence[str] | Mapping[str, obj
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals or not path.strip():
-            raise ConfigError(f"--set wants KEY=VALUE such as filters.region.min_score=0.4, got {assignment!r}")
+            raise ConfigError(f"a setting is KEY=VALUE such as filters.region.min_score=0.4, got {assignment!r}")
         try:
             value = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {assignment}: the value is not valid YAML: {_one_line(error)}") from error
-        _assign(changed, path, value, f"--set {assignment}")
+            raise ConfigError(f"{assignment}: the value is not valid YAML: {_one_line(error)}") from error
+        _assign(changed, path, value, assignment)
     return changed
 
 

@@ -70,7 +70,7 @@ def reset(config: Config, keys: Sequence[str]) -> dict[str, object]:
             if not isinstance(value, dict) or part not in value:
                 above = key.rpartition(".")[0]
                 advice = f": reset {above}" if above else ""
-                raise ConfigError(f"--reset {key}: no such setting in {name}{advice}")
+                raise ConfigError(f"reset {key}: no such setting in {name}{advice}")
             value = value[part]
         reset_to[key.strip()] = value
     return reset_to

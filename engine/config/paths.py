@@ -40,7 +40,7 @@ def check_there(config: Settings, below: str) -> None:
     """Raise ConfigError, naming the setting, if a path that was kept in the settings `below` this one is gone."""
     for path, value in _paths(config, ""):
         if (path == below or path.startswith(f"{below}.")) and Path(value).is_absolute() and not Path(value).exists():
-            raise ConfigError(f"{path}: {value} is not there any more: bring it back, or --set {path}=PATH")
+            raise ConfigError(f"{path}: {value} is not there any more: bring it back, or set {path} to another path")
 
 
 def _rebuilt(value: Any, path: str, changed: Callable[[str, str], str]) -> Any:

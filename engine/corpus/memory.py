@@ -30,6 +30,8 @@ from stages.stage import Item, Stage
 
 FILE = "columns.json"
 VERSION = 1
+NEVER_RAN = "none"
+"""Fingerprint of a column of which nothing is there and nothing is remembered."""
 _ADVICE = "delete it, and `fld annotate` writes it again"
 
 
@@ -129,7 +131,7 @@ def _only(store: Store, name: str, fingerprints: list[str], number: int) -> str:
     if len(fingerprints) == 1:
         return fingerprints[0]
     if not fingerprints:
-        return "none"
+        return NEVER_RAN
     raise ConfigError(f"annotator {name} has several columns in {store.url}: `fld annotate` says which is in force")
 
 

@@ -60,7 +60,7 @@ def save_figure(figure: "Figure", path: str) -> None:
     try:
         figure.savefig(path, dpi=130)
     except ValueError as error:
-        raise ConfigError(f"--figure must name an image file such as quality.png, got {path}: {error}") from error
+        raise ConfigError(f"figure must name an image file such as quality.png, got {path}: {error}") from error
 
 
 def _panel(panel: "Axes", name: str, points: Mapping[str, Measures]) -> None:

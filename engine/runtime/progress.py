@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal, Protocol
+from typing import IO, Literal, NamedTuple, Protocol
 
 from shards.store import LocalStore, Store
 
@@ -77,12 +77,18 @@ class ColumnProgress:
         return "running" if self.actors or self.began is not None else "starting"
 
 
-def run_left_s(columns: Sequence[ColumnProgress], now: float) -> float | None:
-    """Seconds to the end of the run: columns run side by side, and the slowest is the last. None while an unfinished
-    one has no pace yet."""
+class RunLeft(NamedTuple):
+    """Seconds to the end of a run, None while no column has a pace. is_least: one that has none yet may take longer."""
+
+    seconds: float | None
+    is_least: bool
+
+
+def run_left(columns: Sequence[ColumnProgress], now: float) -> RunLeft:
+    """Columns run side by side, and the slowest is the last."""
     left = [column.left_s(now) for column in columns if not column.finished]
     known = [each for each in left if each is not None]
-    return max(known, default=0.0) if len(known) == len(left) else None
+    return RunLeft(max(known, default=None if left else 0.0), len(known) < len(left))
 
 
 class Reporter(Protocol):

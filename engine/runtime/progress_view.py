@@ -1,13 +1,15 @@
 """What the user sees of a run: a live table in a terminal, a few lines now and then without one.
 
-    annotator   shards  images       failed  images/s  actors  left
-    detector    8/8     2,000/2,000       1      88.0          done
-    words       3/8     761/2,000         0      41.2       2  0:00:30
-    phrases     0/8     0/2,000           0                    waiting
-    whole run   11/24   2,761/6,000       1                    0:00:30
+    annotator  shards   images  failed  images/s  actors       left
+    captions      1/1    40/40       0       0.9       1       done
+    words         0/1    32/40       0       0.7       1    0:00:12
+    phrases       0/1    16/40       0       5.7       1    0:00:04
+    masks         0/1     0/40       0                 1    waiting
+    whole run     1/4   88/160       0                    > 0:00:12
 
 Rows are in order of dependence: what looks at others' findings comes after them. "left" says waiting (for those
-findings), starting (actors start, weights are loaded), running (the first images), then the time that is left.
+findings), starting (actors start, weights are loaded), running (the first images), then the time that is left; of the
+run at least that of its slowest column.
 """
 
 import sys
@@ -16,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from engine.console.cleaning import clean
-from engine.runtime.progress import ColumnProgress, Logged, Reporter, run_left_s
+from engine.runtime.progress import ColumnProgress, Logged, Reporter, run_left
 from shards.store import Store
 
 if TYPE_CHECKING:
@@ -63,8 +65,8 @@ class Plain:
 
     def _whole(self, columns: list[ColumnProgress], now: float) -> str:
         done, total = sum(column.shards_done for column in columns), sum(column.shards_total for column in columns)
-        left = run_left_s(columns, now)
-        rest = "" if left is None else f", {duration(left)} left"
+        left, is_least = run_left(columns, now)
+        rest = "" if left is None else f", {'more than ' if is_least else ''}{duration(left)} left"
         return f"{WHOLE}: {done}/{total} shards of columns, {duration(now - self._began)} so far{rest}\n"
 
     def _write(self, columns: list[ColumnProgress]) -> None:
@@ -166,7 +168,8 @@ def _state(column: ColumnProgress, now: float) -> str:
 
 def _sums(columns: list[ColumnProgress], now: float) -> tuple[str, ...]:
     """The last line of the table."""
-    left = run_left_s(columns, now)
+    seconds, is_least = run_left(columns, now)
+    left = "" if seconds is None else f"{'> ' if is_least else ''}{duration(seconds)}"
     return (
         WHOLE,
         f"{sum(column.shards_done for column in columns)}/{sum(column.shards_total for column in columns)}",
@@ -174,5 +177,5 @@ def _sums(columns: list[ColumnProgress], now: float) -> tuple[str, ...]:
         str(sum(column.failed for column in columns)),
         "",
         "",
-        "done" if all(column.finished for column in columns) else "" if left is None else duration(left),
+        "done" if all(column.finished for column in columns) else left,
     )

@@ -40,7 +40,7 @@ def samples(round_: Round, where: str | None, held_out: float, place: PicturePla
 
 def keys(summary: pa.Table | None, where: str) -> set[str]:
     """The keys of the rows for which the condition holds."""
-    require_package("--where", "duckdb", "query")
+    require_package("where", "duckdb", "query")
     import duckdb
 
     if summary is None:
@@ -52,5 +52,5 @@ def keys(summary: pa.Table | None, where: str) -> set[str]:
             found = connection.execute(f"select key from summary where {where}").fetchall()
         except duckdb.Error as error:
             columns = ", ".join(summary.column_names)
-            raise QueryError(f"--where {where!r}: {str(error).splitlines()[0]}; the columns are {columns}") from error
+            raise QueryError(f"where {where!r}: {str(error).splitlines()[0]}; the columns are {columns}") from error
     return {key for (key,) in found}

@@ -50,12 +50,12 @@ def _source(record: Record) -> Path:
     source = Path(record.uri.removeprefix("file://")).absolute()
     if not source.is_file():
         raise PictureError(
-            f"image {record.key!r}: --pictures link needs the file it came from, and {record.uri} is none on this"
-            " machine: take --pictures copy"
+            f"image {record.key!r}: pictures link needs the file it came from, and {record.uri} is none on this"
+            " machine: take pictures copy"
         )
     if hashlib.sha256(source.read_bytes()).hexdigest() != record.sha256:
         raise PictureError(
-            f"image {record.key!r}: {source} has changed since it was ingested: take --pictures copy, which writes the"
+            f"image {record.key!r}: {source} has changed since it was ingested: take pictures copy, which writes the"
             " bytes that were annotated"
         )
     return source

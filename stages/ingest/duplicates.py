@@ -192,7 +192,8 @@ def _fingerprint(covered: _Covered) -> str:
 
 
 def _read_covered(store: Store) -> _Covered | None:
-    if commit.find(store, DUPLICATES, NAME) is None:
+    manifest = commit.find(store, DUPLICATES, NAME)
+    if manifest is None or commit.verify_unit(store, DUPLICATES, manifest):  # it follows from the images: found again
         return None
     return msgspec.json.decode(store.read(f"{DUPLICATES}/{NAME}.json"), type=_Covered)
 

@@ -18,8 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from shards import commit, images, record, rounds, table
+from shards.completeness import check_round
 from shards.errors import CorpusError
-from shards.layout import IMAGES, round_tar, tar_path
+from shards.layout import IMAGES, round_folder, round_tar, tar_path
 from shards.originals import Originals
 from shards.reader import Corpus
 from shards.record import Record
@@ -88,8 +89,9 @@ class TrainingPool:
 
 
 def load_pool(store: Store, number: int) -> TrainingPool:
-    """All kept images of a round. Raises CorpusError if the round is not there."""
+    """All kept images of a round. Raises CorpusError if the round is not there, or not whole."""
     round_ = Corpus(store).round(number)
+    check_round(store, round_folder(number), store.url)
     shards = round_.shards()
     parts = [_rows(store, number, shard, position) for position, shard in enumerate(shards)]
     apart = [round_.manifests[shard].version == commit.WITHOUT_ORIGINALS for shard in shards]

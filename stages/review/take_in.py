@@ -125,7 +125,7 @@ class _Reader:
         number = self._made.round
         shard, record = self._find(sheet.key, number)
         if record is None:
-            raise LineError(f"round {number} did not keep {sheet.key!r}: name the round that was exported by --round")
+            raise LineError(f"round {number} did not keep {sheet.key!r}: name the round that was exported")
         made = Made(sheet.who or self._made.who, sheet.when or self._made.when, number)
         for line in corrections(record, sheet.shapes, sheet.texts, self._accept_rest):
             yield shard, read_line(line, record, made)

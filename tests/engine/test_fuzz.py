@@ -98,12 +98,15 @@ def asked(field: Field, verb: str, name: str) -> str:
 def differs(verb: str, answer: Answer, right: Answer, name: str, before: dict[str, bytes]) -> str:
     """What is not as in a whole corpus."""
     if verb in READERS:
-        says_so = verb == "status" and " 1/2 " in answer.said  # that a unit is missing
+        says_so = verb == "status" and " 1/2 " in answer.said  # that a unit is missing, or what writing brings back
+        says_so |= verb == "filter --dry-run" and "+16" in answer.said
         return "" if answer == right or says_so else f"another answer: {answer.said[:600]}"
     assert isinstance(answer.made, dict)
     assert isinstance(right.made, dict)
     for path in sorted({*answer.made, *right.made}):
         now = answer.made.get(path)
+        if path.startswith("raw/gate-") and verb == "verify --repair":
+            continue  # of a verdict that is there: nobody asks again
         if now != right.made.get(path) and not (path == name and now == before.get(path)):
             return f"{path} is {'missing' if now is None else 'another'}: {answer.said[:400]}"
     return ""

@@ -100,7 +100,7 @@ def test_the_corpus_keeps_its_settings_and_set_stays(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_file_nor_profile_is_named_with_what_there_is() -> None:
-    with pytest.raises(ConfigError, match=r"--config opne: neither a file nor a profile \(embedded, open, paper\)"):
+    with pytest.raises(ConfigError, match=r"config opne: neither a file nor a profile \(embedded, open, paper\)"):
         load("opne", [])
 
 

@@ -37,6 +37,6 @@ def test_a_setting_and_a_section_get_the_profile_s_values_again() -> None:
 def test_what_the_profile_does_not_have_cannot_be_reset() -> None:
     changed = load_config("open", {"filters.region.labels.dog": 0.9})
     with pytest.raises(
-        ConfigError, match=r"--reset filters\.region\.labels\.dog: no such setting in the profile open: reset "
+        ConfigError, match=r"reset filters\.region\.labels\.dog: no such setting in the profile open: reset "
     ):
         reset(changed, ["filters.region.labels.dog"])

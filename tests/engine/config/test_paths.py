@@ -72,7 +72,10 @@ def test_kept_paths_hold_from_another_folder_after_the_corpus_moved(
         done = fld("annotate", "corpus")
         away.rename(there)
         assert done.code == 2
-        assert done.said == f"Error: {setting}: {there} is not there any more: bring it back, or --set {setting}=PATH\n"
+        assert (
+            done.said
+            == f"Error: {setting}: {there} is not there any more: bring it back, or set {setting} to another path\n"
+        )
 
 
 def test_a_path_that_is_gone_is_named_where_it_is_needed(project: Path) -> None:

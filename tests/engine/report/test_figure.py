@@ -23,5 +23,5 @@ def test_nothing_to_draw_and_a_type_that_is_none_are_refused(tmp_path: Path) -> 
         draw_measures({0: measured(0.5)}, str(tmp_path / "x.png"), "")
     found = measured(0.5)
     found["stages"]["kept"]["boxes/f1"] = found["stages"]["kept"]["boxes/recall"]
-    with pytest.raises(ConfigError, match=r"--figure must name an image file such as quality\.png, got"):
+    with pytest.raises(ConfigError, match=r"figure must name an image file such as quality\.png, got"):
         draw_measures({0: found}, str(tmp_path / "x.nonsense"), "")

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from engine.console import terminal
-from engine.runtime.progress import LOG, ColumnProgress, Logged, Silent, run_left_s
+from engine.runtime.progress import LOG, ColumnProgress, Logged, Silent, run_left
 from engine.runtime.progress_view import Live, Plain, duration, open_reporter, progress_table
 from shards.store import FsspecStore, LocalStore
 
@@ -47,12 +47,14 @@ def test_states_in_their_order() -> None:
     assert column.ended == 7.0
 
 
-def test_a_run_ends_with_its_slowest_column_and_nobody_knows_before_all_have_a_pace() -> None:
+def test_a_run_ends_with_its_slowest_column_and_takes_longer_while_one_has_no_pace() -> None:
     fast, slow, done = halfway(), halfway(), ColumnProgress("words", 4, 400, 4, 400)
     slow.images_done = 110
-    assert run_left_s([fast, slow, done], 1010.0) == 290.0
-    assert run_left_s([fast, ColumnProgress("masks", 4, 400)], 1010.0) is None
-    assert run_left_s([done], 1010.0) == 0.0
+    masks = ColumnProgress("masks", 4, 400)
+    assert run_left([fast, slow, done], 1010.0) == (290.0, False)
+    assert run_left([fast, masks], 1010.0) == (5.0, True)
+    assert run_left([done, masks], 1010.0) == (None, True)
+    assert run_left([done], 1010.0) == (0.0, False)
 
 
 def test_the_table_shows_everything_asked_for() -> None:
@@ -92,7 +94,7 @@ def test_without_a_terminal_there_are_lines_and_not_too_many() -> None:
         "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
         "detector: 0/4 shards, 80/400 images, 0 failed, 8.0 images/s, 1 actors, 0:00:40 left",
         "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
-        "whole run: 0/8 shards of columns, 0:00:10 so far",
+        "whole run: 0/8 shards of columns, 0:00:10 so far, more than 0:00:40 left",
         "detector: dog quarantined: error: E: x",
         "detector: 4/4 shards, 400/400 images, 0 failed, 10.0 images/s, 1 actors, done",
     ]

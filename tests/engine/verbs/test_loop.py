@@ -273,7 +273,7 @@ def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: 
         run(reopened("loop.start=null"), 1)
     with pytest.raises(ConfigError, match=r"annotators.generalist: the loop's own model has this name: use another"):
         reopened("annotators.generalist={role: generalist}").columns_with({})
-    with pytest.raises(ConfigError, match=r"--gold nowhere.jsonl is no file"):
+    with pytest.raises(ConfigError, match=r"gold nowhere.jsonl is no file"):
         loop("corpus", 1, None, "nowhere.jsonl", None, [])
 
 
@@ -284,7 +284,7 @@ def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -
         loop("corpus", 1, None, "gold.jsonl", None, ["loop.start=null"])
     assert look("corpus").config.loop.gold == str(Path("gold.jsonl").absolute())
     (tmp_path / "gold.jsonl").unlink()
-    with pytest.raises(ConfigError, match=r"loop.gold: .*gold.jsonl is no file any more: .* --set loop.gold=null"):
+    with pytest.raises(ConfigError, match=r"loop.gold: .*gold.jsonl is no file any more: .* set loop.gold to null"):
         loop("corpus", 1, None, None, None, [])
 
 

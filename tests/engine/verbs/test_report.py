@@ -60,7 +60,7 @@ def test_measures_against_gold_come_in_the_order_of_their_change(corpus: str, tm
     report(corpus, None, None, str(path), str(measures))
     assert "Quality against gold" in path.read_text()
     measures.write_text("{}")
-    with pytest.raises(ConfigError, match=r"--eval .*eval.json: wanted what `fld eval --json"):
+    with pytest.raises(ConfigError, match=r"measures .*eval.json: wanted what `fld eval --json"):
         quality(str(measures))
 
 

@@ -22,7 +22,7 @@ def test_it_listens_on_this_machine_alone_and_says_how_to_get_there() -> None:
         lines = addresses(f"http://localhost:{port}/token/?round=1", port)
         assert lines[0] == f"Open  http://localhost:{port}/token/?round=1"
         assert f"ssh -N -L {port}:127.0.0.1:{port} " in lines[1]
-        with pytest.raises(ConfigError, match=f"port {port} cannot be used: .*--port 0 takes a free one"):
+        with pytest.raises(ConfigError, match=f"port {port} cannot be used: .*port 0 takes a free one"):
             listen(port)
 
 

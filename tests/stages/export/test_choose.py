@@ -29,7 +29,7 @@ def test_a_condition_chooses_images(made: Files) -> None:
 
 
 def test_a_condition_that_is_none_names_the_columns(made: Files) -> None:
-    with pytest.raises(QueryError, match=r"--where 'object > 2': .*; the columns are key, shard, .*labels"):
+    with pytest.raises(QueryError, match=r"where 'object > 2': .*; the columns are key, shard, .*labels"):
         engine.export(made[0] / "corpus", made[0] / "out", where="object > 2")
 
 
@@ -48,7 +48,7 @@ def test_links_lead_to_the_files_that_were_ingested(made: Files) -> None:
 
 def test_a_source_that_changed_is_not_linked(made: Files) -> None:
     (made[0] / "photos" / "0.jpg").write_bytes(b"another")
-    with pytest.raises(PictureError, match="has changed since it was ingested: take --pictures copy"):
+    with pytest.raises(PictureError, match="has changed since it was ingested: take pictures copy"):
         engine.export(made[0] / "corpus", made[0] / "out", pictures="link")
 
 

@@ -1,0 +1,36 @@
+"""How an export ends that finds nothing, or fails in the middle: nothing of it is left in the way of the next."""
+
+from pathlib import Path
+
+import pytest
+
+import engine
+from shards.errors import CorpusError
+from stages.export.choose import QueryError
+from tests.engine.commands import fld
+from tests.engine.projects import build
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files stay open
+
+
+@pytest.mark.parametrize("out", ["out", "out.json"])
+def test_a_condition_that_no_image_meets_is_said_and_leaves_nothing(tmp_path: Path, out: str) -> None:
+    corpus = build(tmp_path, 2)
+    there = sorted(tmp_path.iterdir())
+    done = fld("export", str(corpus), str(tmp_path / out), "--where", "key = 'nobody'")
+    assert done.code == 2
+    assert done.said == "Error: where \"key = 'nobody'\" matches no image of round 0: nothing was written\n"
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.name.endswith(".part")] == []
+    assert {path for path in tmp_path.iterdir() if path.is_file() or any(path.iterdir())} == {*there}
+
+
+@pytest.mark.parametrize("format", ["coco", "cvat", "yolo", "jsonl"])
+def test_an_export_that_fails_leaves_an_empty_folder(tmp_path: Path, format: str) -> None:
+    corpus = build(tmp_path, 6)
+    tar = corpus / "rounds/00/shards/000001.tar"
+    tar.write_bytes(tar.read_bytes()[:700])
+    with pytest.raises(CorpusError):
+        engine.export(str(corpus), tmp_path / "out", format=format)  # type: ignore[arg-type]
+    assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(QueryError, match="matches no image"):
+        engine.export(str(corpus), tmp_path / "out", where="key = 'nobody'")
