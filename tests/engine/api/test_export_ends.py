@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from shards.errors import CorpusError
+from shards.errors import FldError
 from stages.export.choose import QueryError
 from tests.engine.commands import fld
 from tests.engine.projects import build
@@ -29,7 +29,7 @@ def test_an_export_that_fails_leaves_an_empty_folder(tmp_path: Path, format: str
     corpus = build(tmp_path, 6)
     tar = corpus / "rounds/00/shards/000001.tar"
     tar.write_bytes(tar.read_bytes()[:700])
-    with pytest.raises(CorpusError):
+    with pytest.raises(FldError, match="cut off"):
         engine.export(str(corpus), tmp_path / "out", format=format)  # type: ignore[arg-type]
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(QueryError, match="matches no image"):
