@@ -36,9 +36,9 @@ def test_override_sets_nested_values_read_as_yaml_and_leaves_the_original_alone(
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("name", "--set wants KEY=VALUE .* got 'name'"),
-        ("name.x=1", "--set name.x=1: name is a value, not a section"),
-        ("sizes=[1", r"--set sizes=\[1: the value is not valid YAML: expected ',' or '\]', but got '<stream end>'"),
+        ("name", "a setting is KEY=VALUE .* got 'name'"),
+        ("name.x=1", "^name.x=1: name is a value, not a section"),
+        ("sizes=[1", r"^sizes=\[1: the value is not valid YAML: expected ',' or '\]', but got '<stream end>'"),
     ],
 )
 def test_override_refuses_what_is_not_an_assignment(assignment: str, message: str) -> None:
