@@ -32,7 +32,7 @@ def measured(data: bytes, path: str) -> list[Measure]:
         columns = {"before filters": stages[min(stages)][UNFILTERED]}
         columns |= {f"round {number}": of_stage[FILTERED] for number, of_stage in sorted(stages.items())}
     except (msgspec.DecodeError, KeyError, ValueError) as error:
-        raise ConfigError(f"--eval {path}: wanted what `fld eval --json {path}` writes, got {error!r}") from error
+        raise ConfigError(f"measures {path}: wanted what `fld eval --json {path}` writes, got {error!r}") from error
     measures = [Measure(name, [(title, of.get(name, _NOTHING)) for title, of in columns.items()]) for name in SHOWN]
     return sorted(
         (measure for measure in measures if _last(measure) is not None), key=lambda measure: -_change(measure)
