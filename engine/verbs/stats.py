@@ -16,6 +16,8 @@ def stats(corpus: str, number: int | None, *, json: bool) -> None:
         return
     found = report.statistics
     out.print(f"round {found.round}: {found.images:,} images; in brackets FLD-5B (Florence-2, tables 2 and 3)")
+    if found.described < found.images:
+        out.print(f"read in {found.described:,} of them, the first by the hash of their key; numbers are scaled up")
     out.print(_annotations(found))
     out.print(_elements(found))
 

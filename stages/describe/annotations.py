@@ -33,6 +33,11 @@ class Annotations(msgspec.Struct, frozen=True):
     per: float | None = None
     regional_tokens: float | None = None
 
+    def scaled(self, times: float) -> "Annotations":
+        """Of a sample, as if of all: how many there are grows, means stay."""
+        regions = None if self.regions is None else round(self.regions * times)
+        return msgspec.structs.replace(self, count=round(self.count * times), regions=regions)
+
 
 class _Sum:
     """Of one line."""

@@ -32,6 +32,13 @@ class BoxStatistics(msgspec.Struct, frozen=True):
     aspects: list[int]
     centres: list[list[int]]
 
+    def scaled(self, times: float) -> "BoxStatistics":
+        """Of a sample, as if of all."""
+        areas, aspects, *centres = (
+            [round(count * times) for count in line] for line in (self.areas, self.aspects, *self.centres)
+        )
+        return BoxStatistics(round(self.count * times), areas, aspects, centres)
+
 
 class BoxCounts:
     """Adds boxes up."""

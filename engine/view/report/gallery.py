@@ -1,19 +1,20 @@
 """Pictures with their boxes, small enough to be part of the page.
 
 Comes in: an open round. Goes out: `Shown` for the images with the lowest scores, for some at random (by the hash of
-their key, so that two people see the same ones), for single examples. Summaries are read shard by shard; of an image
-that is shown its record and its original are read.
+their key, so that two people see the same ones), for single examples. Two columns of the overview are read; of an image
+that is shown its record and its original are.
 """
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow.compute as pc
+import numpy as np
 
 from engine.view import layers
 from engine.view.layers import Shape
 from engine.view.pictures import Pictures
+from shards.overview_table import open_overview
 from shards.reader import Round, Row
 
 WORST = RANDOM = 20
@@ -55,16 +56,14 @@ def examples(round_: Round, rows: Sequence[Row], pictures: Pictures) -> list[Sho
 
 def _first(round_: Round, column: str, count: int) -> list[Row]:
     """The kept images with the lowest values in a column of the summary."""
-    found: list[Row] = []
-    for shard in round_.shards():
-        summary = round_.summary(shard)
-        if summary is None:
-            continue
-        kept = summary.filter(pc.equal(summary["status"], "kept"))
-        kept = kept.filter(pc.is_valid(kept[column]))
-        found += kept.take(pc.sort_indices(kept, [(column, "ascending"), ("key", "ascending")])[:count]).to_pylist()
-        found = sorted(found, key=lambda row: (row[column], row["key"]))[:count]
-    return found
+    images = open_overview(round_.store, round_.number)
+    values, status = images.numbers(column).astype(np.float64), images.words("status")
+    kept = np.array([name == "kept" for name in status.names], bool)[status.codes]
+    rows = np.flatnonzero(kept & ~np.isnan(values))
+    least = rows[values[rows] <= np.sort(values[rows])[:count][-1]] if len(rows) else rows
+    keys = images.text("key")
+    order = sorted((float(values[row]), keys[int(row)].as_py()) for row in least)
+    return [round_.find(key) for _, key in order[:count]]
 
 
 def _shown(round_: Round, row: Row, pictures: Pictures, shapes: list[Shape] | None = None) -> Shown:

@@ -20,6 +20,10 @@ def source(name: str) -> Source:
     return Source(name, "f", 0, 0.9, f"{name}/0")
 
 
+def no_features(texts: list[str]) -> list[TextFeatures]:
+    return [TextFeatures(len(text), 1, 0, 0, 0) for text in texts]
+
+
 def record() -> Record:
     """Two objects, one of them seen by two detectors that name it differently, and a word."""
     texts = [Text("t0", "brief", "a dog, running", source("c")), Text("t1", "detailed", "one two three", source("c"))]
@@ -88,11 +92,38 @@ def test_a_longer_name_of_the_same_thing_is_alike() -> None:
 def test_a_round_is_described_shard_by_shard(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     build_viewed(store, images=12)
-    found = describe(Corpus(store).round(1), lambda texts: [TextFeatures(len(text), 1, 0, 0, 0) for text in texts])
+    found = describe(Corpus(store).round(1), no_features)
     assert (found.round, found.images, found.dropped, found.failed) == (1, 12, 2, 2)
     assert found.elements["brief"]["texts"] == 12
     assert found.boxes["region-text"].count == 24
     assert found.empty == {"texts": 0, "objects": 0, "words": 12, "phrases": 0}
+
+
+def test_a_large_round_is_described_in_a_sample_that_says_so(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    build_viewed(store, images=12)
+    round_ = Corpus(store).round(1)
+    whole, part = (describe(round_, no_features, most=most) for most in (12, 4))
+    assert (whole.described, part.described, part.images) == (12, 4, 12)
+    assert sum(each.objects for each in part.agreement.labels) == 8
+    assert part.boxes["region-text"] == whole.boxes["region-text"]
+    assert part.empty == whole.empty
+    counts = [
+        {each.kind: each.count for each in found.annotations if each.type == "region-text"} for found in (whole, part)
+    ]
+    assert counts[0] == counts[1] == {"phrase": 12, "brief": 12, "ocr": 0}
+    assert describe(round_, no_features, most=4) == part
+
+
+def test_who_said_how_much_is_scaled_up_from_some_shards(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    build_viewed(store, images=12, shards=4)
+    round_ = Corpus(store).round(0)
+    whole, part = summarize_filters(round_), summarize_filters(round_, most=40)
+    assert (whole.shards_read, part.shards_read, part.shards) == (4, 1, 4)
+    assert part.said == whole.said
+    assert [(each.rule, each.count) for each in part.drops] == [(each.rule, each.count) for each in whole.drops]
+    assert len(part.drops[0].examples) == EXAMPLES
 
 
 def test_the_ledger_has_three_examples_of_every_rule_of_different_images(tmp_path: Path) -> None:
