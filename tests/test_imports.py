@@ -37,7 +37,7 @@ ENGINE = {
     "verbs": {"api", "config", "console", "forecast", "report", "runtime"},
     "api": {"config", "corpus", "forecast", "report", "runtime", "view"},
     "forecast": {"config", "corpus", "runtime"},
-    "view": {"config", "report"},
+    "view": {"config", "console", "report"},
     "corpus": {"config", "runtime"},
     "report": {"config"},
     "runtime": {"config", "console"},

@@ -27,6 +27,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from engine.console.cleaning import visible
 from engine.view import pages
 from engine.view.effects import SCORE_RULES
 from engine.view.guard import Guard
@@ -88,7 +89,8 @@ class _Viewer:
         self._looker = Looker(store, roles)
         self._pictures = Pictures()
         self._templates = Environment(
-            loader=PackageLoader("engine.view"), autoescape=select_autoescape(default=True), undefined=StrictUndefined,
+            loader=PackageLoader("engine.view"), autoescape=select_autoescape(default=True), finalize=visible,
+            undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.globals |= {"facets": FACETS, "ranges": RANGES, "sorts": SORTS}

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from engine.console.cleaning import visible
 from engine.view.report import charts
 from engine.view.report.gallery import Shown
 from stages.describe import paper
@@ -114,7 +115,7 @@ class Line:
 def render(report: Report) -> str:
     """The page."""
     environment = Environment(
-        loader=PackageLoader("engine.view.report"), autoescape=select_autoescape(default=True),
+        loader=PackageLoader("engine.view.report"), autoescape=select_autoescape(default=True), finalize=visible,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.globals |= {"bars": charts.bars, "outline": charts.outline, "heat": charts.heat, "share": charts.share}

@@ -124,6 +124,13 @@ def test_corpora_are_text_never_markup(client: TestClient) -> None:
         assert "pwned" in found, "it is there, as text"
 
 
+def test_what_a_page_would_hide_is_written_out(client: TestClient) -> None:
+    found = page(client, f"./?q={quote('a' + chr(27) + chr(0x202E) + 'b')}")
+    assert "a\\x1b\\u202eb" in found
+    assert chr(27) not in found
+    assert chr(0x202E) not in found
+
+
 @pytest.mark.parametrize(
     "path",
     ["static/../app.py", "static/%2e%2e/app.py", "static//etc/passwd", "picture?key=../../corpus.yaml",
