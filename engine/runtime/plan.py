@@ -21,6 +21,7 @@ from dataclasses import replace
 
 from engine.runtime.column import Column, ordered
 from shards.finding import GIVEN
+from specialists.roles import MissingRequirementError
 from stages.annotate.build import Annotator, build_stage, gives, subset_of, wants
 from stages.annotate.subset import read_subset
 from stages.stage import Stage
@@ -29,14 +30,16 @@ FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree 
 
 
 def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], Stage] = build_stage) -> list[Column]:
-    """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle.
-    build: makes the stage of an annotator and its name; tests pass another."""
+    """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle, and
+    MissingRequirementError with all that annotators miss. build: makes the stage of an annotator and its name; tests pass
+    another."""
+    stages = _stages(annotators, build)
     unfinished = [
         Column(
             name,
             "",
             needs(name, annotators),
-            build(annotator, name),
+            stages[name],
             annotator.resources,
             read_subset(subset_of(annotator)),
         )
@@ -49,6 +52,20 @@ def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         finished[column.name] = replace(column, fingerprint=digest[:FINGERPRINT_DIGITS])
     return list(finished.values())
+
+
+def _stages(annotators: dict[str, Annotator], build: Callable[[Annotator, str], Stage]) -> dict[str, Stage]:
+    """All of them: who misses two packages should not learn of the second after the first is installed."""
+    stages: dict[str, Stage] = {}
+    missing: list[MissingRequirementError] = []
+    for name, annotator in annotators.items():
+        try:
+            stages[name] = build(annotator, name)
+        except MissingRequirementError as error:
+            missing.append(error)
+    if missing:
+        raise MissingRequirementError("; ".join(dict.fromkeys(map(str, missing)))) from missing[0]
+    return stages
 
 
 def _content(column: Column) -> str:

@@ -12,7 +12,10 @@ from engine.runtime.plan import columns, needs
 from filters.settings import FilterSettings
 from shards.settings import leaves, off_of
 from shards.store import open_store
+from specialists.roles import MissingRequirementError
+from stages.annotate.build import Annotator, build_stage
 from stages.scenes.kinds import NAMES
+from stages.stage import Stage
 
 OPEN_NEEDS = {
     "captioner": (),
@@ -87,6 +90,16 @@ def test_a_changed_setting_changes_its_column_and_those_that_need_it() -> None:
     before, after = fingerprints(), fingerprints("annotators.detector.specialist.dtype=bfloat16")
     assert {name for name in before if before[name] != after[name]} == {"detector", "crops", "masks", "matches"}
     assert fingerprints("annotators.detector.resources.batch_size=2") == before
+
+
+def test_all_that_annotators_miss_is_said_at_once() -> None:
+    def build(annotator: Annotator, name: str) -> Stage:
+        if name in {"detector", "masks"}:
+            raise MissingRequirementError(f"{annotator.role} needs a package")
+        return build_stage(annotator, name)
+
+    with pytest.raises(MissingRequirementError, match=r"^detector needs a package; segmenter needs a package$"):
+        columns(load("open", []).annotators, build)
 
 
 def test_the_corpus_keeps_its_settings_and_set_stays(tmp_path: Path) -> None:
