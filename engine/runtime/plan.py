@@ -31,8 +31,8 @@ FINGERPRINT_DIGITS = 12  # 48 bits: two of a corpus's few hundred columns agree 
 
 def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], Stage] = build_stage) -> list[Column]:
     """One column per annotator, needed ones first. Raises ColumnError for a need that does not exist or a circle, and
-    MissingRequirementError with all that annotators miss. build: makes the stage of an annotator and its name; tests pass
-    another."""
+    MissingRequirementError with all that annotators miss. build: makes the stage of an annotator and its name; tests
+    pass another."""
     stages = _stages(annotators, build)
     unfinished = [
         Column(
