@@ -82,8 +82,11 @@ def override(data: dict[str, Any], assignments: Sequence[str] | Mapping[str, obj
             raise ConfigError(f"a setting is KEY=VALUE such as filters.region.min_score=0.4, got {assignment!r}")
         try:
             value = yaml.load(text, _Loader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{assignment}: the value is not valid YAML: {_one_line(error)}") from error
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            said = _one_line(error) if isinstance(error, yaml.YAMLError) else str(error)
+            raise ConfigError(f"{assignment}: the value is not valid YAML: {said}") from error
+        if _is_endless(value):
+            raise ConfigError(f"{assignment}: an alias (*name) repeats or contains itself")
         _assign(changed, path, value, assignment)
     return changed
 
