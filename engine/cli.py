@@ -5,11 +5,7 @@
     fld show corpus KEY             look at one record
     fld view corpus                 look at all of them, in the browser
 
-Exit codes: 0 done; 1 a mistake of ours (run again with --debug and report it); 2 wrong usage, settings or input;
-3 finished or stopped over the failure budget; 4 the corpus is in use by another process; 5 damaged files found;
-6 fld loop: the gate refused a model and there is no other to go on with; 7 fld loop: the watch stopped it;
-130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. Imports happen inside the verbs, so that `fld --help`
-answers at once.
+Imports happen inside the verbs, so that `fld --help` answers at once. Exit codes: `engine/console/exit_codes.py`.
 """
 
 import sys
