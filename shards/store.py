@@ -19,7 +19,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,6 +64,17 @@ class Store(Protocol):
     def walk(self) -> list[str]:
         """Sorted paths of all files at any depth, leftover `.part` files included. For maintenance."""
         ...
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An error of writing, a full disk, says of which file: the system knows a descriptor only."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
 
 
 def open_store(url: str) -> Store:
@@ -127,8 +138,10 @@ class LocalStore:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             try:
                 for batch in _batches(chunks):
-                    self._write_all(descriptor, batch)
-                self._sync(descriptor)
+                    with _named(final):
+                        self._write_all(descriptor, batch)
+                with _named(final):
+                    self._sync(descriptor)
             finally:
                 os.close(descriptor)
             os.replace(part, final)

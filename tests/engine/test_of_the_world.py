@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -49,12 +48,12 @@ def test_a_folder_and_a_name_that_is_too_long(tmp_path: Path) -> None:
 
 
 class Failing(LocalStore):
-    """A disk on which nothing can be written any more."""
+    """A disk on which nothing can be written any more. The system does not say of which file."""
 
     number = errno.ENOSPC
 
-    def write(self, path: str, chunks: Iterable[bytes]) -> None:
-        raise OSError(self.number, os.strerror(self.number), f"{self.url}/{path}")
+    def _write_all(self, descriptor: int, batch: list[bytes]) -> None:
+        raise OSError(self.number, os.strerror(self.number))
 
 
 @pytest.mark.parametrize(
