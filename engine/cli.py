@@ -35,6 +35,7 @@ from engine.console.options import (
     MaybeGoldOption,
     MeasuresOption,
     OrdinalOption,
+    PartOption,
     PictureOption,
     PlanArgument,
     PlanGpusOption,
@@ -121,11 +122,12 @@ def annotate(
     set_: SetOption = [],
     reset: ResetOption = [],
     retry_quarantined: RetryOption = False,
+    part: PartOption = None,
 ) -> None:
     """Run every annotator where it is not done yet."""
     from engine.verbs import rounds
 
-    rounds.annotate(corpus, config, set_, reset, retry_quarantined=retry_quarantined)
+    rounds.annotate(corpus, config, set_, reset, retry_quarantined=retry_quarantined, part=part)
 
 
 @app.command("filter")

@@ -20,7 +20,8 @@ from shards.layout import IMAGES, shard_name
 from shards.store import LocalStore, Store
 
 PLAN = f"{IMAGES}/plan"
-_OF_THE_LOCK = frozenset({".lock", ".lock.json"})
+_LOCK = ".lock"
+"""How the names of locks begin."""
 _SHOWN = 3
 
 
@@ -77,7 +78,7 @@ def check_corpus(store: Store, *, may_be_new: bool) -> None:
         return
     if not may_be_new:
         raise CorpusError(f"{store.url} is no corpus: it holds no images; `fld run IMAGES {store.url}` makes one")
-    if others := [path for path in _top(store) if path not in _OF_THE_LOCK]:
+    if others := [path for path in _top(store) if not path.startswith(_LOCK)]:
         raise CorpusError(
             f"{store.url} is no corpus and not empty (it holds {_some(others)}): name a folder of its own for the"
             " corpus"

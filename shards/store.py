@@ -30,6 +30,7 @@ PUBLISHES_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "a
 """fsspec protocols whose uploads appear when complete; on all others a file is uploaded as `.part` and renamed."""
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 _LEFTOVER = re.compile(r"((images|raw|rounds|logs|calibration|reviews)/.+|[^/]+)\.[0-9a-f]{8}\.part")
+_OF_COLUMN = re.compile(r"raw/[^/]+/(?:manifest/)?(\d+)\.\w+\.[0-9a-f]{8}\.part")
 _BATCH_BYTES = 1 << 20
 _BATCH_CHUNKS = 512  # below IOV_MAX, which is 1024 on Linux and macOS
 
@@ -88,10 +89,13 @@ def open_store(url: str) -> Store:
     return LocalStore(url)
 
 
-def remove_leftovers(store: Store) -> list[str]:
-    """Delete what killed writers left behind and return the paths. Only for the holder of the corpus lock. Nothing but
-    files that `write` named, in folders of a corpus: a download that is called movie.iso.part is somebody else's."""
+def remove_leftovers(store: Store, is_own: Callable[[str], bool] | None = None) -> list[str]:
+    """Delete what killed writers left behind and return the paths. Only for the holder of the corpus lock; for that of
+    a part (is_own: whether a shard is its) only of raw columns of its shards. Nothing but files that `write` named, in
+    folders of a corpus: a download that is called movie.iso.part is somebody else's."""
     leftovers = [path for path in store.walk() if _LEFTOVER.fullmatch(path)]
+    if is_own is not None:
+        leftovers = [path for path in leftovers if (unit := _OF_COLUMN.fullmatch(path)) and is_own(unit[1])]
     for path in leftovers:
         store.remove(path)
     return leftovers

@@ -22,7 +22,7 @@ from stages.describe.filter_summary import FilterSummary, summarize_filters
 from stages.watch.settings import Limit
 
 if TYPE_CHECKING:
-    from engine.view.report.page import Gated, Measure, Part, Report, Sign
+    from engine.view.report.page import Gated, Measure, Report, ReportPart, Sign
 
 DEFAULT = "report.html"
 _MODEL = ("backend", "weights", "model", "revision")
@@ -106,9 +106,9 @@ def quality(path: str) -> "list[Measure]":
         raise ConfigError(f"measures {path} cannot be read: {error.strerror}") from error
 
 
-def parts(ledger: FilterSummary, annotators: dict[str, Any]) -> "list[Part]":
+def parts(ledger: FilterSummary, annotators: dict[str, Any]) -> "list[ReportPart]":
     """Every annotator and column that the round was made of, with its model as the settings name it now."""
-    from engine.view.report.page import Part
+    from engine.view.report.page import ReportPart
 
     by_column: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
     for summary in ledger.said:
@@ -120,7 +120,7 @@ def parts(ledger: FilterSummary, annotators: dict[str, Any]) -> "list[Part]":
         settings = annotators.get(name, {})
         model = settings.get("specialist", {})
         named = " ".join(str(model[key]) for key in _MODEL if model.get(key))
-        made.append(Part(name, fingerprint, settings.get("role", ""), named, own))
+        made.append(ReportPart(name, fingerprint, settings.get("role", ""), named, own))
     return made
 
 

@@ -22,6 +22,7 @@ from engine.config.differences import reset as reset_values
 from engine.corpus.session import Session, look, opened
 from engine.runtime.annotate import AnnotateReport
 from engine.runtime.annotate import annotate as annotate_columns
+from engine.runtime.parts import Part, read_part
 from engine.runtime.progress import quiet_reporter
 from engine.runtime.progress_view import open_reporter
 from engine.runtime.refilter import Tally, preview, refilter, tally_round
@@ -81,11 +82,14 @@ def annotate(
     *,
     reset: Sequence[str] = (),
     retry_quarantined: bool = False,
+    part: str | None = None,
     progress: bool = False,
 ) -> AnnotateReport:
-    """Run every annotator where it is not done yet. reset: settings that get the profile's values again."""
-    with opened(str(corpus), config, _also_reset(corpus, config, settings, reset)) as session:
-        return annotate_round(session, 0, retry_quarantined=retry_quarantined, progress=progress)
+    """Run every annotator where it is not done yet. reset: settings that get the profile's values again. part: "3/16",
+    only the third of sixteen parts of the shards, beside drivers of the others (`engine/runtime/parts.py`)."""
+    own = None if part is None else read_part(part)
+    with opened(str(corpus), config, _also_reset(corpus, config, settings, reset), part=own) as session:
+        return annotate_round(session, 0, retry_quarantined=retry_quarantined, part=own, progress=progress)
 
 
 def filter(
@@ -142,7 +146,12 @@ def ingest_round(
 
 
 def annotate_round(
-    session: Session, number: int, *, retry_quarantined: bool = False, progress: bool = False
+    session: Session,
+    number: int,
+    *,
+    retry_quarantined: bool = False,
+    part: Part | None = None,
+    progress: bool = False,
 ) -> AnnotateReport:
     """Run the columns of a round where they are not done."""
     skip = {key: why.rule for shard in session.skipped().values() for key, why in shard.items()}
@@ -153,6 +162,7 @@ def annotate_round(
         session.config.engine,
         open_reporter(session.store) if progress else quiet_reporter(session.store),
         retry_quarantined=retry_quarantined,
+        shards=None if part is None else part.shards(commit.committed(session.store, IMAGES)),
     )
 
 

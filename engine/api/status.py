@@ -18,6 +18,7 @@ from engine.corpus.memory import NEVER_RAN
 from engine.corpus.promotions import model_below, promotions_of
 from engine.corpus.session import look
 from engine.runtime.column import Column
+from engine.runtime.parts import PartAtWork, parts_at_work
 from engine.runtime.refilter import Tally, tally_round
 from shards import commit
 from shards.commit import ImageCounts, Manifest
@@ -58,12 +59,14 @@ class RoundState:
 @dataclass(frozen=True)
 class StatusReport:
     """The state of a corpus. failures: (where, why) -> keys of the images; costs: a line per account of a paid
-    endpoint; notes: what rounds lack that is no damage; error: what was lost, None if nothing was."""
+    endpoint; parts: those that the corpus is annotated in, and who is at work; notes: what rounds lack that is no
+    damage; error: what was lost, None if nothing was."""
 
     columns: list[ColumnState]
     rounds: list[RoundState] = field(default_factory=list)
     failures: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     costs: list[str] = field(default_factory=list)
+    parts: list[PartAtWork] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     error: FldError | None = None
 
@@ -89,9 +92,9 @@ def status(corpus: Location) -> StatusReport:
         annotators = look(str(corpus)).config.annotators
         costs += [cost_line(name, spent, of) for name, (spent, of) in accounts(annotators, store).items()]
     except FldError as error:
-        return StatusReport(columns, rounds, failures, costs, [], error)
+        return StatusReport(columns, rounds, failures, costs, parts_at_work(store), error=error)
     notes, lost = _lacks(store, str(corpus), missing)
-    return StatusReport(columns, rounds, failures, costs, notes, lost)
+    return StatusReport(columns, rounds, failures, costs, parts_at_work(store), notes, lost)
 
 
 def _columns(

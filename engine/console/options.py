@@ -115,6 +115,10 @@ ValShareOption = Annotated[
     typer.Option("--held-out", metavar="SHARE", help="Share of images in the split val. Default: as in training."),
 ]
 
+PartOption = Annotated[
+    str | None, typer.Option("--part", metavar="K/N", help="Only the K-th of N parts, beside drivers of the others.")
+]
+
 # A plan
 
 PlanArgument = Annotated[str, typer.Argument(help="Images, as fld run takes them, or a corpus.")]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.config.config import CORPUS_FILE, Config, load, save
 from engine.config.config_text import ConfigError
@@ -21,6 +22,7 @@ from engine.corpus.sparse import teachers
 from engine.corpus.trust import check_trusted
 from engine.runtime.column import Column
 from engine.runtime.lock import corpus_lock, shown_command
+from engine.runtime.parts import Part, part_lock
 from engine.runtime.plan import columns, needs
 from shards import commit
 from shards.completeness import check_corpus, check_whole
@@ -193,11 +195,13 @@ def opened(
     *,
     fills: bool = False,
     runs: Sequence[str] | None = None,
+    part: Part | None = None,
 ) -> Iterator[Session]:
     """A corpus to write to: locked, its leftovers removed, its settings saved.
 
     fills: it may be new, or lack images, as they are about to come in; else all that was planned must be there. runs:
-    sections of the settings that are put to work, None for all; without the annotators none of them is built."""
+    sections of the settings that are put to work, None for all; without the annotators none of them is built. part:
+    only that one is locked and tidied up, and no settings are saved."""
     if corpus.startswith("memory:"):
         raise ConfigError(f"{corpus} ends with this command: name a folder or an object store (s3://, gs://, ...)")
 
@@ -205,14 +209,19 @@ def opened(
     check_corpus(store, may_be_new=fills)
     config = _settings(store, source, assignments)
     builds = runs is None or "annotators" in runs
-    with corpus_lock(store, shown_command(sys.argv)):
+    command = shown_command(sys.argv)
+    with corpus_lock(store, command) if part is None else part_lock(store, part, command):
         if not fills:
             check_whole(store)
         _check_trusted(store, config, source, assignments, runs)
         if builds:
             check_there(config, "annotators")
-        remove_leftovers(store)
-        save(config, store)
+        if part is None:
+            remove_leftovers(store)
+            save(config, store)
+        else:
+            _check_same(config, load(None, (), store))
+            remove_leftovers(store, part.has)
         yield Session(corpus, store, config, memory=Memory(store), builds=builds)
 
 
@@ -228,6 +237,24 @@ def _named(assignments: Sequence[str] | Mapping[str, object]) -> list[str]:
     """The settings that are given one by one."""
     given = assignments if isinstance(assignments, Mapping) else [text.partition("=")[0] for text in assignments]
     return [path.strip() for path in given]
+
+
+def _check_same(config: Config, own: Config) -> None:
+    """Raise ConfigError unless a part is annotated as the others are; where and how much at once is its own affair."""
+    here, there = (_content(each) for each in (config, own))
+    differing = [name for name in here if here[name] != there[name]]
+    if differing:
+        raise ConfigError(
+            f"--part works with the settings of the corpus, and {', '.join(differing)} differ: keep them in the corpus"
+            " first (`fld ingest` saves what --config and --set say), so that all parts have the same"
+        )
+
+
+def _content(config: Config) -> dict[str, Any]:
+    data = config.model_dump(mode="json", exclude={"engine"})
+    for annotator in data["annotators"].values():
+        del annotator["resources"]
+    return data
 
 
 def _check_trusted(

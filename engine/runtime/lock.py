@@ -36,6 +36,7 @@ _QUERY = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^?\s]*)\?\S*")
 _SECRET_NAME = re.compile(r"key$|token|secret|passw|credential", re.IGNORECASE)
 LOCK = ".lock"
 OWNER = ".lock.json"
+_PART = re.compile(r"\.lock-\d+-of-\d+\.json")
 
 
 class CorpusLockedError(CorpusError):
@@ -56,13 +57,7 @@ class Timing:
 @contextmanager
 def corpus_lock(store: Store, command: str, timing: Timing = Timing()) -> Iterator[None]:
     """Hold the corpus, or raise CorpusLockedError at once (object store: after `stale_s` at most)."""
-    owner = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "command": command,
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        "token": secrets.token_hex(8),
-    }
+    owner = lock_owner(command)
     if isinstance(store, LocalStore):
         with _local(store, owner):
             yield
@@ -100,6 +95,17 @@ def describe_holder(owner: dict[str, object]) -> str:
     return f"{owner.get('command', '?')} (pid {owner.get('pid', '?')} on {owner.get('host', '?')}, for {age})"
 
 
+def lock_owner(command: str) -> dict[str, object]:
+    """What the JSON of a lock says of this process."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "command": command,
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "token": secrets.token_hex(8),
+    }
+
+
 @contextmanager
 def _local(store: LocalStore, owner: dict[str, object]) -> Iterator[None]:
     from filelock import FileLock, Timeout
@@ -110,7 +116,8 @@ def _local(store: LocalStore, owner: dict[str, object]) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise _refused(store, _read(store) or {}) from error
+        held = (holder for path in _locks(store) if (holder := read_owner(store, path)) is not None)
+        raise refused(store, next(held, {})) from error
     try:
         store.write(OWNER, [json.dumps(owner).encode()])
         yield
@@ -121,48 +128,64 @@ def _local(store: LocalStore, owner: dict[str, object]) -> Iterator[None]:
 
 @contextmanager
 def _remote(store: Store, owner: dict[str, object], timing: Timing) -> Iterator[None]:
-    _wait_for_owner(store, timing)
-    store.write(OWNER, [json.dumps(owner | {"beat": 0}).encode()])
+    for path in _locks(store):
+        if path != OWNER:
+            wait_for_owner(store, timing, path)
+    with beating(store, owner, timing, OWNER):
+        yield
+
+
+def _locks(store: Store) -> list[str]:
+    """The lock of the whole corpus, and those of its parts (parts.py)."""
+    return [OWNER, *(name for name in store.names("") if _PART.fullmatch(name))]
+
+
+@contextmanager
+def beating(store: Store, owner: dict[str, object], timing: Timing, path: str) -> Iterator[None]:
+    """Hold the lock object `path` of an object store."""
+    wait_for_owner(store, timing, path)
+    store.write(path, [json.dumps(owner | {"beat": 0}).encode()])
     time.sleep(timing.settle_s)
-    found = _read(store)
+    found = read_owner(store, path)
     if found is None or found.get("token") != owner["token"]:
-        raise _refused(store, found or {})
+        raise refused(store, found or {}, path)
     stop = threading.Event()
-    beats = threading.Thread(target=_beat, args=(store, owner, timing, stop), name="corpus-lock", daemon=True)
+    beats = threading.Thread(target=_beat, args=(store, owner, timing, stop, path), name="corpus-lock", daemon=True)
     beats.start()
     try:
         yield
     finally:
         stop.set()
         beats.join()
-        if (_read(store) or {}).get("token") == owner["token"]:
-            store.remove(OWNER)
+        if (read_owner(store, path) or {}).get("token") == owner["token"]:
+            store.remove(path)
 
 
-def _wait_for_owner(store: Store, timing: Timing) -> None:
+def wait_for_owner(store: Store, timing: Timing, path: str) -> None:
     """Return when there is no owner, or none that shows a sign of life."""
-    seen = _read(store)
+    seen = read_owner(store, path)
     deadline = time.monotonic() + timing.stale_s
     while seen is not None and time.monotonic() < deadline:
         time.sleep(min(timing.beat_s / 4, max(0.0, deadline - time.monotonic())))
-        now = _read(store)
+        now = read_owner(store, path)
         if now is not None and now != seen:
-            raise _refused(store, now)
+            raise refused(store, now, path)
         seen = now
 
 
-def _beat(store: Store, owner: dict[str, object], timing: Timing, stop: threading.Event) -> None:
+def _beat(store: Store, owner: dict[str, object], timing: Timing, stop: threading.Event, path: str) -> None:
     number = 0
     while not stop.wait(timing.beat_s):
         number += 1
-        if (_read(store) or {}).get("token") != owner["token"]:
+        if (read_owner(store, path) or {}).get("token") != owner["token"]:
             return  # taken over: do not take it back
-        store.write(OWNER, [json.dumps(owner | {"beat": number}).encode()])
+        store.write(path, [json.dumps(owner | {"beat": number}).encode()])
 
 
-def _read(store: Store) -> dict[str, object] | None:
+def read_owner(store: Store, path: str = OWNER) -> dict[str, object] | None:
+    """What a lock says of who holds it; None if there is none."""
     try:
-        content = json.loads(store.read(OWNER))
+        content = json.loads(store.read(path))
     except FileNotFoundError:
         return None
     except ValueError:
@@ -170,8 +193,9 @@ def _read(store: Store) -> dict[str, object] | None:
     return content if isinstance(content, dict) else {}
 
 
-def _refused(store: Store, owner: dict[str, object]) -> CorpusLockedError:
+def refused(store: Store, owner: dict[str, object], path: str = OWNER) -> CorpusLockedError:
+    """The error that says who is at work."""
     how = "wait for it or end it"
     if not isinstance(store, LocalStore):
-        how += f"; if it is gone, remove {store.url}/{OWNER}"
+        how += f"; if it is gone, remove {store.url}/{path}"
     return CorpusLockedError(f"corpus {store.url} is in use by {describe_holder(owner)}: {how}")

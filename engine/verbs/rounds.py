@@ -48,11 +48,17 @@ def ingest(
 
 
 def annotate(
-    corpus: str, source: str | None, assignments: list[str], reset: Sequence[str] = (), *, retry_quarantined: bool
+    corpus: str,
+    source: str | None,
+    assignments: list[str],
+    reset: Sequence[str] = (),
+    *,
+    retry_quarantined: bool,
+    part: str | None = None,
 ) -> None:
     """`fld annotate`."""
     report = rounds.annotate(
-        corpus, source, assignments, reset=reset, retry_quarantined=retry_quarantined, progress=True
+        corpus, source, assignments, reset=reset, retry_quarantined=retry_quarantined, part=part, progress=True
     )
     printer(corpus)(report)
 

@@ -22,6 +22,8 @@ def status(corpus: str) -> None:
     for column in report.columns:
         table.add_row(column.name, f"{column.done}/{column.planned}", f"{column.kept:,}", f"{column.failed:,}")
     out.print(table)
+    for each in report.parts:
+        out.print(f"part {each.part}: {each.holder or 'nobody is at work on it'}")
     for state in report.rounds:
         _print_round(state)
         if state.waiting:

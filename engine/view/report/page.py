@@ -21,7 +21,7 @@ from stages.describe.statistics import RoundStatistics
 
 
 @dataclass(frozen=True)
-class Part:
+class ReportPart:
     """An annotator of the round, and what was kept of what it said, by type: (type, kept, dropped)."""
 
     name: str
@@ -89,7 +89,7 @@ class Report:
     statistics: RoundStatistics
     ledger: FilterSummary
     drops: list[tuple[RuleSummary, Sequence[Shown | None]]]
-    parts: list[Part]
+    parts: list[ReportPart]
     profile: str
     settings: Sequence[tuple[str, str, str]]
     worst: list[Shown]
