@@ -121,14 +121,15 @@ def filter(
     return FilterReport(round, _images(tally), before, tally, dry_run=True, chosen=said)
 
 
-def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold) -> None:
+def repair(corpus: str, retire: Callable[[], object], tell: Tell = untold, *, annotates: bool = True) -> None:
     """Withdraw the damaged units (`retire_damaged`), then run what is missing. No sources are needed: the plan of the
-    ingest knows where the images came from."""
-    with opened(corpus, None, (), fills=True) as session:
+    ingest knows where the images came from. annotates: False where all columns are whole; then no annotator is built,
+    and those of a stranger's corpus need no trust."""
+    with opened(corpus, None, (), fills=True, runs=None if annotates else ["ingest", "filters"]) as session:
         numbers = Corpus(session.store).rounds()  # before a round's only shard is withdrawn
         retire()
         tell(ingest_round(session, []))
-        for number in sorted({0, *numbers}):
+        for number in sorted({0, *numbers}) if annotates else ():
             tell(annotate_round(session, number))
         for number in numbers:
             tell(write_round(session, number))

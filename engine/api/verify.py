@@ -17,7 +17,7 @@ from engine.config.config import CORPUS_FILE, load
 from engine.config.config_text import ConfigError
 from engine.corpus.promotions import CALIBRATION_UNIT
 from shards.errors import CorpusError, DamageError
-from shards.layout import IMAGES, REVIEWS
+from shards.layout import IMAGES, RAW, REVIEWS
 from shards.store import Store, open_store
 from shards.verify import NO_MANIFEST, UnitDamage, VerifyReport, retire_damaged
 from shards.verify import verify as verify_units
@@ -51,7 +51,13 @@ def verify(corpus: Location, *, repair: bool = False, tell: Tell = untold) -> Ve
     error = _beyond_repair(str(corpus), report) or (_gone(store, report) if repair else _to_repair(str(corpus), report))
     if error is not None:
         return Verification(report, error=error)
-    repair_units(str(corpus), lambda: retire_damaged(store, report.damages), tell)
+    is_of_columns = any(damage.folder.startswith(f"{RAW}/") for damage in report.damages)
+    repair_units(
+        str(corpus),
+        lambda: retire_damaged(store, report.damages),
+        tell,
+        annotates=is_of_columns or bool(report.unfinished),
+    )
     remaining = verify_units(store)
     if not remaining.ok:
         return Verification(report, error=DamageError(f"still damaged after the repair: {remaining.damages[0]}"))

@@ -14,7 +14,9 @@ ImagesArgument = Annotated[
 ]
 ConfigOption = Annotated[
     str | None,
-    typer.Option("--config", "-c", help="Settings: a YAML file or a profile (embedded, open). Default: the corpus's."),
+    typer.Option(
+        "--config", "-c", help="Settings: a YAML file or a profile (embedded, open, paper). Default: the corpus's."
+    ),
 ]
 SetOption = Annotated[
     list[str], typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change one setting; repeat for more.")

@@ -130,3 +130,17 @@ def test_every_setting_that_sounds_dangerous_says_so() -> None:
                 assert danger_of(field) is not None, f"{kind.__name__}.{name}"
                 found.add(name)
     assert found == names
+
+
+def test_a_repair_of_what_no_annotator_made_needs_no_trust(corpus: Path) -> None:
+    tar = corpus / "rounds/00/shards/000000.tar"
+    whole = tar.read_bytes()
+    tar.write_bytes(whole[:-1] + b"x")
+    done = fld("verify", str(corpus), "--repair")
+    assert done.code == 0, done.said
+    assert tar.read_bytes() == whole
+    [column] = sorted((corpus / "raw").glob("boxes-*/000000.parquet"))
+    column.write_bytes(b"x")
+    refused = fld("verify", str(corpus), "--repair")
+    assert refused.code == 2
+    assert f"fld trust {corpus}" in refused.said
