@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from stages.ingest.address import Resolve, resolve
 from stages.ingest.entry import SourceError
 from stages.ingest.http import FetchError, download
+from stages.ingest.limit import within
 from stages.ingest.locations import OBJECT_STORES, file_system, is_http, is_url, open_file, scheme_of
 from stages.ingest.parquet import CellReader
 from stages.ingest.secrets import public
@@ -57,8 +58,11 @@ class Fetcher:
 
     def read_list(self, location: str) -> bytes:
         """A list or annotation file. Raises SourceError."""
+        settings = self._settings
         try:
-            return self.read(location, self._settings.max_list_bytes)
+            if is_url(location) and not is_http(location):  # object stores have no deadline of their own
+                return within(settings.list_timeout_s, lambda: self.read(location, settings.max_list_bytes))
+            return self.read(location, settings.max_list_bytes)
         except FetchError as error:
             raise SourceError(f"source {public(location)}: cannot be read: {error}") from error
 

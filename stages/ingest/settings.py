@@ -45,6 +45,9 @@ class FetchSettings(Settings):
         (), description="parameters of a URL's query that are written down; the others may be secrets, and are not"
     )
     max_list_bytes: int = Field(4_000_000_000, ge=1, description="largest list or annotation file, also when unpacked")
+    list_timeout_s: float = Field(
+        600.0, gt=0, description="longest wait for a list or annotation file of an object store"
+    )
     user_agent: str = Field("fld-engine", min_length=1, description="User-Agent header of http(s) requests")
 
 
