@@ -33,6 +33,19 @@ def test_one_round_in_python(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "coco.json: 5 objects in 1 categories" in said
 
 
+def test_every_file_that_is_named_exists() -> None:
+    root = DOCS.parent
+    tops = ("engine", "stages", "specialists", "filters", "shards")
+    pages = [page for page in DOCS.glob("*.md") if page.name != "CHANGELOG.md"]
+    code = [file for top in tops for file in (root / top).rglob("*.py")]
+    folders = "|".join((*tops, "tests", "docs"))
+    named = re.compile(rf"(?<![\w/.-])((?:{folders})/[\w/]+\.(?:py|md|yaml))\b")
+    files = [*pages, *code, root / "README.md"]
+    paths = {(str(file), path) for file in files for path in named.findall(file.read_text())}
+    assert len(paths) > 50
+    assert {entry for entry in paths if not (root / entry[1]).exists()} == set()
+
+
 def test_the_page_about_python_names_what_there_is() -> None:
     page = (DOCS / "python.md").read_text()
     functions = {name for name in engine.__all__ if name[0].islower()}
