@@ -2,6 +2,7 @@
 it annotates, trains, judges, fuses, writes. It ends with the models and shards of a run that nobody disturbed."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -63,8 +64,12 @@ def finish(corpus: Path, backend: str, rounds: int) -> None:
 
 
 def paths(corpus: Path) -> set[str]:
-    """What is there now, with what is only there for a while."""
-    return {str(path.relative_to(corpus)) for path in corpus.rglob("*")}
+    """What is there now, with what is only there for a while; a folder that goes while it is looked at is empty."""
+    return {
+        os.path.relpath(os.path.join(folder, name), corpus)
+        for folder, folders, files in os.walk(corpus)
+        for name in (*folders, *files)
+    }
 
 
 def killed(corpus: Path, backend: str, rounds: int, moments: list[int], chance: random.Random) -> int:
