@@ -234,7 +234,7 @@ def view(
     round_: FirstRoundOption = None,
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="0 takes a free one.")] = 0,
 ) -> None:
-    """Look into a corpus in the browser: this machine only, nothing is installed, nothing is changed."""
+    """Look into a corpus in the browser, and correct it there: this machine only, nothing is installed."""
     from engine.verbs import view as view_module
 
     view_module.view(corpus, round_, port)
