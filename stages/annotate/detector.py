@@ -3,6 +3,8 @@
 Comes in: images. Goes out: `Detection`s in the detector's order, nothing filtered:
 
     detector/0  Detection("dog", 0.91, box=(12.0, 30.5, 200.0, 180.25))
+
+With `tiles` the detector looks at parts of every image, too (tiles.py), and the surest box comes first.
 """
 
 from typing import Annotated, Literal, cast
@@ -17,6 +19,7 @@ from specialists.florence2 import Florence2Detector, Florence2DetectorSettings
 from specialists.roles import Detector, Fingerprint
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
 from stages.annotate.resources import Resources
+from stages.annotate.tiles import TileSettings, found_in_parts
 from stages.findings import object_findings
 from stages.stage import Item
 
@@ -30,6 +33,9 @@ class ObjectsSettings(Settings):
 
     role: Literal["detector"] = Field("detector", description="finds objects: boxes with labels")
     specialist: DetectorSettings = Field(UltralyticsSettings(), description="the model")
+    tiles: TileSettings | None = Field(
+        None, description="also look at parts of every image, where things are larger; null: at the whole only"
+    )
     needs: list[str] | None = Field(None, description="annotators that must run before; a detector uses none")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
@@ -52,6 +58,7 @@ class ObjectsStage:
 
     def __init__(self, settings: ObjectsSettings, detector: Detector | None = None) -> None:
         self._detector = detector or build_detector(settings.specialist)
+        self._tiles = settings.tiles
 
     def load(self) -> None:
         """Load the detector."""
@@ -62,10 +69,15 @@ class ObjectsStage:
         self._detector.close()
 
     def fingerprint(self) -> Fingerprint:
-        """The detector's facts."""
-        return self._detector.fingerprint()
+        """The detector's facts, and how it looks at parts if it does."""
+        facts = self._detector.fingerprint()
+        return facts if self._tiles is None else {**facts, "tiles": self._tiles.model_dump_json()}
 
     def run(self, items: list[Item]) -> list[list[Finding]]:
         """Detections per item."""
-        found = self._detector.detect([item.image for item in items])
+        images = [item.image for item in items]
+        if self._tiles is None:
+            found = self._detector.detect(images)
+        else:
+            found = found_in_parts(self._detector.detect, images, self._tiles)
         return [object_findings(detections) for detections in found]

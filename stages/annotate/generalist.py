@@ -16,7 +16,8 @@ annotator is called `generalist`; it names its own findings, so its stage is tol
 A dense caption is about the object whose box it overlaps most, if by IoU 0.7 or more; else its box is an object
 without label that it describes. The likelihood of a text is the geometric mean probability, in (0, 1], of its tokens
 and its end as the answer to the caption task of its granularity: BLIP's filter of captions (Li et al. 2022, arXiv
-2201.12086) with the captioner itself as the filter. Nothing waits for a generalist unless `needs` says so: it looks at
+2201.12086) with the captioner itself as the filter. With `tiles` the objects of <OD> are those of the image and its
+parts (tiles.py). Nothing waits for a generalist unless `needs` says so: it looks at
 what others wrote.
 """
 
@@ -29,14 +30,16 @@ from pydantic import Field, field_validator
 from shards.finding import Caption, Detection, Finding, Granularity, Match, reference
 from shards.geometry import iou
 from shards.settings import Settings, named_once
+from specialists.florence2_answers import read_boxes
 from specialists.florence2_format import CAPTION_TASKS, Question, Task, clean_text
 from specialists.florence2_generalist import Florence2Generalist, Florence2GeneralistSettings, Generalist
 from specialists.florence2_model import CACHED_IMAGES
-from specialists.roles import Fingerprint
+from specialists.roles import Detections, Fingerprint, Image
 from stages.annotate.boxes import BoxInputs, choose_boxes
 from stages.annotate.resources import Resources
+from stages.annotate.tiles import TileSettings, found_in_parts
 from stages.codec.decode import Inquiry, findings
-from stages.findings import texts_about_images
+from stages.findings import object_findings, texts_about_images
 from stages.stage import Item
 
 SAME_BOX_IOU = 0.7
@@ -55,6 +58,7 @@ GeneralistTask = Literal[
     "<REGION_TO_SEGMENTATION>",
 ]
 PHRASES: Final = "<CAPTION_TO_PHRASE_GROUNDING>"
+OBJECTS: Final = "<OD>"
 
 
 class GeneralistSettings(Settings):
@@ -73,6 +77,9 @@ class GeneralistSettings(Settings):
         " fuse.merge compares",
     )
     boxes: BoxInputs = Field(BoxInputs(), description="which of its own boxes <REGION_TO_...> asks about")
+    tiles: TileSettings | None = Field(
+        None, description="ask <OD> of parts of every image, too, where things are larger; null: of the whole only"
+    )
     needs: list[str] | None = Field(None, description="annotators whose texts it looks at; null: all that write texts")
     resources: Resources = Field(Resources(), description="what one actor needs")
 
@@ -119,6 +126,7 @@ class GeneralistStage:
             "judges": [*of.judged],
             "boxes": of.boxes.model_dump_json(),
             "same_box_iou": SAME_BOX_IOU,
+            **({} if of.tiles is None else {"tiles": of.tiles.model_dump_json()}),
         }
 
     def close(self) -> None:
@@ -126,12 +134,28 @@ class GeneralistStage:
 
     def _of_images(self, items: list[Item]) -> list[list[Finding]]:
         """Texts, objects and words: the tasks that take nothing but the image."""
-        tasks = [task for task in self._settings.tasks if task != PHRASES and not task.startswith("<REGION_TO_")]
+        asked_alone = [task for task in self._settings.tasks if task != PHRASES and not task.startswith("<REGION_TO_")]
+        in_parts = self._in_parts(items)  # first: parts would push encoded images out of the model's memory
+        tasks = [task for task in asked_alone if in_parts is None or task != OBJECTS]
         asked = [[_asked(task, item) for task in tasks] for item in items]
-        answers = self._answers(items, asked)
+        by_item: list[dict[Task, list[Finding]]] = [
+            dict(zip(tasks, answers, strict=True)) for answers in self._answers(items, asked)
+        ]
+        for by_task, objects in zip(by_item, in_parts or [], strict=False):
+            by_task[OBJECTS] = objects
+        return [self._combined({task: by_task[task] for task in asked_alone}) for by_task in by_item]
+
+    def _in_parts(self, items: list[Item]) -> list[list[Finding]] | None:
+        """The objects of the items and of their parts; None where parts are not looked at."""
+        if self._settings.tiles is None or OBJECTS not in self._settings.tasks:
+            return None
+        found = found_in_parts(self._detected, [item.image for item in items], self._settings.tiles)
+        return [object_findings(detections) for detections in found]
+
+    def _detected(self, images: list[Image]) -> list[Detections]:
+        answers = self._generalist.answer(images, [[Question(OBJECTS)] for _ in images])
         return [
-            self._combined({inquiry.task: answer for inquiry, answer in zip(inquiries, item_answers, strict=True)})
-            for inquiries, item_answers in zip(asked, answers, strict=True)
+            read_boxes(answer, image.shape[1], image.shape[0]) for [answer], image in zip(answers, images, strict=True)
         ]
 
     def _combined(self, by_task: dict[Task, list[Finding]]) -> list[Finding]:

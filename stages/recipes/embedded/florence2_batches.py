@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.record import Record
 from specialists.florence2_format import Task, prompt
 from stages.annotate.boxes import crop
 from stages.codec.lesson import Lesson
@@ -48,16 +49,22 @@ class School:
 
 def load_school(drawn: Iterable[Drawn], tokenizer: Any) -> School:
     """Resize the pictures and tokenize all lessons. Pictures without words come a second time, mirrored."""
-    pixels, cells, asked = [], [], []
+    views = []
     for scene in drawn:
-        shown = _shown(scene.image())
-        views = [(shown, scene.record)]
+        image = scene.image()
+        views.append((image, scene.record))
         if can_mirror(scene.record):
-            views.append((shown[:, :, ::-1], mirrored_record(scene.record)))
-        for picture, record in views:
-            pixels.append(picture)
-            cells.append(cell_answers(record, GRID).reshape(GRID * GRID, -1))
-            asked.append(_asked(scene_lessons(record), tokenizer))
+            views.append((image[:, ::-1], mirrored_record(scene.record)))
+    return load_views(views, tokenizer)
+
+
+def load_views(views: Iterable[tuple[NDArray[np.uint8], Record]], tokenizer: Any) -> School:
+    """The same of pictures uint8 RGB [h, w, 3] and their gold."""
+    pixels, cells, asked = [], [], []
+    for image, record in views:
+        pixels.append(_shown(image))
+        cells.append(cell_answers(record, GRID).reshape(GRID * GRID, -1))
+        asked.append(_asked(scene_lessons(record), tokenizer))
     return School(np.stack(pixels), np.stack(cells), asked)
 
 

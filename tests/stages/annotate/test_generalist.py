@@ -16,6 +16,7 @@ from specialists.florence2_model import Answer
 from specialists.roles import Fingerprint, Image
 from stages.annotate.build import build_stage, gives, wants
 from stages.annotate.generalist import GeneralistSettings, GeneralistStage, GeneralistTask
+from stages.annotate.tiles import TileSettings
 from stages.stage import Item
 from tests.specialists.tiny_florence2 import save_tiny_florence2
 from tests.typed import typed
@@ -211,3 +212,20 @@ def test_its_own_text_is_as_likely_as_when_it_was_written_and_others_are_grounde
     assert grounded.spans[-1][1] == len(grounded.text)
     nothing = Question("<CAPTION_TO_PHRASE_GROUNDING>", " ... ")
     assert generalist.answer(images[:1], [[nothing]])[0][0].text == ""
+
+
+def test_objects_come_from_parts_too_and_dense_captions_are_about_them() -> None:
+    script = Scripted(OD=f"dog{BOX}", DENSE_REGION_CAPTION=f"a brown dog{BOX}", CAPTION="a dog")
+    settings = GeneralistSettings(
+        tasks=["<CAPTION>", "<OD>", "<DENSE_REGION_CAPTION>"], judges=False, tiles=TileSettings(overlap=0)
+    )
+    [found] = GeneralistStage(settings, "self", script).run([Item("a", PICTURE)])
+    objects = [box_of(finding) for finding in found if kind_of(finding) == "object"]
+    assert [tuple(round(value) for value in box or ()) for box in objects] == [
+        (0, 0, 100, 100),  # of the whole; each part writes the same bins: a box at its left upper corner
+        (0, 0, 50, 50),
+    ]  # those of the other parts end at an inner edge
+    assert [(text_of(finding), about_of(finding)) for finding in found if isinstance(finding, Caption)] == [
+        ("a dog", ""),
+        ("a brown dog", "self/1"),
+    ]
