@@ -7,7 +7,7 @@ its actor back: annotators may together ask for more than the machine has, at th
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ from engine.runtime.ray_session import LogEvent, RaySession
 from shards.store import Store
 
 MAX_LOAD_DEATHS = 3
+MAX_LOSSES = 3
+"""Of the result of one call: nodes go, but not with the same call each time."""
 STARVED_S = 5.0
 """A new process is there after 1-3 s; an actor that is not has no resources to start with."""
 PAUSE_S = 2.0
@@ -32,6 +34,7 @@ class _Pool:
     pool: ActorPool
     actors: list[Actor] = field(default_factory=list)
     again: deque[Call] = field(default_factory=deque)
+    losses: Counter[int] = field(default_factory=Counter)  # id of a call -> how often its result was lost
     load_deaths: int = 0
     hungry: bool = False  # refused a call since it last had an idle actor
     hungry_since: float = 0.0
@@ -93,6 +96,7 @@ class RayBackend:
 
     def close(self) -> None:
         if not self._started:
+            self._session.stop()
             return
         for actor in self._all():
             self._kill(actor)
@@ -189,8 +193,7 @@ class RayBackend:
         while actor.calls and actor.calls[0][0] in ready:
             answer = _get(actor.calls[0][0])
             if isinstance(answer, _Lost):
-                self._log("result_lost", {"pool": actor.pool, "why": answer.why})
-                self._pools[actor.pool].again.append(actor.took())
+                outcomes += self._lost(actor, answer)
                 continue
             call = actor.took()
             if isinstance(answer, _Dead):
@@ -203,6 +206,17 @@ class RayBackend:
         if outcomes:
             self._pools[actor.pool].used = time.monotonic()
         return outcomes
+
+    def _lost(self, actor: Actor, lost: "_Lost") -> list[Outcome]:
+        """The call runs again; one whose result is lost every time is like one that the machine has no memory for."""
+        state, call = self._pools[actor.pool], actor.took()
+        self._log("result_lost", {"pool": actor.pool, "why": lost.why})
+        state.losses[call.id] += 1
+        if state.losses[call.id] < MAX_LOSSES:
+            state.again.append(call)
+            return []
+        del state.losses[call.id]
+        return [Outcome(call, "oom", error=f"oom: Ray lost the result {MAX_LOSSES} times", detail=lost.why)]
 
     def _died(self, actor: Actor, call: Call, dead: "_Dead") -> Outcome:
         about = {"pool": actor.pool, "pid": actor.pid, "column": call.column, "shard": call.shard}

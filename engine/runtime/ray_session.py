@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from engine.console.signals import kept_handlers
 from engine.runtime.backend import StartError
+from engine.runtime.ray_marks import SessionMark, remove_stale
 
 LogEvent = Callable[[str, Mapping[str, object]], None]
 ATTEMPTS = 3
@@ -26,8 +25,6 @@ often fails and the next, with warm file caches, does not. `ray.init` would give
 _MAGIC = (b":job_id:", b":actor_name:", b":task_name:")
 CONNECT_S = 10.0
 """A cluster that does not answer in this time is not there; `ray.init` would wait for minutes."""
-MARK = "fld-engine.lock"
-"""In the folder of a session that we started, locked until our process has ended, however it ended."""
 TOKEN = "RAY_AUTH_TOKEN"
 _PATH_MAX = 107
 _BELOW_TEMP = len("/ray/session_2026-01-31_12-00-00_123456_1234567/sockets/plasma_store")
@@ -42,7 +39,7 @@ class RaySession:
         self._address = address or os.environ.get("RAY_ADDRESS") or None
         self._log = log
         self._ours = False
-        self._mark: FileLock | None = None
+        self._mark: SessionMark | None = None
         self.local = False
 
     def start(self, min_cpus: float) -> None:
@@ -59,38 +56,49 @@ class RaySession:
         self.local = self._address in (None, "local")
         if self.local:
             check_place(_temp())
-            remove_stale(_temp() / "ray")
+            remove_stale(_temp())
+            self._mark = SessionMark(_temp())
             _bring_token()
         else:
             _check_address(str(self._address))
         cpus = int(max(os.cpu_count() or 1, -(-min_cpus // 1))) if self.local else None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with kept_handlers():
-                    ray.init(
-                        address="local" if self.local else self._address,
-                        num_cpus=cpus,
-                        include_dashboard=False if self.local else None,
-                        log_to_driver=False,
-                        logging_level=logging.ERROR,
-                    )
+                self._init(cpus)
                 break
             except Exception as error:  # ray.init raises bare Exception
-                ray.shutdown()
-                for started in (_temp() / "ray").glob(f"session_*_{os.getpid()}"):
-                    shutil.rmtree(started, ignore_errors=True)
                 reason = " ".join(str(error).split())
                 self._log("ray_start_failed", {"attempt": attempt, "why": reason})
                 if attempt == ATTEMPTS or not self.local:
+                    self._unmark()
                     where = "on this machine" if self.local else f"at {self._address}"
                     hint = "small jobs run without it: --set engine.backend=local"
                     raise StartError(f"Ray did not start {where}: {reason}; {hint}") from error
         self._ours = True
         self._silence()
-        if (session := self._session_folder()) is not None:
-            self._mark = FileLock(session / f"{MARK}.part")
-            self._mark.acquire(timeout=0)
-            (session / f"{MARK}.part").rename(session / MARK)  # nobody sees it without its lock
+        if self._mark is not None and (session := self._session_folder()) is not None:
+            self._mark.name(session)
+
+    def _init(self, cpus: int | None) -> None:
+        """ray.init; where it fails, or the run is ended meanwhile, nothing of it stays."""
+        import ray
+
+        is_up = False
+        try:
+            with kept_handlers():
+                ray.init(
+                    address="local" if self.local else self._address,
+                    num_cpus=cpus,
+                    include_dashboard=False if self.local else None,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+            is_up = True
+        finally:
+            if not is_up:
+                ray.shutdown()
+                for started in (_temp() / "ray").glob(f"session_*_{os.getpid()}"):
+                    shutil.rmtree(started, ignore_errors=True)
 
     def stop(self) -> None:
         """Leave the cluster; end it if it was started here."""
@@ -102,8 +110,11 @@ class RaySession:
             self._ours = False
             if session is not None:
                 shutil.rmtree(session, ignore_errors=True)  # its logs are in ours (`worker_output`)
+        self._unmark()
+
+    def _unmark(self) -> None:
         if self._mark is not None:
-            self._mark.release(force=True)
+            self._mark.remove()
             self._mark = None
 
     def _session_folder(self) -> Path | None:
@@ -180,16 +191,3 @@ def check_place(folder: Path) -> None:
             f"Ray cannot start: the folder {inner} is not there, or not yours to write; set RAY_TMPDIR to a short"
             " folder of your own, or --set engine.backend=local"
         )
-
-
-def remove_stale(folder: Path) -> None:
-    """Remove the session folders in here that we started and that nobody holds any more: their run was killed. Those of
-    other programs have no mark of ours and stay, as do those of other users, in a folder that all may write."""
-    for mark in folder.glob(f"session_*/{MARK}"):
-        try:
-            if mark.parent.lstat().st_uid != os.getuid():
-                continue
-            FileLock(mark).acquire(timeout=0).lock.release(force=True)
-            shutil.rmtree(mark.parent)
-        except (Timeout, OSError):
-            continue  # at work, or somebody else removes it

@@ -6,14 +6,18 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
 from engine.runtime.backend import StartError
-from engine.runtime.column import Column
+from engine.runtime.call import Call, Outcome
+from engine.runtime.column import Column, pools
 from engine.runtime.progress import ColumnProgress, Silent
+from engine.runtime.ray_actors import Actor
+from engine.runtime.ray_backend import RayBackend
 from shards.raw import RawRow, read_raw
 from shards.store import LocalStore
 from stages.annotate.resources import Resources
@@ -163,3 +167,50 @@ def test_a_stage_that_cannot_be_loaded_ends_the_run(tmp_path: Path, stage: FakeS
     with pytest.raises(StartError, match=message):
         annotate(store, [column("a", stage, resources=Resources(num_cpus=0.5))], {}, RAY, Silent())
     assert time.monotonic() - start < 120
+
+
+def _sleep() -> None:
+    time.sleep(600)
+
+
+class _LosesResults:
+    """The handle of an actor whose every result is lost: instead of it Ray raises one of its own errors."""
+
+    def __init__(self) -> None:
+        self.run = self
+        self.calls = 0
+
+    def remote(self, call: Call) -> object:
+        """What Ray returns at once."""
+        import ray
+
+        del call
+        self.calls += 1
+        task: Any = ray.remote(num_cpus=0)(_sleep)
+        ref = task.remote()
+        ray.cancel(ref)
+        return ref
+
+
+def test_a_result_that_is_lost_each_time_is_not_asked_for_for_ever(tmp_path: Path) -> None:
+    """As where it is larger than the object store: the batch is halved, as for any lack of memory."""
+    events = Events()
+    backend = RayBackend(LocalStore(tmp_path), RAY, events.log)
+    pool = pools([column("a", FakeStage(), resources=Resources(num_cpus=0.1))])[0]
+    backend.open(pool)
+    call = Call(1, pool.name, "a", "000000", (0,), b"", {}, 60.0)
+    try:
+        backend.submit(call)  # starts the actors of the pool: ours takes their place
+        loser = _LosesResults()
+        actor = Actor(loser, pool.name, None, None, "ready")
+        backend._pools[pool.name].actors[:] = [actor]
+        assert backend.submit(call)
+        outcomes: list[Outcome] = []
+        deadline = time.monotonic() + 60
+        while not outcomes and time.monotonic() < deadline:
+            outcomes = backend.wait(1.0)
+        backend._pools[pool.name].actors.clear()
+    finally:
+        backend.close()
+    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [("oom", "oom: Ray lost the result 3 times")]
+    assert loser.calls == len(events.of("result_lost")) == 3
