@@ -20,23 +20,31 @@ class EndedBySignal(KeyboardInterrupt):
         self.signal = signal.Signals(number)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise EndedBySignal(number)
-
-
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While in here, the signals raise EndedBySignal in the main thread. In another thread nothing changes."""
+    """While in here, the signals raise EndedBySignal in the main thread. In another thread nothing changes.
+
+    Ray's waiting, interrupted by whatever a handler raises, raises a plain KeyboardInterrupt instead."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    received: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(number)
+        raise EndedBySignal(number)
+
     before = {number: signal.getsignal(number) for number in ENDING}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(number, _end)
+            signal.signal(number, end)
     try:
         yield
+    except KeyboardInterrupt:
+        if received:
+            raise EndedBySignal(received[0]) from None
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
