@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.config.settings import EngineSettings
 from engine.runtime.ray_session import RaySession
-from engine.runtime.training_bar import training_bar, unwatched
+from engine.runtime.training_bar import followed, training_bar, unwatched
 from shards.errors import CorpusError
 from shards.record import RecordError
 from shards.store import LocalStore, open_store
@@ -22,8 +22,16 @@ from specialists.roles import SpecialistError
 from specialists.weights import EMBEDDED_PREFIX, locate
 from stages.retrain.data import RetrainError
 from stages.retrain.fit import fitted
-from stages.retrain.job import RetrainJob, RetrainResult, StudentJob, TrainingJob, read_training
-from stages.retrain.metrics import Watch
+from stages.retrain.job import (
+    TRAINER,
+    RetrainJob,
+    RetrainResult,
+    StudentJob,
+    TrainingJob,
+    read_training,
+    work_folder,
+)
+from stages.retrain.metrics import METRICS_FILE, Watch
 from stages.retrain.run import NAME
 from stages.retrain.run import retrain as core
 from stages.retrain.settings import RetrainSettings
@@ -33,21 +41,24 @@ KNOWN = (RetrainError, CorpusError, RecordError, SpecialistError, OSError)
 
 
 def train(job: TrainingJob, engine: EngineSettings, *, progress: bool = False) -> RetrainResult:
-    """Train where the settings say, a student in this process. progress: draw a bar on stderr. Ray workers have none:
-    they write `trainer/metrics.jsonl`."""
+    """Train where the settings say, a student in this process. progress: draw a bar on stderr; of Ray's workers by what
+    they write to `trainer/metrics.jsonl`."""
     if isinstance(job, StudentJob):
         if not progress:
             return train_student(job, unwatched)
         with training_bar(f"train student on round {job.round}", job.settings.steps) as watch:
             return train_student(job, watch)
-    if engine.backend == "ray" and job.settings.workers > 0:
-        return _on_workers(job, engine)
+    on_workers = engine.backend == "ray" and job.settings.workers > 0
     run = core if engine.backend == "local" else _in_this_process
     if not progress:
-        return run(job, unwatched)
+        return _on_workers(job, engine) if on_workers else run(job, unwatched)
     settings = fitted(job.settings, locate(NAME, job.checkpoint, job.revision))
-    with training_bar(f"train round {job.round}", settings.recipe.over(1).steps) as watch:
-        return run(job, watch)
+    steps = settings.recipe.over(max(settings.workers, 1) if on_workers else 1).steps
+    with training_bar(f"train round {job.round}", steps) as watch:
+        if not on_workers:
+            return run(job, watch)
+        with followed(work_folder(job) / TRAINER / METRICS_FILE, watch):
+            return _on_workers(job, engine)
 
 
 def _in_this_process(job: RetrainJob, watch: Watch) -> RetrainResult:

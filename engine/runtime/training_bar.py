@@ -4,11 +4,16 @@ In a terminal it is one line that is drawn again and again, without one a line n
 
     train round 0: 0/300 steps
     train round 0: 120/300 steps, 0:00:15 left, loss 1.234, 17.1 images/s
+
+What workers on other machines do is read from the file of metrics that they write into the folder which all share.
 """
 
+import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -62,6 +67,40 @@ def training_lines(
         write(f"{title}: {step}/{steps} steps{left}, {_news(event)}")
 
     return show
+
+
+@contextmanager
+def followed(metrics: Path, watch: Watch, every_s: float = 1.0) -> Iterator[None]:
+    """While in here, `watch` hears of the events that other processes add to the file `metrics`, from a thread."""
+    ended = threading.Event()
+    heard = len(_events(metrics))
+
+    def follow() -> None:
+        nonlocal heard
+        is_over = False
+        while not is_over:
+            is_over = ended.wait(every_s)
+            events = _events(metrics)
+            for event in events[heard:]:
+                watch(event)
+            heard = len(events)  # less than before where a run forgot what it does again
+
+    thread = threading.Thread(target=follow, name="metrics", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _events(metrics: Path) -> list[Event]:
+    """Those of whole lines; none while there is no file."""
+    try:
+        lines = metrics.read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _news(event: Event) -> str:

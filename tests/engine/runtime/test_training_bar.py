@@ -1,6 +1,9 @@
 """A training in a pipe, with a clock that stands until it is moved."""
 
-from engine.runtime.training_bar import training_lines
+import time
+from pathlib import Path
+
+from engine.runtime.training_bar import followed, training_lines
 
 
 def test_without_a_terminal_a_training_is_a_line_now_and_then() -> None:
@@ -29,3 +32,31 @@ def test_a_training_that_goes_on_counts_its_own_pace() -> None:
         "train round 1: 60/100 steps, held-out od 1.50",
         "train round 1: 80/100 steps, 0:00:11 left, held-out od 1.50",
     ]
+
+
+def test_what_workers_write_is_heard_of_once_and_what_was_there_before_is_not(tmp_path: Path) -> None:
+    metrics, heard = tmp_path / "metrics.jsonl", list[int]()
+    metrics.write_text('{"step": 10}\n{"step": 20}\n')
+
+    def wait_for(count: int) -> None:
+        deadline = time.monotonic() + 30
+        while len(heard) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    with followed(metrics, lambda event: heard.append(event["step"]), every_s=0.02):
+        metrics.write_text('{"step": 10}\n{"step": 20}\n{"step": 30}\n{"step"')  # the last line is not whole yet
+        wait_for(1)
+        metrics.write_text('{"step": 10}\n')  # a worker goes on from step 10
+        time.sleep(0.2)
+        metrics.write_text('{"step": 10}\n{"step": 20}\n')
+        wait_for(2)
+        metrics.write_text('{"step": 10}\n{"step": 20}\n{"step": 30}\n')
+    assert heard == [30, 20, 30]
+
+
+def test_a_file_that_is_not_there_yet_says_nothing(tmp_path: Path) -> None:
+    heard = list[int]()
+    with followed(tmp_path / "metrics.jsonl", lambda event: heard.append(event["step"]), every_s=0.01):
+        (tmp_path / "metrics.jsonl").write_text('{"step": 1}\n')
+    assert heard == [1]
