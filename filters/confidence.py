@@ -87,7 +87,10 @@ def folded(label: str) -> str:
 
 def _threshold(annotator: str, label: str, settings: ConfidenceSettings) -> float:
     own = settings.annotators.get(annotator, _NO_OWN)
-    by_label = {folded(name): limit for name, limit in {**settings.labels, **own.labels}.items()}
-    if label in by_label or own.min_score is not None:
-        return by_label.get(label, own.min_score or 0.0)
+    if settings.labels or own.labels:
+        by_label = {folded(name): limit for name, limit in {**settings.labels, **own.labels}.items()}
+        if label in by_label:
+            return by_label[label]
+    if own.min_score is not None:
+        return own.min_score
     return RAW_SCORE if settings.min_score is None else settings.min_score

@@ -3,10 +3,10 @@
     suppress(boxes=[[0,0,10,10], [0,0,10,9], [50,50,60,60]], scores=[0.9, 0.8, 0.7], labels=["dog", "dog", "dog"],
              same_label_iou=0.7, any_label_iou=0.9) -> [None, Suppressed(by=0, iou=0.9, same_label=True), None]
 
-Greedy non-maximum suppression, class-wise and class-agnostic in one pass over one matrix of overlaps. Plain numpy:
-at the 5 to 50 boxes of an image it is as fast as `torchvision.ops.nms`, which needs torch, one call per kind of
-suppression, and does not say which box suppressed which (docs/benchmarks: `bench_filters`). More than a thousand boxes
-meet only those around them (`shards.grid`): 20,000 take seconds where the whole matrix took minutes.
+Greedy non-maximum suppression, class-wise and class-agnostic in one pass. `torchvision.ops.nms` needs torch, one call
+per kind of suppression, and does not say which box suppressed which. A few boxes are compared in plain Python, up to
+a thousand by a matrix of overlaps; more meet only those around them (`shards.grid`): 20,000 take seconds where the
+whole matrix took minutes. `bench_filters` measures all.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.finding import Box
-from shards.geometry import iou_matrix
+from shards.geometry import iou, iou_matrix
 from shards.grid import BoxGrid
 
+_FEW = 24
+"""Boxes up to which plain Python is as fast as a matrix."""
 _MANY = 1000
 """Boxes from which on a grid is faster than the matrix."""
 _ROWS_AT_ONCE = 256
@@ -48,12 +50,16 @@ def suppress(
     result: list[Suppressed | None] = [None] * len(boxes)
     if len(boxes) < 2 or (same_label_iou is None and any_label_iou is None):
         return result
+    if len(boxes) <= _FEW:
+        return _suppress_few(boxes.tolist(), scores.tolist(), labels, _limit(same_label_iou), _limit(any_label_iou))
     names = {label: number for number, label in enumerate(sorted(set(labels)))}
     ids = [names[label] for label in labels]
     by_rank = np.lexsort((*boxes.T[::-1], ids, -scores))
     boxes, order = boxes[by_rank], by_rank.tolist()
     if len(boxes) > _MANY:
-        ranked = _suppress_many(boxes, [ids[place] for place in order], _limit(same_label_iou), _limit(any_label_iou))
+        ranked = _suppress_many(
+            boxes.tolist(), [ids[place] for place in order], _limit(same_label_iou), _limit(any_label_iou)
+        )
         for place, suppressed in zip(order, ranked, strict=True):
             result[place] = None if suppressed is None else suppressed._replace(by=order[suppressed.by])
         return result
@@ -61,25 +67,45 @@ def suppress(
     for start in range(0, len(boxes), _ROWS_AT_ONCE):
         overlaps = iou_matrix(boxes[start : start + _ROWS_AT_ONCE], boxes)
         rows, columns = (overlaps > min(same_limit, any_limit)).nonzero()  # few pairs: the rest is plain Python
-        for row, column, iou in zip(rows.tolist(), columns.tolist(), overlaps[rows, columns].tolist(), strict=True):
+        found = zip(rows.tolist(), columns.tolist(), overlaps[rows, columns].tolist(), strict=True)
+        for row, column, overlap in found:
             strong, weak = order[start + row], order[column]
             if column <= start + row or result[strong] or result[weak]:
                 continue
-            same_label = ids[strong] == ids[weak] and iou > same_limit
-            if same_label or iou > any_limit:
-                result[weak] = Suppressed(strong, iou, same_label)
+            same_label = ids[strong] == ids[weak] and overlap > same_limit
+            if same_label or overlap > any_limit:
+                result[weak] = Suppressed(strong, overlap, same_label)
+    return result
+
+
+def _suppress_few(
+    boxes: list[Box], scores: list[float], labels: Sequence[str], same_limit: float, any_limit: float
+) -> list[Suppressed | None]:
+    """The same for the boxes of a common picture: each meets every kept one that is stronger."""
+    result: list[Suppressed | None] = [None] * len(boxes)
+    kept: list[tuple[int, Box]] = []
+    for place in sorted(range(len(boxes)), key=lambda place: (-scores[place], labels[place], boxes[place])):
+        x0, y0, x1, y1 = boxes[place]
+        for rival, other in kept:
+            if other[0] < x1 and other[2] > x0 and other[1] < y1 and other[3] > y0:
+                overlap = iou(other, boxes[place])
+                same_label = overlap > same_limit and labels[rival] == labels[place]
+                if same_label or overlap > any_limit:
+                    result[place] = Suppressed(rival, overlap, same_label)
+                    break
+        else:
+            kept.append((place, boxes[place]))
     return result
 
 
 def _suppress_many(
-    boxes: NDArray[np.float64], ids: Sequence[int], same_limit: float, any_limit: float
+    boxes: list[Box], ids: Sequence[int], same_limit: float, any_limit: float
 ) -> list[Suppressed | None]:
     """The same for boxes in falling order: each meets the kept ones around it."""
     result: list[Suppressed | None] = []
     by_label: dict[int, BoxGrid] = {}
     of_all = BoxGrid(any_limit)
-    for place, (label, coordinates) in enumerate(zip(ids, boxes.tolist(), strict=True)):
-        box: Box = tuple(coordinates)
+    for place, (label, box) in enumerate(zip(ids, boxes, strict=True)):
         same = by_label.setdefault(label, BoxGrid(same_limit))
         rivals = sorted({*same.near(box), *of_all.near(box)})
         stronger = _strongest(boxes, ids, place, rivals, same_limit, any_limit) if rivals else None
@@ -93,7 +119,7 @@ def _suppress_many(
 
 
 def _strongest(
-    boxes: NDArray[np.float64],
+    boxes: list[Box],
     ids: Sequence[int],
     place: int,
     rivals: list[int],
@@ -101,10 +127,11 @@ def _strongest(
     any_limit: float,
 ) -> Suppressed | None:
     """The first of the kept `rivals` that suppresses the box at `place`."""
-    for rival, iou in zip(rivals, iou_matrix(boxes[rivals], boxes[place])[:, 0].tolist(), strict=True):
-        same_label = ids[rival] == ids[place] and iou > same_limit
-        if same_label or iou > any_limit:
-            return Suppressed(rival, iou, same_label)
+    for rival in rivals:
+        overlap = iou(boxes[rival], boxes[place])
+        same_label = ids[rival] == ids[place] and overlap > same_limit
+        if same_label or overlap > any_limit:
+            return Suppressed(rival, overlap, same_label)
     return None
 
 

@@ -11,7 +11,7 @@ The rules in the order in which they are tried; the first that fails is named:
 """
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from shards.settings import Off, Settings
 
 _DECIMALS = 4
 """Of measured values (shares, IoU, ratios) in a verdict and in its comparison."""
-
+_BAD_LABEL = dropped("region.label")
 
 _FLAT = 1e-9
 """px; stands for a shorter side of 0, so that the ratio of a flat box is beyond every sensible limit."""
@@ -95,24 +95,16 @@ def judge_regions(
         )
     check_size(width, height)
     names = [folded(label) for label in labels]
-    rules = [
-        _label_rule(names, settings),
-        *_shape_rules(corners, width, height, settings),
-    ]
-    verdicts = [KEPT] * len(corners)
-    failed = np.array([rule.failed for rule in rules])  # [rules, n]
-    first = failed.argmax(axis=0).tolist()
-    for place in np.flatnonzero(failed.any(axis=0)).tolist():
-        verdicts[place] = rules[first[place]].verdict(place)
-    passed = np.array([place for place, verdict in enumerate(verdicts) if verdict.kept], dtype=np.intp)
+    verdicts = _judge_each(corners, names, width, height, settings)
+    passed = [place for place, verdict in enumerate(verdicts) if verdict.kept]
     shadows = suppress(
         corners[passed],
         certain[passed],
-        [names[place] for place in passed.tolist()],
+        [names[place] for place in passed],
         settings.nms_iou,
         settings.nms_iou_any_label,
     )
-    for place, suppressed in zip(passed.tolist(), shadows, strict=True):
+    for place, suppressed in zip(passed, shadows, strict=True):
         if suppressed is not None:
             verdicts[place] = _suppressed(suppressed, settings)
     return verdicts
@@ -125,37 +117,34 @@ def _suppressed(suppressed: Suppressed, settings: ShapeSettings) -> Verdict:
     return dropped("region.nms_any_label", iou, settings.nms_iou_any_label)
 
 
-class _Rule(NamedTuple):
-    """One rule on all boxes. failed: bool [n]; values [n] and limits [n] or one for all, None where there are none."""
-
-    name: str
-    failed: NDArray[np.bool_]
-    values: NDArray[np.float64] | None = None
-    limits: NDArray[np.float64] | float | None = None
-
-    def verdict(self, place: int) -> Verdict:
-        value = None if self.values is None else round(float(self.values[place]), _DECIMALS)
-        limit = float(self.limits[place]) if isinstance(self.limits, np.ndarray) else self.limits
-        return dropped(self.name, value, limit)
-
-
-def _label_rule(labels: Sequence[str], settings: ShapeSettings) -> _Rule:
+def _judge_each(
+    boxes: NDArray[np.float64], labels: Sequence[str], width: int, height: int, settings: ShapeSettings
+) -> list[Verdict]:
+    """The verdict on each box by itself: its label, its size, its proportions."""
     allowed, denied = set(map(folded, settings.allow_labels)), set(map(folded, settings.deny_labels))
-    failed = [label in denied or (bool(allowed) and label not in allowed) for label in labels]
-    return _Rule("region.label", np.array(failed, dtype=bool))
-
-
-def _shape_rules(boxes: NDArray[np.float64], width: int, height: int, settings: ShapeSettings) -> list[_Rule]:
-    """Size and proportions of each box, in px and in shares of the image."""
     widths, heights = np.maximum(boxes[:, 2:] - boxes[:, :2], 0).T
-    shorter, longer = np.minimum(widths, heights), np.maximum(widths, heights)
-    areas = widths * heights
+    shorter, areas = np.minimum(widths, heights), widths * heights
+    ratios = np.maximum(widths, heights) / np.maximum(shorter, _FLAT)
     shares = areas / (width * height)
-    ratios = longer / np.maximum(shorter, _FLAT)
+    shapes = zip(labels, *(each.tolist() for each in (shorter, areas, shares, ratios)), strict=True)
     return [
-        _Rule("region.min_side", shorter < settings.min_side, shorter, settings.min_side),
-        _Rule("region.min_area", areas < settings.min_area, areas, settings.min_area),
-        _Rule("region.min_area_share", shares < settings.min_area_share, shares, settings.min_area_share),
-        _Rule("region.max_area_share", shares > settings.max_area_share, shares, settings.max_area_share),
-        _Rule("region.aspect_ratio", ratios > settings.max_aspect_ratio, ratios, settings.max_aspect_ratio),
+        _BAD_LABEL
+        if label in denied or (allowed and label not in allowed)
+        else _judge_shape(side, area, share, ratio, settings)
+        for label, side, area, share, ratio in shapes
     ]
+
+
+def _judge_shape(side: float, area: float, share: float, ratio: float, settings: ShapeSettings) -> Verdict:
+    """side: the shorter one, px; share: of the image; ratio: of the longer side to the shorter."""
+    if side < settings.min_side:
+        return dropped("region.min_side", round(side, _DECIMALS), settings.min_side)
+    if area < settings.min_area:
+        return dropped("region.min_area", round(area, _DECIMALS), settings.min_area)
+    if share < settings.min_area_share:
+        return dropped("region.min_area_share", round(share, _DECIMALS), settings.min_area_share)
+    if share > settings.max_area_share:
+        return dropped("region.max_area_share", round(share, _DECIMALS), settings.max_area_share)
+    if ratio > settings.max_aspect_ratio:
+        return dropped("region.aspect_ratio", round(ratio, _DECIMALS), settings.max_aspect_ratio)
+    return KEPT

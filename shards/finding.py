@@ -100,6 +100,8 @@ class Match(_Scored, frozen=True, tag="match", kw_only=True):
 
 Finding = Caption | Detection | OcrLine | PhraseGrounding | Mask | Match
 """One statement of one annotator."""
+_IN_BOXES = (Detection, OcrLine)
+_WITH_BOX = (Detection, OcrLine, PhraseGrounding)
 _KINDS: Mapping[type[Finding], Kind] = {
     Caption: "text", Detection: "object", OcrLine: "ocr", PhraseGrounding: "phrase", Mask: "mask", Match: "match"
 }  # fmt: skip
@@ -122,23 +124,25 @@ def text_of(finding: Finding) -> str:
 
 def about_of(finding: Finding) -> str:
     """The reference of the finding that it is about, "" if it is about the image."""
-    return "" if isinstance(finding, Detection | OcrLine) else finding.about
+    return "" if isinstance(finding, _IN_BOXES) else finding.about
 
 
 def box_of(finding: Finding) -> Box | None:
     """Where it is, if it says so itself."""
-    return finding.box if isinstance(finding, Detection | OcrLine | PhraseGrounding) else None
+    return finding.box if isinstance(finding, _WITH_BOX) else None
 
 
 def scores_of(finding: Finding) -> list[float]:
     """Those that it has."""
-    phrase_score = finding.phrase_score if isinstance(finding, PhraseGrounding) else None
-    return [score for score in (finding.score, phrase_score) if score is not None]
+    scores = (finding.score, finding.phrase_score) if isinstance(finding, PhraseGrounding) else (finding.score,)
+    return [score for score in scores if score is not None]
 
 
 def coordinates_of(finding: Finding) -> Iterable[float]:
     """Every number in pixels."""
     match finding:
+        case Caption() | Match():
+            return ()
         case Detection():
             return chain(finding.box, *(finding.polygons or ()))
         case OcrLine():
@@ -147,8 +151,6 @@ def coordinates_of(finding: Finding) -> Iterable[float]:
             return finding.box or ()
         case Mask():
             return chain(*finding.polygons)
-        case Caption() | Match():
-            return ()
 
 
 def rounded(finding: Finding) -> Finding:

@@ -16,10 +16,11 @@ FloatArray = NDArray[np.float64]
 
 def clipped(box: Box, width: int, height: int) -> Box | None:
     """The part of a box inside the image; None if nothing is left or a coordinate is not a number."""
-    if not all(math.isfinite(value) for value in box):
+    if not all(map(math.isfinite, box)):
         return None
-    x0, y0 = max(box[0], 0.0), max(box[1], 0.0)
-    x1, y1 = min(box[2], float(width)), min(box[3], float(height))
+    x0, y0, x1, y1 = box
+    x0, y0 = x0 if x0 >= 0.0 else 0.0, y0 if y0 >= 0.0 else 0.0
+    x1, y1 = x1 if x1 <= width else float(width), y1 if y1 <= height else float(height)
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
@@ -31,15 +32,6 @@ def iou(first: Box, second: Box) -> float:
         return 0.0
     shared = shared_width * shared_height
     return shared / (_area(first) + _area(second) - shared)
-
-
-def iou_with_each(box: Box, boxes: FloatArray) -> FloatArray:
-    """float64 [n]: the overlap of one box with each of `boxes`, float64 [n, 4]."""
-    shared_width = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
-    shared_height = np.minimum(boxes[:, 3], box[3]) - np.maximum(boxes[:, 1], box[1])
-    shared = np.maximum(shared_width, 0.0) * np.maximum(shared_height, 0.0)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return cast(FloatArray, shared / (areas + _area(box) - shared))
 
 
 def iou_matrix(boxes: ArrayLike | Sequence[Box], others: ArrayLike | Sequence[Box]) -> FloatArray:
@@ -63,7 +55,7 @@ def box_areas(boxes: FloatArray) -> FloatArray:
 
 def rounded_box(box: Box) -> Box:
     """The box as it is stored, to 0.01 px."""
-    x0, y0, x1, y1 = (round(value, COORDINATE_DECIMALS) for value in box)
+    x0, y0, x1, y1 = [round(value, COORDINATE_DECIMALS) for value in box]
     return (x0, y0, x1, y1)
 
 

@@ -16,11 +16,9 @@ boxes may only vote for it.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from shards.finding import GIVEN, Box, Detection, Quad
 from shards.folding import normalised
-from shards.geometry import FloatArray, iou_with_each
+from shards.geometry import iou
 from shards.grid import BoxGrid
 from shards.record import Candidate
 from stages.calibrate.consensus import Consensus
@@ -72,6 +70,8 @@ class Cluster:
         """One statement per different label, the heaviest first. A human's label stands alone: no vote renames it."""
         if self.human and normalised(self.members[0].finding.text):
             return [self.members[0]]
+        if len(self.members) == 1:
+            return self.members[:1] if normalised(self.members[0].finding.text) else []
         masses: dict[str, float] = {}
         first: dict[str, Boxed] = {}
         for member, mass in zip(self.members, self.masses, strict=True):
@@ -97,7 +97,7 @@ def fuse_boxes(
         if statement.box is not None
     ]
     annotators = sorted({statement.source.annotator for statement, _, _ in boxed})
-    clusters = _Clusters(settings, len(boxed), annotators, settings.joins_above(consensus is not None))
+    clusters = _Clusters(settings, annotators, settings.joins_above(consensus is not None))
     for statement, box, _ in boxed:
         if is_protected(statement, settings, consensus):
             clusters.start(statement, box, 1.0, human=True)
@@ -143,66 +143,61 @@ def region_score(cluster: Cluster, settings: FuseSettings, detectors: list[str])
 
 
 class _Clusters:
-    """The clusters of one image, their boxes also as one array, so that a box meets many of them at once; and for each
-    annotator a grid of those that its boxes may still join, so that it meets only those around it."""
+    """The clusters of one image; and for each annotator a grid of those that its boxes may still join, so that a box
+    meets only those around it."""
 
-    def __init__(self, settings: FuseSettings, capacity: int, annotators: Sequence[str], joins_above: float) -> None:
+    def __init__(self, settings: FuseSettings, annotators: Sequence[str], joins_above: float) -> None:
         self.all: list[Cluster] = []
         self._settings = settings
         self._joins_above = joins_above
-        self._boxes: FloatArray = np.zeros((capacity, 4))
-        self._sums: FloatArray = np.zeros((capacity, 4))  # of mass x box, over the members
-        self._labels = np.zeros(capacity, np.int64)
-        self._human: FloatArray = np.zeros(capacity)  # 1 for a human's, which comes before any other that fits
-        self._numbers = {"": 0}  # label as compared -> number; 0 agrees with every other
+        self._sums: list[Box] = []  # of mass x box, over the members
+        self._labels: list[str] = []  # as compared; "" agrees with every other
         self._open = {name: BoxGrid(joins_above) for name in annotators}
 
     def start(self, statement: Boxed, box: Box, mass: float, human: bool) -> None:
         """Open a cluster with its first member."""
         index = len(self.all)
         self.all.append(Cluster(box, human, [statement], [mass]))
-        self._boxes[index], self._sums[index] = box, np.multiply(box, mass)
-        self._labels[index], self._human[index] = self._number(statement), float(human)
+        self._sums.append(_times(box, mass))
+        self._labels.append(compared(statement.finding.text, self._settings))
         for grid in self._open_to(self.all[index]):
             grid.add(index, box)
 
     def add(self, statement: Boxed, box: Box, mass: float) -> None:
         """Put a synthetic box into the cluster it overlaps most, a human's first, or open one for it."""
-        index = self._best(statement, box)
+        label = compared(statement.finding.text, self._settings)
+        index = self._best(statement.source.annotator, label, box)
         if index is None:
             self.start(statement, box, mass, human=False)
             return
         cluster = self.all[index]
-        if not cluster.human:
-            for grid in self._open_to(cluster):
-                grid.remove(index, cluster.box)
         cluster.members.append(statement)
         cluster.masses.append(mass)
         if cluster.human:
             return
-        self._sums[index] += np.multiply(box, mass)
-        self._boxes[index] = self._sums[index] / sum(cluster.masses)
-        x0, y0, x1, y1 = self._boxes[index].tolist()
-        cluster.box = (x0, y0, x1, y1)
+        for grid in self._open.values():
+            grid.remove(index)
+        x0, y0, x1, y1 = self._sums[index]
+        dx0, dy0, dx1, dy1 = _times(box, mass)
+        x0, y0, x1, y1 = self._sums[index] = (x0 + dx0, y0 + dy0, x1 + dx1, y1 + dy1)
+        whole = sum(cluster.masses)
+        cluster.box = (x0 / whole, y0 / whole, x1 / whole, y1 / whole)
         for grid in self._open_to(cluster):
             grid.add(index, cluster.box)
-        if self._labels[index] == 0:
-            self._labels[index] = self._number(statement)
+        self._labels[index] = self._labels[index] or label
 
-    def _best(self, statement: Boxed, box: Box) -> int | None:
-        near = np.array(self._open[statement.source.annotator].near(box), np.intp)
-        if not len(near):
-            return None
-        label = self._number(statement)
-        overlaps = iou_with_each(box, self._boxes[near])
-        fits = overlaps > self._joins_above
-        if self._settings.agreement == "label" and label:
-            labels = self._labels[near]
-            fits &= (labels == label) | (labels == 0)
-        if not fits.any():
-            return None
-        ranks = np.where(fits, overlaps + self._human[near], -1.0)
-        return int(near[ranks.argmax()])  # the first of equal ones
+    def _best(self, annotator: str, label: str, box: Box) -> int | None:
+        any_label = self._settings.agreement == "geometry" or not label
+        best, most = None, 0.0
+        for index in self._open[annotator].near(box):
+            if not (any_label or self._labels[index] in (label, "")):
+                continue
+            cluster = self.all[index]
+            overlap = iou(box, cluster.box)
+            rank = overlap + cluster.human  # a human's comes before any other that fits
+            if overlap > self._joins_above and rank > most:  # the first of equal ones
+                best, most = index, rank
+        return best
 
     def _open_to(self, cluster: Cluster) -> list[BoxGrid]:
         """The grids of the annotators whose boxes may join a cluster."""
@@ -211,9 +206,10 @@ class _Clusters:
         voters = cluster.voters()
         return [grid for name, grid in self._open.items() if name not in voters]
 
-    def _number(self, statement: Boxed) -> int:
-        label = compared(statement.finding.text, self._settings)
-        return self._numbers.setdefault(label, len(self._numbers))
+
+def _times(box: Box, mass: float) -> Box:
+    x0, y0, x1, y1 = box
+    return x0 * mass, y0 * mass, x1 * mass, y1 * mass
 
 
 def compared(label: str, settings: FuseSettings) -> str:

@@ -137,6 +137,9 @@ def _lead(out: Draft, label: Candidate) -> None:
 
 def _add_mask(masks: list[Statement[Mask]], out: Draft) -> None:
     """The mask of the best vote; if it has none, the one whose prompt lies best on the region."""
+    own = next((member for member in of_type(out.cluster.members, Detection) if member.finding.polygons), None)
+    if own is None and not masks:
+        return
     members = {member.source.ref: member for member in out.cluster.members}
     best = out.cluster.members[0].source.ref
 
@@ -144,7 +147,6 @@ def _add_mask(masks: list[Statement[Mask]], out: Draft) -> None:
         prompt = members[mask.finding.about].box
         return mask.finding.about != best, -iou(prompt, out.cluster.box) if prompt else 0.0
 
-    own = next((member for member in of_type(out.cluster.members, Detection) if member.finding.polygons), None)
     if own is not None and (own.given or not masks):
         out.polygons = own.finding.polygons  # drawn by the one who drew the box; the segmenters' are not needed
         out.unused += [(mask, _OTHER_MASK if mask.finding.polygons else _EMPTY_MASK) for mask in masks]

@@ -18,6 +18,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -104,7 +105,7 @@ class Rules:
         """The annotators of one role."""
         return [annotator.name for annotator in self.annotators if annotator.role == role]
 
-    @property
+    @cached_property
     def generalists(self) -> frozenset[str]:
         """The loop's own models that take part: a generalist or a student that entered the corpus after round 0."""
         return frozenset(
@@ -216,6 +217,8 @@ class _Image:
 
     def _likelihoods(self) -> dict[str, float]:
         """Reference of a text -> how likely the loop's model finds it."""
+        if not self.rules.generalists:
+            return {}
         return {
             statement.finding.about: statement.finding.score
             for statement in of_type(self.stated, Match)
@@ -316,9 +319,10 @@ class _Image:
 
     def _is_sound(self, statement: Statement[Finding]) -> bool:
         """Scores are in [0, 1] and coordinates are numbers: a column that says otherwise cannot be corrected here."""
-        if not all(0.0 <= score <= 1.0 for score in scores_of(statement.finding)):  # NaN is in no range
-            self.ledger.drop(statement, _NOT_A_SCORE)
-            return False
+        for score in scores_of(statement.finding):
+            if not 0.0 <= score <= 1.0:  # NaN is in no range
+                self.ledger.drop(statement, _NOT_A_SCORE)
+                return False
         if not all(map(math.isfinite, coordinates_of(statement.finding))):
             self.ledger.drop(statement, _NOT_FINITE)
             return False

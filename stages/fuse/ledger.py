@@ -9,9 +9,11 @@ is lost silently.
     crops/0     candidate  kept     id=r0
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeGuard, TypeVar
+from typing import Generic, Literal, TypeVar, cast
+
+import msgspec
 
 from filters.verdict import KEPT, Verdict
 from shards.finding import (
@@ -34,6 +36,11 @@ from shards.record import Source
 from shards.rounds import IndexRow
 
 RowType = Literal["text", "region", "phrase", "candidate", "mask"]
+_TYPES: Mapping[type[Finding], RowType] = {
+    Detection: "region", OcrLine: "region", PhraseGrounding: "phrase", Mask: "mask", Match: "candidate",
+    Caption: "candidate",
+}  # fmt: skip
+_WITH_GRANULARITY = (Caption, Match)
 F = TypeVar("F", bound=Finding)
 F_co = TypeVar("F_co", bound=Finding, covariant=True)
 
@@ -54,8 +61,7 @@ class Voter:
     is_partial: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class Statement(Generic[F_co]):
+class Statement(msgspec.Struct, Generic[F_co], frozen=True, eq=False):
     """A finding, who said it, and its box inside the image: None without box or area."""
 
     finding: F_co
@@ -81,17 +87,7 @@ class Statement(Generic[F_co]):
     def type(self) -> RowType:
         """What the index calls it."""
         finding: Finding = self.finding
-        match finding:
-            case Detection() | OcrLine():
-                return "region"
-            case PhraseGrounding():
-                return "phrase"
-            case Mask():
-                return "mask"
-            case Match():
-                return "candidate"
-            case Caption():
-                return "candidate" if finding.about else "text"
+        return "text" if isinstance(finding, Caption) and not finding.about else _TYPES[type(finding)]
 
 
 Boxed = Statement[Detection] | Statement[OcrLine]
@@ -100,14 +96,9 @@ Remark = Statement[Caption] | Statement[Mask] | Statement[Match]
 """What is said about another statement."""
 
 
-def holds(statement: Statement[Finding], of: type[F]) -> TypeGuard[Statement[F]]:
-    """Whether it is a statement of this type."""
-    return isinstance(statement.finding, of)
-
-
 def of_type(stated: Iterable[Statement[Finding]], of: type[F]) -> list[Statement[F]]:
     """The statements of one type, in their order."""
-    return [statement for statement in stated if holds(statement, of)]
+    return cast("list[Statement[F]]", [statement for statement in stated if isinstance(statement.finding, of)])
 
 
 def statements(voter: Voter, findings: Sequence[Finding], size_wh: tuple[int, int]) -> list[Statement[Finding]]:
@@ -172,7 +163,7 @@ class Ledger:
 
     def _row(self, statement: Statement[Finding], id: str, verdict: Verdict) -> IndexRow:
         finding, source = statement.finding, statement.source
-        granularity = finding.granularity if isinstance(finding, Caption | Match) else None
+        granularity = finding.granularity if isinstance(finding, _WITH_GRANULARITY) else None
         return IndexRow(
             key=self._key,
             id=id,

@@ -50,11 +50,11 @@ def judge_consensus(cluster: Cluster, voters: int, rule: ConsensusRule, fuse: Fu
         return KEPT
     if voters < rule.min_votes:
         return dropped("fuse.min_votes", voters, rule.min_votes)
-    score = max(
-        fuse.missing_score if member.source.score is None else member.source.score for member in cluster.members
-    )
-    if voters == 1 and score < rule.lone_box_score:
-        return dropped("fuse.lone_box_score", score, rule.lone_box_score)
+    if voters == 1:
+        scores = [member.source.score for member in cluster.members]
+        best = max([fuse.missing_score if score is None else score for score in scores])
+        if best < rule.lone_box_score:
+            return dropped("fuse.lone_box_score", best, rule.lone_box_score)
     return KEPT
 
 
@@ -87,6 +87,8 @@ def _filtered(
         if cluster.is_probable and verdicts[index].kept:
             verdicts[index] = judge_probability(cluster.score, labels[index], filters)
     kept = [index for index, verdict in enumerate(verdicts) if verdict.kept]
+    if not kept:
+        return verdicts
     judged = judge_regions(
         np.array([clusters[index].box for index in kept], np.float32).reshape(-1, 4),
         np.array([clusters[index].score for index in kept], np.float32),

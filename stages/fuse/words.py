@@ -72,8 +72,7 @@ class _Words:
         cluster = self.found[index]
         cluster.members.append(statement)
         cluster.masses.append(mass)
-        if cluster.quad is not None:
-            self._open[statement.source.annotator].remove(index, quad_box(cluster.quad))
+        self._open[statement.source.annotator].remove(index)
 
     def _best(self, statement: Statement[OcrLine], quad: Quad) -> int | None:
         """The cluster of other readers that it overlaps most, among those that say nearly the same."""

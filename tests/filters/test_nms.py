@@ -15,7 +15,7 @@ def boxes_like_a_detector(rng: np.random.Generator, count: int) -> NDArray[np.fl
     return np.hstack([corners, corners + rng.uniform(20, 60, (count, 2))]).astype(np.float32).astype(np.float64)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 10, 60, 600])
+@pytest.mark.parametrize("count", [0, 1, 2, 10, 24, 25, 60, 600])
 def test_same_boxes_as_torchvision(count: int) -> None:
     rng = np.random.default_rng(count)
     boxes, scores = boxes_like_a_detector(rng, count), rng.permutation(count) / max(1, count)
@@ -24,14 +24,15 @@ def test_same_boxes_as_torchvision(count: int) -> None:
     assert sorted(kept.tolist()) == [place for place, entry in enumerate(found) if entry is None]
 
 
-def test_each_suppressed_box_overlaps_a_kept_one_that_is_stronger() -> None:
+@pytest.mark.parametrize("count", [20, 400])
+def test_each_suppressed_box_overlaps_a_kept_one_that_is_stronger(count: int) -> None:
     rng = np.random.default_rng(3)
-    boxes, scores = boxes_like_a_detector(rng, 400), rng.uniform(size=400)
-    labels = [str(number) for number in rng.integers(0, 3, 400)]
+    boxes, scores = boxes_like_a_detector(rng, count), rng.uniform(size=count)
+    labels = [str(number) for number in rng.integers(0, 3, count)]
     found = suppress(boxes, scores, labels, 0.4, 0.7)
     overlaps = iou_matrix(boxes, boxes)
     for place, entry in enumerate(found):
-        for other in (o for o in range(400) if found[o] is None and o != place):
+        for other in (o for o in range(count) if found[o] is None and o != place):
             if entry is None:
                 assert overlaps[place, other] <= (0.4 if labels[place] == labels[other] else 0.7)
         if entry is not None:

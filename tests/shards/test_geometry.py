@@ -7,7 +7,7 @@ import pytest
 from shapely import Polygon  # type: ignore[import-untyped]
 
 from shards.finding import Quad
-from shards.geometry import box_quad, clipped, iou, iou_with_each, quad_box, quad_iou, rounded_box
+from shards.geometry import box_quad, clipped, iou, iou_matrix, quad_box, quad_iou, rounded_box
 
 
 def test_iou_of_half_overlapping_boxes_is_a_third() -> None:
@@ -19,13 +19,11 @@ def test_boxes_that_only_touch_do_not_overlap(other: tuple[float, float, float, 
     assert iou((0, 0, 10, 10), other) == 0.0
 
 
-def test_iou_with_each_is_iou() -> None:
+def test_the_matrix_is_iou_to_the_last_bit() -> None:
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 50, (40, 2))
-    boxes = np.hstack([low, low + rng.uniform(1, 50, (40, 2))])
-    first = tuple(boxes[0].tolist())
-    expected = [iou(first, tuple(box)) for box in boxes.tolist()]
-    np.testing.assert_allclose(iou_with_each(first, boxes), expected, atol=1e-12)
+    boxes = [(x0, y0, x1, y1) for x0, y0, x1, y1 in np.hstack([low, low + rng.uniform(1, 50, (40, 2))]).tolist()]
+    assert iou_matrix(boxes, boxes).tolist() == [[iou(box, other) for other in boxes] for box in boxes]
 
 
 @pytest.mark.parametrize(
