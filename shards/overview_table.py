@@ -4,11 +4,12 @@
     images.numbers("score_min")              float32 [images], NaN where there is none
     images.lists("labels")                   names, and two int32 arrays: (row, number of the name) of every entry
     images.text("caption")                   a pyarrow string array
+    images.cells([0, 1, 2], ["key", "score_min"])    of some images, from their part of the file if they lie together
 
 A million images are 64 MB on disk, and as much again in memory per hundred characters of text that is searched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -23,6 +24,13 @@ from shards import commit
 from shards.layout import round_folder
 from shards.overview import IMAGES_FILE, NAME, NAMES_FILE, Progress, find_overview, overview_files, overview_folder
 from shards.store import LocalStore, Store
+
+_FEW_WORDS = ("shard", "status", "ext")
+_NUMBERED = ("offset", "size", "record_offset", "record_size", "record_crc32", "first_row", "last_row")
+PLACE = ("key", *_FEW_WORDS, *_NUMBERED)
+"""What `OverviewTable.place` holds."""
+_NEAR = 2
+"""Parts of the file up to which whole columns are not worth their reading."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +50,8 @@ class OverviewTable:
         self._lock = RLock()
         self._file = _open(images)
         self._names = _open(names)
+        groups = range(self._file.metadata.num_row_groups)
+        self._ends = np.cumsum([self._file.metadata.row_group(group).num_rows for group in groups])
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._numbers: dict[str, NDArray[Any]] = {}
         self._lists: dict[str, Lists] = {}
@@ -89,13 +99,32 @@ class OverviewTable:
 
     def place(self, row: int) -> dict[str, Any]:
         """What `Round.record_of`, `image_of` and `rows_of` want to know of an image."""
-        wanted = ("offset", "size", "record_offset", "record_size", "record_crc32", "first_row", "last_row")
-        place: dict[str, Any] = {name: int(self.numbers(name)[row].item()) for name in wanted}
-        for name in ("shard", "status", "ext"):
+        return self.cells([row], PLACE)[0]
+
+    def cells(self, rows: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
+        """Name -> value, None without one, of some columns of numbers and strings, for each of these images. Where they
+        lie in few parts of the file, as those of a page in the order of the round do, only these are read."""
+        with self._lock:
+            groups = np.searchsorted(self._ends, np.asarray(rows), side="right").tolist()
+            if len(set(groups)) > _NEAR:
+                return [{name: self._cell(name, row) for name in names} for row in rows]
+            parts = {group: self._file.read_row_group(group, list(names), use_threads=False) for group in set(groups)}
+            starts = {group: int(self._ends[group]) - part.num_rows for group, part in parts.items()}
+            return [
+                {name: parts[group].column(name)[row - starts[group]].as_py() for name in names}
+                for row, group in zip(rows, groups, strict=True)
+            ]
+
+    def _cell(self, name: str, row: int) -> Any:
+        if name in _FEW_WORDS:
             words = self.words(name)
-            place[name] = words.names[words.codes[row]]
-        place["key"] = self.text("key")[row].as_py()
-        return place
+            return words.names[words.codes[row]]
+        if pa.types.is_string(self._file.schema_arrow.field(name).type):
+            return self.text(name)[row].as_py()
+        value = self.numbers(name)[row].item()
+        if value != value:
+            return None
+        return int(value) if pa.types.is_integer(self._file.schema_arrow.field(name).type) else value
 
     def _read(self, name: str) -> pa.ChunkedArray:
         return self._file.read([name], use_threads=False).column(name)

@@ -26,7 +26,8 @@ _REMEMBERED = 8
 BARS = 20
 RowMask = NDArray[np.bool_]
 Numbers = NDArray[np.float32]
-_DROPPED = ("texts", "regions", "phrases", "candidates", "masks")
+DROPPED = tuple(f"dropped_{type_}" for type_ in ("texts", "regions", "phrases", "candidates", "masks"))
+"""Columns of the overview that count what rules dropped."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Board:
         if name == "score":
             return self.images.numbers("score_min").astype(np.float32, copy=False)
         if name == "drops":
-            return sum_of([self.images.numbers(f"dropped_{type_}") for type_ in _DROPPED])
+            return sum_of([self.images.numbers(column) for column in DROPPED])
         return self.images.numbers("objects").astype(np.float32, copy=False)
 
     def facet(self, name: str) -> Lists:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from engine.report import drops
 from engine.view import diff, layers, texts
-from engine.view.board import Bar
+from engine.view.board import DROPPED, Bar
 from engine.view.corrected import Corrected, corrected
 from engine.view.effects import Slider
 from engine.view.layers import Shape
 from engine.view.query import FACETS, PAGE_SIZE, RANGES, Query
 from engine.view.rounds import Looker
 from shards.errors import CorpusError
-from shards.overview_table import OverviewTable
+from shards.overview_table import PLACE, OverviewTable
 from shards.reader import Row
 from shards.record import Record
 
@@ -24,6 +24,8 @@ FEW_VALUES = 12
 MANY_VALUES = 300
 _SHAPES_ON_A_CARD = 60
 _NAMES_OFFERED = 500
+_COUNTED = ("objects", "words", "phrases", "width", "height", *DROPPED)
+_ON_A_CARD = ("reason", "rule", "caption", "score_min", *_COUNTED)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def grid(looker: Looker, query: Query) -> Grid:
     page = min(query.page, pages - 1)
     first = page * PAGE_SIZE
     rows = selected[first : first + PAGE_SIZE].tolist()
-    places = [board.images.place(row) for row in rows]
+    places = board.images.cells(rows, (*PLACE, *_ON_A_CARD))
     marks = looker.marks({place["shard"] for place in places})
     cards = [
         _card(looker, query.round, row, first + at, place, marks.get(place["key"], ""))
@@ -203,40 +205,30 @@ def neighbours(looker: Looker, query: Query, at: int) -> dict[str, tuple[int, st
 
 
 def _card(looker: Looker, number: int, row: int, at: int, place: Row, mark: str) -> Card:
-    images, round_ = looker.images(number), looker.round(number)
+    round_ = looker.round(number)
     shapes: Sequence[Shape] = []
     if place["status"] == "kept":
         # A shard that is being written again, or is damaged, costs its own cards their boxes, not the page.
         with suppress(CorpusError, FileNotFoundError):
             regions = round_.record_of(place).regions[:_SHAPES_ON_A_CARD]
             shapes = [layers.region_shape(region) for region in regions]
-    score = float(images.numbers("score_min")[row])
     return Card(
         at=at,
         row=row,
         key=place["key"],
         status=place["status"],
-        reason=_string(images, "reason", row) or _string(images, "rule", row),
-        caption=_string(images, "caption", row),
-        objects=_count(images, "objects", row),
-        words=_count(images, "words", row),
-        phrases=_count(images, "phrases", row),
-        drops=int(looker.board(number).values("drops")[row]),
-        score=None if score != score else score,
-        width=_count(images, "width", row),
-        height=_count(images, "height", row),
+        reason=place["reason"] or place["rule"] or "",
+        caption=place["caption"] or "",
+        objects=place["objects"] or 0,
+        words=place["words"] or 0,
+        phrases=place["phrases"] or 0,
+        drops=sum(place[name] or 0 for name in DROPPED),
+        score=place["score_min"],
+        width=place["width"] or 0,
+        height=place["height"] or 0,
         shapes=list(shapes),
         mark=mark,
     )
-
-
-def _string(images: OverviewTable, name: str, row: int) -> str:
-    return images.text(name)[row].as_py() or ""
-
-
-def _count(images: OverviewTable, name: str, row: int) -> int:
-    value = images.numbers(name)[row].item()
-    return 0 if value != value else int(value)
 
 
 def _position(images: OverviewTable, key: str) -> int:

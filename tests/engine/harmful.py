@@ -9,12 +9,14 @@ from pathlib import Path
 from specialists.roles import Detections, Image
 from tests.engine.fake_specialists import RectangleDetector
 
+MOST_GB = 4
+"""A hungry one takes no more than this: nobody else's process shall suffer."""
 VICTIM = 5
 """`fake_specialists.save_pictures` writes a picture's number into its corner."""
 
 
 class HarmfulDetector(RectangleDetector):
-    """options: `harm`, a file whose text is hang, segfault or killed; without the file it does no harm."""
+    """options: `harm`, a file whose text is hang, segfault, killed or hungry; without the file it does no harm."""
 
     def detect(self, images: list[Image]) -> list[Detections]:
         harm = Path(str(self.options["harm"]))
@@ -31,5 +33,10 @@ def _do(harm: str) -> None:
             ctypes.string_at(0)
         case "killed":  # as the kernel does with a process that takes too much memory
             os.kill(os.getpid(), signal.SIGKILL)
+        case "hungry":  # until somebody ends it
+            taken = list[bytes]()
+            while len(taken) < MOST_GB * 16:
+                taken.append(b"x" * (1 << 26))
+                time.sleep(0.02)
         case _:
-            raise ValueError(f"hang, segfault or killed, got {harm!r}")
+            raise ValueError(f"hang, segfault, killed or hungry, got {harm!r}")

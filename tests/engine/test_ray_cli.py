@@ -7,13 +7,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+import psutil
 import pytest
 
 from tests.engine.commands import fld
 from tests.engine.fake_specialists import save_pictures
+from tests.engine.harmful import VICTIM
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 CONFIG = """
@@ -46,15 +49,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def started(project: Path, corpus: str, temp: Path, wait_s: float = 0.0) -> subprocess.Popen[str]:
-    """`fld run` of the project's pictures. wait_s: what the detector takes for every call."""
+def started(
+    project: Path, corpus: str, temp: Path, wait_s: float = 0.0, more: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen[str]:
+    """`fld run` of the project's pictures. wait_s: what the detector takes for every call. more: environment."""
     command = [sys.executable, "-m", "engine.cli", "run", "photos", corpus, "--config", "mine.yaml"]
     paths = {"RAY_TMPDIR": str(temp), "PYTHONPATH": str(REPOSITORY)}
     env = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     return subprocess.Popen(
         command,
         cwd=project,
-        env=env | paths | {"FLD_TEST_WAIT_S": str(wait_s)},
+        env=env | paths | {"FLD_TEST_WAIT_S": str(wait_s), **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -117,4 +122,42 @@ def test_two_runs_at_a_time_on_one_machine_and_a_third_on_the_corpus_of_the_firs
     for process, text in zip((first, second), said, strict=True):
         assert process.returncode == 0, text
         assert f"{COUNT} kept" in " ".join(text.split())
+    assert left_in(temp) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        ("hang", "no answer in 5 s"),
+        ("segfault", "process of the annotator ended"),
+        ("hungry", "killed for its memory"),
+    ],
+)
+def test_a_detector_that_harms_its_process_costs_one_picture_and_ends_with_3_over_the_budget(
+    project: Path, temp: Path, harm: str, words: str
+) -> None:
+    """hungry: the detector takes memory until Ray's own monitor kills it, at 1 GB more than is taken now."""
+    (project / "harm").write_text(harm)
+    detector = f'"tests.engine.harmful:HarmfulDetector", options: {{harm: {project / "harm"}}}'
+    config = CONFIG.replace('"tests.engine.slow_detector:SlowDetector"', detector)
+    (project / "mine.yaml").write_text(config.replace("batch_size: 2", "batch_size: 2, timeout_s: 5"))
+    memory = psutil.virtual_memory()
+    share = (memory.total - memory.available + (1 << 30)) / memory.total
+    limit = {"RAY_memory_usage_threshold": f"{share:.3f}", "RAY_memory_monitor_refresh_ms": "100"}
+    limit = limit if harm == "hungry" else {}
+    with started(project, "corpus", temp, more=limit) as process:
+        said = " ".join(process.communicate(timeout=300)[0].split())
+    assert process.returncode == 0, said  # one failure is within the budget
+    assert f"{COUNT} images read = {COUNT - 1} kept + 0 dropped + 1 failed" in said
+    status = " ".join(fld("status", str(project / "corpus")).said.split())
+    assert f"p{VICTIM:03d}" in status
+    assert words in status
+    (project / "mine.yaml").write_text(
+        config.replace("backend: ray", "backend: ray, failure_budget: 0, failure_floor: 0")
+    )
+    with started(project, "strict", temp, more=limit) as process:
+        said = process.communicate(timeout=300)[0]
+    assert process.returncode == 3, said
+    assert "Traceback" not in said
     assert left_in(temp) == []

@@ -1,10 +1,19 @@
 import numpy as np
 import pytest
 
-from shards import commit
+from shards import commit, table
 from shards.errors import DamageError
 from shards.layout import round_folder
-from shards.overview import complete_overview, find_overview, withdraw_overview
+from shards.overview import (
+    IMAGES_FILE,
+    LISTS,
+    NAMES_FILE,
+    SCHEMA,
+    complete_overview,
+    find_overview,
+    overview_files,
+    withdraw_overview,
+)
 from shards.overview_table import OverviewTable, open_overview
 from shards.reader import Corpus
 from shards.store import LocalStore
@@ -48,6 +57,19 @@ def test_a_row_leads_to_its_image(store: LocalStore) -> None:
     place = images.place(7)
     assert place == {name: value for name, value in round_.find(str(place["key"])).items() if name in place}
     assert round_.image_of(place) == image_bytes(str(place["key"]))
+
+
+def test_cells_of_images_that_lie_together_and_of_others_are_the_same(store: LocalStore) -> None:
+    files = overview_files(store, 0, commit.committed(store, round_folder(0)))
+    whole = table.decode(b"".join(files[IMAGES_FILE]), SCHEMA, IMAGES_FILE)
+    parts = [whole.slice(at, 2) for at in range(0, whole.num_rows, 2)]
+    images = OverviewTable(b"".join(table.encode_parts(parts, SCHEMA)), b"".join(files[NAMES_FILE]))
+    names = [name for name in SCHEMA.names if name not in LISTS]
+    rows = [5, 0, 7, 2, 5]
+    wanted = [{name: whole.column(name)[row].as_py() for name in names} for row in rows]
+    assert images.cells(rows, names) == wanted
+    assert [images.cells([row], names)[0] for row in rows] == wanted
+    assert any(value is None for cells in wanted for value in cells.values())
 
 
 def test_an_overview_is_made_in_memory_where_there_is_none(store: LocalStore) -> None:
