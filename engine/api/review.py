@@ -20,7 +20,6 @@ from shards.overview_table import open_overview
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
 from shards.store import open_store
-from shards.summary import label_of
 from stages.review.lines import LineError, Made
 from stages.review.suspected import suspected_images
 from stages.review.take_in import read_file, take_in
@@ -86,10 +85,9 @@ def suspected(corpus: Location, *, round: int | None = None, count: int = 100) -
     number = rounds[-1] if round is None else round
     round_ = opened.round(number)
     every = (
-        Suspected(record.key, suspect.id, label_of(regions[suspect.id]), suspect.kind, suspect.score)
+        Suspected(record.key, suspect.id, suspect.label, suspect.kind, suspect.score)
         for _, record, suspects in suspected_images(round_, open_overview(opened.store, number))
         if record is not None
-        for regions in [{region.id: region for region in record.regions}]
         for suspect in suspects
     )
     return heapq.nsmallest(count, every, key=lambda suspect: (-suspect.score, suspect.key, suspect.id))

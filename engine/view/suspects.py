@@ -4,6 +4,7 @@
 ?round=0&order=doubts&kind=swapped    those that help the round most, of one kind
 """
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,18 +16,22 @@ from engine.view.rounds import Looker
 from engine.view.worst import ORDERS, Found
 from shards.errors import CorpusError
 from shards.finding import Box
+from shards.geometry import iou
 from shards.record import Record
-from shards.summary import label_of
-from stages.review.suspects import rivals
+from stages.review.suspected import suspects_of
+from stages.review.suspects import Suspect, rivals
 
 KINDS = {
     "swapped": "another label",
     "located": "another place",
     "overlooked": "nobody labelled it",
     "unseen": "no model sees it",
+    "overruled": "overruled by the consensus",
 }
 _AROUND = 0.5
 """How much of a picture is shown around a box, of the length of its sides."""
+_SAME = 0.9
+"""IoU: the index keeps boxes in single precision."""
 _LEAST_SIDE = 48.0
 """Px of the picture that a cut shows at least."""
 
@@ -63,12 +68,13 @@ class SuspectQuery:
 
 @dataclass(frozen=True)
 class SuspectCard:
-    """One suspect. view: the part of the picture that is shown, x y width height in px; outlines: of the label, and of
-    what models say instead; offer: the name that they have for it; done: what was corrected already."""
+    """One suspect. target: of a correction, as JSON. view: the part of the picture that is shown, x y width height in
+    px; outline, others: of the label, and of what models say instead; offer: the name that they have for it; done: what
+    was corrected already."""
 
     row: int
     key: str
-    id: str
+    target: str
     kind: str
     label: str
     why: str
@@ -120,25 +126,37 @@ def suspect_page(looker: Looker, query: SuspectQuery) -> SuspectPage:
     )
 
 
-def _card(looker: Looker, query: SuspectQuery, suspect: Found) -> SuspectCard:
-    place = looker.images(query.round).place(suspect.row)
-    record = looker.round(query.round).record_of(place)
-    region = next(candidate for candidate in record.regions if candidate.id == suspect.id)
-    others = rivals(record, region, suspect.kind)
-    label = label_of(region)
-    offer = next((rival.label for rival in others if rival.label != label), "")
-    done = [
-        review.action
-        for review in looker.reviews(place["shard"])
-        if (review.key, review.id, review.round) == (record.key, suspect.id, query.round)
-    ]
-    value = suspect.score if query.order == "suspects" else suspect.doubt
-    why = f"models say {offer} {others[0].score:.2f}" if offer else f"{KINDS[suspect.kind]} {suspect.score:.2f}"
-    shown = [region.box, *(rival.box for rival in others[:1])]
+def _card(looker: Looker, query: SuspectQuery, found: Found) -> SuspectCard:
+    place, round_ = looker.images(query.round).place(found.row), looker.round(query.round)
+    record, suspects = suspects_of(round_, place, with_overruled=found.kind == "overruled")
+    suspect = next((each for each in suspects if each.id == found.id), None)
+    if record is None or suspect is None:
+        raise CorpusError(f"round {query.round} was just written again")
+    others = rivals(record, suspect)
+    offer = next((rival.label for rival in others if rival.label != suspect.label), "")
+    value = found.score if query.order == "suspects" else found.doubt
+    why = f"models say {offer} {others[0].score:.2f}" if offer else f"{KINDS[found.kind]} {found.score:.2f}"
+    if found.kind == "overruled":
+        why = f"{1 - found.score:.2f} probable{f', now {others[0].label} {others[0].score:.2f}' if others else ''}"
+    shown = [suspect.box, *(rival.box for rival in others[:1])]
+    target = {"label": suspect.label, "box": suspect.box} if found.kind == "overruled" else suspect.id
     return SuspectCard(
-        suspect.row, record.key, suspect.id, suspect.kind, label or "(no label)", why, offer, value, hue(label),
-        cut_around(shown, record), region.box, [rival.box for rival in others[:1]], done[-1] if done else "",
+        found.row, record.key, json.dumps(target), found.kind, suspect.label or "(no label)", why, offer, value,
+        hue(suspect.label), cut_around(shown, record), suspect.box, [rival.box for rival in others[:1]],
+        _done(looker, place["shard"], record.key, query.round, suspect),
     )  # fmt: skip
+
+
+def _done(looker: Looker, shard: str, key: str, number: int, suspect: Suspect) -> str:
+    """What was corrected last of a suspect. An overruled label has no id: what it says and where names it."""
+    mine = [review for review in looker.reviews(shard) if review.key == key and review.round == number]
+    actions = [
+        review.action
+        for review in mine
+        if review.id == suspect.id
+        or (not review.id and review.text == suspect.label and review.box and iou(review.box, suspect.box) > _SAME)
+    ]
+    return actions[-1] if actions else ""
 
 
 def cut_around(boxes: list[Box], record: Record) -> tuple[int, int, int, int]:

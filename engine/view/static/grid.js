@@ -43,7 +43,7 @@ async function correct(action, ofImage, mark) {
     told.textContent = "Move to one first: j, k or arrows.";
     return;
   }
-  const line = { key: card.dataset.key, round: Number(list.dataset.round), action, target: card.dataset.target ?? ofImage };
+  const line = { key: card.dataset.key, round: Number(list.dataset.round), action, target: card.dataset.target ? JSON.parse(card.dataset.target) : ofImage };
   if (action === "relabel") {
     const named = card.dataset.target && (await ask("What is it?", card.dataset.offer, "label"));
     card.focus();

@@ -1,11 +1,14 @@
 """Suspects in the viewer: worst first, by kind, and corrected where they are shown."""
 
+import html
+import json
 from pathlib import Path
 
 import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from engine.api.review import Suspected, suspected
 from engine.view.app import build_app
 from engine.view.suspects import cut_around
 from engine.view.worst import Found, Worst
@@ -32,7 +35,13 @@ def region(number: int, label: str, box: tuple[float, float, float, float], *vot
                   [Candidate("phrase", label, None, votes[0].source)], 0, votes)  # fmt: skip
 
 
-def build_labelled(store: Store) -> None:
+OVERRULED = IndexRow(
+    "c", "", "region", GIVEN, ref="given/5", text="cone", box=RED, kept=False, rule="fuse.overruled", value=0.03,
+    threshold=0.3,
+)  # fmt: skip
+
+
+def build_labelled(store: Store, *dropped: IndexRow) -> None:
     """Of "a" people named the red square wrongly and left one out; of "b" nobody labelled anything, the labels of "c"
     (a hostile name among them) a model confirms or does not see."""
     wrong, rival = region(0, "cat", RED, (GIVEN, 1.0)), region(1, "square", RED, ("yolo", 0.9))
@@ -45,7 +54,7 @@ def build_labelled(store: Store) -> None:
     rows = [ImageRow(each.key, each.uri, sha256="0", width=SIZE[0], height=SIZE[1], ext="jpg") for each in made]
     write_images(store, "000000", [(row, picture(0)) for row in rows])
     write_round_shard(store, 0, "000000", [(each, "jpg", picture(0)) for each in made],
-                [IndexRow(each.key, "", "image") for each in made], ImageCounts(3, 3), "f")  # fmt: skip
+                [*(IndexRow(each.key, "", "image") for each in made), *dropped], ImageCounts(3, 3), "f")  # fmt: skip
     complete_lookup(store)
     complete_overview(store, 0)
 
@@ -91,6 +100,27 @@ def test_the_page_shows_what_speaks_against_a_label(client: TestClient) -> None:
     assert "window.pwned" in found
     only = client.get("suspects?round=0&kind=unseen&order=doubts").text
     assert only.count('class="card"') == 1
+
+
+def test_a_label_that_the_consensus_dropped_is_one_and_can_be_given_back(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    build_labelled(store, OVERRULED)
+    client = TestClient(build_app(store, "labelled", TOKEN, {}), base_url=f"http://localhost:8123/{TOKEN}/")
+    page = client.get("suspects?round=0&kind=overruled").text
+    assert "<b>cone</b> · 0.03 probable" in page
+    assert page.count('class="card"') == 1
+    first = suspected(tmp_path)[0]
+    assert first == Suspected("c", "given/5", "cone", "overruled", first.score)
+    assert first.score == pytest.approx(0.97)
+    target = json.loads(html.unescape(page.split('data-target="')[1].split('"')[0]))
+    assert target == {"label": "cone", "box": list(RED)}
+    line = {"key": "c", "round": 0, "action": "accept", "target": target}
+    answer = client.post("review", json=line, headers={"origin": "http://localhost:8123"})
+    assert (answer.status_code, answer.text[:13]) == (200, "accept: taken")
+    assert 'data-mark="accept"' in client.get("suspects?round=0&kind=overruled").text
+    last = Worst(Round(store, 0), open_overview(store, 0))
+    assert last.start(patience_s=20)
+    assert last.first("doubts", "", 0, 10).found[-1].kind == "overruled"  # most likely rightly dropped
 
 
 def test_a_cut_is_a_part_of_the_picture_or_nothing(client: TestClient) -> None:
