@@ -18,7 +18,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from shards.settings import Danger, OnDisk
@@ -113,12 +112,13 @@ class UltralyticsDetector:
         self._loaded = None
 
     def _predict(self, images: list[Image]) -> list[Any]:
+        import cv2
         import torch
 
         of, threads = self._settings, torch.get_num_threads()
         self._watch.hit = False
         results: list[Any] = self._loaded.predict(
-            [np.ascontiguousarray(image[..., ::-1]) for image in images],  # arrays are taken as BGR
+            [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in images],  # arrays are taken as BGR
             imgsz=of.image_size or self._loaded.overrides.get("imgsz", 640),
             conf=of.score_floor,
             iou=of.nms_iou,

@@ -1,8 +1,11 @@
-"""Calls run in this process, one at a time: for tests, tiny jobs and machines without Ray.
+"""Calls run in this process, one at a time: for tests, tiny jobs and machines without Ray. The images of the next call
+are read and decoded while one runs.
 
 No isolation: a stage that hangs, exits the process or dies of a segmentation fault takes the run with it, and
 `timeout_s`, actors and declared CPUs mean nothing here. Exceptions and running out of memory are handled as with Ray.
 """
+
+from collections import deque
 
 from engine.config.settings import EngineSettings
 from engine.runtime.backend import StartError
@@ -10,6 +13,9 @@ from engine.runtime.call import Call, Outcome
 from engine.runtime.column import ActorPool
 from engine.runtime.worker import Worker
 from shards.store import Store
+
+_IN_FLIGHT = 2
+"""The call that runs, and the one whose images are read meanwhile."""
 
 
 class LocalBackend:
@@ -21,23 +27,24 @@ class LocalBackend:
         self._settings = settings
         self._pools: dict[str, ActorPool] = {}
         self._workers: dict[str, Worker] = {}
-        self._waiting: Call | None = None
+        self._waiting: deque[Call] = deque()
 
     def open(self, pool: ActorPool) -> None:
         self._pools[pool.name] = pool
         self.actors[pool.name] = 0
 
     def submit(self, call: Call) -> bool:
-        if self._waiting is not None:
+        if len(self._waiting) == _IN_FLIGHT:
             return False
-        self._waiting = call
+        self._waiting.append(call)
         return True
 
     def wait(self, timeout_s: float) -> list[Outcome]:  # noqa: ARG002  # nothing else runs while a call runs
-        call, self._waiting = self._waiting, None
-        if call is None:
+        if not self._waiting:
             return []
-        answer = self._worker(call.pool).run(call)
+        call = self._waiting.popleft()
+        following = next((each for each in self._waiting if each.pool == call.pool), None)
+        answer = self._worker(call.pool).run(call, following)
         if answer.kind == "load":
             raise StartError(answer.error)
         return [Outcome(call, answer.kind, answer.findings, answer.items, answer.error, answer.detail, answer.seconds)]

@@ -10,8 +10,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import chain
 from numbers import Real
 
@@ -41,6 +41,24 @@ def limit_process(num_cpus: float, num_gpus: float) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
+@dataclass(eq=False)
+class _Reading:
+    """The images of a call on their way. images: None where one is still to come; parts: places of some of these, and
+    the thread's answer."""
+
+    call: Call
+    rows: list[ImageRow]
+    images: list[Image | Failure | None]
+    parts: list[tuple[list[int], Future[list[Image | Failure]]]]
+
+    def finished(self) -> list[Image | Failure]:
+        """All of them, in the order of the call."""
+        for places, part in self.parts:
+            for place, image in zip(places, part.result(), strict=True):
+                self.images[place] = image
+        return [image for image in self.images if image is not None]
+
+
 class Worker:
     """The stages of one pool and their decoded images."""
 
@@ -51,6 +69,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         # One annotator alone never asks for the same image twice.
         self._cache = ImageCache(cache_bytes if len(pool.columns) > 1 else 0)
+        self._ahead: _Reading | None = None
 
     def load(self) -> CallReply:
         """Load every stage; kind "ok", or "load" with the reason why the run cannot go on."""
@@ -62,10 +81,11 @@ class Worker:
                 return CallReply("load", error=f"annotator {name}: {result.error}", detail=result.detail)
         return CallReply("ok", seconds=time.perf_counter() - start)
 
-    def run(self, call: Call) -> CallReply:
-        """Every image of the call, or the reason why not. Never raises."""
+    def run(self, call: Call, following: Call | None = None) -> CallReply:
+        """Every image of the call, or the reason why not. Never raises. following: the call that comes next, whose
+        images are read and decoded while the stage works; they are held until then."""
         start = time.perf_counter()
-        answer = attempt(lambda: self._answer(call))
+        answer = attempt(lambda: self._answer(call, following))
         if isinstance(answer, Failure):
             answer = _answer_of(answer, len(call.positions))
         return replace(answer, seconds=time.perf_counter() - start)
@@ -76,9 +96,12 @@ class Worker:
         for stage in self._stages.values():
             stage.close()
 
-    def _answer(self, call: Call) -> CallReply:
-        rows = unpack_rows(call.rows)
-        images = self._images(call, rows)
+    def _answer(self, call: Call, following: Call | None) -> CallReply:
+        reading = self._ahead if self._ahead is not None and self._ahead.call is call else self._begin(call)
+        self._ahead = None
+        rows, images = reading.rows, reading.finished()
+        if following is not None:  # only now: annotators of one group find these images in the cache
+            self._ahead = self._begin(following)
         unread = {index: image for index, image in enumerate(images) if isinstance(image, Failure)}
         if unread:
             detail = "\n".join(failure.detail for failure in unread.values())
@@ -95,20 +118,18 @@ class Worker:
             raise ValueError(f"stage of {call.column} must give {len(items)} lists of findings, gave {len(findings)}")
         return CallReply("ok", findings=[_packed(own, call.column, place) for place, own in enumerate(findings)])
 
-    def _images(self, call: Call, rows: list[ImageRow]) -> list[Image | Failure]:
-        """The images of a call, in its order. Those that are not at hand are dealt out to the threads in one go: a task
-        per image would cost as much as decoding a small one."""
+    def _begin(self, call: Call) -> _Reading:
+        """Deal the images that are not at hand out to the threads in one go: a task per image would cost as much as
+        decoding a small one."""
+        rows = unpack_rows(call.rows)
         images: list[Image | Failure | None] = [self._cache.get((call.shard, position)) for position in call.positions]
-        missing = [index for index, image in enumerate(images) if image is None]
+        missing = [place for place, image in enumerate(images) if image is None]
 
-        def share(first: int) -> list[Image | Failure]:
-            part = missing[first :: self._decode_threads]
-            return [self._image(call.shard, call.positions[index], rows[index]) for index in part]
+        def read(places: list[int]) -> list[Image | Failure]:
+            return [self._image(call.shard, call.positions[place], rows[place]) for place in places]
 
-        for first, part in enumerate(self._threads.map(share, range(min(self._decode_threads, len(missing))))):
-            for index, image in zip(missing[first :: self._decode_threads], part, strict=True):
-                images[index] = image
-        return [image for image in images if image is not None]
+        shares = [missing[first :: self._decode_threads] for first in range(min(self._decode_threads, len(missing)))]
+        return _Reading(call, rows, images, [(places, self._threads.submit(read, places)) for places in shares])
 
     def _image(self, shard: str, position: int, row: ImageRow) -> Image | Failure:
         image = attempt(lambda: decode_image(read_image(self._store, shard, row), ACCEPTED))

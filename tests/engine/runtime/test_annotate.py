@@ -111,8 +111,9 @@ def test_out_of_memory_halves_the_batch_for_good_and_loses_nothing(tmp_path: Pat
     run(single, [column("a", resources=Resources(batch_size=1))])
     assert report.quarantined == []
     assert raw_files(tmp_path / "halved") == raw_files(tmp_path / "single")
-    # 32 and 16 fail once each; every other batch has 8: the second shard is not tried with 32 again
-    assert len(calls.read_text().split()) == 32 + 16 + 2 * 64
+    # 32 and 16 fail once each, and once more each for the batch that was waiting; every other one has 8: the second
+    # shard is not tried with 32 again
+    assert len(calls.read_text().split()) == 2 * 32 + 2 * 16 + 2 * 64
 
 
 def test_everything_fails_in_one_shard_within_the_budget(tmp_path: Path) -> None:

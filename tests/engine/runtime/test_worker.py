@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +87,28 @@ def test_an_annotator_alone_keeps_no_images(tmp_path: Path) -> None:
     alone.run(again)
     alone.run(again)
     assert store.reads == 8
+
+
+def test_the_images_of_the_next_call_are_read_while_a_stage_works(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path)
+    fill(store, 1, 4)
+    first, second = call(store), call(store)
+
+    class Waiting(FakeStage):
+        def run(self, items: list[Item]) -> list[list[Finding]]:
+            until = time.monotonic() + 10
+            while store.reads < 8 and time.monotonic() < until:
+                time.sleep(0.01)
+            return super().run(items)
+
+    alone = worker(store, Waiting())
+    store.reads = 0
+    answer = alone.run(first, following=second)
+    assert store.reads == 8
+    assert alone.run(second).findings == answer.findings
+    assert store.reads == 8
+    assert alone.run(first).findings == answer.findings  # not the one that was announced
+    assert store.reads == 12
 
 
 def test_the_cache_lets_the_oldest_go() -> None:
