@@ -13,7 +13,7 @@ from engine.api.stats import described
 from engine.api.watch import read_report
 from engine.config.config_text import ConfigError
 from engine.config.differences import nearest
-from engine.corpus.costs import accounts, cost_line
+from engine.corpus.costs import accounts, price
 from engine.corpus.promotions import promotions_of
 from engine.corpus.session import Session, look
 from shards.reader import Corpus
@@ -22,7 +22,7 @@ from stages.describe.filter_summary import FilterSummary, summarize_filters
 from stages.watch.settings import Limit
 
 if TYPE_CHECKING:
-    from engine.view.report.page import Gated, Measure, Report, ReportPart, Sign
+    from engine.view.report.page import Cost, Gated, Measure, Report, ReportPart, Sign
 
 DEFAULT = "report.html"
 _MODEL = ("backend", "weights", "model", "revision")
@@ -89,11 +89,21 @@ def gather(session: Session, number: int | None, against: int | None, gold: str 
         gates(session.store),
         signs(session),
         quality(gold) if gold else [],
-        [
-            cost_line(name, spent, of)
-            for name, (spent, of) in accounts(session.config.annotators, session.store).items()
-        ],
+        costs(session),
     )
+
+
+def costs(session: Session) -> "list[Cost]":
+    """What paid annotators have cost the corpus so far."""
+    from engine.view.report.page import Cost
+
+    return [
+        Cost(
+            name, spent.requests, spent.prompt_tokens, spent.completion_tokens, price(spent, of),
+            of.max_requests, of.max_total_tokens,
+        )
+        for name, (spent, of) in accounts(session.config.annotators, session.store).items()
+    ]  # fmt: skip
 
 
 def quality(path: str) -> "list[Measure]":

@@ -84,13 +84,25 @@ def _in_force(config: Config) -> tuple[str, Config]:
 
 
 def differing_settings(here: Config, there: Config) -> list[Difference]:
-    """The settings that are not equal, in the order of the first, then those that only the second has."""
-    own, other = (dict(_leaves(config.model_dump(mode="json"), "")) for config in (here, there))
+    """The settings that are not equal, in the order of the first, then those that only the second has. Of an annotator
+    that only one has, its kind and what was chosen for it, not every default."""
+    own, other = _told(here, there), _told(there, here)
     return [
         Difference(name, own.get(name, ABSENT), other.get(name, ABSENT))
         for name in dict.fromkeys([*own, *other])
         if own.get(name, ABSENT) != other.get(name, ABSENT)
     ]
+
+
+def _told(config: Config, other: Config) -> dict[str, str]:
+    told = dict(_leaves(config.model_dump(mode="json"), ""))
+    for name in config.annotators.keys() - other.annotators.keys():
+        own, kind = f"annotators.{name}", (f"annotators.{name}.role", f"annotators.{name}.specialist.backend")
+        chosen = dict(_leaves(config.annotators[name].model_dump(mode="json", exclude_defaults=True), own))
+        told = {
+            key: text for key, text in told.items() if not key.startswith(f"{own}.") or key in chosen or key in kind
+        }
+    return told
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:

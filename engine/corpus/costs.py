@@ -41,10 +41,16 @@ def accounts(annotators: Mapping[str, Annotator], store: Store) -> dict[str, tup
 def cost_line(name: str, spent: Spent, settings: OpenAiSettings) -> str:
     """`describer: 57 requests, 20,411 + 4,096 tokens, 0.0112 at the configured prices`"""
     line = f"{name}: {spent.requests:,} requests, {spent.prompt_tokens:,} + {spent.completion_tokens:,} tokens"
-    cost = spent.prompt_tokens * settings.prompt_price + spent.completion_tokens * settings.answer_price
+    cost = price(spent, settings)
     limits = [f"of {limit:,} {what}" for limit, what in _limits(settings) if limit is not None]
-    priced = f", {cost / 1e6:.4f} at the configured prices" if cost else ""
+    priced = f", {cost:.4f} at the configured prices" if cost else ""
     return line + priced + (f" ({', '.join(limits)})" if limits else "")
+
+
+def price(spent: Spent, settings: OpenAiSettings) -> float:
+    """At the configured prices, in their currency; 0 where there are none."""
+    cost = spent.prompt_tokens * settings.prompt_price + spent.completion_tokens * settings.answer_price
+    return cost / 1e6
 
 
 def _limits(settings: OpenAiSettings) -> list[tuple[int | None, str]]:

@@ -81,6 +81,20 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What one paid annotator has cost so far. price: in the currency of the settings, 0 without prices; of_requests,
+    of_tokens: the budget, None without one."""
+
+    name: str
+    requests: int
+    prompt_tokens: int
+    answer_tokens: int
+    price: float
+    of_requests: int | None
+    of_tokens: int | None
+
+
+@dataclass(frozen=True)
 class Report:
     """All that the page shows. drops: each rule with its examples, a picture where there is one."""
 
@@ -98,7 +112,7 @@ class Report:
     gates: list[Gated] = field(default_factory=list)
     signs: list[Sign] = field(default_factory=list)
     measured: list[Measure] = field(default_factory=list)
-    costs: list[str] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import pytest
 
 from engine.config.config import Config, load_config
 from engine.config.config_text import ConfigError
-from engine.config.differences import chosen, reset
+from engine.config.differences import chosen, nearest, reset
 
 BOXES = "filters.region.min_score"
 
@@ -40,3 +40,13 @@ def test_what_the_profile_does_not_have_cannot_be_reset() -> None:
         ConfigError, match=r"reset filters\.region\.labels\.dog: no such setting in the profile open: reset "
     ):
         reset(changed, ["filters.region.labels.dog"])
+
+
+def test_of_an_annotator_that_the_profile_lacks_its_kind_and_what_was_chosen_is_told() -> None:
+    reader = {"role": "reader", "specialist": {"backend": "rapidocr"}, "resources": {"batch_size": 2}}
+    config = load_config("embedded", {"annotators.signs": reader})
+    assert [(name, here) for name, here, _ in nearest(config).settings] == [
+        ("annotators.signs.role", "reader"),
+        ("annotators.signs.specialist.backend", "rapidocr"),
+        ("annotators.signs.resources.batch_size", "2"),
+    ]

@@ -41,6 +41,21 @@ def test_the_page_has_everything_inside_and_nothing_runs(corpus: str, tmp_path: 
     assert "1 renamed" in page
 
 
+def test_what_a_paid_annotator_has_cost_is_a_row_with_its_budget_and_price(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "paid")
+    build_viewed(store, images=12)
+    paid = {"backend": "openai", "model": "m", "max_requests": 100, "prompt_price": 2.5, "answer_price": 10.0}
+    writer = {"role": "describer", "granularities": ["detailed"], "specialist": paid}
+    store.write("corpus.yaml", [to_yaml(load_config("embedded", {"annotators.writer": writer})).encode()])
+    spent = {"requests": 16, "prompt_tokens": 13_584, "completion_tokens": 200}
+    store.write("costs/writer.json", [json.dumps(spent).encode()])
+    path = tmp_path / "report.html"
+    report(store.url, None, None, str(path))
+    row = path.read_text().split("<h2>Cost</h2>")[1].partition("</tbody>")[0].partition("<tbody>")[2]
+    text = " ".join(re.sub(r"<[^>]*>", " ", row).split())
+    assert text == "writer 16 of 100 13,784 200 0.0360 2.25"
+
+
 def test_measures_against_gold_come_in_the_order_of_their_change(corpus: str, tmp_path: Path) -> None:
     def stage(recall: float) -> dict[str, dict[str, float]]:
         steady = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 3}
