@@ -198,8 +198,8 @@ def _fuse_facts(plan: RoundPlan) -> dict[str, object]:
     """The settings with what they stand for where they were left open. That scores may be calibrated is no fact, that
     they are is one; so is what becomes of failures only where there are some (`unit_fingerprint`)."""
     joins_above = plan.fuse.joins_above(plan.calibration is not None)
-    without = {"calibrate", "failed_annotator"}
-    return plan.fuse.model_dump(mode="json", exclude=without) | {"box_iou": joins_above}
+    facts = plan.fuse.facts() | {"box_iou": joins_above}
+    return {name: fact for name, fact in facts.items() if name != "calibrate"}
 
 
 def _filters(plan: RoundPlan) -> FilterSettings:
@@ -283,6 +283,8 @@ def _outcome(
         return _without_record(row, findings, rules, "failed", Verdict(False, "image.failed"), failure, reviews)
     if skip is None and Corrections(reviews).is_image_rejected:
         skip = Skip(REJECT.rule)
+    if skip is None and (count := sum(map(len, findings.values()))) > plan.fuse.max_findings:
+        skip = Skip("fuse.max_findings", count, plan.fuse.max_findings)
     if skip is not None:
         return _without_record(row, findings, rules, "dropped", Verdict(False, *skip), skip.rule, reviews)
     return _finished(row, *build_image(row, findings, rules, parsed, plan.number, reviews), plan)

@@ -259,7 +259,7 @@ def _conditions(plan: RoundPlan, participants: Sequence[Voter]) -> str:
 
 
 def _fuse_facts(plan: RoundPlan) -> dict[str, object]:
-    return plan.fuse.model_dump(mode="json", exclude={"failed_annotator"})  # no image that failed is looked at
+    return plan.fuse.facts()
 
 
 def _hash(facts: object) -> str:

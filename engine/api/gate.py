@@ -242,7 +242,7 @@ def _conditions(
         "others": {column.name: column.fingerprint for column in session.columns(0)},
         "images": [image.row.sha256 for image in held_out],
         "gate": config.loop.gate.model_dump(mode="json"),
-        "fuse": config.fuse.model_dump(mode="json", exclude={"failed_annotator"}),  # the rounds' fingerprints tell
+        "fuse": config.fuse.facts(),
         "filters": config.filters.facts(),
         "calibration": VERSION,
     }

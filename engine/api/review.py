@@ -40,13 +40,15 @@ class Suspected(NamedTuple):
 @dataclass(frozen=True)
 class ReviewReport:
     """Corrections that were read, of them new ones, and those that change nothing. waiting: how many the round does not
-    know yet; `fld filter` applies them."""
+    know yet; `fld filter` applies them. repeated: of those that change nothing, lines that were taken in before and
+    whose id is that of another thing now, or of none."""
 
     read: int
     new: int
     known: int
     round: int
     waiting: int
+    repeated: int = 0
 
 
 def review(
@@ -67,13 +69,15 @@ def review(
         raise ConfigError(f"{corpus} has no round {'yet' if round is None else round}: it has {rounds or 'none'}")
     number = rounds[-1] if round is None else round
     made = Made(who or getpass.getuser(), now(), number)
-    taken = take_in(store, read_file(str(corrections), Path(corrections).read_bytes()), made, accept_rest)
+    taken = take_in(
+        store, read_file(str(corrections), Path(corrections).read_bytes()), made, accept_rest, may_repeat=True
+    )
     if taken.mistakes:
         more = len(taken.mistakes) - MISTAKES_SHOWN
         lines = taken.mistakes[:MISTAKES_SHOWN] + ([f"... and {more} more"] if more > 0 else [])
         listed = "".join(f"\n  {line}" for line in lines)
         raise LineError(f"{corrections}: nothing was taken in, {len(taken.mistakes)} to mend:{listed}")
-    return ReviewReport(taken.read, taken.new, taken.known, number, waiting_reviews(store, number))
+    return ReviewReport(taken.read, taken.new, taken.known, number, waiting_reviews(store, number), taken.repeated)
 
 
 def suspected(corpus: Location, *, round: int | None = None, count: int = 100) -> list[Suspected]:

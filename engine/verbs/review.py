@@ -20,6 +20,11 @@ def run(corpus: str, corrections: str | None, number: int | None, who: str | Non
         raise ConfigError("fld review wants a file of corrections, or --suspects COUNT")
     report = review(corpus, corrections, round=number, who=who, accept_rest=accept_rest)
     err.print(f"review: {report.read:,} read = {report.new:,} new + {report.known:,} that change nothing")
+    if report.repeated:
+        err.print(
+            f"  {report.repeated:,} of them were taken in before, and their ids are others' now:"
+            " describe a target by label and box to correct what has its id today"
+        )
     if report.waiting:
         err.print(
             f"{report.waiting:,} corrections wait:", styled("bold", f"fld filter {corpus} --round {report.round}")

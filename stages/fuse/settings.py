@@ -77,6 +77,9 @@ class ConsensusSettings(ConsensusRule):
 UNION = MergeSettings.model_validate(dict.fromkeys(MergeSettings.model_fields, "union"))
 """Nobody gives way: for looking at what somebody says, where who displaces whom does not matter."""
 
+MAX_FINDINGS = 100_000
+"""About one image: half a minute of fusion at the most."""
+
 
 class FuseSettings(Settings):
     """Fusion of one image's findings into a record."""
@@ -159,6 +162,9 @@ class FuseSettings(Settings):
         description="an image on which an annotator failed; keep: its record is made of what the others said, and names"
         " who is missing; drop: it has none. One on which all failed has none either way",
     )
+    max_findings: int = Field(
+        MAX_FINDINGS, ge=1, description="most findings of all annotators about one image; drop an image with more"
+    )
 
     @field_validator("labels")
     @classmethod
@@ -166,6 +172,12 @@ class FuseSettings(Settings):
         if blank := [label for label in labels if not normalised(label)]:
             raise ValueError(f"labels must not be blank, got {blank}")
         return labels
+
+    def facts(self) -> dict[str, object]:
+        """What decides about records, for fingerprints. What becomes of failures is no part, since only images with
+        failures feel it; nor is the limit of findings while nobody moved it, since none but an absurd image does."""
+        without = {"failed_annotator"} | ({"max_findings"} if self.max_findings == MAX_FINDINGS else set())
+        return self.model_dump(mode="json", exclude=without)
 
     def joins_above(self, is_calibrated: bool) -> float:
         """`box_iou`, or what it stands for where it was left open."""

@@ -5,18 +5,29 @@
 
 Text cannot be averaged, and a quad belongs to the text that was read in it: the best vote (a human's, then score x
 trust) gives both, the others stay as votes. Two quads of one reader are never the same text.
+
+Thousands of lines in one place (a picture of a page, read upside down, or an attack) must not make it quadratic: texts
+are compared before quads, many at a time, and of those that say the same at most `_MOST_PLACES` quads are laid over
+another.
 """
 
+import numpy as np
 from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import extract_iter
 
 from shards.finding import Box, OcrLine, Quad
 from shards.folding import normalised
-from shards.geometry import box_quad, quad_box, quad_iou
+from shards.geometry import box_quad, iou_with_each, quad_box, quad_iou
 from shards.grid import BoxGrid
 from stages.calibrate.consensus import Consensus
 from stages.fuse.boxes import Cluster, mass, region_score
 from stages.fuse.ledger import Statement
 from stages.fuse.settings import FuseSettings
+
+_MOST_PLACES = 64
+"""Clusters of nearly the same text whose quads are compared with one more: those whose bounds overlap its most."""
+_LONGEST = 2_000
+"""Characters of a line whose distance to others is computed; longer ones are the same only if they are equal."""
 
 
 def fuse_words(
@@ -44,9 +55,7 @@ def _rank(entry: tuple[Statement[OcrLine], float]) -> tuple[bool, bool, float]:
 
 def text_similarity(first: str, second: str) -> float:
     """1 - edit distance / length of the longer, of the normalised texts; 1.0 for two empty ones."""
-    first, second = normalised(first), normalised(second)
-    longest = max(len(first), len(second))
-    return 1.0 - Levenshtein.distance(first, second) / longest if longest else 1.0
+    return float(Levenshtein.normalized_similarity(normalised(first), normalised(second)))
 
 
 class _Words:
@@ -54,6 +63,8 @@ class _Words:
 
     def __init__(self, settings: FuseSettings, readers: set[str]) -> None:
         self.found: list[Cluster] = []
+        self._texts: list[str] = []
+        self._bounds: list[Box] = []
         self._settings = settings
         # half: of a convex quad, a part with a share t of its area is at least t/2 as wide as it
         self._open = {reader: BoxGrid(settings.word_iou / 2) for reader in readers}
@@ -61,26 +72,45 @@ class _Words:
     def add(self, statement: Statement[OcrLine], box: Box, mass: float) -> None:
         """Put a text into the cluster of other readers that it is, or open one for it."""
         quad = statement.finding.quad or box_quad(box)
-        index = self._best(statement, quad)
+        text = normalised(statement.finding.text)
+        index = self._best(statement, text, quad)
         if index is None:
-            index = len(self.found)
             self.found.append(Cluster(box, statement.is_human, [statement], [mass], quad=quad))
+            self._texts.append(text)
+            self._bounds.append(quad_box(quad))
             for reader, grid in self._open.items():
                 if reader != statement.source.annotator:
-                    grid.add(index, quad_box(quad))
+                    grid.add(len(self.found) - 1, quad_box(quad))
             return
         cluster = self.found[index]
         cluster.members.append(statement)
         cluster.masses.append(mass)
         self._open[statement.source.annotator].remove(index)
 
-    def _best(self, statement: Statement[OcrLine], quad: Quad) -> int | None:
+    def _best(self, statement: Statement[OcrLine], text: str, quad: Quad) -> int | None:
         """The cluster of other readers that it overlaps most, among those that say nearly the same."""
         best, most = None, self._settings.word_iou
-        for index in self._open[statement.source.annotator].near(quad_box(quad)):
+        near = self._alike(self._open[statement.source.annotator].near(quad_box(quad)), text)
+        for index in self._closest(near, quad):
             cluster = self.found[index]
             overlap = 0.0 if cluster.quad is None else quad_iou(cluster.quad, quad)
-            similar = overlap >= most and text_similarity(cluster.members[0].finding.text, statement.finding.text)
-            if similar and similar >= self._settings.word_similarity:
+            if overlap >= most:
                 best, most = index, overlap
         return best
+
+    def _alike(self, near: list[int], text: str) -> list[int]:
+        """Those of the clusters that say nearly the same."""
+        if len(text) > _LONGEST:
+            return [index for index in near if self._texts[index] == text]
+        short = [index for index in near if len(self._texts[index]) <= _LONGEST]
+        texts = [self._texts[index] for index in short]
+        least = self._settings.word_similarity
+        found = extract_iter(text, texts, scorer=Levenshtein.normalized_similarity, score_cutoff=least)
+        return [short[place] for _, similar, place in found if similar > 0]
+
+    def _closest(self, near: list[int], quad: Quad) -> list[int]:
+        """All of a few clusters, of many those whose bounds overlap the quad's most, in their order."""
+        if len(near) <= _MOST_PLACES:
+            return near
+        overlaps = iou_with_each(quad_box(quad), np.array([self._bounds[index] for index in near]))
+        return sorted(near[place] for place in np.argsort(-overlaps, kind="stable")[:_MOST_PLACES].tolist())

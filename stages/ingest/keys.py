@@ -117,7 +117,7 @@ class _Numbers:
 
 def storable(entry: Entry, settings: IngestSettings) -> Entry:
     """The entry as it may be written down: its uri and key without secrets, and without bytes that are no text, which
-    neither JSON nor parquet can hold; those are its problem."""
+    neither JSON nor parquet can hold, or NUL, which no file name and no command line can; those are its problem."""
     keep = frozenset(settings.fetch.keep_query)
     key = public(entry.key, keep) if "://" in entry.key else entry.key
     uri = public(entry.uri, keep)
@@ -133,19 +133,20 @@ def storable(entry: Entry, settings: IngestSettings) -> Entry:
         name=_escaped(entry.name),
         key=_escaped(entry.key),
         given=[finding for finding in entry.given if _is_text(text_of(finding))],
-        problem=_escaped(entry.problem) or "encoding: its name or text must be valid UTF-8: rename the file or convert",
+        problem=_escaped(entry.problem)
+        or "encoding: its name or text must be valid UTF-8 without NUL: rename the file or convert",
     )
 
 
 def _is_text(value: str) -> bool:
     try:
-        return value.isascii() or bool(value.encode())
+        return "\0" not in value and (value.isascii() or bool(value.encode()))
     except UnicodeEncodeError:
         return False
 
 
 def _escaped(value: str) -> str:
-    return value.encode(errors="backslashreplace").decode()
+    return value.encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def _advice(offenders: dict[str, list[str]], settings: IngestSettings) -> str:

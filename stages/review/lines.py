@@ -50,16 +50,53 @@ class Made(NamedTuple):
     round: int
 
 
-def read_line(line: object, record: Record | None, made: Made) -> Review:
-    """record: of the image in the round that the line was made on; None if that round did not keep it."""
+def read_line(line: object, record: Record | None, made: Made, earlier: Sequence[Review] = ()) -> Review:
+    """record: of the image in the round that the line was made on; None if that round did not keep it. earlier: what
+    was taken in about the image, where a line may come again: one that was applied gave the ids of the round to other
+    things, so that the same line would now be refused, or, worse, be about another thing. Then the earlier one is
+    returned."""
+    try:
+        review = _read(line, record, made, None)
+    except LineError:
+        if (again := _again(line, record, made, earlier, None)) is not None:
+            return again
+        raise
+    return _again(line, record, made, earlier, review) or review
+
+
+def _again(
+    line: object, record: Record | None, made: Made, earlier: Sequence[Review], review: Review | None
+) -> Review | None:
+    """The earlier review that this line made before, if its id is that of another thing now, or of none. review: what
+    the line says now."""
+    if not isinstance(line, dict) or not isinstance(line.get("target"), str) or line["target"] == "image":
+        return None
+    for known in earlier:
+        if (known.key, known.id, known.round) != (line.get("key"), line["target"], made.round):
+            continue
+        target = CorrectionTarget(known.on, known.id, known.text, known.box, known.granularity)
+        if review is not None and target == (review.on, review.id, review.text, review.box, review.granularity):
+            continue
+        try:
+            same = _read(line, record, made, target)
+        except LineError:
+            continue
+        if same.facts == known.facts:
+            return known
+    return None
+
+
+def _read(line: object, record: Record | None, made: Made, known: CorrectionTarget | None) -> Review:
+    """known: what it refers to, where that is not to be looked up in the record."""
     if not isinstance(line, dict):
         raise LineError(f"must be an object with fields, got {type(line).__name__}")
     check_names(line, FIELDS)
     action = _one_of("action", line.get("action"), ACTIONS)
     key = _text(line, "key")
-    target = (
-        CorrectionTarget(_added_on(line)) if action == "add" else _target(line.get("target"), record, key, made.round)
-    )
+    if action == "add":
+        target = CorrectionTarget(_added_on(line))
+    else:
+        target = known or _target(line.get("target"), record, key, made.round)
     _check_fit(action, target.on, line)
     new_text = _new_text(action, line)
     new_box, new_quad = _new_place(action, target.on, line, record)

@@ -36,11 +36,14 @@ _HINTS = 3
 
 @dataclass
 class Taken:
-    """What became of the corrections of a file. mistakes: one sentence each; nothing was written if there is one."""
+    """What became of the corrections of a file. known: those that change nothing, of them repeated: their ids are those
+    of other things now, or of none, since they were applied. mistakes: one sentence each; nothing was written if there
+    is one."""
 
     read: int = 0
     new: int = 0
     known: int = 0
+    repeated: int = 0
     mistakes: list[str] = field(default_factory=list)
 
 
@@ -69,23 +72,34 @@ def read_file(name: str, data: bytes) -> Iterator[LocatedEntry]:
 
 
 def take_in(
-    store: Store, entries: Iterable[LocatedEntry], made: Made, accept_rest: bool = False, log: ReviewLog | None = None
+    store: Store,
+    entries: Iterable[LocatedEntry],
+    made: Made,
+    accept_rest: bool = False,
+    log: ReviewLog | None = None,
+    *,
+    may_repeat: bool = False,
 ) -> Taken:
     """Check and write. made: who, when and which round, where the file does not say. accept_rest: what somebody left as
-    it was in another tool is accepted. log: what is there already, of who asks often."""
-    reader = _Reader(store, made, accept_rest)
+    it was in another tool is accepted. log: what is there already, of who asks often. may_repeat: lines may have come
+    before, when the round had other ids (`stages/review/lines.py`)."""
+    log = log or ReviewLog(store)
+    reader = _Reader(store, made, accept_rest, log if may_repeat else None)
     taken = Taken()
     by_shard: Reviews = {}
     for place, entry in entries:
         try:
             for shard, review in reader.reviews(entry):
-                by_shard.setdefault(shard, []).append(review)
                 taken.read += 1
+                if any(review is earlier for earlier in reader.before(shard, review.key)):
+                    taken.repeated += 1
+                else:
+                    by_shard.setdefault(shard, []).append(review)
         except LineError as error:
             taken.mistakes.append(f"{place}: {error}")
     if taken.mistakes:
         return taken
-    there = (log or ReviewLog(store)).of(by_shard.keys())
+    there = log.of(by_shard.keys())
     for shard, reviews in sorted(by_shard.items()):
         news = fresh(reviews, there.get(shard, []))
         taken.new += len(news)
@@ -98,10 +112,12 @@ def take_in(
 class _Reader:
     """Looks up what lines refer to. Records are kept for the image that is being corrected only."""
 
-    def __init__(self, store: Store, made: Made, accept_rest: bool) -> None:
+    def __init__(self, store: Store, made: Made, accept_rest: bool, log: ReviewLog | None) -> None:
         self._store = store
         self._made = made
         self._accept_rest = accept_rest
+        self._log = log
+        self._earlier: dict[str, dict[str, list[Review]]] = {}
         self._rounds: dict[int, Round] = {}
         self._hints = _HINTS
         self._last: tuple[tuple[str, int], tuple[str, Record | None]] | None = None
@@ -119,7 +135,18 @@ class _Reader:
         if isinstance(entry, dict) and entry.get("target") == "all":
             yield from ((shard, read_line(line, record, made)) for line in whole(entry, record))
         else:
-            yield shard, read_line(entry, record, made)
+            earlier = self.before(shard, entry["key"]) if isinstance(entry, dict) else ()
+            yield shard, read_line(entry, record, made, earlier)
+
+    def before(self, shard: str, key: str) -> list[Review]:
+        """What was taken in about an image before, where lines may come again."""
+        if self._log is None:
+            return []
+        if shard not in self._earlier:
+            by_key = self._earlier.setdefault(shard, {})
+            for review in self._log.of([shard]).get(shard, []):
+                by_key.setdefault(review.key, []).append(review)
+        return self._earlier[shard].get(key, [])
 
     def _of_sheet(self, sheet: Sheet) -> Iterator[tuple[str, Review]]:
         number = self._made.round

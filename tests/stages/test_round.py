@@ -242,3 +242,20 @@ def test_a_rejected_image_is_left_out() -> None:
     reject = Review("b", "reject", "image", "ann", "2026-11-26T10:15:00Z")
     dropped = build_shard(ROWS, columns(), PLAN, NOT_SKIPPED, PARSER, [reject])[2]
     assert (dropped.status, dropped.reason, image_row(dropped).rule) == ("dropped", "review.reject", "review.reject")
+
+
+def test_an_image_about_which_absurdly_much_was_said_is_dropped_with_the_number() -> None:
+    fuse = FuseSettings(failed_annotator="drop", max_findings=3)
+    assert outcomes(replace_fuse(fuse))["a"].reason == "fuse.max_findings"
+    [row] = [row for row in outcomes(replace_fuse(fuse))["a"].rows if row.type == "image"]
+    assert (row.kept, row.rule, row.value, row.threshold) == (False, "fuse.max_findings", 4, 3)
+    assert outcomes(replace_fuse(fuse))["b"].status == "kept"
+
+
+def test_the_limit_of_findings_makes_no_round_of_an_older_release_stale() -> None:
+    assert "max_findings" not in FuseSettings().facts()
+    assert FuseSettings(max_findings=3).facts()["max_findings"] == 3
+
+
+def replace_fuse(fuse: FuseSettings) -> RoundPlan:
+    return RoundPlan(PLAN.number, PLAN.annotators, fuse, PLAN.filters)

@@ -125,3 +125,28 @@ def test_what_to_look_at_first_is_printed(project: Path) -> None:
     refilter("corpus")
     [line] = fld("review", "corpus", "--suspects", "5").splitlines()
     assert (json.loads(line)["key"], json.loads(line)["why"]) == ("p003", "overlooked")
+
+
+def test_a_file_that_was_applied_may_be_given_again_whatever_has_its_ids_now(project: Path) -> None:
+    file = write(
+        {"key": "p001", "action": "add", "label": "ball", "box": [1, 1, 20, 9]},
+        {"key": "p001", "action": "add", "label": "kite", "box": [30, 1, 50, 9]},
+    )
+    fld("review", "corpus", file)
+    refilter("corpus")
+    regions = Corpus("corpus").round(0).record("p001").regions
+    file = write(
+        {"key": "p001", "action": "reject", "target": "r0"},
+        {"key": "p002", "action": "reject", "target": "r0"},
+    )
+    assert "2 read = 2 new" in fld("review", "corpus", file)
+    refilter("corpus")
+    left = Corpus("corpus").round(0).record("p001").regions
+    assert [region.text for region in left] == [region.text for region in regions[1:]]  # r0 is another one now
+    said = " ".join(fld("review", "corpus", file).split())
+    assert "2 read = 0 new + 2 that change nothing" in said
+    assert "2 of them were taken in before, and their ids are others' now" in said
+    refilter("corpus")
+    assert Corpus("corpus").round(0).record("p001").regions == left
+    taken_back = write({"key": "p001", "action": "reject", "target": {"label": left[0].text, "box": list(left[0].box)}})
+    assert "1 read = 1 new" in fld("review", "corpus", taken_back)

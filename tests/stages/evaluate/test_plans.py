@@ -30,6 +30,7 @@ NO_RULES = {
     "consensus.late_votes", "word_iou", "word_similarity", "link_iou",
     "merge.brief", "merge.detailed", "merge.more_detailed", "merge.regions", "merge.words", "merge.phrases",
     "merge.masks", "likelihood_ratio", "given_likelihood_ratio", "given", "given_label", "failed_annotator",
+    "max_findings",
 }  # fmt: skip
 """Settings that say how findings are read and fused, and drop none of a single annotator."""
 

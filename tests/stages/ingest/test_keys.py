@@ -81,10 +81,15 @@ def test_one_image_on_several_lines_is_one_image_with_all_its_texts() -> None:
 
 
 def test_a_name_or_text_that_is_no_unicode_fails_alone() -> None:
-    lines = [entry("caf\udce9.jpg"), entry("a.jpg", text="caf\udce9"), entry("b.jpg", text="good")]
+    lines = [
+        entry("caf\udce9.jpg"), entry("a.jpg", text="caf\udce9"), entry("b.jpg", text="good"), entry("c\0d.jpg"),
+        entry("e.jpg", text="two\0words"), entry("f.jpg", key="g\0h"),
+    ]  # fmt: skip
     found, _ = assign_keys(lines, IngestSettings(), {})
-    problem = "encoding: its name or text must be valid UTF-8: rename the file or convert"
-    assert {key: image.problem for key, image in found.items()} == {"caf\\udce9": problem, "a": problem, "b": ""}
+    problem = "encoding: its name or text must be valid UTF-8 without NUL: rename the file or convert"
+    assert {key: image.problem for key, image in found.items()} == {
+        "caf\\udce9": problem, "a": problem, "b": "", "c\\x00d": problem, "e": problem, "g\\x00h": problem,
+    }  # fmt: skip
 
 
 def test_advice_is_about_rules_that_help() -> None:
