@@ -11,13 +11,14 @@ are compared before quads, many at a time, and of those that say the same at mos
 another.
 """
 
-import numpy as np
+import heapq
+
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import extract_iter
 
 from shards.finding import Box, OcrLine, Quad
 from shards.folding import normalised
-from shards.geometry import box_quad, iou_with_each, quad_box, quad_iou
+from shards.geometry import box_quad, iou, quad_box, quad_iou
 from shards.grid import BoxGrid
 from stages.calibrate.consensus import Consensus
 from stages.fuse.boxes import Cluster, mass, region_score
@@ -112,5 +113,5 @@ class _Words:
         """All of a few clusters, of many those whose bounds overlap the quad's most, in their order."""
         if len(near) <= _MOST_PLACES:
             return near
-        overlaps = iou_with_each(quad_box(quad), np.array([self._bounds[index] for index in near]))
-        return sorted(near[place] for place in np.argsort(-overlaps, kind="stable")[:_MOST_PLACES].tolist())
+        bounds = quad_box(quad)
+        return sorted(heapq.nlargest(_MOST_PLACES, near, key=lambda index: iou(bounds, self._bounds[index])))
