@@ -29,7 +29,7 @@ class ColumnError(SettingsError):
 class Column:
     """fingerprint: of the stage *and of all that it needs*, so that it names the raw column; needs: column names.
     subset: the only images that it has rows of, None for all. It is no part of the fingerprint: a larger one adds rows
-    to those that are there."""
+    to those that are there. is_paid: answers cost money, so none is asked for only to see how long it takes."""
 
     name: str
     fingerprint: str
@@ -37,6 +37,7 @@ class Column:
     stage: Stage
     resources: Resources
     subset: Subset | None = None
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,10 @@ from dataclasses import replace
 
 from engine.runtime.column import Column, ordered
 from shards.finding import GIVEN
+from specialists.openai_settings import OpenAiSettings
 from specialists.roles import MissingRequirementError
 from stages.annotate.build import Annotator, build_stage, gives, subset_of, wants
+from stages.annotate.describer import DescriptionsSettings
 from stages.annotate.subset import read_subset
 from stages.stage import Stage
 
@@ -42,6 +44,7 @@ def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
             stages[name],
             annotator.resources,
             read_subset(subset_of(annotator)),
+            isinstance(annotator, DescriptionsSettings) and isinstance(annotator.specialist, OpenAiSettings),
         )
         for name, annotator in annotators.items()
     ]

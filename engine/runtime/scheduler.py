@@ -8,7 +8,7 @@
 The oldest shard goes first in every pool, so that few units are half done at any moment: those are what a crash costs.
 Pools are filled whenever they take more; nothing here waits for one pool while another could work. A batch is
 identified by its place in the shard, never by the worker, and rows are written in shard order: the files do not depend
-on timing.
+on timing. Before a column's first batch its first image is run alone, to know what an image takes (pace.py).
 """
 
 import heapq
@@ -23,6 +23,7 @@ from engine.runtime.backend import Backend
 from engine.runtime.call import Call, Outcome
 from engine.runtime.column import ActorPool
 from engine.runtime.faults import Budget, Quarantined
+from engine.runtime.pace import Pace
 from engine.runtime.progress import ColumnProgress, Reporter
 from engine.runtime.unit import Unit, WorkItem
 from engine.runtime.work import OpenShard, Work
@@ -65,7 +66,8 @@ class Scheduler:
         self._progress = {column.name: column for column in progress}
         self._queues = {column.name: queue for pool in pools for queue in [_Queue(pool)] for column in pool.columns}
         self._pools = list({id(queue): queue for queue in self._queues.values()}.values())
-        self._batch = {column.name: column.resources.batch_size for column in work.columns}
+        self._paces = {column.name: Pace(column.resources, is_paid=column.is_paid) for column in work.columns}
+        self._rehearsals: dict[int, Pace] = {}
         self._order = {column.name: index for index, column in enumerate(work.columns)}
         self._shard_order = {shard: index for index, shard in enumerate(work.todo)}
         self._numbers = count()
@@ -119,7 +121,7 @@ class Scheduler:
                 continue
             opened.waiting.discard(name)
             unit = opened.units[name]
-            self._push(unit.start(needs, self._batch[name]))
+            self._push(unit.start(needs, unit.column.resources.batch_size))
             self._progress[name].ready = True
             self._progress[name].images_done += len(unit.blocked)
             self._commit_if_complete(unit)
@@ -141,6 +143,8 @@ class Scheduler:
         """Give every pool as much as it takes, the pool with the oldest shard first."""
         for queue in sorted((queue for queue in self._pools if queue.heap), key=lambda queue: queue.heap[0][0]):
             while queue.heap:
+                if not self._is_paced(queue):
+                    break
                 self._fit(queue)
                 task = queue.heap[0][1]
                 if queue.call is None:
@@ -151,10 +155,23 @@ class Scheduler:
                 heapq.heappop(queue.heap)
                 queue.call = None
 
-    def _fit(self, queue: _Queue) -> None:
-        """Cut the first task if the column's batch size has been halved since it was made."""
+    def _is_paced(self, queue: _Queue) -> bool:
+        """Whether it is known what an image takes in the first task's column; if not, and nobody does so yet, an image
+        of it is run alone."""
         task = queue.heap[0][1]
-        size = self._batch[task.unit.column.name]
+        pace = self._paces[task.unit.column.name]
+        if pace.measured or len(task.positions) == 1:
+            return True
+        if pace not in self._rehearsals.values():
+            call = self._call(queue.pool.name, WorkItem(task.unit, task.positions[:1]))
+            if self._backend.submit(call):
+                self._rehearsals[call.id] = pace
+        return False
+
+    def _fit(self, queue: _Queue) -> None:
+        """Cut the first task if calls of its column hold fewer images."""
+        task = queue.heap[0][1]
+        size = self._paces[task.unit.column.name].size
         if len(task.positions) > size:
             heapq.heappop(queue.heap)
             queue.call = None
@@ -177,7 +194,7 @@ class Scheduler:
         )
 
     def _wait(self) -> list[Outcome]:
-        if self._running:
+        if self._running or self._rehearsals:
             return self._backend.wait(COMMIT_POLL_S if self._commits else POLL_S)
         if self._commits:
             wait(self._commits, return_when=FIRST_COMPLETED)
@@ -185,18 +202,23 @@ class Scheduler:
         return self._backend.wait(POLL_S)  # actors are starting
 
     def _book(self, outcome: Outcome) -> None:
-        task = self._running.pop(outcome.call.id)
-        unit = task.unit
         if outcome.kind != "ok":
             self._log_failure(outcome)
         if outcome.kind == "stop":
             raise RunStopError(
-                f"annotator {unit.column.name}: {outcome.error}. No image is to blame: finished shards are kept, and so"
-                " are answers that came. Put the cause right and run the same command again"
+                f"annotator {outcome.call.column}: {outcome.error}. No image is to blame: finished shards are kept, and"
+                " so are answers that came. Put the cause right and run the same command again"
             )
+        if (rehearsed := self._rehearsals.pop(outcome.call.id, None)) is not None:
+            rehearsed.rehearsed(outcome.seconds if outcome.kind == "ok" else None)
+            return
+        task = self._running.pop(outcome.call.id)
+        unit = task.unit
+        pace = self._paces[unit.column.name]
+        if outcome.kind == "ok":
+            pace.took(len(task.positions), outcome.seconds)
         if outcome.kind == "oom":
-            size = max(1, len(task.positions) // 2)
-            self._batch[unit.column.name] = min(self._batch[unit.column.name], size)
+            pace.limit(len(task.positions) // 2)
         known = set(unit.failed)
         again = unit.take(task, outcome)
         self._push(again)

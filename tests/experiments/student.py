@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--noise", nargs="+", default=["random", "platelets", "confused"])
     parser.add_argument("--arms", nargs="+", default=["b", "c", "d"])
     parser.add_argument("--no-gold", action="store_true")
+    parser.add_argument("--nms-iou", type=float, default=0.5, help="of the rounds; 0.7, the product's, keeps doubles")
     arguments = parser.parse_args()
     for noise in arguments.noise:
         for seed in arguments.seeds:
@@ -81,6 +82,7 @@ class Arm:
         self._folder = folder(arguments, noise, seed, arm)
         self._noise, self._is_calibrated = noise, not arguments.no_gold
         self._image_size: int = arguments.image_size
+        self._nms_iou: float = arguments.nms_iou
 
     def run(self) -> None:
         """Train, and measure every student on the pictures that are kept out."""
@@ -122,6 +124,7 @@ class Arm:
             "loop.watch.boxes_change": {"warn": None, "stop": None},
             "loop.gate.tolerance": 1.0,
             "filters.region.min_score": 0.4,
+            "filters.region.nms_iou": self._nms_iou,
         }
 
     def _loop(self, corpus: Path) -> list[Path]:

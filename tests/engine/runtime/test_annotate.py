@@ -1,5 +1,6 @@
 """Whole runs with the local backend."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,8 +113,9 @@ def test_out_of_memory_halves_the_batch_for_good_and_loses_nothing(tmp_path: Pat
     assert report.quarantined == []
     assert raw_files(tmp_path / "halved") == raw_files(tmp_path / "single")
     # 32 and 16 fail once each, and once more each for the batch that was waiting; every other one has 8: the second
-    # shard is not tried with 32 again
-    assert len(calls.read_text().split()) == 2 * 32 + 2 * 16 + 2 * 64
+    # shard is not tried with 32
+    # again. And before all the first image is run alone
+    assert len(calls.read_text().split()) == 1 + 2 * 32 + 2 * 16 + 2 * 64
 
 
 def test_everything_fails_in_one_shard_within_the_budget(tmp_path: Path) -> None:
@@ -230,3 +232,20 @@ def test_a_column_that_nothing_could_be_written_for_ends_the_run(tmp_path: Path)
     with pytest.raises(OSError, match="No space left on device"):
         run(LocalStore(tmp_path, writev=full), [column("a")])
     assert committed(store, raw_folder("a", "f0")) == {}
+
+
+def test_calls_of_a_slow_model_hold_few_images(tmp_path: Path) -> None:
+    """0.1 s an image and 1.2 s for a call: three at a time. A call of more than four would fail, and run again."""
+    store, calls = LocalStore(tmp_path / "slow"), tmp_path / "calls"
+    fill(store, 1, 16)
+    stage = FakeStage(delay_s=0.1, max_batch=4, calls=str(calls))
+    report = run(store, [column("a", stage, resources=Resources(batch_size=16, timeout_s=1.2))])
+    assert report.quarantined == []
+    assert len(calls.read_text().split()) == 1 + 16
+
+
+def test_a_paid_annotator_is_asked_for_every_image_once(tmp_path: Path) -> None:
+    store, calls = LocalStore(tmp_path / "paid"), tmp_path / "calls"
+    fill(store, 1, 16)
+    run(store, [replace(column("a", FakeStage(calls=str(calls))), is_paid=True)])
+    assert len(calls.read_text().split()) == 16
