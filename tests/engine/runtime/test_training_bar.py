@@ -38,21 +38,19 @@ def test_what_workers_write_is_heard_of_once_and_what_was_there_before_is_not(tm
     metrics, heard = tmp_path / "metrics.jsonl", list[int]()
     metrics.write_text('{"step": 10}\n{"step": 20}\n')
 
-    def wait_for(count: int) -> None:
-        deadline = time.monotonic() + 30
-        while len(heard) < count:
+    def write_until(step: int, *contents: str) -> None:
+        deadline = time.monotonic() + 60
+        while step not in heard:
             assert time.monotonic() < deadline
-            time.sleep(0.01)
+            for content in contents:
+                metrics.write_text(content)
+                time.sleep(0.05)
 
-    with followed(metrics, lambda event: heard.append(event["step"]), every_s=0.02):
-        metrics.write_text('{"step": 10}\n{"step": 20}\n{"step": 30}\n{"step"')  # the last line is not whole yet
-        wait_for(1)
-        metrics.write_text('{"step": 10}\n')  # a worker goes on from step 10
-        time.sleep(0.2)
-        metrics.write_text('{"step": 10}\n{"step": 20}\n')
-        wait_for(2)
-        metrics.write_text('{"step": 10}\n{"step": 20}\n{"step": 30}\n')
-    assert heard == [30, 20, 30]
+    ten, twenty = '{"step": 10}\n', '{"step": 20}\n'
+    with followed(metrics, lambda event: heard.append(event["step"]), every_s=0.01):
+        write_until(30, ten + twenty + '{"step": 30}\n{"step"')  # the last line is not whole yet
+        write_until(20, ten, ten + twenty)  # a worker goes on from step 10
+    assert heard == [30, 20]
 
 
 def test_a_file_that_is_not_there_yet_says_nothing(tmp_path: Path) -> None:
