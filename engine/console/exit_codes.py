@@ -1,9 +1,9 @@
 """From an exception to what the user reads and the exit code.
 
-0 done; 1 a mistake of ours (run again with --debug and report it); 2 wrong usage, settings or input; 3 finished or
-stopped over the failure budget; 4 the corpus is in use by another process; 5 damaged files found; 6 fld loop: the gate
-refused a model and there is no other to go on with; 7 fld loop: the watch stopped it; 130 interrupted by Ctrl-C, 143 by
-SIGTERM, 129 by SIGHUP.
+0 done, failures within a budget included, which the verb counts; 1 a mistake of ours (run again with --debug and report
+it); 2 wrong usage, settings or input; 3 finished or stopped over the failure budget; 4 the corpus is in use by another
+process; 5 damaged files found; 6 fld loop: the gate refused a model and there is no other to go on with; 7 fld loop:
+the watch stopped it; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
 
 Errors of the project (`shards.errors`) bring their code. Those of the world, a full disk or a folder that may not be
 read, are one line with the file and the cause. All others are mistakes of ours, and keep their traceback.

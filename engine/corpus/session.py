@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.config.config import CORPUS_FILE, Config, load, save
+from engine.config.config import CORPUS_FILE, Config, load
 from engine.config.config_text import ConfigError
 from engine.config.paths import check_there, from_any_folder
 from engine.corpus.calibrations import calibration_for
 from engine.corpus.costs import with_account
+from engine.corpus.kept_settings import settings_in_force
 from engine.corpus.learned import Model, annotator_of, share_boxes
 from engine.corpus.memory import Memory, with_known_fingerprints
 from engine.corpus.promotions import CONSENSUS, model_below, read_calibration, weights_of
@@ -197,7 +198,7 @@ def opened(
     runs: Sequence[str] | None = None,
     part: Part | None = None,
 ) -> Iterator[Session]:
-    """A corpus to write to: locked, its leftovers removed, its settings saved.
+    """A corpus to write to: locked, its leftovers removed, its settings saved, and put back if the command fails.
 
     fills: it may be new, or lack images, as they are about to come in; else all that was planned must be there. runs:
     sections of the settings that are put to work, None for all; without the annotators none of them is built. part:
@@ -216,13 +217,15 @@ def opened(
         _check_trusted(store, config, source, assignments, runs)
         if builds:
             check_there(config, "annotators")
+        session = Session(corpus, store, config, memory=Memory(store), builds=builds)
         if part is None:
             remove_leftovers(store)
-            save(config, store)
+            with settings_in_force(config, store):
+                yield session
         else:
             _check_same(config, load(None, (), store))
             remove_leftovers(store, part.has)
-        yield Session(corpus, store, config, memory=Memory(store), builds=builds)
+            yield session
 
 
 def _settings(

@@ -22,9 +22,10 @@ def printer(corpus: str) -> Tell:
     def tell(part: object) -> None:
         if isinstance(part, AnnotateReport) and part.quarantined:
             err.print(_line(part))
-            err.print(f"  {len(part.quarantined):,} images quarantined: `fld status {corpus}` says why")
+            quarantined = f"{len(part.quarantined):,} images quarantined, within engine.failure_budget"
+            err.print(f"  {quarantined}: `fld status {corpus}` says why")
         elif isinstance(part, IngestReport):
-            _ingested(part)
+            _ingested(part, corpus)
         elif isinstance(part, FilterReport):
             _filtered(part)
         else:
@@ -57,7 +58,14 @@ def verdict(promotion: Promotion) -> str:
     return f"{'promoted' if promotion.promoted else 'refused'}: {promotion.reason}"
 
 
-def _ingested(report: IngestReport) -> None:
+def failed_line(failed: int, read: int, corpus: str, incomplete: int = 0) -> str:
+    """What a verb that ends with 0 says at its end, where some failed and a budget allows for that. incomplete: images
+    on which only some annotators failed."""
+    partly = f", {incomplete:,} in part" if incomplete else ""
+    return f"{failed:,} of {read:,} images failed{partly}, within the failure budget: `fld status {corpus}` says why"
+
+
+def _ingested(report: IngestReport, corpus: str) -> None:
     err.print(
         f"ingest: {report.planned:,} images = {report.kept:,} kept + {report.failed:,} failed;"
         f" {report.new:,} new, {report.repeated:,} known, {report.written:,} written"
@@ -67,6 +75,8 @@ def _ingested(report: IngestReport) -> None:
     if report.duplicates:
         found = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.duplicates.items()))
         err.print(f"  duplicates: {found} (ingest.duplicates says what becomes of them)")
+    if failed := report.failed + report.unreadable:
+        err.print(failed_line(failed, report.planned + report.unreadable, corpus))
 
 
 def _filtered(report: FilterReport) -> None:

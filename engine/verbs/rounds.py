@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from engine.api import rounds
 from engine.config.config import load
 from engine.console.terminal import err, styled
-from engine.verbs.printing import printer
+from engine.verbs.printing import failed_line, printer
 from shards.reader import Corpus, Round, Row
 from shards.store import Store, open_store
 
@@ -18,12 +18,14 @@ SMOKE_TEST = (
 
 def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
     """`fld run`."""
-    rounds.run(images, corpus, source, assignments, progress=True, tell=printer(corpus))
+    report = rounds.run(images, corpus, source, assignments, progress=True, tell=printer(corpus))
     store = open_store(corpus)
     look, one = styled("bold", f"fld view {corpus}"), styled("bold", f"fld show {corpus} {_some_key(store)}")
     err.print("Look at it:", look, "  one image:", one)
     if "embedded:" in str(load(None, [], store).annotators):
         err.print(styled("yellow", SMOKE_TEST))
+    if report.failed or report.filter.incomplete:
+        err.print(styled("yellow", failed_line(report.failed, report.read, corpus, report.filter.incomplete)))
 
 
 def _some_key(store: Store) -> str:

@@ -9,8 +9,11 @@ from engine.api.loop import RefusedError, WatchError
 from engine.console.exit_codes import report_error
 from engine.runtime.lock import corpus_lock
 from shards.store import open_store
+from specialists.roles import Detections, Image
 from tests.engine.commands import fld
+from tests.engine.fake_specialists import RectangleDetector, save_pictures
 from tests.engine.projects import build
+from tests.engine.verbs.test_rounds import CONFIG
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +23,56 @@ def test_over_the_failure_budget_is_3_and_names_the_reasons(tmp_path: Path) -> N
     done = fld("ingest", str(tmp_path / "list.txt"), str(tmp_path / "corpus"))
     assert done.code == 3
     assert "missing" in done.said
+
+
+class PickyDetector(RectangleDetector):
+    """Fails on the fourth picture."""
+
+    def detect(self, images: list[Image]) -> list[Detections]:
+        if any(image[0, 0, 0] == 3 for image in images):
+            raise RuntimeError("three is too much")
+        return super().detect(images)
+
+
+STRICT = ("ingest.failure_budget=0", "engine.failure_budget=0", "engine.failure_floor=0")
+
+
+@pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 3)])
+@pytest.mark.parametrize(("verb", "config"), [("ingest", ()), ("run", ("--config", "fakes.yaml"))])
+def test_failures_within_the_budget_are_0_and_counted_at_the_end(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    config: tuple[str, ...],
+    strict: bool,
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pictures(tmp_path / "photos", 12)
+    (tmp_path / "photos" / "p003.png").write_bytes(b"no picture")
+    (tmp_path / "fakes.yaml").write_text(CONFIG)
+    settings = [f"--set={each}" for each in STRICT] if strict else []
+    done = fld(verb, "photos", "corpus", *config, *settings)
+    assert done.code == code, done.said
+    said = " ".join(done.said.split())
+    line = "1 of 12 images failed, within the failure budget: `fld status corpus` says why"
+    assert (said.endswith(line), "1 of 12 images failed, more than" in said) == (not strict, strict), done.said
+
+
+@pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 3)])
+def test_so_are_images_on_which_an_annotator_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strict: bool, code: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_pictures(tmp_path / "photos", 12)
+    (tmp_path / "fakes.yaml").write_text(
+        CONFIG.replace("tests.engine.fake_specialists:Rectangle", "tests.engine.test_exit_codes:Picky")
+    )
+    settings = [f"--set={each}" for each in STRICT] if strict else []
+    done = fld("run", "photos", "corpus", "--config", "fakes.yaml", *settings)
+    assert done.code == code, done.said
+    line = "0 of 12 images failed, 1 in part, within the failure budget: `fld status corpus` says why"
+    assert " ".join(done.said.split()).endswith(line) == (not strict), done.said
 
 
 def test_a_corpus_in_use_is_4_and_names_the_owner(tmp_path: Path) -> None:
