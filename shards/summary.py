@@ -108,6 +108,7 @@ def facts_of(record: Record) -> RecordFacts:
     scores = [region.score for region in record.regions]
     caption = next((text.text for text in record.texts if text.granularity == "brief"), None)
     first = record.texts[0].text if record.texts else ""
+    behind = [voters(region) for region in record.regions]
     return RecordFacts(
         uri=record.uri,
         width=record.width,
@@ -119,20 +120,23 @@ def facts_of(record: Record) -> RecordFacts:
         masks=sum(bool(region.polygons) for region in record.regions),
         score_min=min(scores, default=None),
         score_mean=sum(scores) / len(scores) if scores else None,
-        fewest_votes=min((len(voters(region)) for region in record.regions), default=None),
+        fewest_votes=min(map(len, behind), default=None),
         caption=(first if caption is None else caption)[:LONGEST],
         read="\n".join(written)[:LONGEST],
         brief_words=_longest(record, "brief"),
         detailed_words=_longest(record, "detailed"),
         more_detailed_words=_longest(record, "more_detailed"),
         labels=sorted({label_of(region) for region in objects}),
-        annotators=sorted(_annotators(record)),
+        annotators=sorted(_annotators(record).union(*behind)),
     )
 
 
 def label_of(region: Region) -> str:
     """What an object is called: its phrase, the label that the annotators gave, else its selected text."""
-    return next((candidate.text for candidate in region.candidates if candidate.kind == "phrase"), region.text)
+    for candidate in region.candidates:
+        if candidate.kind == "phrase":
+            return candidate.text
+    return region.text
 
 
 def voters(region: Region) -> set[str]:
@@ -191,13 +195,10 @@ def _longest(record: Record, granularity: str) -> int:
 
 
 def _annotators(record: Record) -> set[str]:
+    """Whose texts, candidates and phrases are in the record."""
     names = {text.source.annotator for text in record.texts}
-    for region in record.regions:
-        names |= voters(region)
-        names.update(candidate.source.annotator for candidate in region.candidates)
-    for grounding in record.groundings:
-        names.update(box.source.annotator for box in grounding.boxes)
-    return names
+    names |= {candidate.source.annotator for region in record.regions for candidate in region.candidates}
+    return names | {box.source.annotator for grounding in record.groundings for box in grounding.boxes}
 
 
 def _codes(column: pa.DictionaryArray) -> "np.ndarray[Any, np.dtype[np.int64]]":

@@ -6,6 +6,7 @@ version of each table stand in its schema metadata (`fld_table`, `fld_version`);
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -117,8 +118,11 @@ def _damage_named(path: str) -> Iterator[None]:
 def tuples(rows: Sequence[tuple[float, ...] | None], kind: pa.StructType) -> pa.Array:
     """A struct column of numbers, one field per position. None is null."""
     nothing = (0,) * kind.num_fields
-    numbers = np.array([nothing if row is None else row for row in rows], np.float64).reshape(-1, kind.num_fields)
-    fields = [pa.array(numbers[:, index].astype(field.type.to_pandas_dtype())) for index, field in enumerate(kind)]
+    numbers = np.fromiter(chain.from_iterable([nothing if row is None else row for row in rows]), np.float64)
+    columns = numbers.reshape(-1, kind.num_fields).T
+    fields = [
+        pa.array(column.astype(field.type.to_pandas_dtype())) for column, field in zip(columns, kind, strict=True)
+    ]
     return pa.StructArray.from_arrays(fields, fields=list(kind), mask=null_mask(rows))
 
 
