@@ -43,8 +43,11 @@ class LocalBackend:
         if not self._waiting:
             return []
         call = self._waiting.popleft()
-        following = next((each for each in self._waiting if each.pool == call.pool), None)
-        answer = self._worker(call.pool).run(call, following)
+        worker = self._worker(call.pool)
+        for each in (call, *self._waiting):
+            if each.pool == call.pool:
+                worker.read_ahead(each)
+        answer = worker.run(call)
         if answer.kind == "load":
             raise StartError(answer.error)
         return [Outcome(call, answer.kind, answer.findings, answer.items, answer.error, answer.detail, answer.seconds)]

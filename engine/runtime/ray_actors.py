@@ -3,11 +3,14 @@
     pending --constructed--> loading --weights there--> ready --dies, hangs, released--> (gone; never restarted by Ray)
 
 An actor runs its calls one after the other, in the order in which they were sent. So the first call that has not come
-back is the one that is running, and the only suspect if the process dies; that is what `Actor.calls` is for.
+back is the one that is running, and the only suspect if the process dies; that is what `Actor.calls` is for. Only the
+reading and decoding of images begins when a call arrives.
 """
 
+import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,11 +22,14 @@ from stages.annotate.resources import Resources
 
 
 class ActorBody:
-    """Runs in the actor's process."""
+    """Runs in the actor's process, each call in a thread of its own. The stages live in one thread."""
 
     def __init__(self, store: Store, pool: ActorPool, decode_threads: int, cache_bytes: int) -> None:
         limit_process(pool.resources.num_cpus, pool.resources.num_gpus)
         self._worker = Worker(store, pool, decode_threads, cache_bytes)
+        self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
+        self._turn = 0
+        self._turns = threading.Condition()
 
     def born(self) -> int:
         """The process id: the answer shows that the actor has its resources."""
@@ -33,11 +39,17 @@ class ActorBody:
 
     def load(self) -> CallReply:
         """See Worker.load."""
-        return self._worker.load()
+        return self._stages.submit(self._worker.load).result()
 
-    def run(self, call: Call) -> CallReply:
-        """See Worker.run."""
-        return self._worker.run(call)
+    def run(self, call: Call, turn: int) -> CallReply:
+        """See Worker.run. turn: how many calls were sent to this actor before."""
+        self._worker.read_ahead(call)
+        with self._turns:
+            self._turns.wait_for(lambda: self._turn == turn)
+            reply = self._stages.submit(self._worker.run, call)
+            self._turn += 1
+            self._turns.notify_all()
+        return reply.result()
 
 
 @dataclass(eq=False)
@@ -53,6 +65,7 @@ class Actor:
     calls: deque[tuple[Any, Call]] = field(default_factory=deque)
     since: float = field(default_factory=time.monotonic)
     latest: tuple[str, tuple[int, ...]] | None = None
+    sent: int = 0
 
     @property
     def refs(self) -> list[Any]:
@@ -73,7 +86,8 @@ class Actor:
         """Queue the call."""
         if not self.calls:
             self.since = time.monotonic()
-        self.calls.append((self.handle.run.remote(call), call))
+        self.calls.append((self.handle.run.remote(call, self.sent), call))
+        self.sent += 1
         self.latest = (call.shard, call.positions)
 
     def took(self) -> Call:
@@ -101,6 +115,7 @@ def ray_options(resources: Resources) -> dict[str, Any]:
     options: dict[str, Any] = {
         "num_cpus": resources.num_cpus,
         "num_gpus": resources.num_gpus,
+        "max_concurrency": resources.in_flight,
         "max_restarts": 0,
         "max_task_retries": 0,
     }

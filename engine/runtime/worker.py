@@ -46,7 +46,6 @@ class _Reading:
     """The images of a call on their way. images: None where one is still to come; parts: places of some of these, and
     the thread's answer."""
 
-    call: Call
     rows: list[ImageRow]
     images: list[Image | Failure | None]
     parts: list[tuple[list[int], Future[list[Image | Failure]]]]
@@ -69,7 +68,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(decode_threads, thread_name_prefix="decode")
         # One annotator alone never asks for the same image twice.
         self._cache = ImageCache(cache_bytes if len(pool.columns) > 1 else 0)
-        self._ahead: _Reading | None = None
+        self._ahead: dict[int, _Reading] = {}
 
     def load(self) -> CallReply:
         """Load every stage; kind "ok", or "load" with the reason why the run cannot go on."""
@@ -81,11 +80,19 @@ class Worker:
                 return CallReply("load", error=f"annotator {name}: {result.error}", detail=result.detail)
         return CallReply("ok", seconds=time.perf_counter() - start)
 
-    def run(self, call: Call, following: Call | None = None) -> CallReply:
-        """Every image of the call, or the reason why not. Never raises. following: the call that comes next, whose
-        images are read and decoded while the stage works; they are held until then."""
+    def read_ahead(self, call: Call) -> None:
+        """Begin to read and decode the images of a call that is to run soon, once, while another runs. They are held
+        until then. Safe in any thread."""
+        if call.id in self._ahead:
+            return
+        reading = attempt(lambda: self._begin(call))
+        if not isinstance(reading, Failure):  # else `run` will say it
+            self._ahead[call.id] = reading
+
+    def run(self, call: Call) -> CallReply:
+        """Every image of the call, or the reason why not. Never raises."""
         start = time.perf_counter()
-        answer = attempt(lambda: self._answer(call, following))
+        answer = attempt(lambda: self._answer(call))
         if isinstance(answer, Failure):
             answer = _answer_of(answer, len(call.positions))
         return replace(answer, seconds=time.perf_counter() - start)
@@ -96,12 +103,9 @@ class Worker:
         for stage in self._stages.values():
             stage.close()
 
-    def _answer(self, call: Call, following: Call | None) -> CallReply:
-        reading = self._ahead if self._ahead is not None and self._ahead.call is call else self._begin(call)
-        self._ahead = None
+    def _answer(self, call: Call) -> CallReply:
+        reading = self._ahead.pop(call.id, None) or self._begin(call)
         rows, images = reading.rows, reading.finished()
-        if following is not None:  # only now: annotators of one group find these images in the cache
-            self._ahead = self._begin(following)
         unread = {index: image for index, image in enumerate(images) if isinstance(image, Failure)}
         if unread:
             detail = "\n".join(failure.detail for failure in unread.values())
@@ -129,9 +133,12 @@ class Worker:
             return [self._image(call.shard, call.positions[place], rows[place]) for place in places]
 
         shares = [missing[first :: self._decode_threads] for first in range(min(self._decode_threads, len(missing)))]
-        return _Reading(call, rows, images, [(places, self._threads.submit(read, places)) for places in shares])
+        return _Reading(rows, images, [(places, self._threads.submit(read, places)) for places in shares])
 
     def _image(self, shard: str, position: int, row: ImageRow) -> Image | Failure:
+        known = self._cache.get((shard, position))  # another annotator of the group may have asked meanwhile
+        if known is not None:
+            return known
         image = attempt(lambda: decode_image(read_image(self._store, shard, row), ACCEPTED))
         if not isinstance(image, Failure):
             self._cache.put((shard, position), image)

@@ -10,12 +10,14 @@ in this process; overhead is what comes on top.
 import argparse
 import io
 import logging
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -23,6 +25,7 @@ from PIL import Image as Pillow
 
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
+from engine.runtime.call import Call, CallReply
 from engine.runtime.column import Column
 from engine.runtime.progress import ColumnProgress, Silent
 from engine.runtime.ray_session import RaySession
@@ -41,6 +44,7 @@ from stages.stage import Item
 SHARD = 500
 BATCH = 32
 DECODE_THREADS = 2
+ELSEWHERE_S = 0.1
 
 
 class Null:
@@ -59,6 +63,15 @@ class Null:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+class Elsewhere(Null):
+    """A model that keeps no CPU busy, as one on a GPU."""
+
+    def run(self, items: list[Item]) -> list[list[Finding]]:
+        """Waits, and says nothing."""
+        time.sleep(ELSEWHERE_S)
+        return super().run(items)
 
 
 class Clock(Silent):
@@ -185,6 +198,11 @@ def ray_rows(folder: Path, images: int, repeat: int) -> list[str]:
         f"| fused read + decode stage vs plain loop, Ray, 640x480 | >= 0.85x | {statistics.median(ratios):.2f}x |",
         f"| first output after an actor is ready | <= 0.5 s | {statistics.median(firsts):.2f} s |",
     ]
+    ahead, bare = read_ahead_ms(folder, settings), bare_calls_ms(3)
+    rows += [
+        f"| beside it, 3 bare calls of a Ray actor per {BATCH} images | - | {bare:.3f} ms CPU/image |",
+        f"| a call that a GPU takes 100 ms for, {BATCH // 2} images of 1280x960, Ray | - | {ahead:.0f} ms wall |",
+    ]
     data = [ray_data_s(images, 3) for _ in range(min(repeat, 3))]
     job = f"{images:,} rows, 3 null stages, Ray running"
     first, last = (statistics.median(times) for times in zip(*data, strict=True))
@@ -194,6 +212,41 @@ def ray_rows(folder: Path, images: int, repeat: int) -> list[str]:
     ]
     session.stop()
     return rows
+
+
+def read_ahead_ms(folder: Path, settings: EngineSettings) -> float:
+    """Wall time per call of a model that works elsewhere, while images are decoded here."""
+    size, calls = BATCH // 2, 30
+    store = corpus(folder / "large-ray", calls * size, jpeg(1280, 960))
+    resources = Resources(batch_size=size, num_cpus=0.5)
+    clock = Clock()
+    start = time.monotonic()
+    annotate(store, [Column("elsewhere", "v0", (), Elsewhere(), resources)], {}, settings, clock)
+    return (time.monotonic() - max(start, clock.ready)) / calls * 1e3
+
+
+def bare_calls_ms(per_batch: int, calls: int = 1000) -> float:
+    """CPU milliseconds per image, here and in the actor, of nothing but calls like the engine's, two at a time."""
+    import ray
+
+    class Bare:
+        def pid(self) -> int:
+            return os.getpid()
+
+        def run(self, call: Call) -> CallReply:
+            return CallReply("ok", findings=[call.rows[:1]] * BATCH)
+
+    remote: Any = ray.remote(Bare)
+    actor: Any = remote.options(num_cpus=0.5).remote()
+    call = Call(0, "p", "c", "000000", tuple(range(BATCH)), bytes(2000), {}, 60.0)
+    working = [psutil.Process(), psutil.Process(ray.get(actor.pid.remote()))]
+    before = cpu_s(working)
+    queue = [actor.run.remote(call) for _ in range(2)]
+    for _ in range(calls):
+        ray.wait(queue, num_returns=1)
+        ray.get(queue.pop(0))
+        queue.append(actor.run.remote(call))
+    return (cpu_s(working) - before) / calls * per_batch / BATCH * 1e3
 
 
 def ray_data_s(rows: int, stages: int) -> tuple[float, float]:

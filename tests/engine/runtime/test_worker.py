@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -92,7 +93,7 @@ def test_an_annotator_alone_keeps_no_images(tmp_path: Path) -> None:
 def test_the_images_of_the_next_call_are_read_while_a_stage_works(tmp_path: Path) -> None:
     store = CountingStore(tmp_path)
     fill(store, 1, 4)
-    first, second = call(store), call(store)
+    first, second = call(store), replace(call(store), id=1)
 
     class Waiting(FakeStage):
         def run(self, items: list[Item]) -> list[list[Finding]]:
@@ -103,11 +104,13 @@ def test_the_images_of_the_next_call_are_read_while_a_stage_works(tmp_path: Path
 
     alone = worker(store, Waiting())
     store.reads = 0
-    answer = alone.run(first, following=second)
+    alone.read_ahead(second)
+    alone.read_ahead(second)
+    answer = alone.run(first)
     assert store.reads == 8
     assert alone.run(second).findings == answer.findings
     assert store.reads == 8
-    assert alone.run(first).findings == answer.findings  # not the one that was announced
+    assert alone.run(first).findings == answer.findings  # not announced
     assert store.reads == 12
 
 
