@@ -7,7 +7,7 @@ and what it said, for those who need it.
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from multiprocessing import get_context
 
 import msgspec
 
-from engine.runtime.call import Call, CallReply, pack_rows
+from engine.runtime.call import Call, pack_rows
 from engine.runtime.column import ActorPool, Column
 from engine.runtime.unit import PackedRows
 from engine.runtime.worker import Worker, limit_process
@@ -110,9 +110,9 @@ class _Run:
         failures: dict[int, str] = {}
         sent, longest = 0, 0.0
         start = time.perf_counter()
-        for batch in self._batches(size):
+        for batch, call in self._queued(size):
             began = time.perf_counter()
-            sent += self._run(batch, said, failures)
+            sent += self._run(batch, call, said, failures)
             longest = max(longest, time.perf_counter() - began)
             if time.perf_counter() - start > (1 - _SHARE_OF_SEARCH) * self._task.seconds:
                 break
@@ -139,14 +139,14 @@ class _Run:
     def _search(self) -> dict[int, float]:
         """Batch size -> images per second, from small to large until it gets worse or does not fit."""
         configured = self._task.column.resources.batch_size
-        self._call(tuple(self._places[:1]))  # the first call is never like the others
+        self._worker.run(self._packed(tuple(self._places[:1])))  # the first call is never like the others
         rates: dict[int, float] = {}
         sizes = [size for size in sorted({*SIZES, configured}) if size <= len(self._places)]
         for size in sizes or [len(self._places)]:
             deadline = time.perf_counter() + _SHARE_OF_SEARCH * self._task.seconds / len(SIZES)
             done, start = 0, time.perf_counter()
-            for batch in self._batches(size):
-                if self._call(batch).kind == "oom":
+            for batch, call in self._queued(size):
+                if self._worker.run(call).kind == "oom":
                     return rates
                 done += len(batch)
                 if time.perf_counter() > deadline or done >= 2 * max(SIZES):
@@ -163,9 +163,17 @@ class _Run:
             shards.setdefault(self._task.rows[at][0], []).append(at)
         return [tuple(some[first : first + size]) for some in shards.values() for first in range(0, len(some), size)]
 
-    def _run(self, batch: tuple[int, ...], said: PackedRows, failures: dict[int, str]) -> int:
+    def _queued(self, size: int) -> Iterator[tuple[tuple[int, ...], Call]]:
+        """Each batch and its call, while the images of the next one are read, as in a run."""
+        batches = self._batches(size)
+        calls = [self._packed(batch) for batch in batches]
+        for number, batch in enumerate(batches):
+            for call in calls[number : number + 2]:
+                self._worker.read_ahead(call)
+            yield batch, calls[number]
+
+    def _run(self, batch: tuple[int, ...], call: Call, said: PackedRows, failures: dict[int, str]) -> int:
         """One call, or one per image where it fails as a whole; bytes sent."""
-        call = self._packed(batch)
         reply = self._worker.run(call)
         if reply.kind == "ok":
             said.update(zip(batch, reply.findings, strict=True))
@@ -173,11 +181,8 @@ class _Run:
             failures[batch[0]] = reply.error or next(iter(reply.items.values()), reply.kind)
         else:
             for at in batch:
-                self._run((at,), said, failures)
+                self._run((at,), self._packed((at,)), said, failures)
         return len(call.rows) + sum(len(each) for some in call.needs.values() for each in some)
-
-    def _call(self, batch: tuple[int, ...]) -> CallReply:
-        return self._worker.run(self._packed(batch))
 
     def _packed(self, batch: tuple[int, ...]) -> Call:
         rows = [self._task.rows[at][1] for at in batch]

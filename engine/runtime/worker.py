@@ -69,6 +69,7 @@ class Worker:
         # One annotator alone never asks for the same image twice.
         self._cache = ImageCache(cache_bytes if len(pool.columns) > 1 else 0)
         self._ahead: dict[int, _Reading] = {}
+        self._most_ahead = max(2, pool.resources.in_flight)
 
     def load(self) -> CallReply:
         """Load every stage; kind "ok", or "load" with the reason why the run cannot go on."""
@@ -82,12 +83,14 @@ class Worker:
 
     def read_ahead(self, call: Call) -> None:
         """Begin to read and decode the images of a call that is to run soon, once, while another runs. They are held
-        until then. Safe in any thread."""
+        until then, unless as many calls as may be in flight come after it. Safe in any thread."""
         if call.id in self._ahead:
             return
         reading = attempt(lambda: self._begin(call))
         if not isinstance(reading, Failure):  # else `run` will say it
             self._ahead[call.id] = reading
+        for forgotten in list(self._ahead)[: -self._most_ahead]:
+            self._ahead.pop(forgotten, None)
 
     def run(self, call: Call) -> CallReply:
         """Every image of the call, or the reason why not. Never raises."""

@@ -114,6 +114,19 @@ def test_the_images_of_the_next_call_are_read_while_a_stage_works(tmp_path: Path
     assert store.reads == 12
 
 
+def test_no_more_is_read_ahead_than_may_be_in_flight(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path)
+    fill(store, 1, 4)
+    alone = worker(store, FakeStage())
+    calls = [replace(call(store), id=number) for number in range(3)]
+    store.reads = 0
+    for each in calls:
+        alone.read_ahead(each)
+    for each in reversed(calls):
+        assert alone.run(each).kind == "ok"
+    assert store.reads == 16  # those of the first twice
+
+
 def test_the_cache_lets_the_oldest_go() -> None:
     cache = ImageCache(20)
     image = np.zeros((1, 3, 3), np.uint8)
