@@ -7,6 +7,7 @@
 
     calibration/gold.json  calibration/manifest/gold.json
     reviews/000000-20261126T101500123456-9f3c.parquet  reviews/manifest/000000-20261126T101500123456-9f3c.json
+    texts/<parser>/000000.facts  texts/<parser>/manifest/000000.json
 
   rounds/00/model/model.safetensors ...  rounds/00/model/manifest/model.json
 
@@ -22,6 +23,7 @@ ROUNDS = "rounds"
 MODEL = "model"
 CALIBRATION = "calibration"
 REVIEWS = "reviews"
+TEXTS = "texts"
 _ANNOTATOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -38,6 +40,11 @@ def raw_folder(annotator: str, fingerprint: str) -> str:
         if not _ANNOTATOR.fullmatch(value):
             raise ValueError(f"{name} must be letters, digits, '_', '-' and '.', got {value!r}")
     return f"{RAW}/{annotator}-{fingerprint}"
+
+
+def texts_folder(parser: str) -> str:
+    """What the parser of that hash found in texts: `texts_folder("3fa9c1")` is "texts/3fa9c1"."""
+    return f"{TEXTS}/{parser}"
 
 
 def round_folder(number: int) -> str:

@@ -2,7 +2,8 @@
 
 Comes in: a corpus whose columns are finished, and a `RoundPlan`. Goes out: `rounds/NN/`, and a `Tally`: how many
 annotations of each type were kept, or dropped by which rule. No model is loaded: a million boxes are judged again in
-minutes. A shard whose inputs and settings did not change is left alone.
+minutes. A text is parsed once, in whatever round (`known_texts`). A shard whose inputs and settings did not change is
+left alone.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from functools import lru_cache
 from multiprocessing import get_context
 from typing import TypeVar
 
+from engine.runtime.known_texts import KnownTexts
 from filters.parser import Parser, ParserSettings
 from shards import commit
 from shards.commit import Manifest
@@ -153,24 +155,28 @@ def loaded_parser(settings: ParserSettings) -> Parser:
 
 
 _store: Store
-_parser: Parser
+_texts: KnownTexts
 
 
 def _start(url: str, plan: RoundPlan) -> None:
-    """Once per worker process."""
-    global _store, _parser
-    _store, _parser = open_store(url), loaded_parser(plan.filters.parser)
+    """Once per worker process. The parser is loaded with the first text that nobody has read."""
+    global _store, _texts
+    settings = plan.filters.parser
+    _store = open_store(url)
+    _texts = KnownTexts(_store, Parser(settings).fingerprint(), lambda: loaded_parser(settings))
 
 
 def _write(work: _Work) -> str:
     shard, plan, skipped, reviews = work
-    write_shard(_store, shard, plan, skipped, _parser, reviews)
+    texts = _texts.of(shard)
+    write_shard(_store, shard, plan, skipped, texts, reviews)
+    texts.keep()
     return shard
 
 
 def _count(work: _Work) -> Tally:
     shard, plan, skipped, reviews = work
-    outcomes = build_shard(*read_shard(_store, shard, plan), plan, skipped, _parser, reviews)
+    outcomes = build_shard(*read_shard(_store, shard, plan), plan, skipped, _texts.of(shard), reviews)
     return Counter((row.type, _outcome_of(row)) for outcome in outcomes for row in outcome.rows)
 
 
