@@ -1,6 +1,7 @@
 """card.json beside a checkpoint: how it was trained. `measure` adds what it can do."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
 from itertools import pairwise
@@ -13,11 +14,21 @@ from stages.scenes.settings import VERSION
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+TRAINED = ("recipe", "plan", "cpu_minutes", "note")
+"""What a card says of how a checkpoint was trained."""
 LIBRARIES = ("torch", "transformers", "ultralytics", "segment-anything")
 
 
-def write_card(out: Path, recipe: str, plan: "DataclassInstance", run: Path, parameters: int) -> None:
-    """Replaces the card in `out`. Minutes are those of the processor, over all processes that wrote the run's log."""
+def write_card(
+    out: Path,
+    recipe: str,
+    plan: "DataclassInstance",
+    run: Path,
+    parameters: int,
+    before: Mapping[str, object] | None = None,
+) -> None:
+    """Replaces the card in `out`. Minutes are those of the processor, over all processes that wrote the run's log.
+    before: the card of the checkpoint that training began with."""
     seconds = [json.loads(line)["cpu_s"] for line in (run / "log.jsonl").read_text().splitlines()]
     weights = [path for path in out.iterdir() if path.suffix in (".safetensors", ".pt")]
     card = {
@@ -31,6 +42,8 @@ def write_card(out: Path, recipe: str, plan: "DataclassInstance", run: Path, par
         "cpu_minutes": round(cpu_seconds(seconds) / 60, 1),
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
+    if before is not None:
+        card["before"] = {name: before[name] for name in TRAINED if name in before}
     (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")
 
 

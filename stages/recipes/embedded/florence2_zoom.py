@@ -31,7 +31,7 @@ VIEWS = 2
 """Parts per scene."""
 FIRST_SCENE = 4000
 """The first two phases saw the scenes before it."""
-PLAN = replace(Florence2Recipe(), scenes=6000, look_steps=0, cycles=(4000,))
+PLAN = replace(Florence2Recipe(), scenes=6000, look_steps=0, cycles=(3000,))
 
 
 def part_of(record: Record, window: Box) -> Record:
@@ -93,7 +93,8 @@ def train(start: Path, cache: Path, folder: Path, out: Path, keep: int, plan: Fl
     trainer.learn(keep, folder, sum(plan.cycles))
     save_half(trainer.mean, processor, out)
     parameters = sum(weights.numel() for weights in trainer.mean.parameters())
-    write_card(out, "stages.recipes.embedded.florence2_zoom", plan, folder, parameters)
+    before = json.loads((start / "card.json").read_bytes())
+    write_card(out, "stages.recipes.embedded.florence2_zoom", plan, folder, parameters, before)
 
 
 def joined(first: School, second: School) -> School:

@@ -18,9 +18,10 @@ import numpy as np
 
 from shards.finding import Box
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
-from specialists.roles import Captioner, Detections, Detector, Grounder, Image, Matcher, Phrase, Segmenter
+from specialists.roles import Captioner, Detections, Detector, Fingerprint, Grounder, Image, Matcher, Phrase, Segmenter
 from specialists.weights import EMBEDDED_FOLDER
 from stages.annotate.boxes import crop
+from stages.annotate.tiles import TileSettings, found_in_parts
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
 from stages.evaluate.report import measure_records
 from stages.recipes.embedded.data import TEST_SEED, Drawn, drawn_scenes
@@ -32,6 +33,8 @@ KEPT_SCORE = 0.3
 """Precision and recall are of boxes at least this sure; average precision is of all boxes."""
 DISTRACTORS = 7
 """A phrase is picked among this many phrases of other objects and its own."""
+
+TILES = TileSettings()
 
 Table = dict[str, Estimate]
 Held = Sequence[tuple[Image, Record]]
@@ -45,7 +48,31 @@ def measure_detector(detector: Detector, held: Held, resamples: int) -> Table:
     gold = [record for _, record in held]
     ranked = measure_records(_with_objects(gold, detected), gold, resamples, ["boxes"])
     kept = measure_records(_with_objects(gold, sure), gold, resamples, ["boxes"])
-    return kept | {name: ranked[name] for name in ("boxes/map", "boxes/map50")}
+    table = kept | {name: ranked[name] for name in ("boxes/map", "boxes/map50")}
+    return {name: found for name, found in table.items() if name.count("/") == 1}  # those of single labels are many
+
+
+def measure_in_parts(detector: Detector, held: Held, resamples: int) -> Table:
+    """The same as tiles/*, of a detector that looks at the parts of every picture, too."""
+    table = measure_detector(_InParts(detector), held, resamples)
+    return {name.replace("boxes/", "tiles/"): found for name, found in table.items()}
+
+
+class _InParts:
+    """A detector with `TILES`."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def load(self) -> None: ...
+
+    def detect(self, images: list[Image]) -> list[Detections]:
+        return found_in_parts(self._detector.detect, images, TILES)
+
+    def fingerprint(self) -> Fingerprint:
+        return {}
+
+    def close(self) -> None: ...
 
 
 def measure_captioner(captioner: Captioner, held: Held, resamples: int) -> Table:
@@ -189,6 +216,7 @@ def _florence2(folder: Path, held: Held, resamples: int) -> Table:
         measure_captioner(captioner, held, resamples)
         | measure_close_ups(captioner, held, resamples)
         | measure_detector(detector, held, resamples)
+        | measure_in_parts(detector, held, resamples)
         | measure_grounder(grounder, held, resamples)
     )
 

@@ -43,16 +43,23 @@ def page(cards: list[dict[str, Any]]) -> str:
 
 
 def _section(card: dict[str, Any]) -> str:
-    plan = ", ".join(f"{name} {value}" for name, value in card["plan"].items())
     libraries = ", ".join(f"{name} {version}" for name, version in card["libraries"].items() if version)
-    note = f" {card['note']}" if "note" in card else ""
+    trained = [_trained(part) for part in (card.get("before"), card) if part]
     table = "".join(f"| {name} | {_estimate(score)} | {score['count']} |\n" for name, score in card["scores"].items())
     return (
-        f"## {card['name']}\n`python -m {card['recipe']}`, {card['cpu_minutes']} minutes of one CPU core,"
-        f" with {libraries}.\nScenes of seed {card['train_seed']}; {plan}.{note}\n\n"
+        f"## {card['name']}\nTrained with {libraries} on scenes of seed {card['train_seed']}.\n\n"
+        + "\n".join(trained)
+        + f"\n\n"
         f"On {card['test_scenes']} scenes of seed {card['test_seed']}:\n\n"
         f"| measure | value | of |\n| --- | --- | ---: |\n{table}"
     )
+
+
+def _trained(part: dict[str, Any]) -> str:
+    """One training: its command, what it took, its numbers."""
+    plan = ", ".join(f"{name} {value}" for name, value in part["plan"].items())
+    note = f" {part['note']}" if "note" in part else ""
+    return f"- `python -m {part['recipe']}`, {part['cpu_minutes']} minutes of one CPU core: {plan}.{note}"
 
 
 def _estimate(score: dict[str, float]) -> str:
