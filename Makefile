@@ -16,7 +16,7 @@ QUICK ?= tests/test_imports.py tests/shards tests/filters tests/engine/config te
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check bench embedded parser clean
+.PHONY: help setup demo test quick check bench bench-gpu embedded parser clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ check: $(STAMP)  ## the one gate: ruff, mypy strict, tests
 
 bench: $(STAMP)  ## every benchmark, as ratios within one run; takes a while, wants an idle machine
 	for name in $(notdir $(basename $(wildcard tests/benchmarks/bench_*.py))); do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+bench-gpu: $(STAMP)  ## the models at full size on a GPU, under ten minutes; tiny ones where there is none
+	$(BIN)/python -m tests.benchmarks.bench_gpu
 
 embedded: $(STAMP)  ## train the embedded checkpoints from nothing and measure them (hours)
 	$(BIN)/python -m stages.recipes.embedded --work $(WORK)

@@ -9,6 +9,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -31,25 +32,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     torch.set_num_threads(1)
     model, tokenizer, side = build(chosen.architecture)
-    module = LessonModel(model, tokenizer, spread=0.0).to(chosen.device).train()
-    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-6)
-
-    def step(targets: int) -> Callable[[], None]:
-        images = LESSONS // targets
-        pixels = torch.randn(images, 3, side, side, device=chosen.device)
-        groups = [group.to(chosen.device) for group in _groups(targets)]
-
-        def run() -> None:
-            with torch.autocast(chosen.device, torch.bfloat16, enabled=chosen.device != "cpu"):
-                losses, tokens = module(pixels, groups)
-            (losses.sum() / tokens.sum()).backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if chosen.device != "cpu":
-                torch.cuda.synchronize()
-
-        return run
-
+    step = partial(_step, LessonModel(model, tokenizer, spread=0.0).to(chosen.device).train(), side, chosen.device)
     print(
         f"| {chosen.architecture}, {side} px, {chosen.device}: lessons per image | lessons/s | against one per image |"
     )
@@ -57,6 +40,30 @@ def main() -> None:
     for targets in TARGETS:
         one, several = _medians(step(1), step(targets))
         print(f"| {targets} | {LESSONS / several:.1f} of {LESSONS / one:.1f} | {one / several:.2f}x |", flush=True)
+
+
+def training_step(architecture: str, device: str, targets: int) -> tuple[Callable[[], None], int]:
+    """An optimizer step of a random model with `targets` lessons per image, and how many lessons it has."""
+    model, tokenizer, side = build(architecture)
+    module = LessonModel(model, tokenizer, spread=0.0).to(device).train()
+    return _step(module, side, device, targets), LESSONS
+
+
+def _step(module: LessonModel, side: int, device: str, targets: int) -> Callable[[], None]:
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-6)
+    pixels = torch.randn(LESSONS // targets, 3, side, side, device=device)
+    groups = [group.to(device) for group in _groups(targets)]
+
+    def run() -> None:
+        with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+            losses, tokens = module(pixels, groups)
+        (losses.sum() / tokens.sum()).backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    return run
 
 
 def build(architecture: str) -> tuple[Any, Any, int]:
