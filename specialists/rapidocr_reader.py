@@ -79,6 +79,8 @@ class RapidOcrReader:
             "Rec.model_path": str(models["rec"]),
             "Rec.rec_keys_path": settings.recognizer_keys,
             "EngineConfig.onnxruntime.use_cuda": settings.device == "cuda",
+            # Without it every layer of every image takes fresh pages from the system: a fifth of all CPU time.
+            "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
             "EngineConfig.onnxruntime.intra_op_num_threads": settings.threads,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
