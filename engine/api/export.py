@@ -10,6 +10,7 @@ the same number in every export.
 
 import glob
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -80,20 +81,21 @@ def _written(
     categories: Categories,
 ) -> ExportReport:
     single = path.suffix == ".json"
-    target = Instances(path, categories) if single else _target(path, format, pictures, categories)
-    is_inside = format in ("hf", "webdataset")  # the pictures stand in the files
-    place = PicturePlace(path, "leave" if single or is_inside else pictures)
-    images = objects = 0
-    labels: set[str] = set()
-    for sample in samples(source, where, held_out, place):
-        target.add(sample)
-        images += 1
-        objects += len(sample.objects)
-        labels.update(map(label_of, sample.objects))
-    if where is not None and not images:
-        raise QueryError(f"where {where!r} matches no image of round {source.number}: nothing was written")
-    target.close()
-    return ExportReport(str(path), images, objects, len(labels))
+    with ExitStack() as files:
+        target = Instances(path, categories, files) if single else _target(path, format, pictures, categories, files)
+        is_inside = format in ("hf", "webdataset")  # the pictures stand in the files
+        place = PicturePlace(path, "leave" if single or is_inside else pictures)
+        images = objects = 0
+        labels: set[str] = set()
+        for sample in samples(source, where, held_out, place):
+            target.add(sample)
+            images += 1
+            objects += len(sample.objects)
+            labels.update(map(label_of, sample.objects))
+        if where is not None and not images:
+            raise QueryError(f"where {where!r} matches no image of round {source.number}: nothing was written")
+        target.close()
+        return ExportReport(str(path), images, objects, len(labels))
 
 
 def _remove_what_is_there(path: Path, single: bool) -> None:
@@ -131,21 +133,21 @@ def _labels(round_: Round) -> set[str]:
     return labels
 
 
-def _target(out: Path, format: Format, pictures: PictureMode, categories: Categories) -> ExportTarget:
+def _target(out: Path, format: Format, pictures: PictureMode, categories: Categories, files: ExitStack) -> ExportTarget:
     match format:
         case "coco":
-            return CocoTarget(out, categories)
+            return CocoTarget(out, categories, files)
         case "yolo" | "yolo-seg":
             return YoloTarget(out, categories, masks=format == "yolo-seg")
         case "hf":
-            return HfTarget(out, categories, embed=pictures == "copy")
+            return HfTarget(out, categories, files, embed=pictures == "copy")
         case "fiftyone":
-            return FiftyOneTarget(out)
+            return FiftyOneTarget(out, files)
         case "label-studio":
-            return LabelStudioTarget(out, categories)
+            return LabelStudioTarget(out, categories, files)
         case "cvat":
-            return CvatTarget(out, categories)
+            return CvatTarget(out, categories, files)
         case "jsonl":
-            return JsonlTarget(out)
+            return JsonlTarget(out, files)
         case "webdataset":
-            return WebdatasetTarget(out)
+            return WebdatasetTarget(out, files)

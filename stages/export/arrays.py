@@ -7,6 +7,7 @@ with the number of elements.
 """
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -15,13 +16,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 class JsonArrays:
-    """The object at `path`, with these arrays in this order."""
+    """The object at `path`, with these arrays in this order. files: closes what is open where the export fails."""
 
-    def __init__(self, path: Path, names: list[str]) -> None:
+    def __init__(self, path: Path, names: list[str], files: ExitStack) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._parts = {name: path.with_name(f".{path.name}.{name}.part") for name in names}
-        self._files = {name: part.open("wb") for name, part in self._parts.items()}
+        self._files = {name: files.enter_context(part.open("wb")) for name, part in self._parts.items()}
 
     def append(self, name: str, element: object) -> None:
         """One more element."""
@@ -32,7 +33,8 @@ class JsonArrays:
         """Join the arrays, after the short fields of `head`."""
         for file in self._files.values():
             file.close()
-        with self._path.open("wb") as out:
+        whole = self._path.with_name(f".{self._path.name}.whole.part")
+        with whole.open("wb") as out:
             out.write(b"{")
             for name, value in (head or {}).items():
                 out.write(_encode(name) + b":" + _encode(value) + b",")
@@ -43,3 +45,4 @@ class JsonArrays:
                 out.write(b"]")
                 part.unlink()
             out.write(b"}\n")
+        whole.replace(self._path)

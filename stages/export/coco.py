@@ -14,6 +14,7 @@ bbox is x, y, width, height in pixels of the oriented image; a quad is 8 numbers
 text. A region without a mask has no `segmentation`. A phrase has span, phrase and boxes (x, y, width, height).
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,8 +30,10 @@ from stages.export.sample import Sample, Split, votes
 class Instances:
     """One instances file."""
 
-    def __init__(self, path: Path, categories: Categories, kind: Literal["object", "text"] = "object") -> None:
-        self._arrays = JsonArrays(path, ["images", "annotations"])
+    def __init__(
+        self, path: Path, categories: Categories, files: ExitStack, kind: Literal["object", "text"] = "object"
+    ) -> None:
+        self._arrays = JsonArrays(path, ["images", "annotations"], files)
         self._categories, self._kind = categories, kind
         self._images = self._annotations = 0
 
@@ -54,8 +57,8 @@ class Instances:
 class Captions:
     """One captions file."""
 
-    def __init__(self, path: Path) -> None:
-        self._arrays = JsonArrays(path, ["images", "annotations"])
+    def __init__(self, path: Path, files: ExitStack) -> None:
+        self._arrays = JsonArrays(path, ["images", "annotations"], files)
         self._images = self._annotations = 0
 
     def add(self, sample: Sample) -> None:
@@ -85,8 +88,8 @@ class Captions:
 class CocoTarget:
     """The three files of both splits."""
 
-    def __init__(self, out: Path, categories: Categories) -> None:
-        self._folder, self._categories = out / "annotations", categories
+    def __init__(self, out: Path, categories: Categories, files: ExitStack) -> None:
+        self._folder, self._categories, self._open = out / "annotations", categories, files
         self._files: dict[Split, list[Instances | Captions]] = {}
 
     def add(self, sample: Sample) -> None:
@@ -94,9 +97,9 @@ class CocoTarget:
         if sample.split not in self._files:
             paths = {name: self._folder / f"{name}_{sample.split}.json" for name in ("instances", "words", "captions")}
             self._files[sample.split] = [
-                Instances(paths["instances"], self._categories),
-                Instances(paths["words"], self._categories, "text"),
-                Captions(paths["captions"]),
+                Instances(paths["instances"], self._categories, self._open),
+                Instances(paths["words"], self._categories, self._open, "text"),
+                Captions(paths["captions"], self._open),
             ]
         for file in self._files[sample.split]:
             file.add(sample)

@@ -9,6 +9,7 @@
 An object with a mask is the polygon of its largest outline, else a box. Coordinates are pixels of the oriented image.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
@@ -28,10 +29,10 @@ _ATTRIBUTES = {"": ("score", "votes"), TEXT: ("score", "votes", "reads"), CAPTIO
 class CvatTarget:
     """annotations.xml. The head, which names the labels, is written last: they are known only then."""
 
-    def __init__(self, out: Path, categories: Categories) -> None:
+    def __init__(self, out: Path, categories: Categories, files: ExitStack) -> None:
         self._path, self._categories = out / "annotations.xml", categories
         self._part = out / ".annotations.xml.part"
-        self._file: IO[str] = self._part.open("w", encoding="utf-8")
+        self._file: IO[str] = files.enter_context(self._part.open("w", encoding="utf-8"))
         self._images = 0
 
     def add(self, sample: Sample) -> None:

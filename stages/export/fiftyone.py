@@ -8,6 +8,7 @@
 Coordinates are shares of the picture, boxes x, y, width, height. Masks are not written: FiftyOne wants bitmaps.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,9 @@ _SIZES = ("brief", "detailed", "more_detailed")
 class FiftyOneTarget:
     """metadata.json and samples.json."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, files: ExitStack) -> None:
         self._out = out
-        self._samples = JsonArrays(out / "samples.json", ["samples"])
+        self._samples = JsonArrays(out / "samples.json", ["samples"], files)
 
     def add(self, sample: Sample) -> None:
         """One sample."""

@@ -9,6 +9,7 @@ words                   list of {text, quad, box, score}
 phrases                 list of {text, start, end, phrase, boxes}
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,16 @@ SCHEMA = _FIELDS.with_metadata({"huggingface": msgspec.json.encode({"info": {"fe
 class HfTarget:
     """The parquet files of both splits."""
 
-    def __init__(self, out: Path, categories: Categories, *, embed: bool) -> None:
+    def __init__(self, out: Path, categories: Categories, files: ExitStack, *, embed: bool) -> None:
         """embed: whether the bytes of the pictures stand in the files."""
-        self._categories, self._embed = categories, embed
+        self._categories, self._embed, self._open = categories, embed, files
         self._folder = out / "data"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._files: dict[str, _Files] = {}
 
     def add(self, sample: Sample) -> None:
         """One row."""
-        files = self._files.setdefault(sample.split, _Files(self._folder, sample.split))
+        files = self._files.setdefault(sample.split, _Files(self._folder, sample.split, self._open))
         files.add(self._row(sample), len(sample.data) if self._embed else 0)
 
     def close(self) -> None:
@@ -131,8 +132,8 @@ _SIZES = ("brief", "detailed", "more_detailed")
 class _Files:
     """The files of one split: train-00000.parquet, train-00001.parquet, ..."""
 
-    def __init__(self, folder: Path, split: str) -> None:
-        self._folder, self._split = folder, split
+    def __init__(self, folder: Path, split: str, files: ExitStack) -> None:
+        self._folder, self._split, self._open = folder, split, files
         self._rows: list[dict[str, Any]] = []
         self._bytes = self._number = 0
         self._writer: pq.ParquetWriter | None = None
@@ -158,7 +159,7 @@ class _Files:
             return
         if self._writer is None:
             path = self._folder / f"{self._split}-{self._number:05d}.parquet"
-            self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+            self._writer = self._open.enter_context(pq.ParquetWriter(path, SCHEMA, compression="zstd"))
         self._writer.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA))
         self._rows.clear()
 

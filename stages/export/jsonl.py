@@ -5,6 +5,7 @@
 Everything that the round kept is there; the fields of a record are in docs/record.schema.json.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -24,8 +25,8 @@ class JsonLine(msgspec.Struct, frozen=True):
 class JsonlTarget:
     """OUT/records.jsonl."""
 
-    def __init__(self, out: Path) -> None:
-        self._file = (out / "records.jsonl").open("wb")
+    def __init__(self, out: Path, files: ExitStack) -> None:
+        self._file = files.enter_context((out / "records.jsonl").open("wb"))
 
     def add(self, sample: Sample) -> None:
         """One line."""

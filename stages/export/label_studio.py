@@ -7,6 +7,7 @@ Pictures are served by Label Studio's local storage: start it with LABEL_STUDIO_
 LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=OUT. Coordinates are percent of the picture, as Label Studio has them.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -41,9 +42,9 @@ _encode = msgspec.json.Encoder().encode
 class LabelStudioTarget:
     """tasks.json, written task by task, and config.xml."""
 
-    def __init__(self, out: Path, categories: Categories) -> None:
+    def __init__(self, out: Path, categories: Categories, files: ExitStack) -> None:
         self._out, self._categories = out, categories
-        self._tasks = (out / "tasks.json").open("wb")
+        self._tasks = files.enter_context((out / "tasks.json").open("wb"))
         self._tasks.write(b"[")
 
     def add(self, sample: Sample) -> None:

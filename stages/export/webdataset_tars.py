@@ -5,6 +5,7 @@
 Members are named and ordered as in a round's own tars; equal rounds give equal bytes.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +19,8 @@ SAMPLES = 1000
 class WebdatasetTarget:
     """The tars of both splits, one open of each."""
 
-    def __init__(self, out: Path) -> None:
-        self._out = out
+    def __init__(self, out: Path, files: ExitStack) -> None:
+        self._out, self._open = out, files
         self._files: dict[str, BinaryIO] = {}
         self._counts: dict[str, int] = {}
 
@@ -29,7 +30,7 @@ class WebdatasetTarget:
         if count % SAMPLES == 0:
             self._close(sample.split)
             path = self._out / f"{sample.split}-{count // SAMPLES:06d}.tar"
-            self._files[sample.split] = path.open("wb")
+            self._files[sample.split] = self._open.enter_context(path.open("wb"))
         self._counts[sample.split] = count + 1
         extension = sample.file_name.rpartition(".")[2]
         for ext, data in sorted([(extension, sample.data), (tar.RECORD, record.encode(sample.record))]):

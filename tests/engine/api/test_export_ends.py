@@ -10,8 +10,6 @@ from stages.export.choose import QueryError
 from tests.engine.commands import fld
 from tests.engine.projects import build
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files stay open
-
 
 @pytest.mark.parametrize("out", ["out", "out.json"])
 def test_a_condition_that_no_image_meets_is_said_and_leaves_nothing(tmp_path: Path, out: str) -> None:
@@ -24,7 +22,7 @@ def test_a_condition_that_no_image_meets_is_said_and_leaves_nothing(tmp_path: Pa
     assert {path for path in tmp_path.iterdir() if path.is_file() or any(path.iterdir())} == {*there}
 
 
-@pytest.mark.parametrize("format", ["coco", "cvat", "yolo", "jsonl"])
+@pytest.mark.parametrize("format", ["coco", "cvat", "yolo", "jsonl", "hf", "fiftyone", "label-studio", "webdataset"])
 def test_an_export_that_fails_leaves_an_empty_folder(tmp_path: Path, format: str) -> None:
     corpus = build(tmp_path, 6)
     tar = corpus / "rounds/00/shards/000001.tar"

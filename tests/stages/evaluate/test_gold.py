@@ -1,6 +1,7 @@
 """Gold of both formats, and everything that makes it no gold."""
 
 import hashlib
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def coco_file(folder: Path) -> str:
     path = folder / "instances.json"
     categories = Categories(open_store("memory://gold"))
     categories.learn({label_of(region) for each in GOLD for region in each.regions})
-    file = Instances(path, categories)
+    file = Instances(path, categories, ExitStack())
     for each in GOLD:
         file.add(Sample(each, "train", f"{each.key}.jpg", each.uri, b""))
     file.close()

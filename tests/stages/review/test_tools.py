@@ -2,6 +2,7 @@
 
 import copy
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def sample() -> Sample:
 
 @pytest.fixture
 def tasks(tmp_path: Path, categories: Categories) -> list[dict[str, Any]]:
-    target = LabelStudioTarget(tmp_path, categories)
+    target = LabelStudioTarget(tmp_path, categories, ExitStack())
     target.add(sample())
     target.close()
     found: list[dict[str, Any]] = json.loads((tmp_path / "tasks.json").read_text())
@@ -110,7 +111,7 @@ def test_tasks_that_say_nothing_and_tasks_that_are_none(tasks: list[dict[str, An
 
 
 def test_what_was_changed_in_cvat(tmp_path: Path, categories: Categories) -> None:
-    target = CvatTarget(tmp_path, categories)
+    target = CvatTarget(tmp_path, categories, ExitStack())
     target.add(sample())
     target.close()
     xml = (tmp_path / "annotations.xml").read_text()
