@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from typer.exceptions import Abort, Exit, TyperException
 
-from engine.console.cleaning import clean
+from engine.console.cleaning import clean, without_secrets
 from engine.console.signals import EndedBySignal, ended_by_signals
 from shards.errors import FldError
 
@@ -64,7 +64,7 @@ def report_error(error: Exception) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     said = str(error) if isinstance(error, FldError) else _of_the_world(error)
-    sys.stderr.write(f"Error: {clean(said)}\n")
+    sys.stderr.write(f"Error: {clean(without_secrets(said))}\n")
     return error.exit_code if isinstance(error, FldError) else USAGE
 
 

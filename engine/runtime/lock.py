@@ -28,11 +28,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from engine.console.cleaning import without_secrets
 from shards.errors import CorpusError
 from shards.store import LocalStore, Store
 
-_USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]*@")
-_QUERY = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^?\s]*)\?\S*")
 _SECRET_NAME = re.compile(r"key$|token|secret|passw|credential", re.IGNORECASE)
 LOCK = ".lock"
 OWNER = ".lock.json"
@@ -82,7 +81,7 @@ def _without_secrets(argument: str) -> str:
     name, equals, _ = argument.partition("=")
     if equals and _SECRET_NAME.search(name.rpartition(".")[2]):
         return f"{name}=***"
-    return _QUERY.sub(r"\1?***", _USERINFO.sub(r"\1***@", argument))
+    return without_secrets(argument)
 
 
 def describe_holder(owner: dict[str, object]) -> str:

@@ -119,8 +119,10 @@ def storable(entry: Entry, settings: IngestSettings) -> Entry:
     """The entry as it may be written down: its uri and key without secrets, and without bytes that are no text, which
     neither JSON nor parquet can hold, or NUL, which no file name and no command line can; those are its problem."""
     keep = frozenset(settings.fetch.keep_query)
-    key = public(entry.key, keep) if "://" in entry.key else entry.key
-    uri = public(entry.uri, keep)
+    key, uri = (public(text, keep, entry.location) for text in (entry.key, entry.uri))
+    name = public(entry.name, frozenset(), entry.location)
+    if name != entry.name:
+        entry = msgspec.structs.replace(entry, name=name)
     if key != entry.key or uri != entry.uri:
         entry = msgspec.structs.replace(entry, key=key, uri=uri)
     texts = [text_of(finding) for finding in entry.given]

@@ -10,9 +10,12 @@ whole URL lives in memory only, while its list is ingested.
 from collections.abc import Set
 
 
-def public(location: str, keep_query: Set[str] = frozenset()) -> str:
-    """The URL without user, password, fragment and the parameters that are not in `keep_query`; a path as it is."""
+def public(location: str, keep_query: Set[str] = frozenset(), whole: str = "") -> str:
+    """The URL without user, password, fragment and the parameters that are not in `keep_query`; a path as it is, unless
+    it is how the list at a URL wrote the end of `whole`, which is one."""
     scheme, separator, rest = location.partition("://")
+    if not separator and "?" in location and "://" in whole and whole.endswith(location.lstrip("/")):
+        return public(f"x://x/{location}", keep_query).removeprefix("x://x/")
     if not separator:
         return location
     place, _, query = rest.partition("#")[0].partition("?")

@@ -28,6 +28,12 @@ def test_auto_without_an_own_key_is_the_path() -> None:
     assert keys(entry("2024/dog.png")) == ["2024/dog"]
 
 
+def test_what_a_list_at_a_url_names_has_no_query_either() -> None:
+    place = "https://a.org/l/b@c/d.jpg?token=SECRET"
+    found, _ = assign_keys([entry("b@c/d.jpg?token=SECRET", place), entry("e?f.jpg")], IngestSettings(), {})
+    assert {key: image.uri for key, image in found.items()} == {"b@c/d": "b@c/d.jpg", "e?f": "e?f.jpg"}
+
+
 def test_uri_hash_is_a_hash_of_the_uri() -> None:
     [key] = keys(entry("dog.jpg"), key="uri_hash")
     assert key == "dc8db6b13c0558081c44b48b27e724f4"
