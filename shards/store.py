@@ -17,6 +17,7 @@ import errno
 import os
 import re
 import secrets
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -78,10 +79,24 @@ def _named(path: Path) -> Iterator[None]:
         raise
 
 
+def errors_of_stores(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """`others`, and what the libraries of object stores raise where they are not reached or let in, and which is no
+    OSError."""
+    known = [
+        ("botocore.exceptions", "BotoCoreError"),
+        ("google.auth.exceptions", "GoogleAuthError"),
+        ("azure.core.exceptions", "AzureError"),
+        ("aiohttp", "ClientError"),
+    ]
+    return (*others, *(getattr(sys.modules[module], name) for module, name in known if module in sys.modules))
+
+
 def open_store(url: str) -> Store:
     """A path or `file://` URL gives a LocalStore, every other URL an FsspecStore. Creates nothing.
 
-    Raises StoreError when the protocol is unknown or its package is not installed."""
+    Raises StoreError when the protocol is unknown or its package is not installed, or there is no such name."""
+    if not url or "\0" in url:
+        raise StoreError(f"a corpus is a folder or the URL of one, got {url!r}")
     if url.startswith("file://"):
         return LocalStore(url.removeprefix("file://"))
     if "://" in url:

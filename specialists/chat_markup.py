@@ -59,7 +59,7 @@ class Stripped(NamedTuple):
 
 def strip_markup(text: str) -> Stripped:
     """The answer in `text`, line breaks kept."""
-    answer, problem = _without_thinking(_readable(text))
+    answer, problem = _without_thinking(_ECHO.sub("", _readable(text)))
     if problem:
         return Stripped("", problem)
     answer = _cut_turns(_BOXES.sub(" ", answer))
@@ -82,6 +82,10 @@ def _readable(text: str) -> str:
 
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
+
+
+_ECHO = re.compile(r"\A\s*(?:<s>)?\s*\[INST\].*\[/INST\]", re.DOTALL)
+"""The prompt, which a server without a chat template gives back before the answer."""
 
 
 def _without_thinking(text: str) -> tuple[str, str]:

@@ -115,7 +115,7 @@ def check_description(text: str, prompts: PromptSettings) -> Description:
     plain = " ".join(strip_politeness(stripped.text).split())
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
         plain = plain[1:-1].strip()
-    if not plain:
+    if not any(map(str.isalnum, plain)):
         return Description("", "empty answer")
     said = " ".join(stripped.text.split())
     own = any(re.match(pattern, plain.replace("’", "'"), re.IGNORECASE) for pattern in prompts.refusals)

@@ -1,4 +1,4 @@
-"""Text made safe for a terminal and for other eyes, and visible in a page. Apart from `terminal.py`: rich loads slowly."""
+"""Text made safe for a terminal and for other eyes, and visible in a page. Not in `terminal.py`: rich loads slowly."""
 
 import re
 

@@ -18,12 +18,13 @@ from typer.exceptions import Abort, Exit, TyperException
 from engine.console.cleaning import clean, without_secrets
 from engine.console.signals import EndedBySignal, ended_by_signals
 from shards.errors import FldError
+from shards.store import errors_of_stores
 
 if TYPE_CHECKING:
     from typer import Typer
 
 USAGE, OVER_BUDGET, LOCKED, DAMAGED, REFUSED, WATCHED, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
-KNOWN = (FldError, OSError, Exit, Abort, TyperException)
+KNOWN: tuple[type[Exception], ...] = (FldError, OSError, Exit, Abort, TyperException)
 """The errors whose message is all that a user needs."""
 
 
@@ -37,7 +38,7 @@ def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
         command = get_command(app)
         with ended_by_signals(), command.make_context("fld", arguments) as context:
             command.invoke(context)
-    except KNOWN as error:
+    except errors_of_stores(*KNOWN) as error:
         if "--debug" in arguments and not isinstance(error, Exit):
             raise
         return report_error(error)

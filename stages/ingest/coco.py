@@ -38,7 +38,7 @@ _T = TypeVar("_T")
 
 
 class _Image(msgspec.Struct):
-    id: int | str
+    id: int | float | str  # pandas writes 1.0, which equals 1
     file_name: str = ""
     width: float | None = None
     height: float | None = None
@@ -50,13 +50,13 @@ class _Image(msgspec.Struct):
 
 
 class _Category(msgspec.Struct):
-    id: int
+    id: int | float
     name: str
 
 
 class _Annotation(msgspec.Struct):
-    image_id: int | str
-    category_id: int | None = None
+    image_id: int | float | str
+    category_id: int | float | None = None
     bbox: list[float] | None = None
     segmentation: Any = None
     iscrowd: int | bool | None = 0
@@ -86,7 +86,7 @@ def read_coco(
     images, annotations, categories = _read(location, data, left_out)
     names = _names(location, categories)
     _check_ids(location, images)
-    given: defaultdict[int | str, list[Finding]] = defaultdict(list)
+    given: defaultdict[int | float | str, list[Finding]] = defaultdict(list)
     known = {image.id for image in images.values()}
     for number, annotation in annotations.items():
         if annotation.image_id not in known:
@@ -153,7 +153,7 @@ def _convert(
 
 
 def _check_ids(location: str, images: dict[int, _Image]) -> None:
-    seen: dict[int | str, str] = {}
+    seen: dict[int | float | str, str] = {}
     for image in images.values():
         if seen.setdefault(image.id, image.name) != image.name:
             raise SourceError(
@@ -162,8 +162,8 @@ def _check_ids(location: str, images: dict[int, _Image]) -> None:
             )
 
 
-def _names(location: str, categories: dict[int, _Category]) -> dict[int, str]:
-    names: dict[int, str] = {}
+def _names(location: str, categories: dict[int, _Category]) -> dict[int | float, str]:
+    names: dict[int | float, str] = {}
     for category in categories.values():
         if names.setdefault(category.id, category.name) != category.name:
             raise SourceError(
@@ -185,7 +185,7 @@ def _entry(image: _Image, folder: str | None, given: list[Finding]) -> Entry:
     )
 
 
-def _findings(annotation: _Annotation, names: dict[int, str]) -> list[Finding]:
+def _findings(annotation: _Annotation, names: dict[int | float, str]) -> list[Finding]:
     if annotation.caption is not None:
         text = annotation.caption.strip()
         return [Caption(text, granularity="brief")] if text else []
@@ -236,5 +236,8 @@ def _image_folder(location: str, images: list[_Image], root: str | None) -> str 
         return max(places, key=lambda place: there[place])
     if any(image.coco_url for image in images):
         return None
-    first = probed[0] if probed else "no image"
-    raise SourceError(f"source {location}: {first} is in none of {', '.join(places)}: name the folder with ingest.root")
+    if not probed:
+        raise SourceError(f"source {location}: lists no image that has a name")
+    raise SourceError(
+        f"source {location}: {probed[0]} is in none of {', '.join(places)}: name the folder with ingest.root"
+    )

@@ -38,9 +38,10 @@ def csv_rows(lines: list[str], delimiter: str) -> Iterator[CsvRow]:
     """Rows below the header line; blank lines are none. Columns that a short row lacks are None."""
     records = (fields for fields in _records(lines, delimiter) if fields != [""])
     header = next(records, [])
+    doubled = [name for name in header if name.strip() and header.count(name) > 1]
     for number, fields in enumerate(records, 1):
         extra = len(fields) - len(header)
-        problem = ""
+        problem = f"has two columns that are called {doubled[0]!r}: rename one" if doubled else ""
         if extra > 0 and any(fields[len(header) :]):
             problem = f"has {len(fields)} fields, the header {len(header)}: put texts with {delimiter!r} in quotes"
         yield CsvRow(number, dict(zip_longest(header, fields[: len(header)])), problem)

@@ -12,6 +12,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from shards.store import errors_of_stores
 from stages.ingest.address import Resolve, resolve
 from stages.ingest.entry import SourceError
 from stages.ingest.http import FetchError, download
@@ -155,7 +156,7 @@ def _read_object(location: str, max_bytes: int, offset: int, size: int) -> bytes
         raise FetchError("unreadable", "permission denied") from error
     except SourceError as error:
         raise FetchError("unreadable", str(error).partition(": ")[2] or "no reader for it") from error
-    except (OSError, ValueError) as error:
+    except errors_of_stores(OSError, ValueError) as error:
         raise FetchError("connection", type(error).__name__, retry=True) from error
     if len(data) > max_bytes:
         raise _too_many(len(data), max_bytes)

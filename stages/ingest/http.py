@@ -182,8 +182,8 @@ def _answer(response: http.client.HTTPResponse, max_bytes: int) -> bytes | str:
     if response.status in REDIRECTS and response.headers.get("Location"):
         return str(response.headers["Location"])
     if response.status != 200:
-        reason = "".join(letter for letter in response.reason[:60] if " " <= letter <= "~")  # a stranger's words
-        detail = f"{response.status} {reason}".strip()
+        # not the server's own words: they may repeat what it was asked, and with it a password
+        detail = f"{response.status} {http.client.responses.get(response.status, '')}".strip()
         raise FetchError("status", detail, response.status in BUSY, _retry_after(response.headers.get("Retry-After")))
     if response.length is not None and response.length > max_bytes:
         raise FetchError("too_many_bytes", f"{response.length} bytes, at most {max_bytes} (limits.max_bytes)")

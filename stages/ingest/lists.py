@@ -71,10 +71,8 @@ def read_list(
         if present not in known:
             left_out.row("row", f"{where} {row.problem or 'has no column with a place'}")
             continue
-        entry = _entry(location, row, known[present], base)
-        if entry is None:
-            left_out.row("row", f"{where} {row.problem or f'is empty in column {known[present].uri}'}")
-        else:
+        entry = _entry(location, row, known[present], base, left_out)
+        if entry is not None:
             yield entry
     if problem is not None and not known:
         raise problem
@@ -94,15 +92,25 @@ def _columns(location: str, values: Mapping[str, object], names: ColumnNames) ->
     if columns["uri"] is None:
         raise SourceError(
             f"source {location}: no column tells where the images are, it has {', '.join(present)}:"
-            " name one with columns.uri"
+            f" name one with columns.uri{_delimiter_hint(present)}"
         )
     return _Columns(**columns)
 
 
-def _entry(location: str, row: CsvRow, names: _Columns, base: str) -> Entry | None:
-    """None for a row that says of no image where it is."""
-    place = _placed(location, row, row.values.get(names.uri or ""), base)
+def _delimiter_hint(present: list[str]) -> str:
+    [whole, *others] = present or [""]
+    return ", or put commas between the fields (a .tsv has tabs)" if not others and {*";\t|"} & {*whole} else ""
+
+
+def _entry(location: str, row: CsvRow, names: _Columns, base: str, left_out: LeftOut) -> Entry | None:
+    """None for a row that says of no image where it is; it is counted."""
+    try:
+        place = _placed(location, row, row.values.get(names.uri or ""), base)
+    except RowError as error:
+        left_out.row("row", f"{public(location)}, row {row.number} {error}")
+        return None
     if place is None:
+        left_out.row("row", f"{public(location)}, row {row.number} {row.problem or f'is empty in column {names.uri}'}")
         return None
     entry, problem = place, row.problem
     try:
@@ -125,6 +133,8 @@ def _placed(location: str, row: CsvRow, value: object, base: str) -> Entry | Non
         value = value.get("path")
     if isinstance(value, bytes):
         value = value.decode(errors="surrogateescape")
+    if isinstance(value, list | dict):
+        raise RowError(f"the place of an image must be a text, got {type(value).__name__}")
     uri = "" if is_missing(value) else str(value).strip()
     return Entry(uri, absolute(join(base, uri)), place_name(uri)) if uri else None
 

@@ -22,6 +22,7 @@ from stages.ingest.parquet import parquet_rows
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1 << 20
+_MOST_DIGITS = 300
 
 
 def list_rows(location: str, data: bytes, kind: str) -> Iterator[CsvRow]:
@@ -64,9 +65,14 @@ def decode_json(text: str | bytes) -> object:
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         pass
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_whole)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _whole(digits: str) -> int | float:
+    """An integer; one of hundreds of digits is none of what lists are made of, and Python refuses thousands."""
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
 def _json_row(number: int, line: str) -> CsvRow:

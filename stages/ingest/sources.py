@@ -35,6 +35,9 @@ from stages.ingest.settings import IngestSettings
 from stages.ingest.tars import read_tar
 from stages.ingest.yolo import YAML_SUFFIXES
 
+_ARCHIVES = {".zip", ".7z", ".rar"}
+_PACKED_TARS = (".tar.xz", ".tar.bz2", ".tar.zst", ".txz", ".tbz2")
+
 
 def read_sources(sources: list[str], settings: IngestSettings, read: ReadFile, left_out: LeftOut) -> Iterator[Entry]:
     """Entries of all sources. Files and annotations that are left out are counted in `left_out` by reason.
@@ -43,6 +46,8 @@ def read_sources(sources: list[str], settings: IngestSettings, read: ReadFile, l
     if not sources:
         raise SourceError("no source given: name image files, folders, lists, tars or annotation files")
     for source in sources:
+        if not source.strip():
+            raise SourceError("a source is empty: name a file, a folder or a URL ('.' is this folder)")
         for uri in expand_pattern(source):
             try:
                 yield from _read_one(uri, settings, read, left_out)
@@ -77,6 +82,8 @@ def _packed(settings: IngestSettings, read: ReadFile, left_out: LeftOut, uri: st
 def _kind(uri: str, location: str) -> str:
     """What a source is, by its name, and for folders by asking."""
     extension = suffix(location.removesuffix(".gz"))
+    if extension in _ARCHIVES or location.lower().endswith(_PACKED_TARS):
+        raise SourceError(f"source {uri}: archives are not read: unpack it, then name the folder or the .tar in it")
     if extension in (".tar", ".tgz"):
         return "webdataset"
     if extension in LIST_SUFFIXES or extension == ".json":

@@ -48,9 +48,10 @@ class Dataset:
             raise SourceError(f"source {location}: not sound YAML: {first_line}") from error
         names = found.get("names") if isinstance(found, dict) else None
         pairs = dict(enumerate(names)) if isinstance(names, list) else names
-        if not isinstance(pairs, dict) or not all(isinstance(name, (str, int, float)) for name in pairs.values()):
+        plain = (str, int, float, type(None))
+        if not isinstance(pairs, dict) or not all(isinstance(name, plain) for name in pairs.values()):
             raise SourceError(f"source {location}: a YOLO data set has names of its classes: names: [dog, ball]")
-        self.names = {str(number): str(name).strip() for number, name in pairs.items()}
+        self.names = {str(number): "" if name is None else str(name).strip() for number, name in pairs.items()}
         self.has_points = "kpt_shape" in found
         self.path = str(found.get("path") or ".")
 

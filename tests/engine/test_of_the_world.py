@@ -5,9 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+import typer
 
 from engine.config.config import load_config, save
-from engine.console.exit_codes import report_error
+from engine.console.exit_codes import report_error, run_to_its_code
 from shards.store import LocalStore
 from tests.engine.commands import fld
 
@@ -68,3 +69,21 @@ def test_a_full_disk_and_a_read_only_one(
         save(load_config("embedded"), store)
     assert report_error(failed.value) == 2
     assert capsys.readouterr().err == f"Error: {tmp_path}/corpus.yaml: {cause}\n"
+
+
+def test_an_object_store_that_lets_nobody_in_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    exceptions = pytest.importorskip("botocore.exceptions")
+    app = typer.Typer()
+
+    @app.command()
+    def status() -> None:
+        raise exceptions.NoCredentialsError
+
+    assert run_to_its_code(app, []) == 2
+    assert capsys.readouterr().err == "Error: Unable to locate credentials\n"
+
+
+@pytest.mark.parametrize("name", ["", "a\0b"])
+def test_a_corpus_has_a_name(name: str) -> None:
+    done = fld("status", name)
+    assert (done.code, "a corpus is a folder or the URL of one" in done.said, done.said.count("\n")) == (2, True, 1)

@@ -7,6 +7,7 @@ was printed and every command line that `ps` showed meanwhile is searched.
 import base64
 import gzip
 import html
+import itertools
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,14 +63,8 @@ class Pictures(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         host = f"http://ann:SECRETPASSWORD@{self.headers['Host']}"
         match path.split("/")[1]:
-            case "moved":
-                self._send(302, b"", {"Location": f"{path.removeprefix('/moved')}?X-Amz-Signature=SECRETREDIRECT"})
-            case "round":
-                self._send(302, b"", {"Location": f"{host}{path}?sig=SECRETREDIRECT"})
-            case "nowhere":
-                self._send(302, b"", {"Location": "http://bob:SECRETPASSWORD@127.0.0.1:1/x.png?sig=SECRETREDIRECT"})
-            case "file":
-                self._send(302, b"", {"Location": "file:///etc/SECRETFILE?sig=SECRETREDIRECT"})
+            case "moved" | "round" | "nowhere" | "file" as where:
+                self._send(302, b"", {"Location": self._elsewhere(where, path, host)})
             case "refused":
                 self._send(403, f"no: {self.path}".encode(), {}, f"Forbidden {self.path}")
             case "busy":
@@ -78,13 +73,25 @@ class Pictures(BaseHTTPRequestHandler):
                 self._send(200, b"abc", {"Content-Length": "99"})
             case "words":
                 self._send(200, f"<html>{self.path}</html>".encode(), {})
-            case "list":
-                names = [f"../a/p{number:03d}.png?token=SECRETRELATIVE" for number in range(4)]
-                self._send(200, "\n".join(["x.jpg?token=SECRETRELATIVE", *names]).encode(), {})
+            case "list" if path.endswith(".txt"):
+                names = [f"p{number:03d}.png?token=SECRETRELATIVE" for number in range(4)]
+                self._send(200, "\n".join(names).encode(), {})
             case "closed":
                 self.close_connection = True
             case _:
                 self._send(200, (self.folder / path.rpartition("/")[2]).read_bytes(), {})
+
+    def _elsewhere(self, where: str, path: str, host: str) -> str:
+        """Where a redirect leads."""
+        match where:
+            case "moved":
+                return f"{path.removeprefix('/moved')}?X-Amz-Signature=SECRETREDIRECT"
+            case "round":
+                return f"{host}{path}?sig=SECRETREDIRECT"
+            case "nowhere":
+                return "http://bob:SECRETPASSWORD@127.0.0.1:1/x.png?sig=SECRETREDIRECT"
+            case _:
+                return "file:///etc/SECRETFILE?sig=SECRETREDIRECT"
 
     def _send(self, status: int, body: bytes, headers: dict[str, str], words: str | None = None) -> None:
         self.send_response(status, words)
@@ -177,12 +184,16 @@ def lists(folder: Path, host: str) -> list[str]:
     return [f"lists/{name}" for name in ("one.txt", "two.jsonl", "three.parquet", "four.json")]
 
 
-def answers(request: dict[str, object]) -> Reply:
+def answering() -> Callable[[object], Reply]:
     """Every fourth request fails, and repeats the key."""
-    number = len(json.dumps(request)) + hash(json.dumps(request))
-    if number % 4 == 0:
-        return Reply(f"bad request with Authorization: Bearer {KEY}", status=400)
-    return Reply("A red box stands in front of a wall that is painted grey all over.")
+    numbers = itertools.count()
+
+    def answer(_: object) -> Reply:
+        if next(numbers) % 4 == 3:
+            return Reply(f"bad request with Authorization: Bearer {KEY}", status=400)
+        return Reply("A red box stands in front of a wall that is painted grey all over.")
+
+    return answer
 
 
 def look_at_pages(machine: Machine) -> None:
@@ -277,7 +288,7 @@ def test_no_secret_is_written_printed_or_shown_by_ps(tmp_path: Path) -> None:
     folder.mkdir()
     machine = Machine(folder)
     with served(tmp_path / "pictures") as host, chat_server() as chat:
-        chat.answers = answers
+        chat.answers = answering()
         (folder / "mine.yaml").write_text(CONFIG % chat.url)
         sources = lists(folder, host)
         work(machine, sources, host)

@@ -44,6 +44,7 @@ ENDED = [
     f"{TEXT}<end_of_utterance>",
     f"{TEXT}<｜end▁of▁sentence｜>",
     f"{TEXT} [/INST]",
+    f"<s>[INST] Describe it. [/INST] {TEXT}</s>",
     f"{TEXT}<eos>",
 ]
 WRAPPED = [

@@ -45,9 +45,10 @@ def test_text_from_pictures_cannot_break_the_prompt() -> None:
     ("text", "answer"),
     [
         (' "A dog\n runs." ', Description("A dog runs.", "")),
-        ("'", Description("'", "")),
+        ("'", Description("", "empty answer")),
         ("A dog is sorry.", Description("A dog is sorry.", "")),
         ("", Description("", "empty answer")),
+        ("...", Description("", "empty answer")),
         ("I’m very sorry, no.", Description("", "refused: I’m very sorry, no.")),
         ("i cannot see it", Description("", "refused: i cannot see it")),
         ("Sorry, I have no picture.", Description("", "refused: Sorry, I have no picture.")),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shards.finding import Caption, Detection, box_of
+from shards.finding import Caption, Detection, box_of, text_of
 from stages.ingest.coco import read_coco
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
@@ -194,3 +194,14 @@ def test_what_is_no_coco_file_is_one_line(data: bytes) -> None:
 def test_a_byte_order_mark_is_no_problem(folder: Path) -> None:
     data = b"\xef\xbb\xbf" + json.dumps({"images": IMAGES}).encode()
     assert len(list(read_coco("a.json", data, str(folder), LeftOut()))) == 2
+
+
+def test_ids_that_pandas_made_fractions_are_the_same_ids() -> None:
+    content = {
+        "images": [{"id": 1.0, "file_name": "a.jpg", "coco_url": "http://h/a.jpg"}],
+        "annotations": [{"image_id": 1, "category_id": 7.0, "bbox": [1, 2, 3, 4]}],
+        "categories": [{"id": 7, "name": "cat"}],
+    }
+    left_out = LeftOut()
+    [entry] = read_coco("/l/l.json", json.dumps(content).encode(), None, left_out)
+    assert ([text_of(finding) for finding in entry.given], left_out.lines()) == (["cat"], [])

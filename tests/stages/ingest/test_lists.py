@@ -208,3 +208,30 @@ def test_a_list_that_lies_elsewhere_cannot_name_files_of_this_machine() -> None:
         "https://a.org/l/b.jpg",
         "http://c.org/c.jpg",
     ]
+
+
+def test_two_columns_of_one_name_are_no_guess() -> None:
+    [entry] = entries("path,path,caption\na.jpg,b.jpg,x\n", ".csv")
+    assert entry.problem == "row: row 1 has two columns that are called 'path': rename one"
+    [entry] = entries("path,,\na.jpg,,\n", ".csv")
+    assert not entry.problem
+
+
+@pytest.mark.parametrize(("place", "kind"), [(["b.jpg"], "list"), ({"of": "b.jpg"}, None)])
+def test_a_place_that_is_no_text_is_counted(place: object, kind: str | None) -> None:
+    lines = [{"path": "a.jpg"}, {"path": place}]
+    found, left_out = counted("".join(json.dumps(line) + "\n" for line in lines), ".jsonl")
+    assert [entry.uri for entry in found] == ["a.jpg"]
+    wanted = f"row 2 the place of an image must be a text, got {kind}" if kind else "row 2 is empty in column path"
+    assert wanted in " ".join(left_out.lines())
+
+
+def test_a_number_of_thousands_of_digits_fails_its_row() -> None:
+    first, second = entries('{"path": "a.jpg", "width": 1' + "0" * 5000 + '}\n{"path": "b.jpg"}\n', ".jsonl")
+    assert first.problem == "row: row 1 width must be a number of pixels, got 'inf'"
+    assert not second.problem
+
+
+def test_another_delimiter_is_hinted_at() -> None:
+    with pytest.raises(SourceError, match=r"it has path;caption: .* or put commas between the fields"):
+        entries("path;caption\na.jpg;x\n", ".csv")

@@ -127,6 +127,8 @@ def test_an_fsspec_folder_and_glob() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
+        ("photos.zip", "archives are not read: unpack it"),
+        ("photos.tar.xz", "archives are not read: unpack it"),
         ("nothing/here", "neither an image, a folder nor a list"),
         ("none*.jpg", "no file matches"),
         ("missing.csv", "cannot be read: missing: no such file"),
@@ -135,6 +137,11 @@ def test_an_fsspec_folder_and_glob() -> None:
 def test_missing_sources_are_errors(tmp_path: Path, source: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         read(tmp_path / source)
+
+
+def test_a_source_that_is_empty_is_not_this_folder() -> None:
+    with pytest.raises(SourceError, match="a source is empty"):
+        list(read_sources([" "], IngestSettings(), lambda _: b"", LeftOut()))
 
 
 def test_no_source_at_all() -> None:
