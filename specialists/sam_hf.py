@@ -13,6 +13,7 @@ from pydantic import Field
 from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype
 from specialists.loading import load_model, model_config
+from specialists.mask_scaling import enlarged
 from specialists.roles import Boxes, Fingerprint, Image, Masks, SpecialistError
 from specialists.sam_batches import SamCommon, common_facts, segment_all
 from specialists.segment_anything_sam import scaled_size
@@ -110,6 +111,8 @@ class _Parts:
                 width, height = self._scaled(hw)
                 square = interpolate(logits, (self._side, self._side), mode="bilinear", align_corners=False)
                 logits = square[..., :height, :width]
+            if logits.device.type == "cpu":
+                return torch.from_numpy(enlarged(logits[:, 0].numpy(), hw, 0.0))
             return interpolate(logits, hw, mode="bilinear", align_corners=False)[:, 0] > 0
 
     def _scaled(self, hw: tuple[int, int]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from shards.settings import OnDisk
 from specialists.devices import loaded, pick_device, pick_dtype
+from specialists.mask_scaling import enlarged
 from specialists.roles import Boxes, Fingerprint, Image, Masks
 from specialists.sam_batches import SamCommon, common_facts, segment_all
 from specialists.sam_build import SamSize, load_sam
@@ -108,10 +109,14 @@ class _Parts:
     def enlarge(self, logits: "torch.Tensor", hw: tuple[int, int]) -> "torch.Tensor":
         import torch
 
-        width, height = scaled_size(hw[1], hw[0], self._sam.image_encoder.img_size)
+        side, above = self._sam.image_encoder.img_size, float(self._sam.mask_threshold)
+        width, height = scaled_size(hw[1], hw[0], side)
         with torch.inference_mode():
+            if logits.device.type == "cpu":
+                square = torch.nn.functional.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
+                return torch.from_numpy(enlarged(square[:, 0, :height, :width].numpy(), hw, above))
             large: torch.Tensor = self._sam.postprocess_masks(logits, (height, width), hw)
-            return large[:, 0] > float(self._sam.mask_threshold)
+            return large[:, 0] > above
 
     def _autocast(self) -> "torch.autocast":
         import torch
