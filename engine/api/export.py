@@ -66,8 +66,10 @@ def export(
     categories.learn(_labels(source))
     try:
         return _written(source, path, format, where, pictures, held_out, categories)
-    except BaseException:
+    except BaseException as error:
         _remove_what_is_there(path, single)  # the folder was empty
+        if isinstance(error, OSError) and error.filename is None:  # of a full disk the system names no file
+            raise ConfigError(f"out {path} cannot be written: {error.strerror or error}") from error
         raise
 
 

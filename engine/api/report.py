@@ -51,9 +51,12 @@ def write_report(
     except ImportError as error:
         raise ConfigError(f"fld report needs {error.name}: pip install 'fld-engine[viewer]'") from error
     page = render(gather(look(str(corpus)), round, against, None if measures is None else str(measures)))
+    was_there = Path(out).exists()
     try:
         Path(out).write_text(page, encoding="utf-8")
     except OSError as error:
+        if not was_there:
+            Path(out).unlink(missing_ok=True)  # half a page is none
         raise ConfigError(f"out {out} cannot be written: {error.strerror}") from error
     return PageReport(str(out), len(page))
 

@@ -23,6 +23,10 @@ def scenes(folder: Location, count: int = 500, *, seed: int = 7, size: int = 256
         return write_scenes(folder, count, seed, SceneSettings(size=size), NoiseSettings() if noisy else None)
     except (ValueError, FileExistsError) as error:
         raise ConfigError(str(error)) from error
+    except OSError as error:
+        if error.filename is None:  # of a full disk the system names no file
+            raise ConfigError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise
 
 
 def demo_measures(corpus: Location, gold: Location) -> dict[str, dict[str, Estimate]]:

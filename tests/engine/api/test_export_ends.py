@@ -32,3 +32,12 @@ def test_an_export_that_fails_leaves_an_empty_folder(tmp_path: Path, format: str
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(QueryError, match="matches no image"):
         engine.export(str(corpus), tmp_path / "out", where="key = 'nobody'")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="wants a device that is always full")
+def test_a_full_disk_is_told_with_the_name(tmp_path: Path) -> None:
+    corpus = build(tmp_path, 2)
+    page = tmp_path / "page.html"
+    page.symlink_to("/dev/full")
+    done = fld("report", str(corpus), "--out", str(page))
+    assert (done.code, done.said) == (2, f"Error: out {page} cannot be written: No space left on device\n")
