@@ -29,7 +29,17 @@ class ConfigError(SettingsError):
 
 class _Loader(yaml.SafeLoader):
     """Of YAML 1.2: only `true` and `false` are booleans, so that `on:` is a name and `no` a label. Settings that are
-    booleans still take yes, no, on and off."""
+    booleans still take yes, no, on and off. A key that is given twice is a mistake, and no choice of ours."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """The node, before what it merges (`<<`) comes in, which its own keys may overrule."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is given twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else "")
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {

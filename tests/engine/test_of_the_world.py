@@ -21,6 +21,7 @@ NO_DATE, LOOP = "ingest: {shard_size: 2026-02-31}", "engine: &a {backend: *a}"
         (b"engine: \xff", "is not valid YAML: byte 8 is no UTF-8"),
         (NO_DATE.encode(), "is not valid YAML: day is out of range"),
         (LOOP.encode(), "an alias (*name) repeats or contains itself"),
+        (b"ingest:\n  key: path\n  key: stem", "is not valid YAML, line 3: 'key' is given twice"),
         (b"engine: {", "is not valid YAML, line 1"),
     ],
 )
