@@ -7,7 +7,8 @@ A picture of 640 x 480 is looked at whole and in four parts of 356 x 267 at (0, 
 Sliced inference after Akyon et al. (2022, arXiv 2202.06934), whose library does the same around detectors of its own:
 the parts overlap, and the whole picture is looked at as well, for what is larger than a part. A box that ends at the
 cut of a part is half a thing and left out where another view may hold all of it. Of boxes of one label and one place in
-different views the surest is kept; two boxes of one view stay two.
+different views the surest is kept, and so is that of two labels in nearly the same box, for a thing has one; two boxes
+of one view stay two.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ class TileSettings(Settings):
     same_box_iou: float = Field(
         0.5, gt=0, le=1, description="boxes of one label that overlap this much in two views are one thing"
     )
+    other_label_iou: float = Field(0.7, gt=0, le=1, description="and boxes of two labels that overlap this much")
 
 
 class View(NamedTuple):
@@ -75,7 +77,7 @@ def gathered(found: Sequence[Detections], seen: Sequence[View], settings: TileSe
         [~_is_cut(each.boxes, view, width, height) for each, view in zip(found, seen, strict=True)]
     )
     order = np.flatnonzero(is_whole)[np.argsort(-scores[is_whole], kind="stable")]
-    kept = order[_distinct(boxes[order], np.array(labels, dtype=object)[order], origins[order], settings.same_box_iou)]
+    kept = order[_distinct(boxes[order], np.array(labels, dtype=object)[order], origins[order], settings)]
     return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32), [labels[i] for i in kept])
 
 
@@ -99,10 +101,11 @@ def _is_cut(boxes: NDArray[np.float32], view: View, width: int, height: int) -> 
 
 
 def _distinct(
-    boxes: NDArray[np.float32], labels: NDArray[np.object_], origins: NDArray[np.intp], least: float
+    boxes: NDArray[np.float32], labels: NDArray[np.object_], origins: NDArray[np.intp], settings: TileSettings
 ) -> list[int]:
-    """Greedy, surest first: places of boxes that repeat none of the same label kept from another view."""
-    repeats = (iou_matrix(boxes, boxes) >= least) & (labels[:, None] == labels) & (origins[:, None] != origins)
+    """Greedy, surest first: places of boxes that repeat none kept from another view."""
+    least = np.where(labels[:, None] == labels, settings.same_box_iou, settings.other_label_iou)
+    repeats = (iou_matrix(boxes, boxes) >= least) & (origins[:, None] != origins)
     free, kept = np.ones(len(boxes), dtype=bool), []
     for place in range(len(boxes)):
         if free[place]:

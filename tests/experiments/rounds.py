@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=600)
     parser.add_argument("--light", choices=("dusk", "day"), default="dusk")
     parser.add_argument("--steps", type=int, default=150, help="of each training")
+    parser.add_argument("--tiles", action="store_true", help="the loop's model looks at parts of every scene, too")
     arguments = parser.parse_args()
     work: Path = arguments.work
     scenes, corpus = work / "scenes", work / "corpus"
@@ -77,6 +78,7 @@ def main() -> None:
         half = half_given(scenes)
         fld("ingest", half if arguments.light == "day" else at_dusk(scenes, half), corpus)
     chosen = [*SETTINGS, f"loop.retrain.steps={arguments.steps}"]
+    chosen += ["loop.generalist.tiles={grid: 2}"] if arguments.tiles else []
     start, gold = "embedded:florence2-nano", scenes / "gold.jsonl"
     sets = [part for each in chosen for part in ("--set", each)]
     fld("loop", corpus, "--config", profile(work), "--rounds", ROUNDS, "--from", start, "--gold", gold, *sets)

@@ -47,11 +47,18 @@ def test_a_thing_seen_twice_is_one_and_has_the_surest_box() -> None:
     assert merged.scores.tolist() == [pytest.approx(0.7)]
 
 
-def test_two_boxes_of_one_view_stay_two_and_so_do_two_labels() -> None:
+def test_two_boxes_of_one_view_stay_two_and_so_do_two_labels_that_overlap() -> None:
     seen = [View(PICTURE, 0, 0), View(PICTURE[:200, 200:], 200, 0)]
     doubles = [((250.0, 50.0, 300.0, 100.0), 0.4, "cat"), ((250.0, 50.0, 301.0, 100.0), 0.3, "cat")]
-    found = [detections(*doubles), detections(((50, 50, 100, 100), 0.2, "dog"))]
+    found = [detections(*doubles), detections(((50, 50, 100, 70), 0.2, "dog"))]
     assert gathered(found, seen, TileSettings()).labels == ["cat", "cat", "dog"]
+
+
+def test_a_thing_has_one_label_whatever_two_views_say() -> None:
+    seen = [View(PICTURE, 0, 0), View(PICTURE[:200, 200:], 200, 0)]
+    found = [detections(((250, 50, 300, 100), 0.4, "cat")), detections(((50, 50, 100, 95), 0.7, "dog"))]
+    assert gathered(found, seen, TileSettings()).labels == ["dog"]
+    assert gathered(found, seen, TileSettings(other_label_iou=0.95)).labels == ["dog", "cat"]
 
 
 def test_what_is_cut_by_an_inner_edge_is_left_out() -> None:
