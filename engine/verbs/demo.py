@@ -19,11 +19,13 @@ TURN = [
     "loop.retrain.held_out=0.25",
     f"loop.retrain.tasks={TASKS}",
     f"loop.generalist.tasks={TASKS}",
+    "loop.generalist.tiles={grid: 2}",
     'loop.gate.watched=["boxes", "texts/brief", "phrases"]',
 ]
 """A minute of training, and enough held-out images among so few for the gate to say something. Nobody but the model
 itself writes long texts here: trained on its own, it got worse at them and the gate refused it. The rate is low: by day
-there is nothing for it to learn (docs/experiments.md), and at 0.0002 the gate refused one of two models."""
+there is nothing for it to learn (docs/experiments.md), and at 0.0002 the gate refused one of two models. It looks at
+parts of every scene, too: without, the gate refused it for its boxes."""
 
 
 def scenes(folder: str, count: int, seed: int, size: int, *, noisy: bool) -> None:
