@@ -35,7 +35,7 @@ def on_disk(corpus: Path) -> tuple[dict[str, float], dict[str, int]]:
     count: dict[str, int] = {}
     for path in store.walk():
         parts = path.split("/")
-        folder = "/".join(parts[:2]) if parts[0] in ("raw", "rounds") else parts[0] if len(parts) > 1 else ""
+        folder = "/".join(parts[:2]) if parts[0] in ("raw", "rounds", "texts") else parts[0] if len(parts) > 1 else ""
         size[folder] = size.get(folder, 0) + len(store.read(path))
         count[folder] = count.get(folder, 0) + 1
     return size, count
