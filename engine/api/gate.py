@@ -154,6 +154,11 @@ def held_out_images(session: Session, subset: Subset | None = None) -> list[Held
     return sorted(images, key=lambda image: held_out_order(image.row.sha256))[: session.config.loop.gate.images]
 
 
+def check_gold(session: Session, gold: str) -> None:
+    """Raise now what `gate` would raise after a training: gold that cannot be read, or knows no held-out image."""
+    _references(session, held_out_images(session), gold)
+
+
 def _references(session: Session, held_out: Sequence[HeldOut], gold: str | None) -> list[Record]:
     """What the labels are compared with: gold, or the records of round 0 that may be taken at their word."""
     rows = [image.row for image in held_out]

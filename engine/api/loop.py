@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.api.gate import check_gold
 from engine.api.learn import Train, called, learn
 from engine.api.reports import Changes, Location, Tell, untold
 from engine.api.rounds import annotate_round, write_round
@@ -102,6 +103,8 @@ def loop(
                 f"loop.gold: {kept_gold} is no file any more: name another gold, or set loop.gold to null to"
                 " judge by round 0"
             )
+        if kept_gold is not None:
+            check_gold(session, kept_gold)
 
         def run_training(job: TrainingJob) -> RetrainResult:
             return train(job, session.config.engine, progress=progress)

@@ -29,6 +29,8 @@ from shards.finding import kind_of
 from shards.layout import raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
+from shards.record import Record, encode
+from stages.ingest.entry import SourceError
 from stages.retrain.job import StudentJob
 from tests.engine.fake_specialists import save_pictures
 from tests.engine.learners import BLIND, CONFIG, GOOD, SILENT, Says, School, build, save
@@ -279,13 +281,21 @@ def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: 
 
 def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -> None:
     """Else the same command without --gold would judge by round 0, and refuse what gold had promoted."""
-    (tmp_path / "gold.jsonl").write_text("")
+    known = [Record(f"p{number:03d}", "", "", 8, 6, 0, [], []) for number in range(10)]
+    (tmp_path / "gold.jsonl").write_bytes(b"".join(encode(record) + b"\n" for record in known))
     with pytest.raises(ConfigError, match=r"loop\.start"):  # it gets as far as the training
         loop("corpus", 1, None, "gold.jsonl", None, ["loop.start=null"])
     assert look("corpus").config.loop.gold == str(Path("gold.jsonl").absolute())
     (tmp_path / "gold.jsonl").unlink()
     with pytest.raises(ConfigError, match=r"loop.gold: .*gold.jsonl is no file any more: .* set loop.gold to null"):
         loop("corpus", 1, None, None, None, [])
+
+
+def test_gold_of_other_images_is_refused_before_a_training(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "gold.jsonl").write_bytes(encode(Record("elsewhere", "", "", 8, 6, 0, [], [])) + b"\n")
+    with pytest.raises(SourceError, match=r"none of its 1 images is in the corpus"):
+        loop("corpus", 1, None, "gold.jsonl", None, [])
+    assert list(Path("corpus/rounds").glob("*/*model*")) == []
 
 
 def test_what_only_the_loop_can_annotate_says_so(session: Session) -> None:
