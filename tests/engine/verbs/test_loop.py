@@ -281,12 +281,16 @@ def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: 
 
 def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -> None:
     """Else the same command without --gold would judge by round 0, and refuse what gold had promoted."""
+    gold = tmp_path / "gold.jsonl"
     known = [Record(f"p{number:03d}", "", "", 8, 6, 0, [], []) for number in range(10)]
-    (tmp_path / "gold.jsonl").write_bytes(b"".join(encode(record) + b"\n" for record in known))
-    with pytest.raises(ConfigError, match=r"loop\.start"):  # it gets as far as the training
+    gold.write_bytes(b"".join(encode(record) + b"\n" for record in known))
+    with pytest.raises(ConfigError, match=r"loop\.start"):  # it gets as far as the training; what fails keeps nothing
         loop("corpus", 1, None, "gold.jsonl", None, ["loop.start=null"])
-    assert look("corpus").config.loop.gold == str(Path("gold.jsonl").absolute())
-    (tmp_path / "gold.jsonl").unlink()
+    assert look("corpus").config.loop.gold is None
+    with opened("corpus", None, [f"loop.gold={gold}"]):
+        pass
+    assert look("corpus").config.loop.gold == str(gold)
+    gold.unlink()
     with pytest.raises(ConfigError, match=r"loop.gold: .*gold.jsonl is no file any more: .* set loop.gold to null"):
         loop("corpus", 1, None, None, None, [])
 
