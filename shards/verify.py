@@ -25,7 +25,7 @@ from shards import commit, images, raw, record, reviews, rounds, table, tar
 from shards.commit import Damage, Manifest
 from shards.completeness import PLAN, ShardGaps, find_missing
 from shards.errors import CorpusError, DamageError
-from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, REVIEWS, ROUNDS, manifest_path, round_tar
+from shards.layout import CALIBRATION, IMAGES, MODEL, RAW, REVIEWS, ROUNDS, TEXTS, manifest_path, round_tar
 from shards.seal import SEAL, broken
 from shards.store import PART, Store
 
@@ -36,7 +36,10 @@ _MANIFEST = re.compile(r"(.+)/manifest/([^/]+)\.json")
 _MODEL = re.compile(rf"{ROUNDS}/\d+/model(?:-[^/]+)?")
 _TRAINED = re.compile(rf"({_MODEL.pattern})/training\.json")
 _MODEL_MANIFEST = re.compile(rf"{_MODEL.pattern}/manifest/[^/]+\.json")
-_NOT_UNITS = re.compile(rf"{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/|promotion(-[^/]+)?\.json(\.seal)?$)")
+_NOT_UNITS = re.compile(
+    rf"{TEXTS}/|{ROUNDS}/\d+/((report|model(-[^/]+)?|training-[^/]+)/|promotion(-[^/]+)?\.json(\.seal)?$)"
+)
+"""What is checked where it is used, or by others: of texts/, a memory that may be lost, by whoever reads it."""
 _CALIBRATED = re.compile(rf"({_MODEL.pattern})/(calibration)\.json")
 _LOST_PART = re.compile(rf"{PLAN} part (\d+) is missing")
 NO_MANIFEST = "no manifest names it: that was deleted, or the run that wrote it was killed"
