@@ -29,8 +29,8 @@ _FEW_WORDS = ("shard", "status", "ext")
 _NUMBERED = ("offset", "size", "record_offset", "record_size", "record_crc32", "first_row", "last_row")
 PLACE = ("key", *_FEW_WORDS, *_NUMBERED)
 """What `OverviewTable.place` holds."""
-_NEAR = 2
-"""Parts of the file up to which whole columns are not worth their reading."""
+_FEW_PARTS = 8
+"""Parts of the file that are read by themselves, all in all; who asks for more is served from whole columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,7 @@ class OverviewTable:
         self._names = _open(names)
         groups = range(self._file.metadata.num_row_groups)
         self._ends = np.cumsum([self._file.metadata.row_group(group).num_rows for group in groups])
+        self._parts: dict[tuple[int, tuple[str, ...]], pa.Table] = {}
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._numbers: dict[str, NDArray[Any]] = {}
         self._lists: dict[str, Lists] = {}
@@ -102,18 +103,24 @@ class OverviewTable:
         return self.cells([row], PLACE)[0]
 
     def cells(self, rows: Sequence[int], names: Sequence[str]) -> list[dict[str, Any]]:
-        """Name -> value, None without one, of some columns of numbers and strings, for each of these images. Where they
-        lie in few parts of the file, as those of a page in the order of the round do, only these are read."""
+        """Name -> value, None without one, of some columns of numbers and strings, for each of these images. The first
+        few parts of the file that are asked about are read by themselves: a page in the order of the round is there at
+        once. Who looks at images all over the round gets whole columns, once."""
         with self._lock:
             groups = np.searchsorted(self._ends, np.asarray(rows), side="right").tolist()
-            if len(set(groups)) > _NEAR:
+            wanted = {(group, tuple(names)) for group in groups}
+            if len(self._parts.keys() | wanted) > _FEW_PARTS:
                 return [{name: self._cell(name, row) for name in names} for row in rows]
-            parts = {group: self._file.read_row_group(group, list(names), use_threads=False) for group in set(groups)}
-            starts = {group: int(self._ends[group]) - part.num_rows for group, part in parts.items()}
+            for part in wanted - self._parts.keys():
+                self._parts[part] = self._file.read_row_group(part[0], list(names), use_threads=False)
             return [
-                {name: parts[group].column(name)[row - starts[group]].as_py() for name in names}
+                self._row_of(self._parts[group, tuple(names)], group, row)
                 for row, group in zip(rows, groups, strict=True)
             ]
+
+    def _row_of(self, part: pa.Table, group: int, row: int) -> dict[str, Any]:
+        at = row - (int(self._ends[group]) - part.num_rows)
+        return {name: part.column(name)[at].as_py() for name in part.column_names}
 
     def _cell(self, name: str, row: int) -> Any:
         if name in _FEW_WORDS:
