@@ -25,9 +25,8 @@ from shards.layout import round_folder
 from shards.overview import IMAGES_FILE, NAME, NAMES_FILE, Progress, find_overview, overview_files, overview_folder
 from shards.store import LocalStore, Store
 
-_FEW_WORDS = ("shard", "status", "ext")
-_NUMBERED = ("offset", "size", "record_offset", "record_size", "record_crc32", "first_row", "last_row")
-PLACE = ("key", *_FEW_WORDS, *_NUMBERED)
+_NUMBERS = ("offset", "size", "record_offset", "record_size", "record_crc32", "first_row", "last_row")
+PLACE = ("key", "shard", "status", "ext", *_NUMBERS)
 """What `OverviewTable.place` holds."""
 _FEW_PARTS = 8
 """Parts of the file that are read by themselves, all in all; who asks for more is served from whole columns."""
@@ -73,9 +72,7 @@ class OverviewTable:
     def text(self, name: str) -> pa.ChunkedArray:
         """A column of strings, one per image, null where there is none."""
         with self._lock:
-            if name not in self._columns:
-                self._columns[name] = self._read(name)
-            return self._columns[name]
+            return self._column(name)
 
     def words(self, name: str) -> Lists:
         """A column of strings as lists of one: for those with few different values."""
@@ -110,7 +107,8 @@ class OverviewTable:
             groups = np.searchsorted(self._ends, np.asarray(rows), side="right").tolist()
             wanted = {(group, tuple(names)) for group in groups}
             if len(self._parts.keys() | wanted) > _FEW_PARTS:
-                return [{name: self._cell(name, row) for name in names} for row in rows]
+                columns = {name: self._column(name) for name in names}
+                return [{name: column[row].as_py() for name, column in columns.items()} for row in rows]
             for part in wanted - self._parts.keys():
                 self._parts[part] = self._file.read_row_group(part[0], list(names), use_threads=False)
             return [
@@ -122,16 +120,10 @@ class OverviewTable:
         at = row - (int(self._ends[group]) - part.num_rows)
         return {name: part.column(name)[at].as_py() for name in part.column_names}
 
-    def _cell(self, name: str, row: int) -> Any:
-        if name in _FEW_WORDS:
-            words = self.words(name)
-            return words.names[words.codes[row]]
-        if pa.types.is_string(self._file.schema_arrow.field(name).type):
-            return self.text(name)[row].as_py()
-        value = self.numbers(name)[row].item()
-        if value != value:
-            return None
-        return int(value) if pa.types.is_integer(self._file.schema_arrow.field(name).type) else value
+    def _column(self, name: str) -> pa.ChunkedArray:
+        if name not in self._columns:
+            self._columns[name] = self._read(name)
+        return self._columns[name]
 
     def _read(self, name: str) -> pa.ChunkedArray:
         return self._file.read([name], use_threads=False).column(name)
