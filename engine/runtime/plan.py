@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from engine.runtime.column import Column, ordered
 from shards.finding import GIVEN
-from specialists.openai_settings import OpenAiSettings
+from specialists.lmm_describer import LmmSettings
 from specialists.roles import MissingRequirementError
 from stages.annotate.build import Annotator, build_stage, gives, subset_of, wants
 from stages.annotate.describer import DescriptionsSettings
@@ -44,7 +44,7 @@ def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
             stages[name],
             annotator.resources,
             read_subset(subset_of(annotator)),
-            isinstance(annotator, DescriptionsSettings) and isinstance(annotator.specialist, OpenAiSettings),
+            _may_cost(annotator),
         )
         for name, annotator in annotators.items()
     ]
@@ -69,6 +69,11 @@ def _stages(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
     if missing:
         raise MissingRequirementError("; ".join(dict.fromkeys(map(str, missing)))) from missing[0]
     return stages
+
+
+def _may_cost(annotator: Annotator) -> bool:
+    """Whether answers may cost money: those of any describer that is not a model on this machine."""
+    return isinstance(annotator, DescriptionsSettings) and not isinstance(annotator.specialist, LmmSettings)
 
 
 def _content(column: Column) -> str:

@@ -8,8 +8,19 @@ from tests.specialists.tiny_florence2 import tiny_processor
 
 
 def save_florence2_base(folder: Path) -> Path:
-    """Florence-2-base: DaViT 128..1024 at 768 px (577 image tokens), BART-base; 0.23 B weights. The vocabulary is that
-    of the tests padded to the published 51,328 entries, so that the output layer costs what it costs."""
+    """Florence-2-base: DaViT 128..1024 at 768 px (577 image tokens), BART-base; 0.23 B weights."""
+    return _save_florence2(folder, layers=6, width=768, smallest=128, heads=4)
+
+
+def save_florence2_large(folder: Path) -> Path:
+    """Florence-2-large: DaViT 256..2048 at 768 px, BART-large; 0.77 B weights."""
+    return _save_florence2(folder, layers=12, width=1024, smallest=256, heads=8)
+
+
+def _save_florence2(folder: Path, *, layers: int, width: int, smallest: int, heads: int) -> Path:
+    """layers, width: of BART's encoder and decoder, each; smallest, heads: of DaViT's first stage, both double with
+    every stage. The vocabulary is that of the tests padded to the published 51,328 entries, so that the output layer
+    costs what it costs."""
     import transformers
     from transformers.models.florence2.configuration_florence2 import Florence2VisionConfig
 
@@ -17,21 +28,22 @@ def save_florence2_base(folder: Path) -> Path:
     processor = tiny_processor(image_size=768, image_tokens=577)
     text = library.BartConfig(
         vocab_size=51328,
-        d_model=768,
-        encoder_layers=6,
-        decoder_layers=6,
-        encoder_ffn_dim=3072,
-        decoder_ffn_dim=3072,
-        encoder_attention_heads=12,
-        decoder_attention_heads=12,
+        d_model=width,
+        encoder_layers=layers,
+        decoder_layers=layers,
+        encoder_ffn_dim=4 * width,
+        decoder_ffn_dim=4 * width,
+        encoder_attention_heads=width // 64,
+        decoder_attention_heads=width // 64,
         max_position_embeddings=1024,
     )
+    stages = [2**stage for stage in range(4)]
     vision = Florence2VisionConfig(
-        embed_dim=(128, 256, 512, 1024),
-        num_heads=(4, 8, 16, 32),
-        num_groups=(4, 8, 16, 32),
+        embed_dim=tuple(smallest * each for each in stages),
+        num_heads=tuple(heads * each for each in stages),
+        num_groups=tuple(heads * each for each in stages),
         depths=(1, 1, 9, 1),
-        projection_dim=768,
+        projection_dim=width,
     )
     config = library.Florence2Config(
         text_config=text.to_dict(), vision_config=vision, image_token_id=processor.tokenizer.image_token_id

@@ -1,40 +1,14 @@
 """More checkpoints of production size with random weights: those of `base_checkpoints` are captioners and detectors.
 
 transformers' default configurations are the published shapes of SAM ViT-B, SAM 2 (Hiera tiny), CLIP ViT-B/32 and
-Grounding DINO tiny; Florence-2-large is that of its model card: DaViT 256..2048, BART-large.
+Grounding DINO tiny.
 """
 
 from pathlib import Path
 from typing import Any
 
-from tests.specialists.tiny_florence2 import tiny_processor
 from tests.specialists.tiny_groundingdino import write_tiny_bert
 from tests.specialists.tiny_matchers import save_tiny_clip
-
-
-def save_florence2_large(folder: Path) -> Path:
-    """0.77 B weights at 768 px."""
-    import transformers
-    from transformers.models.florence2.configuration_florence2 import Florence2VisionConfig
-
-    library: Any = transformers
-    processor = tiny_processor(image_size=768, image_tokens=577)
-    layers = {"encoder_layers": 12, "decoder_layers": 12, "encoder_ffn_dim": 4096, "decoder_ffn_dim": 4096}
-    heads = {"encoder_attention_heads": 16, "decoder_attention_heads": 16}
-    text = library.BartConfig(vocab_size=51328, d_model=1024, max_position_embeddings=1024, **layers, **heads)
-    vision = Florence2VisionConfig(
-        embed_dim=(256, 512, 1024, 2048),
-        num_heads=(8, 16, 32, 64),
-        num_groups=(8, 16, 32, 64),
-        depths=(1, 1, 9, 1),
-        projection_dim=1024,
-    )
-    config = library.Florence2Config(
-        text_config=text.to_dict(), vision_config=vision, image_token_id=processor.tokenizer.image_token_id
-    )
-    library.Florence2ForConditionalGeneration(config).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
 
 
 def save_groundingdino_tiny(folder: Path) -> Path:

@@ -20,10 +20,9 @@ from specialists.groundingdino_hf import GroundingDinoHf, GroundingDinoHfSetting
 from specialists.roles import Image
 from specialists.sam_hf import SamHf, SamHfSettings
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
-from tests.benchmarks.base_checkpoints import save_detr_r50, save_florence2_base, save_yolo_s
+from tests.benchmarks.base_checkpoints import save_detr_r50, save_florence2_base, save_florence2_large, save_yolo_s
 from tests.benchmarks.full_checkpoints import (
     save_clip_b32,
-    save_florence2_large,
     save_groundingdino_tiny,
     save_sam2_tiny,
     save_sam_base,

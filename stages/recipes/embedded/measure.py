@@ -18,7 +18,7 @@ import numpy as np
 
 from shards.finding import Box
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
-from specialists.roles import Captioner, Detections, Detector, Fingerprint, Grounder, Image, Matcher, Phrase, Segmenter
+from specialists.roles import Captioner, Detections, Grounder, Image, Matcher, Phrase, Segmenter
 from specialists.weights import EMBEDDED_FOLDER
 from stages.annotate.boxes import crop
 from stages.annotate.tiles import TileSettings, found_in_parts
@@ -37,13 +37,14 @@ DISTRACTORS = 7
 TILES = TileSettings()
 
 Table = dict[str, Estimate]
+Detect = Callable[[list[Image]], list[Detections]]
 Held = Sequence[tuple[Image, Record]]
 """Pictures and their gold."""
 
 
-def measure_detector(detector: Detector, held: Held, resamples: int) -> Table:
+def measure_detector(detect: Detect, held: Held, resamples: int) -> Table:
     """boxes/map and map50 of all boxes, the other box measures of those with KEPT_SCORE."""
-    detected = detector.detect([image for image, _ in held])
+    detected = detect([image for image, _ in held])
     sure = [_only(detections, detections.scores >= KEPT_SCORE) for detections in detected]
     gold = [record for _, record in held]
     ranked = measure_records(_with_objects(gold, detected), gold, resamples, ["boxes"])
@@ -52,27 +53,10 @@ def measure_detector(detector: Detector, held: Held, resamples: int) -> Table:
     return {name: found for name, found in table.items() if name.count("/") == 1}  # those of single labels are many
 
 
-def measure_in_parts(detector: Detector, held: Held, resamples: int) -> Table:
+def measure_in_parts(detect: Detect, held: Held, resamples: int) -> Table:
     """The same as tiles/*, of a detector that looks at the parts of every picture, too."""
-    table = measure_detector(_InParts(detector), held, resamples)
+    table = measure_detector(lambda images: found_in_parts(detect, images, TILES), held, resamples)
     return {name.replace("boxes/", "tiles/"): found for name, found in table.items()}
-
-
-class _InParts:
-    """A detector with `TILES`."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-
-    def load(self) -> None: ...
-
-    def detect(self, images: list[Image]) -> list[Detections]:
-        return found_in_parts(self._detector.detect, images, TILES)
-
-    def fingerprint(self) -> Fingerprint:
-        return {}
-
-    def close(self) -> None: ...
 
 
 def measure_captioner(captioner: Captioner, held: Held, resamples: int) -> Table:
@@ -215,8 +199,8 @@ def _florence2(folder: Path, held: Held, resamples: int) -> Table:
     return (
         measure_captioner(captioner, held, resamples)
         | measure_close_ups(captioner, held, resamples)
-        | measure_detector(detector, held, resamples)
-        | measure_in_parts(detector, held, resamples)
+        | measure_detector(detector.detect, held, resamples)
+        | measure_in_parts(detector.detect, held, resamples)
         | measure_grounder(grounder, held, resamples)
     )
 
@@ -226,7 +210,7 @@ def _yolo(folder: Path, held: Held, resamples: int) -> Table:
 
     detector = UltralyticsDetector(UltralyticsSettings(backend="ultralytics", weights=str(folder)))
     detector.load()
-    return measure_detector(detector, held, resamples)
+    return measure_detector(detector.detect, held, resamples)
 
 
 def _sam(folder: Path, held: Held, resamples: int) -> Table:

@@ -16,6 +16,7 @@ from specialists.roles import MissingRequirementError
 from stages.annotate.build import Annotator, build_stage
 from stages.scenes.kinds import NAMES
 from stages.stage import Stage
+from tests.engine.fakes import FakeStage
 
 OPEN_NEEDS = {
     "captioner": (),
@@ -100,6 +101,22 @@ def test_all_that_annotators_miss_is_said_at_once() -> None:
 
     with pytest.raises(MissingRequirementError, match=r"^detector needs a package; segmenter needs a package$"):
         columns(load("open", []).annotators, build)
+
+
+@pytest.mark.parametrize(
+    ("specialist", "costs"),
+    [
+        ("{backend: openai, model: m, base_url: 'http://localhost:1/v1'}", True),
+        ("{backend: custom, factory: 'mine:Describer'}", True),
+        ("{backend: image_text_to_text, weights: here}", False),
+    ],
+)
+def test_a_describer_may_cost_money_unless_it_is_a_model_on_this_machine(
+    tmp_path: Path, specialist: str, costs: bool
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"annotators:\n  long: {{role: describer, specialist: {specialist}}}\n")
+    made = columns(load(str(tmp_path / "mine.yaml"), []).annotators, lambda annotator, name: FakeStage())
+    assert [column.is_paid for column in made] == [costs]
 
 
 def test_the_corpus_keeps_its_settings_and_set_stays(tmp_path: Path) -> None:
