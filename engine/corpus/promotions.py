@@ -21,7 +21,7 @@ from shards.layout import round_folder
 from shards.seal import read_sealed, write_sealed
 from shards.store import LocalStore, Store
 from stages.fuse.settings import GENERALIST
-from stages.gate.calibration import ModelCalibration
+from stages.gate.calibration import ModelCalibration, decode_calibration
 from stages.gate.decide import Promotion
 from stages.retrain.job import model_path
 
@@ -81,7 +81,7 @@ def read_calibration(store: Store, number: int, learner: str = GENERALIST) -> Mo
         reason = "its manifest is missing or damaged" if manifest is None else damages[0].reason
         raise DamageError(f"{path} is damaged: {reason}; delete it, and `fld loop` fits it again")
     try:
-        return msgspec.json.decode(data, type=ModelCalibration)
+        return decode_calibration(data)
     except msgspec.DecodeError as error:
         raise DamageError(f"{path} is no calibration: {error}; delete it, and `fld loop` fits it again") from error
 

@@ -45,7 +45,8 @@ def _bins(axes: "Axes", kind: str, consensus: Consensus) -> None:
 
 def _lines(axes: "Axes", kind: str, consensus: Consensus) -> None:
     for name, voice in consensus.voices.items():
-        axes.plot(_SCORES, probabilities(_SCORES, voice.line), label=f"{name} ({voice.count:,})")
+        worth = _SCORES if voice.line is None else probabilities(_SCORES, voice.line)
+        axes.plot(_SCORES, worth, label=f"{name} ({voice.count:,})")
     axes.set_title(f"{kind}: what a score is worth", fontsize=9)
     axes.set_xlabel("score")
     axes.set_ylabel("probability")

@@ -24,9 +24,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.calibrate.consensus import Consensus, Sighting, Voice
+from stages.calibrate.consensus import Consensus, Sighting
 from stages.calibrate.interval import wilson
 from stages.calibrate.platt import Floats, PlattScaling, fit_scaling_to_shares, probabilities, share_scaling
+from stages.calibrate.voice import Voice
 
 HUMAN = 0.9
 """The share of people's labels that is right: of careful ones more, of BCCD's spoilt ones about this."""

@@ -6,7 +6,7 @@ Comes in: a `Sighting`, that is who saw the thing, with what score, and who call
     {"yolox": 0.62}                    0.57      the other would hardly have changed it
     {"fastest": 0.71}                  0.03      nobody bears it out who sees nearly everything that is there
 
-Every score is first made a probability by the line of its annotator, or of its annotator for this label (`Voice`).
+Every score is first made a probability by the line of its annotator, or of its annotator for this label (voice.py).
 Then there are two ways to put them together, by what is known:
 
 learned (from gold, learned.py): logistic regression, one `presence` and one `weight` of the logit per annotator, one
@@ -19,19 +19,17 @@ certain score, those that the weaker one has, too, are hardly more often right.
 """
 
 from collections.abc import Mapping
-from math import exp, log
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from shards.finding import SCORE_DECIMALS
-from stages.calibrate.platt import PlattScaling
+from stages.calibrate.voice import Voice, logit_of, sigmoid_of
 
 ABSENCE = 2.0
 """Logits that a thing loses of which nobody else speaks, all of whom could have seen it."""
 SECONDED = 0.3
 """Logits that a thing gains of which all speak that could have seen it."""
-SURE = 40.0
 _EDGE = 0.5 * 10.0**-SCORE_DECIMALS
 
 
@@ -41,40 +39,6 @@ class Bin(msgspec.Struct, frozen=True):
     mean: float
     right: float
     count: int
-
-
-class Voice(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one annotator's statements are worth.
-
-    count: statements; right: of them, or how many others bear out; low, high: 95% interval of the share.
-    slope, intercept: applied to the logit of a score, and labels: the same for some labels. weight: in the pool, or of
-    the logit; presence: of speaking at all; rival: of the probability of another label here. exactness: how closely its
-    boxes lie on the things, in (0, 1], 1 for the best annotator. ece: expected calibration error of the scores, and of
-    their probabilities where either half of the images is mapped as the other half says."""
-
-    count: int
-    right: float
-    low: float
-    high: float
-    slope: float
-    intercept: float
-    weight: float
-    presence: float = 0.0
-    rival: float = 0.0
-    exactness: float = 1.0
-    labels: dict[str, tuple[float, float]] = {}
-    ece_before: float | None = None
-    ece_after: float | None = None
-
-    def probability(self, label: str, score: float | None) -> float:
-        """Of one statement, by itself. score None: there is none, as of most people's."""
-        slope, intercept = self.labels.get(label, (self.slope, self.intercept))
-        return _sigmoid(intercept + (0.0 if score is None else slope * _logit(score)))
-
-    @property
-    def line(self) -> PlattScaling:
-        """Of labels that have none of their own."""
-        return PlattScaling(self.slope, self.intercept)
 
 
 class Sighting(NamedTuple):
@@ -108,12 +72,12 @@ class Consensus(msgspec.Struct, frozen=True, omit_defaults=True):
     def probability(self, sighting: Sighting) -> float:
         """Of a thing, in (0, 1); at least one of those that saw it has a voice."""
         evidence = {
-            name: _logit(self.voices[name].probability(sighting.label, score))
+            name: logit_of(self.voices[name].probability(sighting.label, score))
             for name, score in sighting.scores.items()
             if name in self.voices
         }
         logit = self._learned(evidence, sighting) if self.method == "learned" else self._agreed(evidence, sighting)
-        return _sigmoid(logit)
+        return sigmoid_of(logit)
 
     def _learned(self, evidence: Mapping[str, float], sighting: Sighting) -> float:
         spoken = sum(self.voices[name].presence + self.voices[name].weight * e for name, e in evidence.items())
@@ -141,12 +105,3 @@ class AnnotatorCalibration(msgspec.Struct, frozen=True):
     columns: dict[str, str]
     fingerprint: str
     reasons: dict[str, str] = {}
-
-
-def _logit(probability: float) -> float:
-    kept = min(max(probability, _EDGE), 1 - _EDGE)
-    return log(kept / (1 - kept))
-
-
-def _sigmoid(logit: float) -> float:
-    return 1.0 / (1.0 + exp(-min(max(logit, -SURE), SURE)))

@@ -18,29 +18,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.calibrate.consensus import Bin, Consensus, Sighting, Voice
-from stages.calibrate.interval import wilson
-from stages.calibrate.platt import (
-    Bools,
-    Floats,
-    PlattScaling,
-    calibration_error,
-    cross_fitted,
-    fit_scaling,
-    is_mixed,
-    logits,
-    share_scaling,
-    weights_of_evidence,
-)
+from stages.calibrate.consensus import Bin, Consensus, Sighting
+from stages.calibrate.platt import Bools, Floats, calibration_error, is_mixed, logits, weights_of_evidence
+from stages.calibrate.voice import Enough, Judged, Voice, voice_of
 
 LEAST_SIGHTINGS = 50
 """Things, right and wrong ones, without which nothing is learned."""
-LEAST_OF_EITHER = 20
-"""Statements of one label, right and wrong ones each, that are worth a line of their own. With 5, the lines of COCO's
-rarer labels were noise: best F1 fell by 0.015 on other pictures."""
-LEAST_WITHOUT_SCORE = 40
-"""Statements of one label without scores that are worth a share of their own."""
-_LEAST_FOR_A_LINE = 5
+ENOUGH = Enough(of_either=5, of_label=20, without_score=40)
+"""Statements for a line of an annotator, or of one of its labels. With 5 for a label, the lines of COCO's rarer labels
+were noise: best F1 fell by 0.015 on other pictures."""
+_AS_ALL = 20
+"""Right boxes that an annotator is taken to have drawn as closely as all do, besides its own."""
 _RIDGE = 1.0
 _BINS = 10
 _DECIMALS = 4
@@ -67,7 +55,11 @@ class LabelledSighting(NamedTuple):
 def voices_of(stated: Mapping[str, Sequence[Stated]]) -> dict[str, Voice]:
     """Annotator -> what its statements are worth by themselves; none for an annotator that said nothing."""
     exactness = _exactness(stated)
-    return {name: _voice(statements, exactness[name]) for name, statements in stated.items() if statements}
+    return {
+        name: voice_of(_judged(statements), ENOUGH, exactness[name])
+        for name, statements in stated.items()
+        if statements
+    }
 
 
 def learned(judged: Sequence[LabelledSighting], voices: Mapping[str, Voice]) -> Consensus | str:
@@ -116,49 +108,18 @@ def _exactness(stated: Mapping[str, Sequence[Stated]]) -> dict[str, float]:
         return dict.fromkeys(stated, 1.0)
     mean = float(everybody.mean())
     errors = {
-        name: (float((losses**2).sum()) + LEAST_OF_EITHER * mean) / (len(losses) + LEAST_OF_EITHER)
-        for name, losses in misses.items()
+        name: (float((losses**2).sum()) + _AS_ALL * mean) / (len(losses) + _AS_ALL) for name, losses in misses.items()
     }
     return {name: round(min(errors.values()) / error, _DECIMALS) for name, error in errors.items()}
 
 
-def _voice(statements: Sequence[Stated], exactness: float) -> Voice:
-    scores = np.array([np.nan if statement.score is None else statement.score for statement in statements])
-    right = np.array([statement.right for statement in statements], dtype=bool)
-    line = _line(scores, right)
-    labels = np.array([statement.label for statement in statements])
-    of_label = {
-        label: _line(scores[labels == label], right[labels == label])
-        for label in sorted(set(labels.tolist()))
-        if _is_enough(scores[labels == label], right[labels == label])
-    }
-    low, high = wilson(float(right.sum()), len(right))
-    scored = ~np.isnan(scores)
-    before = after = None
-    if scored.sum() >= LEAST_SIGHTINGS and is_mixed(right[scored]):
-        before = round(calibration_error(scores[scored], right[scored]), _DECIMALS)
-        crossed = cross_fitted(
-            scores[scored], right[scored], np.array([statement.fold for statement in statements])[scored]
-        )
-        after = None if crossed is None else round(calibration_error(crossed, right[scored]), _DECIMALS)
-    own = {label: (scaling.slope, scaling.intercept) for label, scaling in of_label.items()}
-    return Voice(
-        len(right), float(right.sum()), low, high, line.slope, line.intercept, 1.0,
-        exactness=exactness, labels=own, ece_before=before, ece_after=after,
-    )  # fmt: skip
-
-
-def _is_enough(scores: Floats, right: Bools) -> bool:
-    """Whether statements of one label are worth a line, or a share, of their own."""
-    if np.isnan(scores).all():
-        return len(scores) >= LEAST_WITHOUT_SCORE
-    return min(int(right.sum()), int((~right).sum())) >= LEAST_OF_EITHER
-
-
-def _line(scores: Floats, right: Bools) -> PlattScaling:
-    scored = ~np.isnan(scores)
-    enough = min(int(right[scored].sum()), int((~right[scored]).sum())) >= _LEAST_FOR_A_LINE
-    return fit_scaling(scores[scored], right[scored]) if enough else share_scaling(right)
+def _judged(statements: Sequence[Stated]) -> Judged:
+    return Judged(
+        scores=np.array([np.nan if statement.score is None else statement.score for statement in statements]),
+        right=np.array([statement.right for statement in statements], dtype=bool),
+        folds=np.array([statement.fold for statement in statements], dtype=np.intp),
+        labels=np.array([statement.label for statement in statements]),
+    )
 
 
 def _regression(sightings: Sequence[Sighting], right: Bools, voices: Mapping[str, Voice]) -> Consensus:

@@ -17,8 +17,9 @@ from shards.folding import normalised
 from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from stages.calibrate.agreement import agreed
-from stages.calibrate.consensus import Consensus, Sighting, Voice
+from stages.calibrate.consensus import Consensus, Sighting
 from stages.calibrate.learned import LabelledSighting, Stated, learned, voices_of
+from stages.calibrate.voice import Voice
 from stages.evaluate.match import MATCH_IOU, compared_label, is_counted, shares_inside
 from stages.fuse.boxes import Cluster, compared
 from stages.fuse.ledger import Boxed, Statement, of_type

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from shards.finding import Detection, Finding
 from shards.geometry import iou_matrix
-from stages.calibrate.consensus import Consensus, Sighting, Voice
+from stages.calibrate.consensus import Consensus, Sighting
+from stages.calibrate.voice import Voice
 from stages.fuse.boxes import Cluster, compared, fuse_boxes
 from stages.fuse.ledger import Boxed, Statement, of_type
 from stages.fuse.settings import FuseSettings

@@ -1,20 +1,21 @@
-"""What the scores of a model are worth: its box scores become the probability of being right.
+"""What the scores of the loop's model are worth: its box scores become the probability of being right.
 
 Comes in: pairs (score, is it right) of held-out images. Goes out: a `ModelCalibration`,
-`rounds/NN/model/calibration.json`:
+`rounds/NN/model/calibration.json`, of voices as those of a corpus's annotators (stages/calibrate/voice.py):
 
     {"reference": "round 0", "images": 52, "kinds": {
-      "object": {"pairs": 312, "right": 201, "slope": 0.61, "intercept": -0.42, "ece_before": 0.31, "ece_after": 0.04},
-      "phrase": {"pairs": 9, "right": 4, "ece_before": 0.29, "reason": "9 pairs, at least 30 are needed"}, ...},
-     "among_others": {"seen": {"object": {"pairs": 240, "right": 196, ...}, ...},
-                      "hinted": {"object": {"pairs": 31, "right": 19, ...}, ...},
-                      "lone": {"object": {"pairs": 41, "right": 3, ...}, ...}}}
+      "object": {"count": 312, "right": 201, "slope": 0.61, "intercept": -0.42, "ece_before": 0.31, "ece_after": 0.04},
+      "phrase": {"count": 9, "right": 4, "slope": null, "reason": "9 pairs, at least 30 are needed"}, ...},
+     "among_others": {"seen": {"object": {"count": 240, "right": 196, ...}, ...},
+                      "hinted": {"object": {"count": 31, "right": 19, ...}, ...},
+                      "lone": {"object": {"count": 41, "right": 3, ...}, ...}}}
 
 The score of a product of token probabilities says how sure the model is of its next words. Mapped, it says how often
 such a box is right, which is what a threshold of a filter means, and what other annotators' scores can be held against.
 How often that is depends most on whether anybody else saw the like (support.py): what the model says by itself is
 mapped by `kinds`, what it says among others by `among_others`; of boxes that join nobody else's, `right` then counts
-those that add something.
+those that add something. That is asked with fixed limits and of held-out images alone, since a round needs the model's
+scores before it can ask how probable the things are of which all have spoken (stages/calibrate/consensus.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,47 +25,20 @@ import msgspec
 import numpy as np
 
 from shards.finding import Finding, box_of, kind_of, rounded
-from stages.calibrate.platt import (
-    PlattScaling,
-    calibration_error,
-    cross_fitted,
-    fit_scaling,
-    is_mixed,
-    probabilities,
-    share_scaling,
-)
+from stages.calibrate.interval import wilson
+from stages.calibrate.platt import PlattScaling, probabilities
+from stages.calibrate.voice import LEAST_PAIRS, Enough, Judged, Voice, voice_of
 from stages.gate.pairs import ScoredPairs
 from stages.gate.support import SUPPORTS, Support, supports
 
 VERSION = 4
 """Raised when the same pairs give another calibration: verdicts are then reached again."""
-LEAST_PAIRS = 30
-"""Two parameters from less would be chance; also per fold for a cross-validated error."""
-_DECIMALS = 4
-
-
-class Fit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of one kind of finding. pairs: boxes with a score; right: of them. slope, intercept: applied to the logit of the
-    score, None where nothing is applied, for the `reason`; boxes that join nobody else's then get the share of right
-    ones. Expected calibration error of the scores, and of the mapped scores, where those of either half of the images
-    are mapped as the other half says."""
-
-    pairs: int
-    right: int
-    slope: float | None = None
-    intercept: float | None = None
-    ece_before: float | None = None
-    ece_after: float | None = None
-    reason: str = ""
-
-    @property
-    def line(self) -> PlattScaling | None:
-        """What is applied."""
-        if self.slope is None or self.intercept is None:
-            return None
-        return PlattScaling(self.slope, self.intercept)
-
-
+ENOUGH = Enough(pairs=LEAST_PAIRS, is_share_enough=False)
+"""Two parameters from less would be chance: scores then stay as they are."""
+FEW = Enough(pairs=LEAST_PAIRS)
+"""Of boxes that join nobody else's the least that is known is how many were right, and that is believed."""
+Voices = Mapping[str, Voice]
+"""By kind of finding."""
 Lines = Mapping[str, PlattScaling]
 """Kind of finding -> what is applied; nothing to the kinds that are not named."""
 
@@ -75,8 +49,8 @@ class ModelCalibration(msgspec.Struct, frozen=True):
 
     reference: str
     images: int
-    kinds: dict[str, Fit]
-    among_others: dict[Support, dict[str, Fit]] = {}
+    kinds: dict[str, Voice]
+    among_others: dict[Support, dict[str, Voice]] = {}
 
     @property
     def lines(self) -> Lines:
@@ -86,7 +60,7 @@ class ModelCalibration(msgspec.Struct, frozen=True):
     @property
     def worth(self) -> "Worth":
         """For a model among others. Boxes that others have, too, are worth what all are if they are too few."""
-        lines = {support: _lines(fits) for support, fits in self.among_others.items()}
+        lines = {support: _lines(voices) for support, voices in self.among_others.items()}
         return Worth({**lines, "seen": {**self.lines, **lines.get("seen", {})}})
 
     @property
@@ -94,12 +68,12 @@ class ModelCalibration(msgspec.Struct, frozen=True):
         """One line for people: "scores of object calibrated (error 0.31, then 0.04; 312 boxes; right: 196 of 240 that
         others saw, 19 of 31 hinted, 3 of 41 lone), ocr as they are"."""
         return "scores of " + ", ".join(
-            f"{kind} {_summary(fit)}{self._shares(kind)}" for kind, fit in self.kinds.items()
+            f"{kind} {_summary(voice)}{self._shares(kind)}" for kind, voice in self.kinds.items()
         )
 
     def _shares(self, kind: str) -> str:
-        fits_of_kind = {support: by_kind[kind] for support, by_kind in self.among_others.items() if kind in by_kind}
-        shares = [f"{fit.right} of {fit.pairs} {support}" for support, fit in fits_of_kind.items() if fit.pairs]
+        of_kind = {support: voices[kind] for support, voices in self.among_others.items() if kind in voices}
+        shares = [f"{voice.right:.0f} of {voice.count} {support}" for support, voice in of_kind.items() if voice.count]
         return f" (right: {', '.join(shares)})" if shares else ""
 
 
@@ -126,8 +100,8 @@ def calibrate_model(pairs: Mapping[str, ScoredPairs], reference: str, images: in
     return ModelCalibration(
         reference,
         images,
-        kinds={kind: _fit(of_kind) for kind, of_kind in pairs.items()},
-        among_others={support: _by_kind(pairs, support) for support in SUPPORTS},
+        kinds={kind: voice_of(_judged(of_kind), ENOUGH) for kind, of_kind in pairs.items()},
+        among_others={support: _among(pairs, support) for support in SUPPORTS},
     )
 
 
@@ -143,47 +117,60 @@ def _mapped(finding: Finding, line: PlattScaling | None) -> Finding:
     return rounded(msgspec.structs.replace(finding, score=float(probability)))
 
 
-def _lines(fits: Mapping[str, Fit]) -> dict[str, PlattScaling]:
-    return {kind: line for kind, fit in fits.items() if (line := fit.line) is not None}
+def _lines(voices: Voices) -> dict[str, PlattScaling]:
+    return {kind: line for kind, voice in voices.items() if (line := voice.line) is not None}
 
 
-def _by_kind(pairs: Mapping[str, ScoredPairs], support: Support) -> dict[str, Fit]:
-    how = _fit if support == "seen" else _fit_few
-    return {kind: how(of_kind.of(support)) for kind, of_kind in pairs.items()}
+def _among(pairs: Mapping[str, ScoredPairs], support: Support) -> dict[str, Voice]:
+    enough = ENOUGH if support == "seen" else FEW
+    return {kind: voice_of(_judged(of_kind.of(support)), enough) for kind, of_kind in pairs.items()}
 
 
-def _summary(fit: Fit) -> str:
-    if fit.line is None:
+def _judged(pairs: ScoredPairs) -> Judged:
+    return Judged(pairs.scores, pairs.right, pairs.folds)
+
+
+def _summary(voice: Voice) -> str:
+    if voice.line is None:
         return "as they are"
-    then = "" if fit.ece_after is None else f", then {fit.ece_after:.2f}"
-    return f"calibrated (error {fit.ece_before:.2f}{then}; {fit.pairs} boxes)"
+    then = "" if voice.ece_after is None else f", then {voice.ece_after:.2f}"
+    return f"calibrated (error {voice.ece_before:.2f}{then}; {voice.count} boxes)"
 
 
-def _fit_few(pairs: ScoredPairs) -> Fit:
-    """As of all; but the least that is known is how many of them were right, and that is believed."""
-    whole = _fit(pairs)
-    if whole.line is not None or not whole.pairs:
-        return whole
-    line = share_scaling(pairs.right)
-    return msgspec.structs.replace(whole, slope=line.slope, intercept=line.intercept)
+class _FitBefore(msgspec.Struct, frozen=True):
+    """A voice as it was written while the gate had a kind of its own."""
+
+    pairs: int
+    right: int
+    slope: float | None = None
+    intercept: float | None = None
+    ece_before: float | None = None
+    ece_after: float | None = None
+    reason: str = ""
+
+    @property
+    def voice(self) -> Voice:
+        """The same."""
+        low, high = wilson(self.right, self.pairs)
+        return Voice(
+            self.pairs, self.right, low, high, self.slope, self.intercept,
+            ece_before=self.ece_before, ece_after=self.ece_after, reason=self.reason,
+        )  # fmt: skip
 
 
-def _fit(pairs: ScoredPairs) -> Fit:
-    scores, right, folds = pairs.scores, pairs.right, pairs.folds
-    count, positive = len(scores), int(right.sum())
-    before = _rounded(calibration_error(scores, right)) if count else None
-    if count < LEAST_PAIRS:
-        return Fit(count, positive, ece_before=before, reason=f"{count} pairs, at least {LEAST_PAIRS} are needed")
-    if not is_mixed(right):
-        reason = f"all {count} are {'right' if positive else 'wrong'}: nothing to tell apart"
-        return Fit(count, positive, ece_before=before, reason=reason)
-    line, crossed = fit_scaling(scores, right), None
-    if np.bincount(folds, minlength=2).min() >= LEAST_PAIRS:
-        crossed = cross_fitted(scores, right, folds)
-    after = None if crossed is None else _rounded(calibration_error(crossed, right))
-    reason = "" if crossed is not None else f"no ece_after: either half needs {LEAST_PAIRS} pairs, right and wrong ones"
-    return Fit(count, positive, line.slope, line.intercept, before, after, reason)
+class _CalibrationBefore(msgspec.Struct, frozen=True):
+    reference: str
+    images: int
+    kinds: dict[str, _FitBefore]
+    among_others: dict[Support, dict[str, _FitBefore]] = {}
 
 
-def _rounded(value: float) -> float:
-    return round(value, _DECIMALS)
+def decode_calibration(data: bytes) -> ModelCalibration:
+    """What was kept, by an earlier release too. Raises msgspec.DecodeError."""
+    try:
+        return msgspec.json.decode(data, type=ModelCalibration)
+    except msgspec.ValidationError:
+        before = msgspec.json.decode(data, type=_CalibrationBefore)
+    kinds = {kind: fit.voice for kind, fit in before.kinds.items()}
+    among = {support: {kind: fit.voice for kind, fit in fits.items()} for support, fits in before.among_others.items()}
+    return ModelCalibration(before.reference, before.images, kinds, among)

@@ -1,6 +1,7 @@
 """Calibrated consensus on real pictures: two detectors on COCO, spoilt human labels and a student on BCCD.
 
     python -m tests.experiments.consensus coco DATA ADAPTER OUT        DATA/coco_val, DATA/coco_train, DATA/weights
+    python -m tests.experiments.consensus three DATA ADAPTER OUT       DATA/coco_val, DATA/weights; a third voice
     python -m tests.experiments.consensus bccd DATA STUDENT.pt OUT     DATA/bccd; a student of noisy_seed7.json
 
 Prints the tables of docs/experiments.md as Markdown. Half of the pictures (by the hash of their bytes) are for fitting,
@@ -43,8 +44,8 @@ def coco(data: Path, adapter: Path, out: Path) -> None:
     os.environ["PYTHONPATH"] = str(adapter)
     pictures = [path for part in ("coco_val", "coco_train") for path in sorted((data / part / "images").iterdir())]
     gold = _merged([data / "coco_val" / "gold.json", data / "coco_train" / "gold.json"])
-    config = engine.load_config(str(_detectors(data, out)))
-    engine.run([str(path) for path in pictures], out / "corpus", config)
+    config = _written(out / "coco.yaml", {"annotators": _detectors(data), "engine": _HERE})
+    engine.run([str(path) for path in pictures], out / "corpus", str(config))
     for half, others in _halves(out / "corpus", gold, out).items():
         judged, fitted = str(half), str(others)
         columns: Columns = {}
@@ -59,6 +60,34 @@ def coco(data: Path, adapter: Path, out: Path) -> None:
         columns["gold"] = engine.evaluate(out / "corpus", judged).rounds[0]["stages"]["kept"]
         engine.calibrate(out / "corpus")  # forgets the gold
         _report(f"COCO, judged on {half.stem}", columns, "yolox")
+
+
+def three(data: Path, adapter: Path, out: Path) -> None:
+    """Three annotators: YOLOX-Nano looks at parts of every picture, too, as one of its own. On COCO's val alone, which
+    neither model has seen; without gold all pictures judge, since nothing was fitted to any of them."""
+    sys.path.insert(0, str(adapter))
+    os.environ["PYTHONPATH"] = str(adapter)
+    gold = _merged([data / "coco_val" / "gold.json"])
+    annotators = _detectors(data)
+    annotators["parts"] = {**annotators["yolox"], "tiles": {"grid": 2}}
+    config = _written(out / "three.yaml", {"annotators": annotators, "engine": _HERE})
+    engine.run([str(path) for path in sorted((data / "coco_val" / "images").iterdir())], out / "corpus", str(config))
+    whole, halves = _written(out / "gold.json", gold), _halves(out / "corpus", gold, out)
+    for judged, fitted in ((whole, None), *halves.items()):
+        columns: Columns = {}
+        _filter(out, calibrate="off")
+        measured = engine.evaluate(out / "corpus", str(judged)).rounds[0]
+        columns |= {name: measured["annotators"][name] for name in annotators}
+        columns["greatest score"] = measured["stages"]["kept"]
+        _filter(out, calibrate="auto")
+        columns["agreement"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
+        if fitted is not None:
+            engine.calibrate(out / "corpus", str(fitted))
+            _filter(out, calibrate="auto")
+            columns["gold"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
+            engine.calibrate(out / "corpus")  # forgets the gold
+        for name in annotators:
+            _report(f"COCO val, judged on {judged.stem}", columns, name)
 
 
 def bccd(data: Path, student: Path, out: Path) -> None:
@@ -114,12 +143,12 @@ def _filter(out: Path, *, calibrate: str, given: str = "keep", least: float | No
     engine.filter(out / "corpus", settings=settings)
 
 
-def _detectors(data: Path, out: Path) -> Path:
+def _detectors(data: Path) -> dict[str, dict[str, Any]]:
     files = {
         "yolox": ("YoloxOnnx", "yolox_nano/yolox_nano.onnx"),
         "fastest": ("FastestDetOnnx", "fastestdet/FastestDet.onnx"),
     }
-    annotators = {
+    return {
         name: {
             "role": "detector",
             "specialist": {
@@ -130,7 +159,6 @@ def _detectors(data: Path, out: Path) -> Path:
         }
         for name, (kind, path) in files.items()
     }
-    return _written(out / "coco.yaml", {"annotators": annotators, "engine": _HERE})
 
 
 def _written(path: Path, settings: object) -> Path:
@@ -180,4 +208,4 @@ def _changes(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> d
 
 if __name__ == "__main__":
     which, *places = sys.argv[1:]
-    (coco if which == "coco" else bccd)(*map(Path, places))
+    {"coco": coco, "three": three, "bccd": bccd}[which](*map(Path, places))

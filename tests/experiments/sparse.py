@@ -6,9 +6,13 @@ After sections 4.2 and 4.3 of the Florence-2 paper. Pictures of a seed that no c
 careless brief texts and boxes (`fld scenes --noisy`). A describer behind an endpoint writes detailed texts about one
 in twenty: a local server that speaks the protocol, knows every picture by its bytes and answers with the gold text,
 and misbehaves as real ones do (every few requests a 500, a refusal, half an answer). `fld loop` leaves detailed texts
-out, trains an *untrained* model on brief texts and boxes (the embedded one has read detailed texts: it would be no
-test), fine-tunes it on the few, and lets it write them about all. Beside it the same fine-tuning from the untrained
-model. Both are judged by the gold texts of pictures that the describer has not seen.
+out, trains a model on brief texts and boxes, fine-tunes it on the few, and lets it write them about all. Beside it the
+same fine-tuning from an untrained model. Both are judged by the texts that the describer would have written about
+pictures that it has not seen.
+
+    --start untrained                the loop begins with a model that knows nothing: its few steps teach it words
+    --start embedded:florence2-nano  with one that sees. It has read detailed texts, so the describer must write what it
+                                     has not read: --texts order, "From left to right there are a red fish and a dog."
 
 Left in WORK, per seed: corpus/, untrained/, what the endpoint was asked; sparse.md. What is there is not made again.
 """
@@ -21,6 +25,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 import engine
 from engine.corpus.session import look
@@ -42,11 +48,15 @@ from tests.specialists.chat_server import ChatServer, Reply, chat_server
 
 SEED = 43_000
 ROUNDS = 2
-RATE = 0.0006
+FINE_RATE = 0.0006
 SIDE = 256
 """Longer side of the picture that is sent: scenes as they are."""
+UNTRAINED = "untrained"
+NAMED = 6
+"""Objects that a text of the order names at most: the largest."""
 SHOWN = {
     "captions/detailed/exact": "exact", "captions/detailed/cider": "CIDEr-D", "captions/detailed/bleu": "BLEU-4",
+    "captions/detailed/objects_f1": "objects named, F1", "captions/detailed/attributes_f1": "attributes named, F1",
 }  # fmt: skip
 CONFIG = """engine: {{backend: local}}
 annotators:
@@ -73,7 +83,7 @@ loop:
   retrain: {{tasks: ["<CAPTION>", "<OD>"], steps: {steps}, learning_rate: {rate}}}
   generalist: {{tasks: ["<CAPTION>", "<OD>"]}}
   gate: {{watched: [boxes, texts/brief], tolerance: 1.0, floor: 0.0}}
-  sparse: {{steps: {fine_steps}, learning_rate: {rate}}}
+  sparse: {{steps: {fine_steps}, learning_rate: {fine_rate}}}
 """
 
 
@@ -86,7 +96,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=800, help="of each training of the loop, without detailed texts")
     parser.add_argument("--fine-steps", type=int, default=120)
     parser.add_argument("--judged", type=int, default=240, help="pictures that both models write texts for")
-    parser.add_argument("--start", help="another checkpoint than an untrained one: to try the script, not the claim")
+    parser.add_argument("--start", default=UNTRAINED, help="of the loop: untrained, or a checkpoint")
+    parser.add_argument("--rate", type=float, default=0.0006, help="of the loop's trainings")
+    parser.add_argument("--texts", choices=["detailed", "order"], default="detailed", help="what the describer writes")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     found = {seed: _Run(arguments, seed).measured() for seed in arguments.seeds}
@@ -117,14 +129,15 @@ class _Run:
     def _drawn(self) -> list[Record]:
         if not self._scenes.exists():
             fld("scenes", self._scenes, "--count", self._arguments.scenes, "--seed", SEED + self._seed, "--noisy")
-        return read_record_lines(self._scenes / "gold.jsonl")
+        records = read_record_lines(self._scenes / "gold.jsonl")
+        return [in_order(record) for record in records] if self._arguments.texts == "order" else records
 
     def _loop(self, server: ChatServer) -> None:
         of, untrained = self._arguments, self._work / "untrained"
         settings = {
-            "share": of.share, "url": server.url, "side": SIDE, "start": of.start or untrained.resolve(),
-            "steps": of.steps,
-            "fine_steps": of.fine_steps, "rate": RATE,
+            "share": of.share, "url": server.url, "side": SIDE, "steps": of.steps, "rate": of.rate,
+            "start": untrained.resolve() if of.start == UNTRAINED else of.start,
+            "fine_steps": of.fine_steps, "fine_rate": FINE_RATE,
         }  # fmt: skip
         (self._work / "config.yaml").write_text(CONFIG.format(**settings))
         noisy, config = str(self._scenes / "noisy.jsonl"), str(self._work / "config.yaml")
@@ -138,7 +151,7 @@ class _Run:
         session = look(str(self._corpus))
         of = session.config.loop
         how = of.retrain.model_copy(
-            update={"tasks": ["<DETAILED_CAPTION>"], "steps": of.sparse.steps, "learning_rate": RATE}
+            update={"tasks": ["<DETAILED_CAPTION>"], "steps": of.sparse.steps, "learning_rate": FINE_RATE}
         )
         start = str(self._work / "untrained")
         return Path(retrain(RetrainJob(str(self._corpus), ROUNDS - 1, start, how, name="model-scratch")).folder)
@@ -161,6 +174,17 @@ class _Run:
             Record(r.key, r.uri, r.sha256, r.width, r.height, 0, [Text("t0", "detailed", each.text, source)], [])
             for r, each in zip(gold, said, strict=True)
         ]
+
+
+def in_order(record: Record) -> Record:
+    """With a detailed text that names its largest objects from left to right."""
+    things = [region for region in record.regions if region.kind == "object"]
+    things.sort(key=lambda region: (region.box[0] - region.box[2]) * (region.box[3] - region.box[1]))
+    named = sorted(things[:NAMED], key=lambda region: region.box[0] + region.box[2])
+    *others, last = [region.candidates[-1].text for region in named] or ["no things"]
+    listed = f"{', '.join(others)} and {last}" if others else last
+    text = Text("t0", "detailed", f"From left to right there are {listed}.", Source("gold", "", 0, None, ""))
+    return replace(record, texts=[each for each in record.texts if each.granularity != "detailed"] + [text])
 
 
 def picture_of(scenes: Path, record: Record) -> bytes:

@@ -66,7 +66,7 @@ def test_the_scores_of_both_models_are_calibrated_before_they_are_judged(session
     assert found is not None
     assert (found.reference, found.images) == ("round 0", promotion.images)
     objects = found.kinds["object"]
-    assert (objects.pairs, objects.right) == (8 * promotion.images, promotion.images)
+    assert (objects.count, objects.right) == (8 * promotion.images, promotion.images)
     assert found.lines["object"].slope > 0.5
     assert found.kinds["phrase"].reason == "0 pairs, at least 30 are needed"
     boxes = promotion.measures["boxes"]
@@ -95,7 +95,7 @@ def test_other_gold_gives_another_calibration(session: Session, tmp_path: Path) 
     found = read_calibration(session.store, 0)
     assert found is not None
     assert (found.reference, found.lines) == ("gold.jsonl", {})
-    assert found.kinds["object"].reason == f"all {found.kinds['object'].pairs} are wrong: nothing to tell apart"
+    assert found.kinds["object"].reason == f"all {found.kinds['object'].count} are wrong: nothing to tell apart"
 
 
 def test_a_calibration_that_is_none_says_what_to_do(session: Session) -> None:

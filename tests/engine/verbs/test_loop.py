@@ -172,7 +172,7 @@ def test_boxes_that_nobody_else_saw_and_that_were_never_right_are_dropped(sessio
     found = read_calibration(session.store, 0)
     assert found is not None
     lone = found.among_others["lone"]["object"]
-    assert (lone.pairs, lone.right) == (12, 0)
+    assert (lone.count, lone.right) == (12, 0)
     [column] = [each for each in session.columns(1) if each.name == "generalist"]
     assert set(column.needs) >= {"boxes", "given"}
     record = Corpus("corpus").round(1).record("p001")

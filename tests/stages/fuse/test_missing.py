@@ -15,7 +15,8 @@ from shards.record import Missing, Record
 from shards.rounds import INCOMPLETE, read_index, read_records
 from shards.store import Store, open_store
 from shards.summaries import read_summary
-from stages.calibrate.consensus import AnnotatorCalibration, Consensus, Voice
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus
+from stages.calibrate.voice import Voice
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import FuseSettings
 from stages.round import ImageOutcome, RoundPlan, build_shard, shard_fingerprint, write_shard

@@ -9,7 +9,8 @@ from shards.finding import GIVEN, Box, Finding
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow
-from stages.calibrate.consensus import AnnotatorCalibration, Consensus, Voice
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus
+from stages.calibrate.voice import Voice
 from stages.fuse.image import Rules, build_image
 from stages.fuse.settings import FuseSettings
 from tests.stages.fuse.builders import DOG, FAR, NEAR_DOG, SIZE_WH, annotator, found

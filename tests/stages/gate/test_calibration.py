@@ -8,7 +8,8 @@ import pytest
 
 from shards.finding import Caption, Detection, Finding, OcrLine
 from stages.calibrate.platt import PlattScaling
-from stages.gate.calibration import Fit, ModelCalibration, calibrate_model, mapped
+from stages.calibrate.voice import Voice
+from stages.gate.calibration import ModelCalibration, calibrate_model, decode_calibration, mapped
 from stages.gate.pairs import ScoredPairs
 from stages.gate.support import SUPPORTS, Support
 from tests.stages.calibrate.test_platt import drawn
@@ -31,7 +32,7 @@ def test_a_kind_is_calibrated_with_an_honest_error() -> None:
     calibration = calibrate_model({"object": pairs(scores, right, np.arange(600) % 2)}, "gold.jsonl", 12)
     assert (calibration.reference, calibration.images) == ("gold.jsonl", 12)
     found = calibration.kinds["object"]
-    assert (found.pairs, found.right, found.reason) == (600, int(right.sum()), "")
+    assert (found.count, found.right, found.reason) == (600, int(right.sum()), "")
     assert found.ece_before is not None
     assert found.ece_after is not None
     assert found.ece_after < found.ece_before / 2
@@ -62,7 +63,12 @@ def test_without_two_halves_there_is_a_line_and_no_error_of_it(found: ScoredPair
 
 def test_a_line_for_people() -> None:
     found = ModelCalibration(
-        "gold", 9, {"object": Fit(312, 201, 0.6, -0.4, 0.312, 0.04), "phrase": Fit(40, 9, 1.0, 0.0, 0.2)}
+        "gold",
+        9,
+        {
+            "object": Voice(312, 201, 0.59, 0.69, 0.6, -0.4, ece_before=0.312, ece_after=0.04),
+            "phrase": Voice(40, 9, 0.12, 0.37, 1.0, 0.0, ece_before=0.2),
+        },
     )
     said = "scores of object calibrated (error 0.31, then 0.04; 312 boxes), phrase calibrated (error 0.20; 40 boxes)"
     assert found.summary == said
@@ -96,8 +102,8 @@ def test_boxes_are_worth_what_boxes_with_such_support_were_worth() -> None:
     place = np.arange(180)
     right = np.select([support == 0, support == 1], [scores > 0.5, place % 2 == 0], place % 20 == 0)
     found = calibrate_model({"object": ScoredPairs(scores, right, right, support, place % 4 // 2)}, "gold", 30)
-    assert (found.kinds["object"].pairs, found.kinds["object"].right) == (180, 63)
-    assert {name: (fits["object"].pairs, fits["object"].right) for name, fits in found.among_others.items()} == {
+    assert (found.kinds["object"].count, found.kinds["object"].right) == (180, 63)
+    assert {name: (fits["object"].count, fits["object"].right) for name, fits in found.among_others.items()} == {
         "seen": (60, 30), "hinted": (60, 30), "lone": (60, 3)
     }  # fmt: skip
     dog = Detection("dog", 0.9, box=BOX)
@@ -148,3 +154,22 @@ def test_few_boxes_that_others_saw_are_mapped_as_all_are() -> None:
     found = calibrate_model({"object": some(60, 30)._replace(support=np.arange(60) // 10)}, "gold", 3)
     assert found.among_others["seen"]["object"].line is None
     assert found.worth.lines["seen"] == found.lines
+
+
+BEFORE = b"""{"reference": "gold", "images": 52, "kinds": {
+  "object": {"pairs": 312, "right": 201, "slope": 0.61, "intercept": -0.42, "ece_before": 0.31, "ece_after": 0.04},
+  "phrase": {"pairs": 9, "right": 4, "ece_before": 0.29, "reason": "9 pairs, at least 30 are needed"}},
+ "among_others": {"seen": {"object": {"pairs": 240, "right": 196, "slope": 0.7, "intercept": 0.1}},
+                  "lone": {"object": {"pairs": 4, "right": 0, "slope": 0.01, "intercept": -1.6, "reason": "few"}}}}"""
+
+
+def test_a_calibration_of_an_earlier_release_maps_as_it_did() -> None:
+    """Its lines are part of the fingerprint of the model's column: another one would make it annotate again."""
+    found = decode_calibration(BEFORE)
+    assert found.worth.facts() == ["lone object 0.01 -1.6", "seen object 0.7 0.1"]
+    assert found.lines == {"object": PlattScaling(0.61, -0.42)}
+    assert (found.kinds["phrase"].count, found.kinds["phrase"].reason) == (9, "9 pairs, at least 30 are needed")
+    assert found.kinds["object"].low == pytest.approx(0.59, abs=0.01)
+    assert decode_calibration(msgspec.json.encode(found)) == found
+    with pytest.raises(msgspec.DecodeError):
+        decode_calibration(b'{"reference": "gold"}')
