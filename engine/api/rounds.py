@@ -20,7 +20,7 @@ from engine.config.config_text import ConfigError
 from engine.config.differences import chosen
 from engine.config.differences import reset as reset_values
 from engine.corpus.session import Session, look, opened
-from engine.runtime.annotate import AnnotateReport
+from engine.runtime.annotate import AnnotateReport, check_secrets
 from engine.runtime.annotate import annotate as annotate_columns
 from engine.runtime.parts import Part, read_part
 from engine.runtime.progress import quiet_reporter
@@ -187,9 +187,11 @@ def _also_reset(corpus: Location, config: Config | Location | None, settings: Ch
 
 
 def _build(session: Session) -> None:
-    """Every specialist and every filter of the user's own, once, so that what is not there is known at once."""
+    """Every specialist, key and filter of the user's own, once, so that what is not there is known at once."""
     session.plan(0)
     session.config.filters.facts()
+    if not commit.committed(session.store, IMAGES):  # a corpus with images may need no answer any more
+        check_secrets(session.columns(0), session.config.engine)
 
 
 def _processes() -> int:

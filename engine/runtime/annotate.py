@@ -8,6 +8,7 @@ again after a crash, a Ctrl-C, new images or a changed annotator: only what is m
 Call it while holding the corpus lock (`engine.runtime.lock`).
 """
 
+import os
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from engine.runtime.progress import Reporter
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.work import budgets_of, find_work, progress_of
 from shards.store import Store
+from specialists.roles import MissingRequirementError
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ def annotate(
     for all.
 
     Rows of a raw column exist for the images that ingest accepted and that are not skipped. Raises ColumnError,
-    StartError (a stage cannot be loaded), FailureBudgetError; KeyboardInterrupt passes through. In all cases actors are
-    stopped first and what was committed stays. With nothing to run no backend is started."""
+    MissingRequirementError (a key), StartError (a stage cannot be loaded), FailureBudgetError; KeyboardInterrupt passes
+    through. In all cases actors are stopped first and what was committed stays. With nothing to run no backend is
+    started."""
     start = time.monotonic()
     columns = ordered(columns)
     work = find_work(store, columns, skip.keys(), retry_quarantined, shards)
@@ -72,7 +75,9 @@ def annotate(
         state.failed = budgets[state.name].earlier
     backend = open_backend(store, settings, reporter)
     busy = {column.name for unfinished in work.todo.values() for column in unfinished}
-    needed = pools([column for column in columns if column.name in busy])
+    running = [column for column in columns if column.name in busy]
+    check_secrets(running, settings)
+    needed = pools(running)
     scheduler = Scheduler(work, needed, backend, settings, reporter, progress, budgets)
     reporter.begin(progress)
     try:
@@ -95,6 +100,20 @@ def annotate(
     ]
     quarantined = [failure for budget in budgets.values() for failure in budget.failures]
     return AnnotateReport(reports, quarantined, time.monotonic() - start)
+
+
+def check_secrets(columns: list[Column], settings: EngineSettings) -> None:
+    """Raises MissingRequirementError for a key that is not there, before hours of what runs first. Where a cluster is
+    joined, the nodes have environments of their own: there it is told when the stage is loaded."""
+    if settings.backend == "ray" and (settings.address or os.environ.get("RAY_ADDRESS")):
+        return
+    for column in columns:
+        for name in column.secrets:
+            if not os.environ.get(name, "").strip():
+                raise MissingRequirementError(
+                    f"annotators.{column.name}: the environment variable {name} holds no key: export it, or set"
+                    " api_key_env to null if the endpoint needs none"
+                )
 
 
 def open_backend(store: Store, settings: EngineSettings, reporter: Reporter) -> Backend:

@@ -29,7 +29,8 @@ class ColumnError(SettingsError):
 class Column:
     """fingerprint: of the stage *and of all that it needs*, so that it names the raw column; needs: column names.
     subset: the only images that it has rows of, None for all. It is no part of the fingerprint: a larger one adds rows
-    to those that are there. is_paid: answers cost money, so none is asked for only to see how long it takes."""
+    to those that are there. is_paid: answers cost money, so none is asked for only to see how long it takes. secrets:
+    environment variables without which its stage cannot be loaded."""
 
     name: str
     fingerprint: str
@@ -38,6 +39,7 @@ class Column:
     resources: Resources
     subset: Subset | None = None
     is_paid: bool = False
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

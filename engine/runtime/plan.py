@@ -22,6 +22,7 @@ from dataclasses import replace
 from engine.runtime.column import Column, ordered
 from shards.finding import GIVEN
 from specialists.lmm_describer import LmmSettings
+from specialists.openai_settings import OpenAiSettings
 from specialists.roles import MissingRequirementError
 from stages.annotate.build import Annotator, build_stage, gives, subset_of, wants
 from stages.annotate.describer import DescriptionsSettings
@@ -45,6 +46,7 @@ def columns(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
             annotator.resources,
             read_subset(subset_of(annotator)),
             _may_cost(annotator),
+            _secrets(annotator),
         )
         for name, annotator in annotators.items()
     ]
@@ -74,6 +76,11 @@ def _stages(annotators: dict[str, Annotator], build: Callable[[Annotator, str], 
 def _may_cost(annotator: Annotator) -> bool:
     """Whether answers may cost money: those of any describer that is not a model on this machine."""
     return isinstance(annotator, DescriptionsSettings) and not isinstance(annotator.specialist, LmmSettings)
+
+
+def _secrets(annotator: Annotator) -> tuple[str, ...]:
+    of = annotator.specialist
+    return (of.api_key_env,) if isinstance(of, OpenAiSettings) and of.api_key_env is not None else ()
 
 
 def _content(column: Column) -> str:

@@ -16,7 +16,7 @@ from shards.images import ImageRow, write_images
 from shards.layout import raw_folder
 from shards.raw import RawRow, read_raw, write_raw
 from shards.store import LocalStore, open_store
-from specialists.roles import RunStopError
+from specialists.roles import MissingRequirementError, RunStopError
 from stages.annotate.resources import Resources
 from tests.engine.fakes import FakeStage, Fault, column, fill, png, raw_files
 
@@ -242,6 +242,20 @@ def test_calls_of_a_slow_model_hold_few_images(tmp_path: Path) -> None:
     report = run(store, [column("a", stage, resources=Resources(batch_size=16, timeout_s=1.2))])
     assert report.quarantined == []
     assert len(calls.read_text().split()) == 1 + 16
+
+
+def test_a_key_that_is_not_there_is_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, calls = LocalStore(tmp_path / "paid"), tmp_path / "calls"
+    fill(store, 1, 2)
+    told = replace(column("b", FakeStage()), secrets=("FLD_TEST_KEY",))
+    monkeypatch.delenv("FLD_TEST_KEY", raising=False)
+    with pytest.raises(MissingRequirementError, match=r"annotators\.b: the environment variable FLD_TEST_KEY holds no"):
+        run(store, [column("a", FakeStage(calls=str(calls))), told])
+    assert not calls.exists()
+    monkeypatch.setenv("FLD_TEST_KEY", "k")
+    run(store, [column("a", FakeStage(calls=str(calls))), told])
+    monkeypatch.delenv("FLD_TEST_KEY")
+    assert run(store, [column("a", FakeStage()), told]).units_run == 0, "what is done needs no key"
 
 
 def test_a_paid_annotator_is_asked_for_every_image_once(tmp_path: Path) -> None:
