@@ -38,9 +38,11 @@ from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from stages.calibrate.consensus import AnnotatorCalibration, Consensus
-from stages.evaluate.calibrating import KINDS, Spoken, calibrated_by_agreement, calibrated_by_gold
+from stages.evaluate.calibrating import KINDS, calibrated_by_agreement, calibrated_by_gold
+from stages.evaluate.calibrating_remarks import Spoken
 from stages.evaluate.gold import gold_of
 from stages.fuse.ledger import Statement, Voter, statements
+from stages.fuse.phrases import speaker
 from stages.fuse.settings import LEARNED
 from stages.round import RoundPlan
 
@@ -171,7 +173,9 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     by_key = {record.key: record for record in gold.records}
     images = [spoken for _, spoken in _spoken(session, plan, voices, by_key, None)]
     by_kind: dict[str, Consensus | str] = {kind: calibrated_by_gold(images, plan.fuse, kind) for kind in KINDS}
-    heard = {name for consensus in by_kind.values() if not isinstance(consensus, str) for name in consensus.voices}
+    heard = {
+        speaker(name) for consensus in by_kind.values() if not isinstance(consensus, str) for name in consensus.voices
+    }
     columns = {voter.name: voter.fingerprint for voter in plan.annotators if voter.name in heard}
     conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan)])
     return CalibrateReport(GOLD, _calibration("gold", len(images), by_kind, columns, conditions))

@@ -94,7 +94,8 @@ class Consensus(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AnnotatorCalibration(msgspec.Struct, frozen=True):
-    """Of a corpus. reference: what decided what is right; images: how many were looked at; kinds: by kind of finding;
+    """Of a corpus. reference: what decided what is right; images: how many were looked at; kinds: by kind of finding
+    ("object", "ocr", "phrase", "mask");
     columns: annotator -> fingerprint, of those that it knows; fingerprint: of what it was made of; reasons: kind ->
     why there is nothing of it."""
 

@@ -1,10 +1,10 @@
 """What annotators said of many images becomes a calibration: by agreement, or from gold.
 
     calibrated_by_agreement(images, settings, voices)     a `Consensus` of kind "object", or the reason for none
-    calibrated_by_gold(images, settings, kind)            one of kind "object" or "ocr", likewise
+    calibrated_by_gold(images, settings, kind)            one of kind "object", "ocr", "phrase" or "mask", likewise
 
 Both make the clusters that a round makes of the same statements (`stages/fuse`), so that a sighting here is what a
-round will ask the probability of.
+round will ask the probability of. Phrases and masks are in calibrating_remarks.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,31 +12,28 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from shards.finding import GIVEN, Box, Detection, Finding, OcrLine
+from shards.finding import GIVEN, Box, Detection, OcrLine
 from shards.folding import normalised
 from shards.geometry import iou_matrix
-from shards.record import Record, Region
+from shards.record import Region
 from stages.calibrate.agreement import agreed
 from stages.calibrate.consensus import Consensus, Sighting
 from stages.calibrate.learned import LabelledSighting, Stated, learned, voices_of
 from stages.calibrate.voice import Voice
+from stages.evaluate.calibrating_remarks import Spoken, judged_masks, judged_phrases
 from stages.evaluate.match import MATCH_IOU, compared_label, is_counted, shares_inside
 from stages.fuse.boxes import Cluster, compared
-from stages.fuse.ledger import Boxed, Statement, of_type
+from stages.fuse.ledger import Boxed, of_type
 from stages.fuse.settings import FuseSettings
 from stages.fuse.sightings import is_sound, seen, sightings
 from stages.fuse.words import fuse_words
 
-CalibratedKind = Literal["object", "ocr"]
-KINDS: tuple[CalibratedKind, ...] = ("object", "ocr")
+BoxedKind = Literal["object", "ocr"]
+CalibratedKind = Literal["object", "ocr", "phrase", "mask"]
+KINDS: tuple[CalibratedKind, ...] = ("object", "ocr", "phrase", "mask")
 
 
-class Spoken(NamedTuple):
-    """One image: what was said of it, its gold (None: none), and its half, 0 or 1."""
-
-    stated: Sequence[Statement[Finding]]
-    gold: Record | None = None
-    fold: int = 0
+_NOBODY = "nobody said anything of an image with gold"
 
 
 class _Place(NamedTuple):
@@ -64,6 +61,13 @@ def calibrated_by_agreement(images: Sequence[Spoken], settings: FuseSettings, vo
 
 def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: CalibratedKind) -> Consensus | str:
     """The consensus of all that said something of this kind in images with gold."""
+    if kind in ("object", "ocr"):
+        return _of_boxes(images, settings, kind)
+    stated, judged = judged_phrases(images, settings) if kind == "phrase" else judged_masks(images)
+    return learned(judged, voices_of(stated)) if stated else _NOBODY
+
+
+def _of_boxes(images: Sequence[Spoken], settings: FuseSettings, kind: BoxedKind) -> Consensus | str:
     stated: dict[str, list[Stated]] = {}
     for image in images:
         for name, statements in _by_annotator(image, kind).items():
@@ -72,13 +76,13 @@ def calibrated_by_gold(images: Sequence[Spoken], settings: FuseSettings, kind: C
         stated.pop(GIVEN, None)  # nobody judges them
     voices = voices_of(stated)
     if not voices:
-        return "nobody said anything of an image with gold"
+        return _NOBODY
     known = Consensus("learned", voices)
     judged = [sighting for image in images for sighting in _judged_clusters(image, settings, kind, known)]
     return learned(judged, voices)
 
 
-def _by_annotator(image: Spoken, kind: CalibratedKind) -> dict[str, list[Boxed]]:
+def _by_annotator(image: Spoken, kind: BoxedKind) -> dict[str, list[Boxed]]:
     by_annotator: dict[str, list[Boxed]] = {}
     statements: list[Boxed] = (
         [*of_type(image.stated, Detection)] if kind == "object" else [*of_type(image.stated, OcrLine)]
@@ -90,7 +94,7 @@ def _by_annotator(image: Spoken, kind: CalibratedKind) -> dict[str, list[Boxed]]
 
 
 def _judged_statements(
-    statements: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: CalibratedKind
+    statements: Sequence[Boxed], image: Spoken, settings: FuseSettings, kind: BoxedKind
 ) -> list[Stated]:
     places = [
         _Place(statement.box, _label(statement.finding.text, settings, kind), _rank(statement))
@@ -106,7 +110,7 @@ def _judged_statements(
 
 
 def _judged_clusters(
-    image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus
+    image: Spoken, settings: FuseSettings, kind: BoxedKind, known: Consensus
 ) -> list[LabelledSighting]:
     clusters = [cluster for cluster in _clusters(image, settings, kind, known) if not cluster.human]
     seen_things = sightings(clusters, settings, known.voices)
@@ -123,19 +127,17 @@ def _judged_clusters(
     ]
 
 
-def _sightings(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus | None) -> list[Sighting]:
+def _sightings(image: Spoken, settings: FuseSettings, kind: BoxedKind, known: Consensus | None) -> list[Sighting]:
     return sightings(_clusters(image, settings, kind, known), settings, {})
 
 
-def _clusters(image: Spoken, settings: FuseSettings, kind: CalibratedKind, known: Consensus | None) -> list[Cluster]:
+def _clusters(image: Spoken, settings: FuseSettings, kind: BoxedKind, known: Consensus | None) -> list[Cluster]:
     if kind == "object":
         return seen(image.stated, settings, known)
     return fuse_words([line for line in of_type(image.stated, OcrLine) if is_sound(line)], settings, [], known)
 
 
-def _outcomes(
-    places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: CalibratedKind
-) -> list[float | None]:
+def _outcomes(places: Sequence[_Place], image: Spoken, settings: FuseSettings, kind: BoxedKind) -> list[float | None]:
     """Of each, the IoU with the gold region that it is, 0 where it is none. The strongest chooses first, and takes the
     gold region of its label that it overlaps most. None: it lies in a don't-care area (for
     objects: of its label) and counts neither way."""
@@ -155,9 +157,7 @@ def _outcomes(
     return [None if iou == 0 and is_in.any() else iou for iou, is_in in zip(ious, inside, strict=True)]
 
 
-def _matched(
-    places: Sequence[_Place], gold: Sequence[Region], settings: FuseSettings, kind: CalibratedKind
-) -> list[float]:
+def _matched(places: Sequence[_Place], gold: Sequence[Region], settings: FuseSettings, kind: BoxedKind) -> list[float]:
     ious = [0.0] * len(places)
     if not gold:
         return ious
@@ -174,11 +174,11 @@ def _matched(
     return ious
 
 
-def _is_of(region: Region, kind: CalibratedKind) -> bool:
+def _is_of(region: Region, kind: BoxedKind) -> bool:
     return region.kind == ("object" if kind == "object" else "text")
 
 
-def _label(text: str, settings: FuseSettings, kind: CalibratedKind) -> str:
+def _label(text: str, settings: FuseSettings, kind: BoxedKind) -> str:
     return compared(text, settings) if kind == "object" else normalised(text)
 
 

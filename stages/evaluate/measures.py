@@ -20,6 +20,7 @@ from typing import Literal
 
 import numpy as np
 
+from filters.nouns import names
 from shards.finding import Granularity
 from shards.geometry import iou_matrix
 from shards.record import Record, Region
@@ -28,7 +29,6 @@ from stages.evaluate.boxes import objects
 from stages.evaluate.captions import first_text, words
 from stages.evaluate.masks import polygon_iou
 from stages.evaluate.match import MATCH_IOU, Pairs, compared_label, counted, is_counted, matches
-from stages.evaluate.phrases import names
 
 MeasureName = Literal[
     "boxes", "texts/brief", "texts/detailed", "texts/more_detailed", "words", "masks", "phrases"

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from filters.nouns import noun_forms
-from shards.folding import plain
+from filters.nouns import names
 from shards.geometry import iou_matrix
 from shards.record import Grounding, Record
 from stages.evaluate.bootstrap import Estimate, estimate, ratio
@@ -37,12 +36,6 @@ def phrase_quality(pairs: Sequence[tuple[Record, Record]], resamples: int) -> di
         rows = np.array(values, dtype=np.float64)
         estimates[name] = estimate(rows, ratio, int(rows[:, 1].sum()), resamples)
     return estimates
-
-
-def names(phrase: str, label: str) -> bool:
-    """Whether a phrase names a label, in singular or plural: "two small cups" names "cup"."""
-    text = f" {plain(phrase)} "
-    return any(f" {form} " in text for form in noun_forms(label))
 
 
 def _recalled(predicted: Record, gold: Record) -> tuple[int, int]:

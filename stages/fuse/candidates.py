@@ -20,8 +20,10 @@ from shards.finding import Caption, Detection, Mask, Match, Polygons
 from shards.folding import normalised
 from shards.geometry import iou
 from shards.record import Candidate
+from stages.calibrate.consensus import Consensus
 from stages.fuse.boxes import Cluster
 from stages.fuse.ledger import Boxed, Remark, Statement, of_type
+from stages.fuse.masks import likeliest_first
 from stages.fuse.settings import FuseSettings
 
 _DUPLICATE = dropped("fuse.duplicate_candidate")
@@ -49,8 +51,11 @@ class Draft:
     unused: list[tuple[Remark, Verdict]] = field(default_factory=list)
 
 
-def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettings) -> Draft:
-    """The region of a cluster; without candidates if nothing names it. `about`: what was said of each reference."""
+def draft(
+    cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettings, worth: Consensus | None = None
+) -> Draft:
+    """The region of a cluster; without candidates if nothing names it. `about`: what was said of each reference.
+    worth: what masks are worth, where that is known."""
     out = Draft(cluster)
     remarks = [remark for member in cluster.members for remark in about.get(member.source.ref, [])]
     similarities = _similarities(of_type(remarks, Match), out)
@@ -68,7 +73,7 @@ def draft(cluster: Cluster, about: dict[str, list[Remark]], settings: FuseSettin
     out.selected = _selected(out, settings)
     if cluster.renamed is not None:
         _lead(out, cluster.renamed)
-    _add_mask(of_type(remarks, Mask), out)
+    _add_mask(of_type(remarks, Mask), worth, out)
     return out
 
 
@@ -135,23 +140,27 @@ def _lead(out: Draft, label: Candidate) -> None:
     out.selected = out.candidates.index(chosen)
 
 
-def _add_mask(masks: list[Statement[Mask]], out: Draft) -> None:
-    """The mask of the best vote; if it has none, the one whose prompt lies best on the region."""
+def _add_mask(masks: list[Statement[Mask]], worth: Consensus | None, out: Draft) -> None:
+    """The mask of the best vote; if it has none, the one whose prompt lies best on the region. Where it is known what
+    masks are worth, the most probable one."""
     own = next((member for member in of_type(out.cluster.members, Detection) if member.finding.polygons), None)
     if own is None and not masks:
         return
     members = {member.source.ref: member for member in out.cluster.members}
     best = out.cluster.members[0].source.ref
 
-    def rank(mask: Statement[Mask]) -> tuple[bool, float]:
+    def fit(mask: Statement[Mask]) -> float:
         prompt = members[mask.finding.about].box
-        return mask.finding.about != best, -iou(prompt, out.cluster.box) if prompt else 0.0
+        return iou(prompt, out.cluster.box) if prompt else 0.0
+
+    def rank(mask: Statement[Mask]) -> tuple[bool, float]:
+        return mask.finding.about != best, -fit(mask)
 
     if own is not None and (own.given or not masks):
         out.polygons = own.finding.polygons  # drawn by the one who drew the box; the segmenters' are not needed
         out.unused += [(mask, _OTHER_MASK if mask.finding.polygons else _EMPTY_MASK) for mask in masks]
         return
-    chosen = choose_mask(sorted(masks, key=rank), out.unused)
+    chosen = choose_mask(likeliest_first(sorted(masks, key=rank), worth, fit), out.unused)
     if chosen is not None:
         out.polygons = chosen.finding.polygons
         out.used.append(chosen)

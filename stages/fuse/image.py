@@ -56,6 +56,7 @@ from stages.fuse.groundings import build_groundings, keep_phrases
 from stages.fuse.labels import correct_labels
 from stages.fuse.ledger import Boxed, Ledger, Remark, Statement, Voter, of_type, statements
 from stages.fuse.merge import Merge
+from stages.fuse.phrases import believed_phrases, speaker
 from stages.fuse.regions import judge_clusters, judge_words
 from stages.fuse.settings import GENERALIST, LEARNED, FuseSettings, MergeType
 from stages.fuse.sightings import weigh
@@ -96,7 +97,9 @@ class Rules:
         if self.calibration is None:
             return dataclasses.replace(self, annotators=heard)
         kinds = {
-            kind: replace(known, voices={name: voice for name, voice in known.voices.items() if name not in names})
+            kind: replace(
+                known, voices={name: voice for name, voice in known.voices.items() if speaker(name) not in names}
+            )
             for kind, known in self.calibration.kinds.items()
         }
         return dataclasses.replace(self, annotators=heard, calibration=replace(self.calibration, kinds=kinds))
@@ -194,7 +197,9 @@ class _Image:
         whole = [caption for caption in of_type(self.stated, Caption) if not caption.finding.about]
         texts = keep_texts(whole, parsed, filters.text, self.merge, self.ledger)
         self._keep_judgements(texts)
-        grounded = of_type(self.stated, PhraseGrounding)
+        grounded = believed_phrases(
+            of_type(self.stated, PhraseGrounding), of_type(self.stated, Detection), fuse, self.rules.consensus("phrase")
+        )
         phrases = keep_phrases(grounded, texts, self.size_wh, fuse, filters.phrase, self.merge, self.ledger)
         drafts = [*self._objects(phrases), *self._words()]
         regions = [self._region(drafted, f"r{index}") for index, drafted in enumerate(drafts)]
@@ -278,9 +283,9 @@ class _Image:
         return judge_score(statement.finding.score, statement.source.annotator, statement.finding.text, filters)
 
     def _drafts(self, clusters: list[Cluster], verdicts: list[Verdict]) -> list[Draft]:
-        drafts = []
+        drafts, masks = [], self.rules.consensus("mask")
         for cluster, verdict in zip(clusters, verdicts, strict=True):
-            drafted = draft(cluster, self.about, self.rules.fuse) if verdict.kept else None
+            drafted = draft(cluster, self.about, self.rules.fuse, masks) if verdict.kept else None
             if drafted is not None and drafted.candidates:
                 drafts.append(drafted)
                 continue
@@ -330,7 +335,7 @@ class _Image:
 
 
 def _vote(statement: Boxed | Statement[PhraseGrounding], box: Box, share: float) -> Vote:
-    return Vote(box, statement.finding.text, statement.finding.score, round(share, SCORE_DECIMALS), statement.source)
+    return Vote(box, statement.finding.text, statement.source.score, round(share, SCORE_DECIMALS), statement.source)
 
 
 def _masks_on(groundings: list[Grounding]) -> dict[str, Polygons]:

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.nouns import names
 from shards.finding import Box, Detection, Finding, OcrLine, PhraseGrounding, kind_of
 from shards.folding import normalised, plain
 from shards.geometry import iou_matrix
 from shards.record import Record, Region
 from stages.evaluate.match import MATCH_IOU, compared_label
-from stages.evaluate.phrases import names
 from stages.gate.support import SUPPORTS, Support, strong_boxes, supports
 
 KINDS = ("object", "phrase", "ocr")

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from shards.finding import Box, Finding
+from shards.finding import Box, Finding, Mask, PhraseGrounding
 from shards.record import Record
-from stages.calibrate.consensus import Consensus
-from stages.evaluate.calibrating import Spoken, calibrated_by_gold
+from stages.calibrate.consensus import Consensus, Sighting
+from stages.evaluate.calibrating import CalibratedKind, calibrated_by_gold
+from stages.evaluate.calibrating_remarks import Spoken
 from stages.fuse.ledger import statements
 from stages.fuse.settings import FuseSettings
 from tests.stages.evaluate.records import record, thing
@@ -45,3 +46,52 @@ def test_boxes_weigh_by_how_closely_their_annotator_draws() -> None:
     assert known.voices["yolo"].exactness == pytest.approx(expected, abs=0.001)
     share = known.mass("yolo", "dog", 0.9) / known.mass("detector", "dog", 0.9)
     assert share == pytest.approx(expected, abs=0.01)
+
+
+ROUND_DOG = [[10.0, 10.0, 50.0, 10.0, 50.0, 50.0, 10.0, 50.0]]
+CORNER = [[10.0, 10.0, 20.0, 10.0, 20.0, 20.0, 10.0, 20.0]]
+
+
+def pointing(phrase: str, score: float, box: Box) -> PhraseGrounding:
+    return PhraseGrounding(phrase, score, about="captioner/0", box=box, span=(0, len(phrase)))
+
+
+def remarks(kind: CalibratedKind, gold: Record, *others: tuple[str, Finding]) -> Consensus:
+    """Sixty images of which the others say the same, and a detector sees the dog."""
+    said: dict[str, list[Finding]] = {"detector": [found("dog", 0.9, DOG)]}
+    for name, finding in others:
+        said.setdefault(name, []).append(finding)
+    stated = [each for name, given in said.items() for each in statements(annotator(name), given, (100, 100))]
+    known = calibrated_by_gold([Spoken(stated, gold, place % 2) for place in range(60)], FuseSettings(), kind)
+    assert isinstance(known, Consensus)
+    return known
+
+
+def test_a_phrase_that_a_detector_bears_out_is_more_probable() -> None:
+    known = remarks(
+        "phrase",
+        record("a", thing("dog", DOG), thing("cat", CROWD, score=0.0)),
+        ("given", found("dog", None, DOG)),  # no witness: other images come with nothing
+        ("grounder", pointing("a red dog", 0.5, SHIFTED)),
+        ("grounder", pointing("a blue dog", 0.5, NOTHING)),
+        ("grounder", pointing("the grass", 0.9, NOTHING)),  # gold has no label for it
+        ("grounder", pointing("a cat", 0.9, NOTHING)),  # in a crowd of cats
+    )
+    assert {name: (voice.count, voice.right) for name, voice in known.voices.items()} == {
+        "grounder": (120, 60), "detector/object": (60, 60)
+    }  # fmt: skip
+    lone, borne_out = Sighting("", {"grounder": 0.5}), Sighting("", {"grounder": 0.5, "detector/object": 0.9})
+    assert known.probability(borne_out) > 0.9 > 0.1 > known.probability(lone)
+
+
+def test_a_mask_is_right_by_the_gold_object_on_which_its_box_lies() -> None:
+    known = remarks(
+        "mask",
+        record("a", thing("dog", DOG, polygons=ROUND_DOG)),
+        ("detector", found("cat", 0.3, NOTHING)),
+        ("sam", Mask(score=0.9, about="detector/0", polygons=ROUND_DOG)),
+        ("sam", Mask(score=0.3, about="detector/0", polygons=CORNER)),
+        ("sam", Mask(score=0.9, about="detector/1", polygons=CORNER)),  # nothing is there: the box's mistake
+    )
+    assert (known.voices["sam"].count, known.voices["sam"].right) == (120, 60)
+    assert known.probability(Sighting("", {"sam": 0.9})) > 0.8 > 0.2 > known.probability(Sighting("", {"sam": 0.3}))

@@ -1,7 +1,8 @@
 import pytest
 
+from filters.nouns import names
 from shards.record import Grounding
-from stages.evaluate.phrases import names, phrase_quality
+from stages.evaluate.phrases import phrase_quality
 from tests.stages.evaluate.records import grounding, record, thing
 
 TEXT = "a red fish above two cups"

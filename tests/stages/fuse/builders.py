@@ -9,6 +9,7 @@ from shards.finding import GIVEN, Box, Caption, Detection, Finding, Match, OcrLi
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow
+from stages.calibrate.consensus import AnnotatorCalibration
 from stages.fuse.image import Rules, build_image
 from stages.fuse.ledger import Statement, Voter, statements
 from stages.fuse.settings import FuseSettings
@@ -73,11 +74,15 @@ def match(about: str, slot: str, text: str, score: float) -> Finding:
 
 
 def build(
-    findings: Mapping[str, Sequence[Finding]], fuse: FuseSettings | None = None, filters: FilterSettings | None = None
+    findings: Mapping[str, Sequence[Finding]],
+    fuse: FuseSettings | None = None,
+    filters: FilterSettings | None = None,
+    calibration: AnnotatorCalibration | None = None,
 ) -> tuple[Record, list[IndexRow]]:
     """The record and the index rows of one image about which `findings` were said."""
     names = [GIVEN, *(name for name in findings if name != GIVEN)]
-    rules = Rules(fuse or FuseSettings(), filters or FilterSettings(), tuple(annotator(name) for name in names))
+    annotators = tuple(annotator(name) for name in names)
+    rules = Rules(fuse or FuseSettings(), filters or FilterSettings(), annotators, calibration)
     row = ImageRow("image", "image.jpg", sha256="00", width=SIZE_WH[0], height=SIZE_WH[1], ext="jpg", offset=0, size=1)
     texts = {each.text: parsed(each.text) for said in findings.values() for each in said if isinstance(each, Caption)}
     return build_image(row, findings, rules, texts, round=0)
