@@ -74,7 +74,11 @@ def decide(
             old = None if previous is None else sums(name, paired(previous, references))
             measures[name] = _change(own, old, settings)
     if not measures:
-        return GateVerdict(False, f"nothing to compare with: no held-out image has {', '.join(settings.watched)}")
+        return GateVerdict(
+            False,
+            f"nothing to compare with: no held-out image has {', '.join(settings.watched)}; raise loop.retrain.held_out,"
+            " or the subset.share of the annotator that writes them, or bring --gold",
+        )
     if predicted == 0:
         return GateVerdict(False, f"the candidate says nothing about {len(references)} held-out images", measures)
     return _judged(measures, settings, previous is not None)

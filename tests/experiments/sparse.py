@@ -31,7 +31,9 @@ from msgspec.structs import replace
 import engine
 from engine.corpus.session import look
 from engine.report.eval_report import changed
-from engine.report.quality import measure
+from engine.report.quality import RESAMPLES, measure
+from engine.runtime.refilter import loaded_parser
+from filters.parser import ParserSettings
 from shards.reader import Corpus
 from shards.record import Record, Source, Text, read_record_lines
 from shards.store import open_store
@@ -39,6 +41,7 @@ from specialists.florence2 import Florence2Captioner, Florence2CaptionerSettings
 from specialists.openai_describer import data_url
 from stages.annotate.subset import SubsetSettings, read_subset
 from stages.evaluate.bootstrap import Estimate
+from stages.evaluate.elements import element_quality
 from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.job import RetrainJob, model_path
@@ -52,6 +55,7 @@ FINE_RATE = 0.0006
 SIDE = 256
 """Longer side of the picture that is sent: scenes as they are."""
 UNTRAINED = "untrained"
+LOOP, NOTHING = "from the loop's model", "from nothing"
 NAMED = 6
 """Objects that a text of the order names at most: the largest."""
 SHOWN = {
@@ -114,17 +118,24 @@ class _Run:
         self._scenes, self._corpus = self._work / "scenes", self._work / "corpus"
 
     def measured(self) -> dict[str, dict[str, Estimate]]:
-        """Of the texts of both models."""
+        """Of the texts of all models."""
         with endpoint(self._scenes, self._drawn()) as server:
             self._loop(server)
             (self._work / "requests.txt").write_text(f"{len(server.requests)} requests in this run\n")
         gold = self._judges()
-        scratch = self._scratch()
-        tuned = Path(open_store(str(self._corpus)).url) / model_path(ROUNDS - 1, "model-long-learned")
-        return {
-            name: measure(self._texts(folder, gold), gold, ["captions"])
-            for name, folder in (("from the loop's model", tuned), ("from nothing", scratch))
+        folders = {
+            LOOP: Path(open_store(str(self._corpus)).url) / model_path(ROUNDS - 1, "model-long-learned"),
+            NOTHING: self._fine_tuned(str(self._work / UNTRAINED), "model-scratch"),
         }
+        if self._arguments.start != UNTRAINED:
+            folders["from the loop's start"] = self._fine_tuned(self._arguments.start, "model-start")
+        return {name: self._quality(self._texts(folder, gold), gold) for name, folder in folders.items()}
+
+    def _quality(self, said: list[Record], gold: list[Record]) -> dict[str, Estimate]:
+        """Of texts as they were said; no filter is asked."""
+        parser = loaded_parser(ParserSettings())
+        named = element_quality([*zip(said, gold, strict=True)], RESAMPLES, parser.elements)
+        return measure(said, gold, ["captions"]) | {f"captions/{name}": each for name, each in named.items()}
 
     def _drawn(self) -> list[Record]:
         if not self._scenes.exists():
@@ -146,15 +157,13 @@ class _Run:
             fld("init", untrained, "--size", "nano", "--corpus", self._corpus, "--seed", self._seed + 1)
         engine.loop(str(self._corpus), ROUNDS, settings={"loop.retrain.seed": self._seed + 1}, tell=print)
 
-    def _scratch(self) -> Path:
-        """The fine-tuning from nothing: what the loop did last, but for its start."""
-        session = look(str(self._corpus))
-        of = session.config.loop
+    def _fine_tuned(self, start: str, name: str) -> Path:
+        """The fine-tuning that the loop did last, from somewhere else."""
+        of = look(str(self._corpus)).config.loop
         how = of.retrain.model_copy(
             update={"tasks": ["<DETAILED_CAPTION>"], "steps": of.sparse.steps, "learning_rate": FINE_RATE}
         )
-        start = str(self._work / "untrained")
-        return Path(retrain(RetrainJob(str(self._corpus), ROUNDS - 1, start, how, name="model-scratch")).folder)
+        return Path(retrain(RetrainJob(str(self._corpus), ROUNDS - 1, start, how, name=name)).folder)
 
     def _judges(self) -> list[Record]:
         """Gold of the first pictures that the describer does not see."""
@@ -228,8 +237,8 @@ def _digest(url: str) -> str:
 
 
 def report(seed: int, found: dict[str, dict[str, Estimate]]) -> str:
-    """Both columns and the gain, of one seed."""
-    gain = {"gain": changed(found["from nothing"], found["from the loop's model"])}
+    """All columns and what the loop's model gains, of one seed."""
+    gain = {f"gain on {name}": changed(found[name], found[LOOP]) for name in found if name != LOOP}
     numbers = {name: {key: [each.value, each.low, each.high] for key, each in of.items()} for name, of in found.items()}
     return f"Seed {seed}\n\n{table(found, SHOWN)}\n{table(gain, SHOWN, signed=True)}\n<!-- {json.dumps(numbers)} -->\n"
 
