@@ -8,7 +8,7 @@ annotator's, then `min_score`. Scores of different models do not compare, so thi
 Where a calibration says how probable a fused box is, that is judged instead, after fusion.
 """
 
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field
 
@@ -27,16 +27,17 @@ class AnnotatorScores(Settings):
 
 
 _NO_OWN = AnnotatorScores()
-RAW_SCORE = 0.3
-"""`min_score` of scores, where it is left open: Florence-2, section 4.2."""
-PROBABLE = 0.01
-"""`min_score` of probabilities, where it is left open: low enough that a round finds all that its best annotator finds;
-`fld eval` says which one has the best F1."""
 
 
 class ConfidenceSettings(Settings):
-    """How certain an annotator must be of a box. Labels are compared without regard to case and blanks around them."""
+    """How certain an annotator must be of a box. Labels are compared without regard to case and blanks around them.
 
+    `raw_score`, `probable`: what stands for `min_score` where it is left open. Of scores it is that of Florence-2,
+    section 4.2; of probabilities so low that a round finds all that its best annotator finds (`fld eval` says which one
+    has the best F1)."""
+
+    raw_score: ClassVar[float] = 0.3
+    probable: ClassVar[float] = 0.01
     min_score: Annotated[Share | None, Off(0.0)] = Field(
         None,
         description="least confidence, keep one equal to it; where a calibration knows, least probability of being"
@@ -66,7 +67,7 @@ def judge_score(score: float | None, annotator: str, label: str, settings: Confi
 def judge_probability(probability: float, label: str, settings: ConfidenceSettings) -> Verdict:
     """Whether a fused box is probable enough. Thresholds of annotators are about their scores, and do not count."""
     by_label = {folded(name): limit for name, limit in settings.labels.items()}
-    threshold = by_label.get(folded(label), PROBABLE if settings.min_score is None else settings.min_score)
+    threshold = by_label.get(folded(label), settings.probable if settings.min_score is None else settings.min_score)
     return KEPT if probability >= threshold else dropped("region.score", round(probability, 4), threshold)
 
 
@@ -77,7 +78,7 @@ def own_thresholds(settings: ConfidenceSettings) -> ConfidenceSettings:
 
 def settled(settings: ConfidenceT) -> ConfidenceT:
     """With the threshold of scores where it was left open."""
-    return settings.model_copy(update={"min_score": RAW_SCORE}) if settings.min_score is None else settings
+    return settings.model_copy(update={"min_score": settings.raw_score}) if settings.min_score is None else settings
 
 
 def folded(label: str) -> str:
@@ -93,4 +94,4 @@ def _threshold(annotator: str, label: str, settings: ConfidenceSettings) -> floa
             return by_label[label]
     if own.min_score is not None:
         return own.min_score
-    return RAW_SCORE if settings.min_score is None else settings.min_score
+    return settings.raw_score if settings.min_score is None else settings.min_score

@@ -71,23 +71,33 @@ def box_quad(box: Box) -> Quad:
 
 
 def quad_iou(first: Quad, second: Quad) -> float:
-    """Intersection over union of two convex quads, in [0, 1]; 0 for a quad without area.
+    """Intersection over union of two convex quads, in [0, 1]; 0 for a quad without area."""
+    shared, one, other = _quad_areas(first, second)
+    return 0.0 if shared <= 0 else min(shared / (one + other - shared), 1.0)
+
+
+def quad_share(quad: Quad, area: Quad) -> float:
+    """How much of a convex quad lies in another one, in [0, 1]; 0 for a quad without area."""
+    shared, one, _ = _quad_areas(quad, area)
+    return 0.0 if shared <= 0 else min(shared / one, 1.0)
+
+
+def _quad_areas(first: Quad, second: Quad) -> tuple[float, float, float]:
+    """px²: what two convex quads share, and each; the first 0 where they do not meet or one has no area.
 
     cv2.intersectConvexConvex expects one winding; readers keep to clockwise, but a mirrored quad is cheap to turn.
     """
     import cv2  # not free to import, and only rounds with several readers come here
 
     if iou(quad_box(first), quad_box(second)) == 0.0:
-        return 0.0
+        return 0.0, 0.0, 0.0
     # Coordinates count from the quads' own corner: float32 has no digits to waste on an offset.
     origin = np.min([first[0::2], second[0::2]]), np.min([first[1::2], second[1::2]])
     turned = [clockwise(np.array(quad).reshape(4, 2) - origin) for quad in (first, second)]
     corners = [np.ascontiguousarray(quad, dtype=np.float32) for quad in turned]
-    areas = [float(cv2.contourArea(each)) for each in corners]
-    if min(areas) <= 0:
-        return 0.0
-    shared = float(cv2.intersectConvexConvex(corners[0], corners[1])[0])
-    return min(max(shared / (sum(areas) - shared), 0.0), 1.0)
+    one, other = (float(cv2.contourArea(each)) for each in corners)
+    shared = float(cv2.intersectConvexConvex(corners[0], corners[1])[0]) if min(one, other) > 0 else 0.0
+    return shared, one, other
 
 
 def signed_area(points: ArrayLike) -> float:

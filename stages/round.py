@@ -204,9 +204,10 @@ def _fuse_facts(plan: RoundPlan) -> dict[str, object]:
 
 def _filters(plan: RoundPlan) -> FilterSettings:
     """With the threshold of scores where it was left open; of probabilities `CONSENSUS_FORMAT` holds what it is."""
-    if plan.calibration is not None:
-        return plan.filters
-    return plan.filters.model_copy(update={"region": settled(plan.filters.region)})
+    knows = {} if plan.calibration is None else plan.calibration.kinds
+    update = {} if plan.calibration is not None else {"region": settled(plan.filters.region)}
+    words = {} if "ocr" in knows else {"ocr": settled(plan.filters.ocr)}
+    return plan.filters.model_copy(update={**update, **words})
 
 
 def _calibration_facts(plan: RoundPlan) -> dict[str, object]:

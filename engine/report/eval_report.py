@@ -25,7 +25,7 @@ UNFILTERED, FILTERED = "raw", "kept"
 SHOWN = (
     "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "boxes/best_f1", "regions/accuracy", "regions/brief",
     "phrases/precision", "phrases/recall_at_1", "phrases/coverage", "masks/iou", "words/cer", "words/f1",
-    "words/cut_f1", "texts/precision", "texts/recall",
+    "words/cut_f1", "words/icdar_f1", "words/icdar_read_f1", "texts/precision", "texts/recall",
     *(f"captions/{size}/{name}" for size in ("brief", "detailed", "more_detailed")
       for name in ("exact", "cider", "bleu", "objects_f1", "attributes_f1", "actions_f1")),
 )  # fmt: skip

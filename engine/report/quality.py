@@ -41,6 +41,8 @@ SHOWN = [
     "words/cer",
     "words/f1",
     "words/cut_f1",
+    "words/icdar_f1",
+    "words/icdar_read_f1",
 ]
 
 

@@ -76,8 +76,8 @@ def decide(
     if not measures:
         return GateVerdict(
             False,
-            f"nothing to compare with: no held-out image has {', '.join(settings.watched)}; raise loop.retrain.held_out,"
-            " or the subset.share of the annotator that writes them, or bring --gold",
+            f"nothing to compare with: no held-out image has {', '.join(settings.watched)}; raise"
+            " loop.retrain.held_out, or the subset.share of the annotator that writes them, or bring --gold",
         )
     if predicted == 0:
         return GateVerdict(False, f"the candidate says nothing about {len(references)} held-out images", measures)

@@ -52,6 +52,8 @@ from tests.specialists.chat_server import ChatServer, Reply, chat_server
 SEED = 43_000
 ROUNDS = 2
 FINE_RATE = 0.0006
+PORT = 43_017
+"""Always the same: an endpoint elsewhere is another annotator, whose texts would be paid for anew."""
 SIDE = 256
 """Longer side of the picture that is sent: scenes as they are."""
 UNTRAINED = "untrained"
@@ -163,7 +165,7 @@ class _Run:
         how = of.retrain.model_copy(
             update={"tasks": ["<DETAILED_CAPTION>"], "steps": of.sparse.steps, "learning_rate": FINE_RATE}
         )
-        return Path(retrain(RetrainJob(str(self._corpus), ROUNDS - 1, start, how, name=name)).folder)
+        return Path(retrain(RetrainJob(str(self._corpus), ROUNDS - 1, start, how, name=name, again=True)).folder)
 
     def _judges(self) -> list[Record]:
         """Gold of the first pictures that the describer does not see."""
@@ -208,7 +210,7 @@ def endpoint(scenes: Path, gold: list[Record]) -> Iterator[ChatServer]:
     for record in gold:
         url = data_url(decode_image(picture_of(scenes, record), DecodeLimits()), SIDE)
         known[_digest(url)] = next(text.text for text in record.texts if text.granularity == "detailed")
-    with chat_server() as server:
+    with chat_server(PORT) as server:
         yield _Moody(server, known).server
 
 

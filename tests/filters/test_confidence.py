@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from filters.confidence import AnnotatorScores, ConfidenceSettings, judge_score
+from filters.confidence import AnnotatorScores, ConfidenceSettings, judge_probability, judge_score
+from filters.region import OcrSettings, RegionSettings
 from filters.verdict import KEPT, dropped
 
 
@@ -45,3 +46,15 @@ def test_the_most_specific_threshold_counts(annotator: str, label: str, threshol
     below = dropped("region.score", round(threshold - 0.01, 4), threshold)
     assert judge_score(threshold, annotator, label, settings) == KEPT
     assert judge_score(threshold - 0.01, annotator, label, settings) == below
+
+
+@pytest.mark.parametrize(
+    ("settings", "score", "probability"), [(RegionSettings(), 0.3, 0.01), (OcrSettings(), 0.5, 0.3)]
+)
+def test_what_is_left_open_is_one_threshold_of_scores_and_another_of_probabilities(
+    settings: ConfidenceSettings, score: float, probability: float
+) -> None:
+    assert judge_score(score, "reader", "EXIT", settings) == KEPT
+    assert judge_score(score - 0.001, "reader", "EXIT", settings).threshold == score
+    assert judge_probability(probability, "EXIT", settings) == KEPT
+    assert judge_probability(probability - 0.001, "EXIT", settings).threshold == probability

@@ -73,8 +73,8 @@ class ChatServer:
 
 
 @contextmanager
-def chat_server() -> Iterator[ChatServer]:
-    """A server on loopback for the time of a `with` block."""
+def chat_server(port: int = 0) -> Iterator[ChatServer]:
+    """A server on loopback for the time of a `with` block. port: 0 takes any that is free."""
     state = ChatServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,7 +101,7 @@ def chat_server() -> Iterator[ChatServer]:
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -1,11 +1,12 @@
 """One shard of a round: outcomes, conservation, and when a shard is written again."""
 
+import dataclasses
 from hashlib import sha256
 
 import pytest
 from msgspec.structs import replace
 
-from filters.region import RegionSettings
+from filters.region import OcrSettings, RegionSettings
 from filters.settings import FilterSettings
 from shards.finding import Finding
 from shards.images import ImageRow, write_images
@@ -14,6 +15,8 @@ from shards.raw import RawRow, write_raw
 from shards.reviews import Review
 from shards.rounds import IndexRow, read_index, read_samples
 from shards.store import Store, open_store
+from stages.calibrate.consensus import AnnotatorCalibration, Consensus
+from stages.calibrate.voice import Voice
 from stages.fuse.ledger import ConservationError, Voter
 from stages.fuse.settings import FuseSettings
 from stages.round import (
@@ -24,6 +27,7 @@ from stages.round import (
     build_shard,
     counts,
     read_shard,
+    round_fingerprint,
     shard_fingerprint,
     write_shard,
 )
@@ -203,6 +207,20 @@ def test_an_unfinished_column_is_named() -> None:
         shard_fingerprint(store, SHARD, plan, {}, PARSER)
     with pytest.raises(FileNotFoundError):
         read_shard(store, SHARD, plan)
+
+
+@pytest.mark.parametrize(("kinds", "is_same"), [((), True), (("object",), True), (("object", "ocr"), False)])
+def test_an_open_threshold_of_words_is_that_of_scores_where_nobody_calibrated_them(
+    kinds: tuple[str, ...], is_same: bool
+) -> None:
+    """So that a round of a release in which 0.5 was the default is the same round."""
+    voice = Voice(50, 25.0, 0.4, 0.6, 1.0, 0.0)
+    known = {kind: Consensus("learned", {"detector": voice}) for kind in kinds}
+    calibration = AnnotatorCalibration(2, "gold", 9, known, {}, "") if kinds else None
+    filters = FilterSettings(ocr=OcrSettings(min_score=0.5))
+    plans = [dataclasses.replace(PLAN, filters=each, calibration=calibration) for each in (FilterSettings(), filters)]
+    before, after = (round_fingerprint(plan, PARSER) for plan in plans)
+    assert (before == after) == is_same
 
 
 def test_sources_name_annotator_fingerprint_and_round() -> None:

@@ -19,7 +19,7 @@ def test_gold_against_itself_is_perfect() -> None:
     table = measure(gold(), gold())
     for name in ("boxes/precision", "boxes/recall", "masks/iou", "texts/precision", "texts/recall", "words/f1"):
         assert table[name].value == pytest.approx(1.0), name
-    assert comparison({"gold": table}).row_count == 12
+    assert comparison({"gold": table}).row_count == 14
 
 
 def test_what_nobody_annotated_is_not_measured() -> None:
