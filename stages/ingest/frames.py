@@ -2,8 +2,11 @@
 
     head length uint32 | data length uint64 | head: msgpack | data: the bytes of an image, or nothing
 
-To a worker: one `Setup`, then `Examination`s. From it: one `Ready`, then for each job `Fetched` and `Done`, of several
-jobs in any order.
+To a worker (stages/ingest/worker.py): one `Setup`, then `Examination`s. From it: one `Ready`, then for each job
+`Fetched` and `Done`, of several jobs in any order.
+
+To a writer of shards (stages/ingest/shard_worker.py): one `Setup` with the store, then one `ShardJob` at a time. From
+it: one `Ready`, then `Alive` every second or so, and a `ShardWritten` for each job.
 """
 
 import struct
@@ -11,6 +14,7 @@ from typing import IO
 
 import msgspec
 
+from shards.commit import Manifest
 from shards.images import ImageRow
 from stages.ingest.entry import Entry
 from stages.ingest.settings import IngestSettings
@@ -19,11 +23,13 @@ _HEAD = struct.Struct(">IQ")
 
 
 class Setup(msgspec.Struct, tag=True):
-    """settings: `IngestSettings` as JSON. sources: what the user typed, for `Fetcher`. threads: jobs at a time."""
+    """settings: `IngestSettings` as JSON. sources: what the user typed, for `Fetcher`. threads: images at a time.
+    store: the corpus, pickled, for who writes to it."""
 
     settings: str
     sources: list[str]
     threads: int
+    store: bytes = b""
 
     def parsed(self) -> IngestSettings:
         return IngestSettings.model_validate_json(self.settings)
@@ -55,7 +61,29 @@ class Done(msgspec.Struct, tag=True):
     outside: int
 
 
-Message = Setup | Examination | Ready | Fetched | Done
+class Alive(msgspec.Struct, tag=True):
+    """The process works, and no image takes too long."""
+
+
+class ShardJob(msgspec.Struct, tag=True):
+    """A shard to write. `entry.location` may hold secrets. recover: take the bytes of good images from the shard as it
+    is now; its tar stays readable until the new one replaces it."""
+
+    shard: str
+    entries: list[Entry]
+    recover: bool
+
+
+class ShardWritten(msgspec.Struct, tag=True):
+    """A shard that is committed. outside: given boxes outside their image. mislabelled: images whose name says another
+    format: how many of each kind."""
+
+    manifest: Manifest
+    outside: int
+    mislabelled: dict[str, int]
+
+
+Message = Setup | Examination | Ready | Fetched | Done | Alive | ShardJob | ShardWritten
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Message)
 

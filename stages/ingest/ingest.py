@@ -2,7 +2,7 @@
 
 Comes in: a store, sources, settings. Goes out: `images/plan`, `images/000000.tar` and `.parquet`, ...,
 `images/duplicates`, and a report. Each shard is committed on its own: killed at any moment and started again, ingest
-goes on with the first shard that is missing, and the bytes are those of an uninterrupted run, whatever the number of
+goes on with the shards that are missing, and the bytes are those of an uninterrupted run, whatever the number of
 workers.
 """
 
@@ -15,23 +15,24 @@ import msgspec
 
 from shards import commit
 from shards.commit import Manifest
-from shards.images import ImageRow, read_image, read_image_rows, write_images
+from shards.images import ImageRow, read_image, read_image_rows
 from shards.layout import IMAGES
 from shards.lookup import complete_lookup
 from shards.store import Store
 from stages.ingest.amend import amendments
 from stages.ingest.duplicates import update_duplicates
 from stages.ingest.entry import Entry, SourceError
-from stages.ingest.examine import Examined
 from stages.ingest.fetch import Fetcher
+from stages.ingest.frames import ShardJob, ShardWritten
 from stages.ingest.keys import assign_keys, without_secrets
 from stages.ingest.late import take_late
 from stages.ingest.left_out import LeftOut
-from stages.ingest.locations import suffix
 from stages.ingest.plan import IngestPlan, PlanError, extend_plan, read_plan
 from stages.ingest.report import FailureTally, IngestBudgetError, IngestReport
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
+from stages.ingest.shard import outcome_settings, write_shard
+from stages.ingest.shard_writers import ShardWriter, ShardWriters
 from stages.ingest.sources import read_sources
 from stages.ingest.workers import ImageExaminer, ImageSource, Workers
 
@@ -48,26 +49,34 @@ def ingest(
     on_shard: OnShard | None = None,
     fetcher: Fetcher | None = None,
     examiner: ImageExaminer | None = None,
+    writer: ShardWriter | None = None,
 ) -> IngestReport:
     """Plan the images of `sources` that the corpus lacks, write every planned shard that is missing, compare images.
 
     sources may be empty for a corpus that has a plan: then only what is missing is written, and URLs that need a
     password or a signature fail, since those are in no plan. retry_failed: shards with failed images, or written under
-    other limits, are written again; only failed images are fetched again.
+    other limits, are written again; only failed images are fetched again. writer: who writes whole shards, where there
+    are enough of them; else, and where it fails, they are written here, out of what `examiner` says.
 
     Raises SourceError, DuplicateKeyError or PlanError before any shard is written, IngestBudgetError after all are.
     """
     trusted = [*sources, settings.root or ""]
-    run = _Run(store, settings, fetcher or Fetcher(settings.fetch, trusted), examiner or Workers(settings, trusted))
+    if writer is None and examiner is None:
+        writer = ShardWriters(store, settings, trusted)
+    examiner = examiner or Workers(settings, trusted)
+    run = _Run(store, settings, fetcher or Fetcher(settings.fetch, trusted), examiner, writer)
     plan = _plan(run, sources)
     committed = _written(store, plan, settings, retry_failed)
-    with closing(run.examiner):
-        for shard, entries in plan.shards().items():
-            manifest = committed.get(shard)
-            if manifest is None or shard in run.retry or (retry_failed and _outdated(manifest, settings)):
-                manifest = run.write(shard, entries, recover=manifest is not None)
-                if on_shard is not None:
-                    on_shard(shard, manifest)
+    jobs: list[ShardJob] = []
+    for shard, entries in plan.shards().items():
+        manifest = committed.get(shard)
+        if manifest is None or shard in run.retry or (retry_failed and _outdated(manifest, settings)):
+            jobs.append(run.job(shard, entries, recover=manifest is not None))
+    with closing(run):
+        for job, written in run.write_all(jobs):
+            run.note(written)
+            if on_shard is not None:
+                on_shard(job.shard, written.manifest)
         run.take_late()
     complete_lookup(store)
     return run.report(plan)
@@ -81,6 +90,7 @@ class _Run:
     settings: IngestSettings
     fetcher: Fetcher
     examiner: ImageExaminer
+    writer: ShardWriter | None
     places: dict[str, str] = field(default_factory=dict)
     """Key -> URL with its secrets, where it has some; never written down."""
     wanted: frozenset[str] | None = None
@@ -97,14 +107,27 @@ class _Run:
     left_out: LeftOut = field(default_factory=LeftOut)
     mislabelled: Counter[str] = field(default_factory=Counter)
 
-    def write(self, shard: str, entries: list[Entry], recover: bool) -> Manifest:
-        """Fetch and check the images of a shard and commit it. recover: take the bytes of good images from the shard
-        as it is now; its tar stays readable until the new one replaces it."""
-        rows = read_image_rows(self.store, shard) if recover else []
-        samples = self._examined(shard, entries, {row.key: row for row in rows if row.status == "ok"})
-        manifest = write_images(self.store, shard, samples, outcome_settings(self.settings))
-        self.written += manifest.counts.read
-        return manifest
+    def job(self, shard: str, entries: list[Entry], recover: bool) -> ShardJob:
+        """A shard to write, with the secrets of its places."""
+        return ShardJob(shard, [self._placed(entry) for entry in entries], recover)
+
+    def write_all(self, jobs: list[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten]]:
+        """Every job, written by the writer, or here."""
+        whole = [] if self.writer is None else self.writer.suits(jobs)
+        if self.writer is not None and whole:
+            for job, written in self.writer.write_all(whole):
+                yield job, written or self._write(job)
+        given = {job.shard for job in whole}
+        for job in jobs:
+            if job.shard not in given:
+                yield job, self._write(job)
+
+    def note(self, written: ShardWritten) -> None:
+        """Count what became of a shard."""
+        self.written += written.manifest.counts.read
+        self.mislabelled.update(written.mislabelled)
+        if written.outside:
+            self.left_out.by_rule("given box outside its image", written.outside)
 
     def take_late(self) -> None:
         """Annotations of images that are in the corpus already: what is new becomes corrections."""
@@ -155,24 +178,18 @@ class _Run:
             raise IngestBudgetError(report, self.settings.failure_budget)
         return report
 
-    def _examined(
-        self, shard: str, entries: list[Entry], kept: dict[str, ImageRow]
-    ) -> Iterator[tuple[ImageRow, bytes | None]]:
-        sources = (self._wanted(shard, entry, kept.get(entry.key)) for entry in entries)
-        for entry, examined in zip(entries, self.examiner.examine_all(sources), strict=True):
-            self._note(entry, examined)
-            yield examined.row, examined.data
+    def close(self) -> None:
+        """End the processes of both."""
+        self.examiner.close()
+        if self.writer is not None:
+            self.writer.close()
 
-    def _wanted(self, shard: str, entry: Entry, row: ImageRow | None) -> ImageSource:
-        place = msgspec.structs.replace(entry, location=self.places.get(entry.key, entry.location))
-        return ImageSource(place, None if row is None else read_image(self.store, shard, row))
+    def _write(self, job: ShardJob) -> ShardWritten:
+        return write_shard(self.store, job, self.settings, self.examiner)
 
-    def _note(self, entry: Entry, examined: Examined) -> None:
-        if examined.outside:
-            self.left_out.by_rule("given box outside its image", examined.outside)
-        name = suffix(entry.uri)
-        if examined.row.status == "ok" and name and _FAMILY.get(name, name) != f".{examined.row.ext}":
-            self.mislabelled[f"{name} that is {examined.row.ext}"] += 1
+    def _placed(self, entry: Entry) -> Entry:
+        location = self.places.get(entry.key)
+        return entry if location is None else msgspec.structs.replace(entry, location=location)
 
     def _warnings(self, abandoned: int) -> list[str]:
         lines = self.left_out.lines()
@@ -188,30 +205,6 @@ class _Run:
         if self.moved:
             lines.append(f"at another place now, with the same bytes: {self.moved}")
         return lines
-
-
-_FAMILY = {
-    suffix: f".{ext}"
-    for ext, suffixes in {
-        "jpg": (".jpeg", ".jpe", ".jfif", ".mpo"),
-        "png": (".apng",),
-        "bmp": (".dib",),
-        "tif": (".tiff",),
-        "ppm": (".pgm", ".pbm", ".pnm"),
-        "jp2": (".j2k",),
-    }.items()
-    for suffix in suffixes
-}
-"""Suffix -> the one that ingest writes for the same format."""
-
-
-def outcome_settings(settings: IngestSettings) -> str:
-    """The settings that decide what a row says; stored as the fingerprint of image shards, and meant to be read."""
-    limits = settings.limits
-    return (
-        f"max_pixels={limits.max_pixels} min_side={limits.min_side} max_bytes={limits.max_bytes}"
-        f" given_frame={settings.given_frame}"
-    )
 
 
 def _outdated(manifest: Manifest, settings: IngestSettings) -> bool:

@@ -9,25 +9,23 @@ one, so that the one that does it is known.
 
 import os
 import selectors
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import IO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from shards.errors import StoppedError
 from stages.ingest.entry import Entry
 from stages.ingest.examine import Examined, failed
 from stages.ingest.fetch import MAX_WAIT_S
-from stages.ingest.frames import Done, Examination, Fetched, Inbox, Message, Ready, Setup, pack
+from stages.ingest.frames import Done, Examination, Fetched, Ready, Setup
+from stages.ingest.process import WorkerProcess
 from stages.ingest.settings import FetchSettings, IngestSettings
 
 WORKER = (sys.executable, "-m", "stages.ingest.worker")
-_READ = 1 << 20
-_START_S = 120.0
+START_S = 120.0
+"""Longest wait for a process to begin."""
 
 
 class ImageSource(NamedTuple):
@@ -71,36 +69,21 @@ class _Worker:
         self.flights: dict[int, _Flight] = {}
         self.alone = False
         self.ready = False
-        self._inbox = Inbox()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `end`
-        paths = os.pathsep.join(path for path in sys.path if path)
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        )
-        self._send(setup)
-
-    @property
-    def output(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout
+        self.process = WorkerProcess(command, setup)
 
     def start(self, flight: _Flight) -> None:
         flight.phase, flight.since = "fetch", time.monotonic()
         self.flights[flight.id] = flight
         known = flight.image.known
-        self._send(Examination(flight.id, flight.image.entry, known is not None), known or b"")
+        self.process.send(Examination(flight.id, flight.image.entry, known is not None), known or b"")
 
     def receive(self) -> list[tuple[Done, bytes]] | None:
         """What is finished; None when the process has ended."""
-        data = os.read(self.output.fileno(), _READ)
-        if not data:
+        frames = self.process.receive()
+        if frames is None:
             return None
         done: list[tuple[Done, bytes]] = []
-        for message, content in self._inbox.feed(data):
+        for message, content in frames:
             if isinstance(message, Ready):
                 self.ready = True
                 for flight in self.flights.values():
@@ -113,32 +96,8 @@ class _Worker:
 
     def limit_s(self, flight: _Flight, settings: IngestSettings) -> float:
         if not self.ready:
-            return _START_S
+            return START_S
         return settings.deadline_s if flight.phase == "decode" else fetch_limit_s(settings.fetch)
-
-    def end(self) -> str:
-        """Kill the process, if it still runs, and say how it ended."""
-        self._process.kill()
-        code = self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
-                    pipe.close()
-                except BrokenPipeError:
-                    continue  # what was still to be written has no reader any more
-        self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        self._errors.close()
-        return signal.Signals(-code).name if code < 0 else (lines or [f"exit code {code}"])[-1][:200]
-
-    def _send(self, message: Message, data: bytes = b"") -> None:
-        assert self._process.stdin is not None
-        try:
-            for piece in pack(message, data):
-                self._process.stdin.write(piece)
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return  # it has ended; `receive` finds out
 
 
 def fetch_limit_s(fetch: FetchSettings) -> float:
@@ -152,9 +111,7 @@ class Workers:
 
     def __init__(self, settings: IngestSettings, sources: Sequence[str], command: Sequence[str] = WORKER) -> None:
         self._settings = settings
-        at_a_time = settings.workers or 2 * available_cores()
-        self._count = min(settings.processes or available_cores(), at_a_time)
-        self._threads = -(-at_a_time // self._count)
+        self._count, self._threads = shares(settings)
         self._setup = Setup(settings.model_dump_json(), list(sources), self._threads)
         self._command = command
         self._workers: list[_Worker] = []
@@ -214,7 +171,7 @@ class Workers:
             return None
         worker = _Worker(self._command, self._setup)
         self._workers.append(worker)
-        self._selector.register(worker.output, selectors.EVENT_READ, worker)
+        self._selector.register(worker.process.output, selectors.EVENT_READ, worker)
         return worker
 
     def _wait(self) -> None:
@@ -270,9 +227,16 @@ class Workers:
         self._finished[flight.id] = Examined(failed(flight.image.entry, flight.phase, error), None)
 
     def _remove(self, worker: _Worker) -> str:
-        self._selector.unregister(worker.output)
+        self._selector.unregister(worker.process.output)
         self._workers.remove(worker)
-        return worker.end()
+        return worker.process.end()
+
+
+def shares(settings: IngestSettings) -> tuple[int, int]:
+    """How many processes, and how many images each works at."""
+    at_a_time = settings.workers or 2 * available_cores()
+    count = min(settings.processes or available_cores(), at_a_time)
+    return count, -(-at_a_time // count)
 
 
 def available_cores() -> int:
