@@ -195,6 +195,11 @@ def waiting_reviews(store: Store, number: int, counts: Mapping[str, int] | None 
     return sum(max(0, count - known.get(shard, 0)) for shard, count in counts.items())
 
 
+def told_waiting(count: int) -> str:
+    """`told_waiting(1)` is "1 correction waits"."""
+    return "1 correction waits" if count == 1 else f"{count:,} corrections wait"
+
+
 def shard_of(unit: str) -> str:
     """The image shard that a unit is about."""
     return unit.partition("-")[0]

@@ -85,8 +85,9 @@ def _in_force(config: Config) -> tuple[str, Config]:
 
 def differing_settings(here: Config, there: Config) -> list[Difference]:
     """The settings that are not equal, in the order of the first, then those that only the second has. Of an annotator
-    that only one has, its kind and what was chosen for it, not every default."""
-    own, other = _told(here, there), _told(there, here)
+    that only the first has, its kind and what was chosen for it, not every default; of one that only the second has,
+    its role."""
+    own, other = _told(here, there), _without_absent(_told(there, here), here)
     return [
         Difference(name, own.get(name, ABSENT), other.get(name, ABSENT))
         for name in dict.fromkeys([*own, *other])
@@ -103,6 +104,15 @@ def _told(config: Config, other: Config) -> dict[str, str]:
             key: text for key, text in told.items() if not key.startswith(f"{own}.") or key in chosen or key in kind
         }
     return told
+
+
+def _without_absent(told: dict[str, str], config: Config) -> dict[str, str]:
+    """Of the annotators that a configuration does not have, the role alone."""
+    return {
+        key: text
+        for key, text in told.items()
+        if not key.startswith("annotators.") or key.split(".")[1] in config.annotators or key.endswith(".role")
+    }
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import sys
 from engine.api.review import review, suspected
 from engine.config.config_text import ConfigError
 from engine.console.terminal import err, styled
+from shards.reviews import told_waiting
 
 
 def suspect(corpus: str, number: int | None, count: int) -> None:
@@ -26,6 +27,4 @@ def run(corpus: str, corrections: str | None, number: int | None, who: str | Non
             " describe a target by label and box to correct what has its id today"
         )
     if report.waiting:
-        err.print(
-            f"{report.waiting:,} corrections wait:", styled("bold", f"fld filter {corpus} --round {report.round}")
-        )
+        err.print(f"{told_waiting(report.waiting)}:", styled("bold", f"fld filter {corpus} --round {report.round}"))

@@ -8,6 +8,7 @@ from engine.config.config import load
 from engine.console.terminal import err, styled
 from engine.verbs.printing import failed_line, printer
 from shards.reader import Corpus, Round, Row
+from shards.reviews import told_waiting, waiting_reviews
 from shards.store import Store, open_store
 
 SMOKE_TEST = (
@@ -79,3 +80,10 @@ def refilter_round(
     printer(corpus)(report)
     if report.chosen:
         err.print(f"{report.chosen}; `--reset KEY` goes back")
+    store = open_store(corpus)
+    for other in Corpus(store).rounds():
+        waiting = 0 if dry_run or other == number else waiting_reviews(store, other)
+        if waiting:
+            err.print(
+                f"Round {other}: {told_waiting(waiting)}:", styled("bold", f"fld filter {corpus} --round {other}")
+            )

@@ -8,6 +8,7 @@ from engine.api import status as api
 from engine.api.status import RoundState
 from engine.console.terminal import out
 from engine.runtime.refilter import OUTCOME_KEPT
+from shards.reviews import told_waiting
 from shards.rounds import INCOMPLETE, OF_IMAGES
 from stages.fuse.settings import GENERALIST
 
@@ -28,7 +29,7 @@ def status(corpus: str) -> None:
         _print_round(state)
         if state.waiting:
             filter_it = f"`fld filter {corpus} --round {state.number}`"
-            out.print(f"  {state.waiting:,} corrections wait: {filter_it} applies them")
+            out.print(f"  {told_waiting(state.waiting)}: {filter_it} applies {'it' if state.waiting == 1 else 'them'}")
     for line in report.costs:
         out.print(f"cost of {line}")
     _print_failures(report.failures, corpus)

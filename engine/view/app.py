@@ -38,6 +38,7 @@ from engine.view.suspects import KINDS, read_suspect_query, suspect_page
 from engine.view.worst import ORDERS
 from shards.errors import CorpusError, InputError
 from shards.images import read_image, read_image_rows
+from shards.reviews import told_waiting
 from shards.store import Store
 from stages.review.lines import Made
 from stages.review.take_in import take_in
@@ -93,7 +94,7 @@ class _Viewer:
             undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        self._templates.globals |= {"facets": FACETS, "ranges": RANGES, "sorts": SORTS}
+        self._templates.globals |= {"facets": FACETS, "ranges": RANGES, "sorts": SORTS, "told_waiting": told_waiting}
 
     def grid(self, request: Request) -> Response:
         query = self._query(request)
@@ -112,6 +113,7 @@ class _Viewer:
             facet_names=self._facets(query),
             shown=shown,
             bars=bars,
+            looked=self._looker.worst(query.round).progress if query.sort == "suspects" else None,
             waiting=self._looker.waiting(query.round),
         )
 
@@ -205,7 +207,7 @@ class _Viewer:
             raise HTTPException(400, "; ".join(taken.mistakes))
         waiting = self._looker.waiting(number, at_once=True)
         outcome = f"{line['action']}: {'taken' if taken.new else 'was so already'}"
-        wait = f"{waiting:,} corrections wait: fld filter {self._name} --round {number}"
+        wait = f"{told_waiting(waiting)}: fld filter {self._name} --round {number}"
         return PlainTextResponse(f"{outcome}. {wait}", headers=_NEVER)
 
     def thumbnail(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from engine.view.query import Query
+from engine.view.worst import Worst
 from shards.overview_table import Lists, OverviewTable
 
 _REMEMBERED = 8
@@ -43,11 +44,13 @@ class Bar:
 class Board:
     """The columns of one round, and what was worked out from them. Safe to use from several threads.
 
-    change: category of each image against the round before (`engine/view/changes.py`)."""
+    change: category of each image against the round before (`engine/view/changes.py`). worst: its suspects."""
 
-    def __init__(self, images: OverviewTable, change: Callable[[], Lists | None]) -> None:
+    def __init__(self, images: OverviewTable, change: Callable[[], Lists | None], worst: Worst) -> None:
         self.images = images
         self._change = change
+        self._worst = worst
+        self._looked = 0
         self._lock = RLock()
         self._facets: dict[str, Lists] = {}
         self._orders: dict[str, NDArray[np.int32]] = {}
@@ -56,6 +59,8 @@ class Board:
     def select(self, query: Query) -> NDArray[np.int32]:
         """Positions of the images that match, in the order of the query."""
         with self._lock:
+            if query.sort == "suspects":
+                self._follow_suspects()
             if query.identity not in self._selected:
                 order = self._order(query.sort)
                 rows = order[self.mask(query)[order]] if query.narrowed else order
@@ -160,6 +165,16 @@ class Board:
                 self._orders[sort] = self._sorted(sort)
             return self._orders[sort]
 
+    def _follow_suspects(self) -> None:
+        """While images are looked at, the order by suspicion changes: forget what fewer of them gave."""
+        self._worst.start()
+        looked = self._worst.progress[0]
+        if looked != self._looked:
+            self._looked = looked
+            self._orders.pop("suspects", None)
+            for identity in [identity for identity in self._selected if identity[-1] == "suspects"]:
+                del self._selected[identity]
+
     def _sorted(self, sort: str) -> NDArray[np.int32]:
         match sort:
             case "score":
@@ -168,6 +183,8 @@ class Board:
                 values = self.images.numbers("fewest_votes")
             case "drops" | "objects":
                 values = -self.values(sort)
+            case "suspects":
+                values = -self._worst.of_images()
             case "random":
                 values = self.images.numbers("shuffle")
             case _:

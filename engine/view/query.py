@@ -28,6 +28,7 @@ SORTS = {
     "votes": "Fewest votes first",
     "drops": "Most dropped first",
     "objects": "Most objects first",
+    "suspects": "Most suspicious labels first",
     "random": "Random, the same for everybody",
 }
 PAGE_SIZE = 60

@@ -134,8 +134,9 @@ class Looker:
             raise CorpusError(f"{self.store.url} has no round {number}: it has {self.numbers or 'none'}")
         manifest = find_overview(self.store, number)
         images, round_ = open_overview(self.store, number), Round(self.store, number)
-        board = Board(images, lambda: self._change(number))
-        return _Open(images, board, round_, Effects(round_, self._roles), Worst(round_, images), manifest, now_s)
+        worst = Worst(round_, images)
+        board = Board(images, lambda: self._change(number), worst)
+        return _Open(images, board, round_, Effects(round_, self._roles), worst, manifest, now_s)
 
     def _change(self, number: int) -> Lists | None:
         before = self.before(number)

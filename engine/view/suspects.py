@@ -137,7 +137,8 @@ def _card(looker: Looker, query: SuspectQuery, found: Found) -> SuspectCard:
     value = found.score if query.order == "suspects" else found.doubt
     why = f"models say {offer} {others[0].score:.2f}" if offer else f"{KINDS[found.kind]} {found.score:.2f}"
     if found.kind == "overruled":
-        why = f"{1 - found.score:.2f} probable{f', now {others[0].label} {others[0].score:.2f}' if others else ''}"
+        now = f", now {others[0].label} {others[0].score:.2f}" if others else ""
+        why = f"overruled, {1 - found.score:.2f} probable{now}"
     shown = [suspect.box, *(rival.box for rival in others[:1])]
     target = {"label": suspect.label, "box": suspect.box} if found.kind == "overruled" else suspect.id
     return SuspectCard(

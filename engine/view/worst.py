@@ -4,6 +4,7 @@
     worst.start()
     worst.progress                       (1200, 30000): of the images that people labelled, so many are looked at
     worst.first("suspects", "", 0, 60)   [Found(row=17, id="r3", kind="swapped", score=0.91, doubt=0.91), ...]
+    worst.of_images()                    float32 per image: its most suspicious label; NaN: none
 
 Nothing is written: a round that is written again is gathered anew. Memory holds the first 200,000 of each order.
 """
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from heapq import nlargest
 from threading import Event, Lock, Thread
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shards.overview_table import OverviewTable
 from shards.reader import Round
@@ -79,6 +83,15 @@ class Worst:
         else:
             mine.sort(key=lambda suspect: (-suspect.doubt, suspect.row, suspect.id))
         return Chosen(mine[start : start + count], len(mine), counts)
+
+    def of_images(self) -> NDArray[np.float32]:
+        """The highest score among the suspects of each image, NaN without any; of what was looked at so far."""
+        with self._lock:
+            rows = np.array([suspect.row for suspect in self._found], np.int64)
+            scores = np.array([suspect.score for suspect in self._found], np.float32)
+        highest = np.full(len(self._images), np.nan, np.float32)
+        np.fmax.at(highest, rows, scores)
+        return highest
 
     def _gather(self) -> None:
         rows = labelled_rows(self._images)

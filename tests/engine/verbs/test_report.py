@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.report import quality
-from engine.config.config import load_config
+from engine.config.config import Config, load_config
 from engine.config.config_text import ConfigError, to_yaml
 from engine.config.differences import ABSENT, differing_settings, nearest
 from engine.verbs.report import report
@@ -107,6 +107,10 @@ def test_settings_are_compared_with_the_nearest_profile() -> None:
     assert (only.name, only.here) == ("filters.region.min_score", "0.45")
     names = {each.name: each for each in differing_settings(load_config("embedded"), changed)}
     assert any(each.there == ABSENT for each in names.values())
+    own = Config(annotators={"mine": load_config("embedded").annotators["objects"]})
+    absent = [name for name, here, _ in nearest(own).settings if name.startswith("annotators.") and here == ABSENT]
+    assert absent, "of what this corpus does not have at all, one line each"
+    assert {name.rpartition(".")[2] for name in absent} == {"role"}
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium here: the report is not tried in a browser")

@@ -1,6 +1,7 @@
 """`fld review`, through the command line: from a file to the record, and nothing rewritten but what it touches."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def fld(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_a_filter_names_the_other_rounds_where_corrections_wait(project: Path) -> None:
+    shutil.copytree("corpus/rounds/00", "corpus/rounds/01")
+    fld("review", "corpus", write({"key": "p001", "action": "reject", "target": "r0"}))
+    note = "Round 1: 1 correction waits: fld filter corpus --round 1"
+    assert note not in fld("filter", "corpus", "--dry-run")
+    assert note in fld("filter", "corpus")
 
 
 def test_corrections_reach_the_record_and_touch_one_shard(project: Path) -> None:

@@ -194,12 +194,12 @@ def test_a_correction_is_taken_in_and_counted(tmp_path: Path) -> None:
     app = build_app(store, "corpus", TOKEN, {})
     client = TestClient(app, base_url=f"http://localhost:8123/{TOKEN}/")
     line: dict[str, object] = {"key": EVIL, "round": 1, "action": "relabel", "target": "r1", "label": "dice"}
-    assert correct(client, line) == (200, "relabel: taken. 1 corrections wait: fld filter corpus --round 1")
-    assert correct(client, line)[1].startswith("relabel: was so already. 1 corrections")
+    assert correct(client, line) == (200, "relabel: taken. 1 correction waits: fld filter corpus --round 1")
+    assert correct(client, line)[1].startswith("relabel: was so already. 1 correction waits")
     [[review]] = read_reviews(store).values()
     assert (review.key, review.text, review.new_text) == (EVIL, "cube", "dice")
-    assert "1 corrections wait" in page(client, f"image?round=1&key={EVIL_KEY}")
-    assert "1 corrections wait" in page(client, "./")
+    assert "1 correction waits" in page(client, f"image?round=1&key={EVIL_KEY}")
+    assert "1 correction waits" in page(client, "./")
 
 
 def test_a_wrong_correction_says_why_and_one_from_elsewhere_is_refused(client: TestClient, store: LocalStore) -> None:

@@ -2,7 +2,10 @@
 
 import html
 import json
+import math
+import re
 from pathlib import Path
+from threading import Event
 
 import msgspec
 import pytest
@@ -10,6 +13,9 @@ from starlette.testclient import TestClient
 
 from engine.api.review import Suspected, suspected
 from engine.view.app import build_app
+from engine.view.board import Board
+from engine.view.query import Query
+from engine.view.rounds import Looker
 from engine.view.suspects import cut_around
 from engine.view.worst import Found, Worst
 from shards.commit import ImageCounts
@@ -17,7 +23,7 @@ from shards.finding import GIVEN
 from shards.images import ImageRow, write_images
 from shards.lookup import complete_lookup
 from shards.overview import complete_overview
-from shards.overview_table import open_overview
+from shards.overview_table import OverviewTable, open_overview
 from shards.reader import Round
 from shards.record import Candidate, Record, Region, Vote
 from shards.reviews import read_reviews
@@ -57,6 +63,18 @@ def build_labelled(store: Store, *dropped: IndexRow) -> None:
                 [*(IndexRow(each.key, "", "image") for each in made), *dropped], ImageCounts(3, 3), "f")  # fmt: skip
     complete_lookup(store)
     complete_overview(store, 0)
+
+
+class Held(Worst):
+    """Looks at nothing before it is let go, and does not wait for it."""
+
+    def __init__(self, round_: Round, images: OverviewTable) -> None:
+        super().__init__(round_, images)
+        self.held = Event()
+
+    def start(self, patience_s: float = 0.0) -> bool:
+        """Wait only where a time is given."""
+        return self.held.is_set() and super().start(patience_s)
 
 
 @pytest.fixture
@@ -102,12 +120,40 @@ def test_the_page_shows_what_speaks_against_a_label(client: TestClient) -> None:
     assert only.count('class="card"') == 1
 
 
+def test_the_grid_has_the_most_suspicious_images_first(store: LocalStore, client: TestClient) -> None:
+    looker = Looker(store)
+    board = looker.board(0)
+    assert looker.worst(0).start(patience_s=20)
+    assert looker.worst(0).of_images().tolist() == pytest.approx([0.9, math.nan, 0.3], nan_ok=True)
+    assert board.select(Query(0, sort="suspects")).tolist() == [0, 2, 1]
+    page = client.get("./?round=0&sort=suspects").text
+    assert re.findall(r'data-key="(.)"', page) == ["a", "c", "b"]
+    assert "so that none is suspicious" not in page
+
+
+def test_an_order_grows_while_images_are_looked_at(store: LocalStore) -> None:
+    images = open_overview(store, 0)
+    worst = Held(Round(store, 0), images)
+    board = Board(images, lambda: None, worst)
+    assert board.select(Query(0, sort="suspects")).tolist() == [0, 1, 2]
+    worst.held.set()
+    assert worst.start(patience_s=20)
+    assert board.select(Query(0, sort="suspects")).tolist() == [0, 2, 1]
+
+
+def test_the_grid_says_that_nobody_labelled_an_image(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    build_viewed(store)
+    client = TestClient(build_app(store, "viewed", TOKEN, {}), base_url=f"http://localhost:8123/{TOKEN}/")
+    assert "nobody labelled one, so that none is suspicious" in client.get("./?round=0&sort=suspects").text
+
+
 def test_a_label_that_the_consensus_dropped_is_one_and_can_be_given_back(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     build_labelled(store, OVERRULED)
     client = TestClient(build_app(store, "labelled", TOKEN, {}), base_url=f"http://localhost:8123/{TOKEN}/")
     page = client.get("suspects?round=0&kind=overruled").text
-    assert "<b>cone</b> · 0.03 probable" in page
+    assert "<b>cone</b> · overruled, 0.03 probable" in page
     assert page.count('class="card"') == 1
     first = suspected(tmp_path)[0]
     assert first == Suspected("c", "given/5", "cone", "overruled", first.score)
@@ -165,7 +211,7 @@ def test_suspects_are_corrected_by_keys(store: LocalStore) -> None:
         page.locator("#naming[open]").wait_for()
         assert page.locator("#naming input[name=name]").input_value() == "square"
         page.keyboard.press("Enter")
-        page.locator("#told", has_text="relabel: taken. 1 corrections wait").wait_for()
+        page.locator("#told", has_text="relabel: taken. 1 correction waits").wait_for()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("x")
         page.locator("#told", has_text="reject: taken. 2 corrections wait").wait_for()
