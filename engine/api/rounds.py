@@ -25,6 +25,7 @@ from engine.runtime.annotate import annotate as annotate_columns
 from engine.runtime.parts import Part, read_part
 from engine.runtime.progress import quiet_reporter
 from engine.runtime.progress_view import open_reporter
+from engine.runtime.ray_ingest import node_writers
 from engine.runtime.refilter import Tally, preview, refilter, tally_round
 from shards import commit
 from shards.commit import ImageCounts
@@ -143,7 +144,15 @@ def ingest_round(
 
     listed = [images] if isinstance(images, str | Path) else images
     named = [str(each) for each in listed]
-    return ingest_images(session.store, named, session.config.ingest, retry_failed=retry_quarantined)
+    wanted = session.config.ingest
+    trusted = [*named, wanted.root or ""]
+    reporter = quiet_reporter(session.store)
+    writers = node_writers(session.store, wanted, trusted, session.config.engine, reporter.log)
+    try:
+        return ingest_images(session.store, named, wanted, retry_failed=retry_quarantined, writers=writers)
+    finally:
+        if writers:
+            reporter.end([])
 
 
 def annotate_round(

@@ -7,7 +7,7 @@ workers.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -49,22 +49,22 @@ def ingest(
     on_shard: OnShard | None = None,
     fetcher: Fetcher | None = None,
     examiner: ImageExaminer | None = None,
-    writer: ShardWriter | None = None,
+    writers: Sequence[ShardWriter] = (),
 ) -> IngestReport:
     """Plan the images of `sources` that the corpus lacks, write every planned shard that is missing, compare images.
 
     sources may be empty for a corpus that has a plan: then only what is missing is written, and URLs that need a
     password or a signature fail, since those are in no plan. retry_failed: shards with failed images, or written under
-    other limits, are written again; only failed images are fetched again. writer: who writes whole shards, where there
-    are enough of them; else, and where it fails, they are written here, out of what `examiner` says.
+    other limits, are written again; only failed images are fetched again. writers: who is asked first to
+    write whole shards, before processes of this machine. What nobody writes is written here, out of what `examiner`
+    says; where one is given, without processes.
 
     Raises SourceError, DuplicateKeyError or PlanError before any shard is written, IngestBudgetError after all are.
     """
     trusted = [*sources, settings.root or ""]
-    if writer is None and examiner is None:
-        writer = ShardWriters(store, settings, trusted)
+    asked = list(writers) if examiner else [*writers, ShardWriters(store, settings, trusted)]
     examiner = examiner or Workers(settings, trusted)
-    run = _Run(store, settings, fetcher or Fetcher(settings.fetch, trusted), examiner, writer)
+    run = _Run(store, settings, fetcher or Fetcher(settings.fetch, trusted), examiner, asked)
     plan = _plan(run, sources)
     committed = _written(store, plan, settings, retry_failed)
     jobs: list[ShardJob] = []
@@ -90,7 +90,7 @@ class _Run:
     settings: IngestSettings
     fetcher: Fetcher
     examiner: ImageExaminer
-    writer: ShardWriter | None
+    writers: list[ShardWriter]
     places: dict[str, str] = field(default_factory=dict)
     """Key -> URL with its secrets, where it has some; never written down."""
     wanted: frozenset[str] | None = None
@@ -112,15 +112,15 @@ class _Run:
         return ShardJob(shard, [self._placed(entry) for entry in entries], recover)
 
     def write_all(self, jobs: list[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten]]:
-        """Every job, written by the writer, or here."""
-        whole = [] if self.writer is None else self.writer.suits(jobs)
-        if self.writer is not None and whole:
-            for job, written in self.writer.write_all(whole):
+        """Every job, written by a writer, or here."""
+        for writer in self.writers:
+            suiting = writer.suits(jobs)
+            taken = {job.shard for job in suiting}
+            jobs = [job for job in jobs if job.shard not in taken]
+            for job, written in writer.write_all(suiting) if suiting else ():
                 yield job, written or self._write(job)
-        given = {job.shard for job in whole}
         for job in jobs:
-            if job.shard not in given:
-                yield job, self._write(job)
+            yield job, self._write(job)
 
     def note(self, written: ShardWritten) -> None:
         """Count what became of a shard."""
@@ -179,10 +179,10 @@ class _Run:
         return report
 
     def close(self) -> None:
-        """End the processes of both."""
+        """End the processes of all."""
         self.examiner.close()
-        if self.writer is not None:
-            self.writer.close()
+        for writer in self.writers:
+            writer.close()
 
     def _write(self, job: ShardJob) -> ShardWritten:
         return write_shard(self.store, job, self.settings, self.examiner)

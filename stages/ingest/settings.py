@@ -99,6 +99,12 @@ class IngestSettings(Settings):
     workers: int | None = Field(
         None, ge=1, description="images fetched and checked at a time; does not change the output; null: 2 per core"
     )
+    backend: Literal["auto", "processes", "ray"] = Field(
+        "auto",
+        description="who fetches and checks: processes of this machine, or the nodes of a Ray cluster, each shard on"
+        " one of them; auto: the cluster for lists of URLs, where engine.backend is ray and a cluster is named"
+        " (engine.address, RAY_ADDRESS); ray: for all lists; then all nodes must see their paths",
+    )
     processes: int | None = Field(None, ge=1, description="processes that share this work; null: one per core")
     deadline_s: float = Field(
         30.0, gt=0, description="time to check one image once its bytes are there; then its process is killed"

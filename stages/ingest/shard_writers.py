@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from shards.store import Store
+from shards.store import Store, remove_leftovers
 from stages.ingest.frames import Ready, Setup, ShardJob, ShardWritten
 from stages.ingest.process import WorkerProcess
 from stages.ingest.settings import IngestSettings
@@ -41,7 +41,7 @@ class ShardWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop at once; what is half-written is no shard."""
+        """Stop at once; what is half-written is no shard, and is removed. Called while nobody else writes."""
         ...
 
 
@@ -79,6 +79,7 @@ class ShardWriters:
         self._silence_s = silence_s
         self._writers: list[_Writer] = []
         self._selector = selectors.DefaultSelector()
+        self._has_lost = False
 
     def suits(self, jobs: Sequence[ShardJob]) -> list[ShardJob]:
         """All, if they keep the processes busy and there is something on disk that they can share."""
@@ -97,6 +98,8 @@ class ShardWriters:
         for writer in list(self._writers):
             self._remove(writer, _CLEAN_UP_S if writer.job else 0.0)
         self._selector.close()
+        if self._has_lost:
+            remove_leftovers(self._store)
 
     def _hand_out(self, waiting: deque[ShardJob]) -> None:
         for writer in self._writers:
@@ -132,6 +135,7 @@ class ShardWriters:
     def _given_up(self, writer: _Writer) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
         self._remove(writer, 0.0)
         if writer.job is not None:
+            self._has_lost = True
             yield writer.job, None
 
     def _remove(self, writer: _Writer, patience_s: float) -> None:

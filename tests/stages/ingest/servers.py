@@ -10,15 +10,16 @@ from typing import Any
 
 
 class BadServer(ThreadingHTTPServer):
-    """files: path -> body. hits: path -> requests. logins: Authorization of each.
+    """files: path -> body. wait_s: before each answer. hits: path -> requests. logins: Authorization of each.
 
     Special paths: see `_Handler.do_GET`."""
 
     daemon_threads = True
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    def __init__(self, files: dict[str, bytes], wait_s: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files = files
+        self.wait_s = wait_s
         self.hits: Counter[str] = Counter()
         self.logins: list[str] = []
 
@@ -31,8 +32,8 @@ class BadServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def bad_server(files: dict[str, bytes] | None = None) -> Iterator[BadServer]:
-    server = BadServer(files or {})
+def bad_server(files: dict[str, bytes] | None = None, wait_s: float = 0.0) -> Iterator[BadServer]:
+    server = BadServer(files or {}, wait_s)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -48,6 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.hits[self.path] += 1
+        time.sleep(self.server.wait_s)
         self.server.logins.append(self.headers.get("Authorization", ""))
         _, name, *_ = self.path.split("/")
         acts: dict[str, Callable[[], None]] = {

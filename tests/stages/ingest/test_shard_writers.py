@@ -105,6 +105,7 @@ def test_an_image_that_takes_too_long_fails_alone(tmp_path: Path, store: LocalSt
     ingest_in_processes(store, [str(photos)], settings(processes=2, deadline_s=0.4))
     reasons = {key: row.error.partition(":")[0] for key, row in rows(store).items() if row.error}
     assert reasons == {"slow": "too_slow"}
+    assert not list((tmp_path / "corpus").rglob("*.part"))
 
 
 class FullStore(LocalStore):
