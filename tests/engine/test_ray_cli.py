@@ -1,6 +1,7 @@
 """`fld run` under Ray as a process of its own: ended by signals, killed while Ray starts, and two at a time."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,8 @@ annotators:
     resources: {batch_size: 2, num_cpus: 0.5}
 """
 COUNT = 12
+OURS = re.compile(r"(ingest|boxes|whole run|annotate|rounds/00|Look at it): |  duplicates: |annotation  |image   |region   ")
+"""How every line begins that `fld run` prints with this detector."""
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -107,6 +110,7 @@ def test_a_run_that_is_killed_while_ray_starts_leaves_nothing_for_the_next(proje
         said = process.communicate(timeout=200)[0]
     assert process.returncode == 0, said
     assert left_in(temp) == []
+    assert [line for line in said.splitlines() if not OURS.match(line)] == [], "what Ray says stays in its log"
 
 
 @pytest.mark.slow
