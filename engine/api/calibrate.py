@@ -29,6 +29,7 @@ from engine.corpus.calibrations import (
 )
 from engine.corpus.session import Session, opened
 from engine.runtime.refilter import inputs
+from filters.region import ShapeSettings
 from shards import commit
 from shards.errors import DamageError
 from shards.finding import GIVEN, Finding
@@ -38,7 +39,13 @@ from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from stages.calibrate.consensus import AnnotatorCalibration, Consensus
-from stages.evaluate.calibrating import KINDS, calibrated_by_agreement, calibrated_by_gold
+from stages.evaluate.calibrating import (
+    ANY_OVERLAP,
+    KINDS,
+    Overlaps,
+    calibrated_by_agreement,
+    calibrated_by_gold,
+)
 from stages.evaluate.calibrating_remarks import Spoken
 from stages.evaluate.gold import gold_of
 from stages.fuse.ledger import Statement, Voter, statements
@@ -172,12 +179,16 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     voices = (_GIVEN, *plan.annotators)
     by_key = {record.key: record for record in gold.records}
     images = [spoken for _, spoken in _spoken(session, plan, voices, by_key, None)]
-    by_kind: dict[str, Consensus | str] = {kind: calibrated_by_gold(images, plan.fuse, kind) for kind in KINDS}
+    boxes: dict[str, ShapeSettings] = {"object": plan.filters.region, "ocr": plan.filters.ocr}
+    overlaps = {kind: Overlaps(rules.nms_iou, rules.nms_iou_any_label) for kind, rules in boxes.items()}
+    by_kind: dict[str, Consensus | str] = {
+        kind: calibrated_by_gold(images, plan.fuse, kind, overlaps.get(kind, ANY_OVERLAP)) for kind in KINDS
+    }
     heard = {
         speaker(name) for consensus in by_kind.values() if not isinstance(consensus, str) for name in consensus.voices
     }
     columns = {voter.name: voter.fingerprint for voter in plan.annotators if voter.name in heard}
-    conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan)])
+    conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan), sorted(overlaps.items())])
     return CalibrateReport(GOLD, _calibration("gold", len(images), by_kind, columns, conditions))
 
 

@@ -31,7 +31,9 @@ annotators:
     resources: {batch_size: 2, num_cpus: 0.5}
 """
 COUNT = 12
-OURS = re.compile(r"(ingest|boxes|whole run|annotate|rounds/00|Look at it): |  duplicates: |annotation  |image   |region   ")
+OURS = re.compile(
+    r"(ingest|boxes|whole run|annotate|rounds/00|Look at it): |  duplicates: |annotation  |image   |region   "
+)
 """How every line begins that `fld run` prints with this detector."""
 REPOSITORY = Path(__file__).parents[2]
 

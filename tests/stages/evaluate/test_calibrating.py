@@ -7,7 +7,7 @@ import pytest
 from shards.finding import Box, Finding, Mask, PhraseGrounding
 from shards.record import Record
 from stages.calibrate.consensus import Consensus, Sighting
-from stages.evaluate.calibrating import CalibratedKind, calibrated_by_gold
+from stages.evaluate.calibrating import CalibratedKind, Overlaps, calibrated_by_gold
 from stages.evaluate.calibrating_remarks import Spoken
 from stages.fuse.ledger import statements
 from stages.fuse.settings import FuseSettings
@@ -33,6 +33,27 @@ def test_a_statement_in_a_dont_care_area_of_its_label_is_neither_right_nor_wrong
     assert (plain.count, plain.right) == (180, 60)
     crowded = consensus(record("a", thing("dog", DOG), thing("dog", CROWD, score=0.0)), said).voices["detector"]
     assert (crowded.count, crowded.right) == (120, 60)  # the cat in the crowd of dogs is wrong
+
+
+def test_doubles_that_the_round_will_drop_are_no_mistakes() -> None:
+    """The second dog would be suppressed by the first, the third lies too far away for that."""
+    doubles = [
+        found("dog", 0.9, DOG),
+        found("dog", 0.6, (12.0, 10.0, 52.0, 50.0)),
+        found("dog", 0.3, (30.0, 10.0, 70.0, 50.0)),
+    ]
+    stated = statements(annotator("detector"), [*doubles, found("cat", 0.2, NOTHING)], (100, 100))
+    images = [Spoken(stated, record("a", thing("dog", DOG)), place % 2) for place in range(60)]
+
+    def heard(overlaps: Overlaps) -> tuple[int, int, float]:
+        known = calibrated_by_gold(images, FuseSettings(within_annotator=False), "object", overlaps)
+        assert isinstance(known, Consensus)
+        voice = known.voices["detector"]
+        return voice.count, voice.right, known.probability(Sighting("dog", {"detector": 0.6}))
+
+    assert heard(Overlaps(None, None))[:2] == (240, 60)
+    assert heard(Overlaps(0.7, None))[:2] == (180, 60)
+    assert heard(Overlaps(0.7, None))[2] > heard(Overlaps(None, None))[2]
 
 
 def test_boxes_weigh_by_how_closely_their_annotator_draws() -> None:
