@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=["b", "c", "d"])
     parser.add_argument("--no-gold", action="store_true")
     parser.add_argument("--nms-iou", type=float, default=0.5, help="of the rounds; 0.7, the product's, keeps doubles")
+    parser.add_argument("--min-score", type=float, default=0.4, help="of the rounds: how probable a label must be")
     arguments = parser.parse_args()
     for noise in arguments.noise:
         for seed in arguments.seeds:
@@ -83,6 +84,7 @@ class Arm:
         self._noise, self._is_calibrated = noise, not arguments.no_gold
         self._image_size: int = arguments.image_size
         self._nms_iou: float = arguments.nms_iou
+        self._min_score: float = arguments.min_score
 
     def run(self) -> None:
         """Train, and measure every student on the pictures that are kept out."""
@@ -123,7 +125,7 @@ class Arm:
             "loop.watch.patience": PASSES + 1,
             "loop.watch.boxes_change": {"warn": None, "stop": None},
             "loop.gate.tolerance": 1.0,
-            "filters.region.min_score": 0.4,
+            "filters.region.min_score": self._min_score,
             "filters.region.nms_iou": self._nms_iou,
         }
 
