@@ -45,7 +45,7 @@ def test_doubles_that_the_round_will_drop_are_no_mistakes() -> None:
     stated = statements(annotator("detector"), [*doubles, found("cat", 0.2, NOTHING)], (100, 100))
     images = [Spoken(stated, record("a", thing("dog", DOG)), place % 2) for place in range(60)]
 
-    def heard(overlaps: Overlaps) -> tuple[int, int, float]:
+    def heard(overlaps: Overlaps) -> tuple[int, float, float]:
         known = calibrated_by_gold(images, FuseSettings(within_annotator=False), "object", overlaps)
         assert isinstance(known, Consensus)
         voice = known.voices["detector"]
