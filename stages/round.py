@@ -189,6 +189,7 @@ def round_fingerprint(plan: RoundPlan, parser: TextParser) -> str:
         "filters": {name: fact for name, fact in _filters(plan).facts().items() if name != "parser"},
         "parser": parser.fingerprint(),
         **_calibration_facts(plan),
+        **_worth_facts(plan),
         **({} if plan.originals == "copy" else {"originals": plan.originals}),
     }
     return _hash(facts)
@@ -215,6 +216,12 @@ def _calibration_facts(plan: RoundPlan) -> dict[str, object]:
     if plan.calibration is None:
         return {}
     return {"calibration": msgspec.to_builtins(plan.calibration), "consensus_format": CONSENSUS_FORMAT}
+
+
+def _worth_facts(plan: RoundPlan) -> dict[str, object]:
+    """Of the loop's models; a round without any is what it was before there were."""
+    worths = {voter.name: voter.worth.facts() for voter in plan.annotators if voter.worth is not None}
+    return {"worths": worths} if worths else {}
 
 
 def shard_fingerprint(

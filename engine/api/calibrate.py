@@ -48,7 +48,8 @@ from stages.evaluate.calibrating import (
 )
 from stages.evaluate.calibrating_remarks import Spoken
 from stages.evaluate.gold import gold_of
-from stages.fuse.ledger import Statement, Voter, statements
+from stages.fuse.heard import heard
+from stages.fuse.ledger import Voter, statements
 from stages.fuse.phrases import speaker
 from stages.fuse.settings import LEARNED
 from stages.round import RoundPlan
@@ -168,7 +169,7 @@ def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -
     else:
         images = [spoken for _, spoken in _spoken(session, plan, participants, {}, MOST_IMAGES)]
         consensus = calibrated_by_agreement(images, plan.fuse, names)
-    columns = {voter.name: voter.fingerprint for voter in participants if voter.name != GIVEN}
+    columns = {voter.name: voter.content for voter in participants if voter.name != GIVEN}
     return _calibration("agreement", len(images), {"object": consensus}, columns, _conditions(plan, participants))
 
 
@@ -184,10 +185,10 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     by_kind: dict[str, Consensus | str] = {
         kind: calibrated_by_gold(images, plan.fuse, kind, overlaps.get(kind, ANY_OVERLAP)) for kind in KINDS
     }
-    heard = {
+    known = {
         speaker(name) for consensus in by_kind.values() if not isinstance(consensus, str) for name in consensus.voices
     }
-    columns = {voter.name: voter.fingerprint for voter in plan.annotators if voter.name in heard}
+    columns = {voter.name: voter.content for voter in plan.annotators if voter.name in known}
     conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan), sorted(overlaps.items())])
     return CalibrateReport(GOLD, _calibration("gold", len(images), by_kind, columns, conditions))
 
@@ -223,7 +224,8 @@ def _spoken(
 ) -> Iterator[tuple[str, Spoken]]:
     """Key and what was said, of every image that was annotated; with gold only of those that have it."""
     images = commit.committed(session.store, IMAGES)
-    needed = replace(plan, annotators=tuple(voter for voter in voices if voter.name != GIVEN), calibration=None)
+    asked = plan.annotators if any(voter.worth for voter in voices) else voices  # a worth depends on all the others
+    needed = replace(plan, annotators=tuple(voter for voter in asked if voter.name != GIVEN), calibration=None)
     inputs(session.store, needed, images)  # says at once what is missing
     for shard in _spread({shard: manifest.counts.kept for shard, manifest in images.items()}, most):
         rows = [row for row in read_image_rows(session.store, shard) if row.status == "ok"]
@@ -235,9 +237,14 @@ def _spoken(
             for voter in needed.annotators
         }
         for row in rows:
-            if any(_is_missing(row, voice, columns) for voice in needed.annotators):
+            if any(_is_missing(row, voice, columns) for voice in voices if voice.name != GIVEN):
                 continue  # its silence says nothing
-            stated = [statement for voice in voices for statement in _statements(row, voice, columns)]
+            said = heard(_findings(row, columns), needed.annotators)
+            stated = [
+                statement
+                for voice in voices
+                for statement in statements(voice, said.get(voice.name, ()), (row.width, row.height))
+            ]
             yield row.key, Spoken(stated, gold.get(row.key), int(row.sha256[-1:] or "0", 16) % 2)
 
 
@@ -246,13 +253,9 @@ def _is_missing(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, 
     return raw is not None and raw.status != "ok"
 
 
-def _statements(row: ImageRow, voice: Voter, columns: Mapping[str, Mapping[str, RawRow]]) -> list[Statement[Finding]]:
-    if voice.name == GIVEN:
-        findings: Sequence[Finding] = row.given
-    else:
-        raw = columns[voice.name].get(row.key)
-        findings = [] if raw is None else raw.findings
-    return statements(voice, findings, (row.width, row.height))
+def _findings(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]]) -> dict[str, Sequence[Finding]]:
+    raws = {name: rows.get(row.key) for name, rows in columns.items()}
+    return {GIVEN: row.given, **{name: raw.findings for name, raw in raws.items() if raw is not None}}
 
 
 def _spread(counts: Mapping[str, int], most: int | None) -> list[str]:
@@ -269,7 +272,7 @@ def _conditions(plan: RoundPlan, participants: Sequence[Voter]) -> str:
     fuse = plan.fuse
     decides = [fuse.agreement, sorted(fuse.normal_synonyms.items()), fuse.within_annotator, fuse.box_iou, fuse.given]
     return _hash(
-        [VERSION, [[voter.name, voter.fingerprint] for voter in participants], decides, sorted(fuse.trust.items())]
+        [VERSION, [[voter.name, voter.content] for voter in participants], decides, sorted(fuse.trust.items())]
     )
 
 

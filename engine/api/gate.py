@@ -34,12 +34,13 @@ from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from stages.annotate.subset import Subset, read_subset
+from stages.calibrate.worth import mapped
 from stages.evaluate.gold import gold_of
 from stages.evaluate.measures import MeasureName
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.alone import filtered_alone, filtered_records
-from stages.gate.calibration import VERSION, ModelCalibration, calibrate_model, mapped
+from stages.gate.calibration import VERSION, ModelCalibration, calibrate_model
 from stages.gate.decide import GateVerdict, Promotion, decide
 from stages.gate.pairs import pairs
 from stages.gate.settings import GateSettings

@@ -4,23 +4,29 @@ Comes in: an open corpus with round 0 and round `number`. Goes out: a `WatchRepo
 the same in every round: the first ones by the hash of their bytes.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import msgspec
 
 from engine.corpus.session import Session
 from engine.runtime.refilter import loaded_parser
 from filters.parser import Parser
 from shards.errors import DamageError
-from shards.images import read_image_rows
+from shards.finding import GIVEN
+from shards.images import ImageRow
 from shards.layout import round_folder
-from shards.raw import read_raw
+from shards.raw import RawRow
 from shards.reader import Corpus
 from shards.record import Record
 from shards.seal import read_sealed, write_sealed
 from shards.store import Store
+from stages.fuse.heard import heard
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
 from stages.gate.alone import filtered_alone, filtered_records
 from stages.held_out import held_out_order
 from stages.incomplete import unknown
+from stages.round import RoundPlan, read_shard
 from stages.watch.judge import WatchReport, judge
 from stages.watch.statistics import statistics
 
@@ -79,8 +85,17 @@ def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[
     written = {voter.name: voter for voter in plan.annotators if voter.name in LEARNED}
     model = written.get(STUDENT) or written[GENERALIST]
     records: list[Record] = []
+    needed = plan if model.worth is not None else replace(plan, annotators=(model,))
     for shard in Corpus(session.store).shards():
-        rows_of_model = {row.key: row for row in read_raw(session.store, model.name, model.fingerprint, shard)}
-        rows = [row for row in read_image_rows(session.store, shard) if row.key in keys and row.key in rows_of_model]
+        rows, columns = read_shard(session.store, shard, needed)
+        rows = [row for row in rows if row.key in keys and row.key in columns[model.name]]
+        rows_of_model = {row.key: _mapped(row, columns, plan, model.name) for row in rows}
         records += filtered_records(rows, rows_of_model, filtered_alone(plan, model), parser)
     return records
+
+
+def _mapped(row: ImageRow, columns: Mapping[str, Mapping[str, RawRow]], plan: RoundPlan, name: str) -> RawRow:
+    """What the model said of an image, its scores as the round hears them."""
+    said = {voter: rows[row.key].findings for voter, rows in columns.items() if row.key in rows}
+    findings = heard({GIVEN: row.given, **said}, plan.annotators)[name]
+    return msgspec.structs.replace(columns[name][row.key], findings=[*findings])

@@ -101,5 +101,5 @@ def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) ->
 
 def fits(calibration: AnnotatorCalibration, annotators: tuple[Voter, ...]) -> bool:
     """Whether it is of these columns, as far as they are in it, and all its columns are among them."""
-    columns = {voter.name: voter.fingerprint for voter in annotators}
+    columns = {voter.name: voter.content for voter in annotators}
     return all(columns.get(name) == fingerprint for name, fingerprint in calibration.columns.items())

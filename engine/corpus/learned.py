@@ -19,15 +19,15 @@ from shards.store import Store
 from stages.annotate.captioner import CaptionsSettings
 from stages.annotate.detector import ObjectsSettings
 from stages.annotate.generalist import GeneralistSettings, GeneralistTask
+from stages.calibrate.worth import Worth
 from stages.fuse.settings import GENERALIST, STUDENT
-from stages.gate.calibration import Worth
 
 BOX_TASKS: frozenset[GeneralistTask] = frozenset({"<OD>", "<DENSE_REGION_CAPTION>", "<REGION_PROPOSAL>"})
 """Tasks whose answers are objects."""
 
 
 class Model(NamedTuple):
-    """weights: a folder or hub id; worth: what its scores are mapped by, None leaves them as the model gives them;
+    """weights: a folder or hub id; worth: what a round maps its scores by, None leaves them as the model gives them;
     is_boxed: whether it is asked for objects."""
 
     weights: str

@@ -17,6 +17,7 @@ from engine.corpus.calibrations import calibration_for
 from engine.corpus.costs import with_account
 from engine.corpus.kept_settings import settings_in_force
 from engine.corpus.learned import Model, annotator_of, share_boxes
+from engine.corpus.mapped import is_mapped, taken_as_mapped, with_mapped
 from engine.corpus.memory import Memory, with_known_fingerprints
 from engine.corpus.promotions import CONSENSUS, model_below, read_calibration, weights_of
 from engine.corpus.sparse import teachers
@@ -32,10 +33,9 @@ from shards.layout import MODEL
 from shards.reader import Corpus
 from shards.store import Store, open_store, remove_leftovers
 from stages.annotate.build import Annotator, build_stage, gives
+from stages.calibrate.support import WITNESSES
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
-from stages.gate.calibrated import CalibratedStage
-from stages.gate.support import WITNESSES
 from stages.round import RoundPlan, Skip, Skipped
 from stages.stage import Stage
 
@@ -60,6 +60,7 @@ class Session:
         roles |= {GENERALIST: self.config.loop.generalist.role, STUDENT: self.config.loop.student_annotator.role}
         roles |= dict.fromkeys(teachers(self.config.annotators), "captioner")
         entered = {learner: model + 1 for learner, model in self.models(number).items()}
+        models = self._models_of(number)
         voters = [
             Voter(
                 column.name,
@@ -67,8 +68,9 @@ class Session:
                 column.fingerprint,
                 entered.get(column.name, 0),
                 column.subset is not None,
+                None if is_mapped(column) or column.name not in models else models[column.name].worth,
             )
-            for column in self.columns(number)
+            for column in self.columns_with(models, number)
         ]
         calibration = None
         if self.config.fuse.calibrate == "auto":
@@ -78,9 +80,12 @@ class Session:
 
     def columns(self, number: int) -> list[Column]:
         """The columns of round `number`: the annotators', and from round 1 on those of the promoted models."""
+        return self.columns_with(self._models_of(number), number)
+
+    def _models_of(self, number: int) -> dict[str, Model]:
+        """Learner -> the model of it that writes round `number`."""
         models, is_boxed = share_boxes(self.store, self.models(number), self.config.loop)
-        models_of = {learner: self._model(learner, below, is_boxed) for learner, below in models.items()}
-        return self.columns_with(models_of, number)
+        return {learner: self._model(learner, below, is_boxed) for learner, below in models.items()}
 
     def models(self, number: int) -> dict[str, int]:
         """Learner -> the round on which that model of it was trained which may write round `number`; nothing for round
@@ -96,9 +101,9 @@ class Session:
         return numbers
 
     def columns_with(self, models: Mapping[str, Model], number: int = 0) -> list[Column]:
-        """The annotators' columns, and those that these models of learners would write. A model with a worth waits for
-        all that find boxes; nobody waits for a model, so that the annotators' columns are the same in every round.
-        number: the round that is looked at, where the columns of an older release are only known from its index."""
+        """The annotators' columns, and those that these models of learners would write. Nobody waits for a model, so
+        that the annotators' columns are the same in every round. number: the round that is looked at, where the columns
+        of an older release are only known from its index."""
         own = self.config.annotators
         if taken := sorted((LEARNED | teachers(own).keys()) & own.keys()):
             raise ConfigError(f"annotators.{taken[0]}: the loop's own model has this name: use another")
@@ -108,19 +113,19 @@ class Session:
         }
         for learner, model in models.items():
             annotator = annotator_of(learner, self.config, model)
-            waits_for = {*needs(learner, {**own, learner: annotator})}
-            waits_for |= set() if model.worth is None else {*self.witnesses()}
-            annotators[learner] = annotator.model_copy(update={"needs": sorted(waits_for)})
+            waits_for = sorted(needs(learner, {**own, learner: annotator}))
+            annotators[learner] = annotator.model_copy(update={"needs": waits_for})
 
         unknown: set[str] = set()
 
         def build(annotator: Annotator, name: str) -> Stage:
-            model = models.get(name)
-            stage = self._stage(annotator, name, self._content(model), unknown)
-            return stage if model is None or model.worth is None else CalibratedStage(stage, model.worth)
+            return self._stage(annotator, name, self._content(models.get(name)), unknown)
 
         columns_of = columns(annotators, build)
-        return with_known_fingerprints(self.store, columns_of, unknown, number) if unknown else columns_of
+        worths = {learner: model.worth for learner, model in models.items() if model.worth is not None}
+        if unknown:
+            return taken_as_mapped(with_known_fingerprints(self.store, columns_of, unknown, number), worths)
+        return with_mapped(self.store, columns_of, annotators, worths, self.witnesses())
 
     def _stage(self, annotator: Annotator, name: str, content: str, unknown: set[str]) -> Stage:
         """A stage, built or remembered; `unknown` gets the names of those that nobody remembers."""
@@ -153,8 +158,8 @@ class Session:
         """A student keeps its own scores where only round 0 could say what they are worth: what humans and annotators
         left out would count as wrong, and to find that is what it is for."""
         calibration = read_calibration(self.store, below, learner) if learner in LEARNED else None
-        is_mapped = calibration is not None and not (learner == STUDENT and calibration.reference == CONSENSUS)
-        worth = calibration.worth if calibration is not None and is_mapped else None
+        is_believed = calibration is not None and not (learner == STUDENT and calibration.reference == CONSENSUS)
+        worth = calibration.worth if calibration is not None and is_believed else None
         return Model(weights_of(self.store, below, learner), None, worth, is_boxed or learner != GENERALIST)
 
     def skipped(self) -> dict[str, Skipped]:

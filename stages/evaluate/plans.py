@@ -52,7 +52,7 @@ def raw_alone(plan: RoundPlan, names: Iterable[str]) -> RoundPlan:
     scores, not with what these are worth beside others. The loop's model gives way to nobody: that policy is about the
     round."""
     chosen = set(names)
-    voters = tuple(voter for voter in plan.annotators if voter.name in chosen)
+    voters = tuple(replace(voter, worth=None) for voter in plan.annotators if voter.name in chosen)
     trust = {name: weight for name, weight in plan.fuse.trust.items() if name in chosen}
     fuse = plan.fuse.model_copy(update={"trust": trust, "merge": UNION})
     return unfiltered(replace(plan, annotators=voters, fuse=fuse, calibration=None))

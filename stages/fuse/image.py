@@ -53,6 +53,7 @@ from stages.fuse.boxes import Cluster, fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.corrections import Corrections
 from stages.fuse.groundings import build_groundings, keep_phrases
+from stages.fuse.heard import heard
 from stages.fuse.labels import correct_labels
 from stages.fuse.ledger import Boxed, Ledger, Remark, Statement, Voter, of_type, statements
 from stages.fuse.merge import Merge
@@ -158,11 +159,9 @@ def drop_all(
 
 
 def _stated(row: ImageRow, findings: Mapping[str, Sequence[Finding]], rules: Rules) -> list[Statement[Finding]]:
-    size_wh = (row.width, row.height)
+    size_wh, said = (row.width, row.height), heard(findings, rules.annotators)
     return [
-        statement
-        for voter in rules.annotators
-        for statement in statements(voter, findings.get(voter.name, []), size_wh)
+        statement for voter in rules.annotators for statement in statements(voter, said.get(voter.name, []), size_wh)
     ]
 
 

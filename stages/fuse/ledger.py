@@ -11,6 +11,7 @@ is lost silently.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Generic, Literal, TypeVar, cast
 
 import msgspec
@@ -34,6 +35,7 @@ from shards.finding import (
 from shards.geometry import clipped
 from shards.record import Source
 from shards.rounds import IndexRow
+from stages.calibrate.worth import Worth
 
 RowType = Literal["text", "region", "phrase", "candidate", "mask"]
 _TYPES: Mapping[type[Finding], RowType] = {
@@ -52,13 +54,22 @@ class ConservationError(RuntimeError):
 @dataclass(frozen=True)
 class Voter:
     """One column of a round. `round` is the one in which it entered the corpus; is_partial: whether it sees some images
-    only, so that an image is whole without it."""
+    only, so that an image is whole without it. worth: what the scores of a model of the loop are worth, where that is
+    known."""
 
     name: str
     role: str
     fingerprint: str
     round: int = 0
     is_partial: bool = False
+    worth: Worth | None = None
+
+    @property
+    def content(self) -> str:
+        """What a round hears of it: its column, and what its scores are mapped by."""
+        if self.worth is None:
+            return self.fingerprint
+        return f"{self.fingerprint}+{sha256(' '.join(self.worth.facts()).encode()).hexdigest()[:8]}"
 
 
 class Statement(msgspec.Struct, Generic[F_co], frozen=True, eq=False):

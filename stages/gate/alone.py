@@ -22,7 +22,7 @@ def filtered_alone(plan: RoundPlan, voter: Voter) -> RoundPlan:
     fuse = plan.fuse.model_copy(
         update={"trust": {}, "merge": UNION, "consensus": ConsensusSettings(), "word_consensus": ConsensusRule()}
     )
-    return replace(plan, annotators=(voter,), fuse=fuse, calibration=None)
+    return replace(plan, annotators=(replace(voter, worth=None),), fuse=fuse, calibration=None)
 
 
 def filtered_records(

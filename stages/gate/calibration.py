@@ -14,22 +14,20 @@ The score of a product of token probabilities says how sure the model is of its 
 such a box is right, which is what a threshold of a filter means, and what other annotators' scores can be held against.
 How often that is depends most on whether anybody else saw the like (support.py): what the model says by itself is
 mapped by `kinds`, what it says among others by `among_others`; of boxes that join nobody else's, `right` then counts
-those that add something. That is asked with fixed limits and of held-out images alone, since a round needs the model's
-scores before it can ask how probable the things are of which all have spoken (stages/calibrate/consensus.py).
+those that add something. It is applied when a round is written, before it is asked how probable the things are of
+which all have spoken (stages/calibrate/worth.py, consensus.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
-from shards.finding import Finding, box_of, kind_of, rounded
 from stages.calibrate.interval import wilson
-from stages.calibrate.platt import PlattScaling, probabilities
+from stages.calibrate.platt import PlattScaling
+from stages.calibrate.support import SUPPORTS, Support
 from stages.calibrate.voice import LEAST_PAIRS, Enough, Judged, Voice, voice_of
+from stages.calibrate.worth import Lines, Worth
 from stages.gate.pairs import ScoredPairs
-from stages.gate.support import SUPPORTS, Support, supports
 
 VERSION = 4
 """Raised when the same pairs give another calibration: verdicts are then reached again."""
@@ -39,8 +37,6 @@ FEW = Enough(pairs=LEAST_PAIRS)
 """Of boxes that join nobody else's the least that is known is how many were right, and that is believed."""
 Voices = Mapping[str, Voice]
 """By kind of finding."""
-Lines = Mapping[str, PlattScaling]
-"""Kind of finding -> what is applied; nothing to the kinds that are not named."""
 
 
 class ModelCalibration(msgspec.Struct, frozen=True):
@@ -58,7 +54,7 @@ class ModelCalibration(msgspec.Struct, frozen=True):
         return _lines(self.kinds)
 
     @property
-    def worth(self) -> "Worth":
+    def worth(self) -> Worth:
         """For a model among others. Boxes that others have, too, are worth what all are if they are too few."""
         lines = {support: _lines(voices) for support, voices in self.among_others.items()}
         return Worth({**lines, "seen": {**self.lines, **lines.get("seen", {})}})
@@ -77,24 +73,6 @@ class ModelCalibration(msgspec.Struct, frozen=True):
         return f" (right: {', '.join(shares)})" if shares else ""
 
 
-class Worth(NamedTuple):
-    """What is applied to the boxes of a model among others, by what others saw there."""
-
-    lines: dict[Support, Lines]
-
-    def mapped(self, findings: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
-        """The findings with the scores of their boxes mapped. others: what all others said of the image."""
-        return [
-            _mapped(rounded(finding), self.lines.get(support, {}).get(kind_of(finding)))
-            for finding, support in zip(findings, supports(findings, others), strict=True)
-        ]
-
-    def facts(self) -> list[str]:
-        """For a fingerprint."""
-        named = {f"{support} {kind}": line for support, lines in self.lines.items() for kind, line in lines.items()}
-        return [f"{name} {line.slope} {line.intercept}" for name, line in sorted(named.items())]
-
-
 def calibrate_model(pairs: Mapping[str, ScoredPairs], reference: str, images: int) -> ModelCalibration:
     """The calibration that these pairs of `images` images give. Never raises for too few: it says so."""
     return ModelCalibration(
@@ -103,18 +81,6 @@ def calibrate_model(pairs: Mapping[str, ScoredPairs], reference: str, images: in
         kinds={kind: voice_of(_judged(of_kind), ENOUGH) for kind, of_kind in pairs.items()},
         among_others={support: _among(pairs, support) for support in SUPPORTS},
     )
-
-
-def mapped(findings: Iterable[Finding], lines: Lines) -> list[Finding]:
-    """The findings with the scores of their boxes mapped, stored scores to stored scores."""
-    return [_mapped(rounded(finding), lines.get(kind_of(finding))) for finding in findings]
-
-
-def _mapped(finding: Finding, line: PlattScaling | None) -> Finding:
-    if line is None or box_of(finding) is None or finding.score is None:
-        return finding
-    [probability] = probabilities(np.array([finding.score]), line)
-    return rounded(msgspec.structs.replace(finding, score=float(probability)))
 
 
 def _lines(voices: Voices) -> dict[str, PlattScaling]:

@@ -22,8 +22,8 @@ from shards.finding import Box, Detection, Finding, OcrLine, PhraseGrounding, ki
 from shards.folding import normalised, plain
 from shards.geometry import iou_matrix
 from shards.record import Record, Region
+from stages.calibrate.support import SUPPORTS, Support, strong_boxes, supports
 from stages.evaluate.match import MATCH_IOU, compared_label
-from stages.gate.support import SUPPORTS, Support, strong_boxes, supports
 
 KINDS = ("object", "phrase", "ocr")
 """Of findings whose score belongs to a box."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pyarrow.compute as pc
 import pytest
 
@@ -15,8 +16,9 @@ from engine.cli import app
 from engine.config.config_text import ConfigError
 from engine.console.exit_codes import REFUSED, WATCHED, report_error
 from engine.console.terminal import out
-from engine.corpus.promotions import model_below, read_calibration, read_promotion
+from engine.corpus.promotions import model_below, read_calibration, read_promotion, save_model_calibration
 from engine.corpus.session import Session, look, opened
+from engine.runtime.column import Column
 from engine.verbs import rounds
 from engine.verbs.loop import loop, rounds_table
 from engine.verbs.printing import printer
@@ -25,7 +27,7 @@ from engine.verbs.status import status
 from engine.verbs.verify import verify
 from shards import commit
 from shards.errors import CorpusError, DamageError
-from shards.finding import kind_of
+from shards.finding import Detection
 from shards.layout import raw_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
@@ -174,12 +176,34 @@ def test_boxes_that_nobody_else_saw_and_that_were_never_right_are_dropped(sessio
     lone = found.among_others["lone"]["object"]
     assert (lone.count, lone.right) == (12, 0)
     [column] = [each for each in session.columns(1) if each.name == "generalist"]
-    assert set(column.needs) >= {"boxes", "given"}
+    rows = [row for shard in ("000000", "000001") for row in read_raw(session.store, *column_of(column), shard)]
+    scores = [finding.score or 0.0 for row in rows for finding in row.findings if isinstance(finding, Detection)]
+    assert min(scores) > 0.5  # its own: a round maps them
     record = Corpus("corpus").round(1).record("p001")
     assert [len(region.votes) for region in record.regions] == [2]
     rows = Corpus("corpus").round(1).index(filters=pc.field("key") == "p001").to_pylist()
     gone = [row for row in rows if row["rule"] == "region.score" and row["source"] == "generalist"]
     assert [(row["value"], row["threshold"]) for row in gone] == [(pytest.approx(1 / 14, abs=0.01), 0.3)] * 3
+
+
+def test_another_calibration_moves_a_round_and_calls_no_model(session: Session) -> None:
+    run(reopened("loop.gate.tolerance=1.0"), 1, Says(boxes=4))
+    store, path = session.store, "rounds/00/model"
+    found, manifest = read_calibration(store, 0), commit.find(store, path, "calibration")
+    assert found is not None
+    assert manifest is not None
+    columns = sorted(store.names("raw"))
+    sure = {"object": msgspec.structs.replace(found.among_others["lone"]["object"], intercept=3.0)}
+    believed = msgspec.structs.replace(found, among_others={**found.among_others, "lone": sure})
+    save_model_calibration(store, 0, believed, manifest.fingerprint)
+    rounds.refilter_round("corpus", 1, None, [], dry_run=False)
+    regions = Corpus("corpus").round(1).record("p001").regions
+    assert sorted(len(region.votes) for region in regions) == [1, 1, 1, 2]
+    assert sorted(store.names("raw")) == columns
+
+
+def column_of(column: Column) -> tuple[str, str]:
+    return column.name, column.fingerprint
 
 
 def test_a_verdict_is_reached_again_when_its_conditions_change(session: Session, tmp_path: Path) -> None:
@@ -214,20 +238,21 @@ def test_the_other_verbs_know_a_round_of_the_loop(
     assert "fuse.merge.pick" in capsys.readouterr().out
 
 
-def test_the_models_column_has_calibrated_scores(session: Session, tmp_path: Path) -> None:
+def test_a_round_hears_the_model_with_calibrated_scores(session: Session, tmp_path: Path) -> None:
     many = Says(boxes=8, falls=0.1)
     run(session, 1, many)
     plain = session.learned("generalist", str(tmp_path / "corpus/rounds/00/model"))
     [column] = [each for each in session.columns(1) if each.name == "generalist"]
-    assert column.fingerprint != plain.fingerprint
-    said = {row.key: row.findings for row in read_raw(session.store, "generalist", column.fingerprint, "000000")}
-    scores = [finding.score or 0.0 for finding in said["p001"] if kind_of(finding) == "object"]
+    assert column.fingerprint == plain.fingerprint
+    round_ = Corpus("corpus").round(1)
+    text = round_.record("p001").texts[0]
+    assert text.source.score == 0.95  # how right a text is nobody can say: texts keep their scores
+    rows = round_.index(filters=(pc.field("key") == "p001") & (pc.field("source") == "generalist")).to_pylist()
+    scores = [row["score"] for row in rows if row["type"] == "region"]
     assert len(scores) == 8
     assert scores[0] > 0.5 > 0.3 > scores[2]
     assert scores == sorted(scores, reverse=True)
-    text, vote = Corpus("corpus").round(1).record("p001").texts[0], Corpus("corpus").round(1).record("p001").regions[0]
-    assert text.source.score == 0.95  # how right a text is nobody can say: texts keep their scores
-    assert scores[0] in {each.score for each in vote.votes}
+    assert scores[0] in {each.score for region in round_.record("p001").regions for each in region.votes}
     before = files_of(tmp_path / "corpus")
     for lost in (["promotion.json", "promotion.json.seal"], ["model/calibration.json"]):
         for name in lost:

@@ -8,10 +8,11 @@ import pytest
 
 from shards.finding import Caption, Detection, Finding, OcrLine
 from stages.calibrate.platt import PlattScaling
+from stages.calibrate.support import SUPPORTS, Support
 from stages.calibrate.voice import Voice
-from stages.gate.calibration import ModelCalibration, calibrate_model, decode_calibration, mapped
+from stages.calibrate.worth import mapped
+from stages.gate.calibration import ModelCalibration, calibrate_model, decode_calibration
 from stages.gate.pairs import ScoredPairs
-from stages.gate.support import SUPPORTS, Support
 from tests.stages.calibrate.test_platt import drawn
 
 BOX = (0.0, 0.0, 20.0, 20.0)

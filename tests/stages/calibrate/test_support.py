@@ -3,7 +3,7 @@
 import pytest
 
 from shards.finding import Box, Caption, Detection, Finding, Kind, OcrLine, PhraseGrounding
-from stages.gate.support import Support, supports
+from stages.calibrate.support import Support, supports
 
 HERE, FAR = (0.0, 0.0, 20.0, 20.0), (60.0, 60.0, 90.0, 90.0)
 MOST, HALF, SOME = (0.0, 0.0, 20.0, 15.0), (0.0, 0.0, 20.0, 10.5), (0.0, 0.0, 20.0, 5.5)

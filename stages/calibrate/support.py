@@ -9,8 +9,8 @@ What is seen joins a region that there is anyway, all else stands alone in the r
 of 600 generated scenes at dusk, 73% of the regions that yolo-nano and the loop's model had together were right, 16% of
 those that the model added, many of them doubles that lie beside the detector's box. By day, of its boxes on a weak
 box of the detector (0.05 to 0.3) 60 to 75% were in a right place, of the others 10%, whatever their score. Labels need
-not agree: what is asked is whether something is there. The limits are fixed, and no threshold of a filter among them:
-moving one must not call for the model again.
+not agree: what is asked is whether something is there. The limits are fixed, and no threshold of a filter is among
+them: what was learned of the held-out images must go on to hold when one is moved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,11 @@ from typing import Final, Literal, get_args
 
 from shards.finding import Box, Finding, Kind, box_of, kind_of
 from shards.geometry import iou_matrix
-from stages.evaluate.match import MATCH_IOU
 
 Support = Literal["seen", "hinted", "lone"]
 SUPPORTS: Final[tuple[Support, ...]] = get_args(Support)
+HINT_IOU = 0.5
+"""From here on two boxes are in one place, as in the measures."""
 STRONG_SCORE, WEAK_SCORE = 0.3, 0.05
 """Of others' boxes: from here on one is believed by default, or counts at all (some detectors have one everywhere)."""
 JOIN_IOU = 0.55
@@ -53,7 +54,7 @@ def supports(findings: Sequence[Finding], others: Sequence[Finding]) -> list[Sup
         for (place, _), strong, hint in zip(boxed, near_strong, near_hint, strict=True):
             if strong > JOIN_IOU:
                 by_finding[place] = "seen"
-            elif strong < BESIDE_IOU and hint >= MATCH_IOU:
+            elif strong < BESIDE_IOU and hint >= HINT_IOU:
                 by_finding[place] = "hinted"
     return by_finding
 
