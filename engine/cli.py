@@ -328,11 +328,15 @@ def status(corpus: CorpusArgument) -> None:
 def verify(
     corpus: CorpusArgument,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
+    sample: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of units, by chance, whose files are read; the others must be there."),
+    ] = 1.0,
 ) -> None:
     """Compare every file with its checksum. Exit code 5 if one is damaged."""
     from engine.verbs import verify as verify_module
 
-    verify_module.verify(corpus, repair=repair)
+    verify_module.verify(corpus, repair=repair, sample=sample)
 
 
 @app.command()

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
+from random import Random
 from typing import NamedTuple
 
 import pyarrow.compute as pc
@@ -65,10 +66,12 @@ class UnitDamage:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was read and what is wrong. orphans: files in unit folders that no manifest names; unsealed: folders of
+    """What was read and what is wrong. units: all of the corpus; read: those whose files, of so many bytes, were
+    compared with their checksums. orphans: files in unit folders that no manifest names; unsealed: folders of
     models of an older release, which have no checksums; unfinished: planned image shards of which nothing is there."""
 
     units: int
+    read: int
     files: int
     bytes: int
     damages: list[UnitDamage]
@@ -97,12 +100,18 @@ class VerifyReport:
         return [damage for damage in self.damages if not damage.folder]
 
 
-def verify(store: Store, progress: Callable[[str], None] | None = None) -> VerifyReport:
+def verify(
+    store: Store, progress: Callable[[str], None] | None = None, *, sample: float = 1.0, seed: int | None = None
+) -> VerifyReport:
     """Read every committed unit. `progress` is told each unit's path before it is read.
 
-    Raises CorpusError if another version of this package wrote the corpus."""
+    sample: the share of units, chosen by chance (the same for the same seed), whose files are read; of the others it is
+    only checked that manifest and files are there. Raises CorpusError if another version of this package wrote the
+    corpus."""
     paths = store.walk()
     units = _units(store, paths)
+    chosen = _chosen(units, sample, seed)
+    there = frozenset(paths)
     damages: list[UnitDamage] = []
     files = size = 0
     for (folder, name), manifest in units.items():
@@ -110,6 +119,8 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
             progress(f"{folder}/{name}")
         if manifest is None:
             in_unit = [Damage(manifest_path(folder, name), "the manifest is damaged")]
+        elif (folder, name) not in chosen:
+            in_unit = _absent(there, folder, manifest) or _disagreements(units, folder, manifest)
         else:
             in_unit = _content(store, folder, manifest) or _disagreements(units, folder, manifest)
             files += len(manifest.files)
@@ -129,6 +140,7 @@ def verify(store: Store, progress: Callable[[str], None] | None = None) -> Verif
     damages += [damage for damage in _lost_parts(missing) if (damage.folder, damage.name) not in units]
     return VerifyReport(
         len(units),
+        len(chosen),
         files,
         size,
         list(dict.fromkeys(damages)),
@@ -168,6 +180,19 @@ def _units(store: Store, paths: list[str]) -> _Units:
     ]
     names = [match.groups() for match in matches if match]
     return {(folder, name): commit.find(store, folder, name) for folder, name in names}
+
+
+def _chosen(units: _Units, sample: float, seed: int | None) -> frozenset[tuple[str, str]]:
+    """The units that are read: at least one where there are any."""
+    if sample >= 1.0 or not units:
+        return frozenset(units)
+    return frozenset(Random(seed).sample(sorted(units), max(1, round(sample * len(units)))))
+
+
+def _absent(there: frozenset[str], folder: str, manifest: Manifest) -> list[Damage]:
+    """Files of a unit that are gone."""
+    paths = [f"{folder}/{path}" for path in manifest.files]
+    return [Damage(path, "is missing") for path in paths if path not in there]
 
 
 def _unit_of(path: str) -> tuple[str, str]:

@@ -38,11 +38,17 @@ class Verification:
             raise self.error
 
 
-def verify(corpus: Location, *, repair: bool = False, tell: Tell = untold) -> Verification:
-    """Read a whole corpus again. repair: make the damaged units again; raises what running them raises. tell: called
-    with what was found, and with the report of each part of the repair. Raises ConfigError if nothing is there."""
+def verify(
+    corpus: Location, *, repair: bool = False, sample: float = 1.0, seed: int | None = None, tell: Tell = untold
+) -> Verification:
+    """Read a whole corpus again. repair: make the damaged units again; raises what running them raises. sample: the
+    share of units, by chance and the seed, whose files are read; of the others it is checked that they are there. tell:
+    called with what was found, and with the report of each part of the repair. Raises ConfigError if nothing is there,
+    or where a sample shall be repaired."""
+    if repair and sample < 1.0:
+        raise ConfigError(f"a repair reads every unit, a sample of {sample:g} does not: leave out one of both")
     store = open_store(str(corpus))
-    report = verify_units(store)
+    report = verify_units(store, sample=sample, seed=seed)
     tell(report)
     if report.units == 0 and report.ok:
         raise ConfigError(f"{corpus} holds no units: is this a corpus folder?")

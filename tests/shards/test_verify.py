@@ -48,6 +48,20 @@ def test_a_whole_corpus_is_whole(store: LocalStore) -> None:
     assert seen[:2] == ["images/000000", "images/000001"]
 
 
+def test_a_sample_reads_some_units_and_misses_no_file_of_the_others(store: LocalStore) -> None:
+    report = verify(store, sample=0.4, seed=1)
+    assert (report.units, report.read, report.ok) == (6, 2, True)
+    assert report.bytes < verify(store).bytes
+    data = bytes(store.read(IMAGE_TAR))
+    store.write(IMAGE_TAR, [flip(data, 700)])
+    found = [len(verify(store, sample=0.4, seed=seed).damages) for seed in range(12)]
+    assert found == [len(verify(store, sample=0.4, seed=seed).damages) for seed in range(12)]
+    assert {0, 1} == {*found}, "one sample sees what another does not"
+    store.remove(IMAGE_TAR)
+    gone = [str(verify(store, sample=0.01, seed=seed).damages[0]) for seed in range(6)]
+    assert all(said.startswith("images 000001:") and "missing" in said for said in gone)
+
+
 @pytest.mark.parametrize("path", [IMAGE_TAR, ROUND_TAR])
 @pytest.mark.parametrize(
     ("damage", "lost"),
