@@ -6,9 +6,11 @@
           <polygon label="text" points="x,y;x,y;..."><attribute name="reads">EXIT</attribute></polygon>
           <tag label="caption"><attribute name="brief">a dog runs</attribute></tag>
 
+The head is that of a project with a task per split: datumaro reads no image whose `subset` the head does not name.
 An object with a mask is the polygon of its largest outline, else a box. Coordinates are pixels of the oriented image.
 """
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -33,15 +35,15 @@ class CvatTarget:
         self._path, self._categories = out / "annotations.xml", categories
         self._part = out / ".annotations.xml.part"
         self._file: IO[str] = files.enter_context(self._part.open("w", encoding="utf-8"))
-        self._images = 0
+        self._images: Counter[str] = Counter()
 
     def add(self, sample: Sample) -> None:
         """One image with its shapes."""
         record = sample.record
         size = f'width="{record.width}" height="{record.height}"'
         name = quoteattr(sample.file_name)
-        self._file.write(f'  <image id="{self._images}" name={name} subset="{sample.split}" {size}>\n')
-        self._images += 1
+        self._file.write(f'  <image id="{self._images.total()}" name={name} subset="{sample.split}" {size}>\n')
+        self._images[sample.split] += 1
         for region in record.regions:
             self._file.write(_shape(region))
         texts = {size: [text.text for text in record.texts if text.granularity == size] for size in _SIZES}
@@ -54,7 +56,10 @@ class CvatTarget:
         """Head, images, end."""
         self._file.close()
         labels = "".join(_label(name) for name in dict.fromkeys([*self._categories.names, TEXT, CAPTION]))
-        head = f"<meta><task><size>{self._images}</size><labels>{labels}</labels></task></meta>"
+        tasks = "".join(
+            f"<task><size>{count}</size><subset>{split}</subset></task>" for split, count in self._images.items()
+        )
+        head = f"<meta><project><labels>{labels}</labels><tasks>{tasks}</tasks></project></meta>"
         with self._path.open("w", encoding="utf-8") as out, self._part.open(encoding="utf-8") as images:
             out.write(f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  {head}\n')
             for line in images:

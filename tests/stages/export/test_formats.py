@@ -157,6 +157,9 @@ def test_cvat_has_every_region_in_its_place(made: Files, tmp_path: Path) -> None
     out = exported(made, "cvat", tmp_path)
     root = ElementTree.parse(out / "annotations.xml").getroot()
     images = {image.attrib["name"].split("/", 1)[1].rsplit(".", 1)[0]: image for image in root.iter("image")}
+    splits = [image.attrib["subset"] for image in images.values()]
+    told = {task.findtext("subset", ""): task.findtext("size", "") for task in root.iterfind("meta/project/tasks/task")}
+    assert told == {split: str(splits.count(split)) for split in ("train", "val")}, "datumaro reads no other images"
     for record in made[1]:
         image = images[safe_key(record.key)]
         shapes = [each for each in image if each.tag in ("box", "polygon")]
@@ -168,7 +171,7 @@ def test_cvat_has_every_region_in_its_place(made: Files, tmp_path: Path) -> None
 
 
 def test_cvat_is_read_by_datumaro(made: Files, tmp_path: Path) -> None:
-    pytest.importorskip("datumaro", reason="its wheels want other versions of numpy: install it by hand to run this")
+    pytest.importorskip("datumaro", reason="it wants older pandas and Pillow: install it by hand to run this")
     out = exported(made, "cvat", tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -176,6 +179,8 @@ def test_cvat_is_read_by_datumaro(made: Files, tmp_path: Path) -> None:
 
         read = Dataset.import_from(str(out / "annotations.xml"), "cvat")
         shapes = {item.id: [each.type.name for each in item.annotations] for item in read}
+        assert {item.subset for item in read} == {"train", "val"}
+        assert all(item.media.data is not None for item in read), "the pictures are found"
     for record in made[1]:
         [found] = [kinds for name, kinds in shapes.items() if name.split("/", 1)[1] == safe_key(record.key)]
         assert sum(kind in ("bbox", "polygon") for kind in found) == len(record.regions)
