@@ -6,8 +6,9 @@
           <polygon label="text" points="x,y;x,y;..."><attribute name="reads">EXIT</attribute></polygon>
           <tag label="caption"><attribute name="brief">a dog runs</attribute></tag>
 
-The head is that of a project with a task per split: datumaro reads no image whose `subset` the head does not name.
-An object with a mask is the polygon of its largest outline, else a box. Coordinates are pixels of the oriented image.
+The head is that of a project with a task per split: datumaro reads no image whose `subset` the head does not name. An
+object with a mask is the polygon of its largest outline, else a box; a text is a line. Coordinates are pixels of the
+oriented image.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
 
+from shards.finding import Box
 from shards.geometry import box_quad
 from shards.record import Region
 from shards.summary import label_of
@@ -48,7 +50,9 @@ class CvatTarget:
             self._file.write(_shape(region))
         texts = {size: [text.text for text in record.texts if text.granularity == size] for size in _SIZES}
         if record.texts:
-            attributes = "".join(_attribute(size, "\n".join(lines)) for size, lines in texts.items())
+            attributes = "".join(
+                _attribute(size, "\n".join(" ".join(line.split()) for line in lines)) for size, lines in texts.items()
+            )
             self._file.write(f'    <tag label="{CAPTION}" source="auto">{attributes}</tag>\n')
         self._file.write("  </image>\n")
 
@@ -66,6 +70,12 @@ class CvatTarget:
                 out.write(line)
             out.write("</annotations>\n")
         self._part.unlink()
+
+
+def outline_box(region: Region) -> Box:
+    """The box around what is drawn of an object with a mask, px; of one without, its box."""
+    (x0, y0), (x1, y1) = (corners := yolo_outline(region)).min(0).tolist(), corners.max(0).tolist()
+    return x0, y0, x1, y1
 
 
 def _shape(region: Region) -> str:

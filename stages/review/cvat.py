@@ -4,7 +4,7 @@
     -> Sheet("dog", [MarkedShape("region", "dog", box)], {"brief": ["a dog runs"]})
 
 CVAT keeps no ids: a shape is the region that it overlaps most (`compare.py`). An object that was exported as the
-outline of its mask is compared by the box around it.
+outline of its mask is compared by the box around that.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _shape(element: Element) -> MarkedShape:
     xs, ys = [point[0] for point in points], [point[1] for point in points]
     box: Box = (min(xs), min(ys), max(xs), max(ys))
     if label != TEXT:
-        return MarkedShape("region", label, box)
+        return MarkedShape("region", label, box, outlined=True)
     quad: Quad | None = None
     if len(points) == 4:
         quad = (xs[0], ys[0], xs[1], ys[1], xs[2], ys[2], xs[3], ys[3])

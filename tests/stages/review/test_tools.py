@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shards.record import Candidate, Record, Region, Source, Text
@@ -108,6 +109,27 @@ def test_tasks_that_say_nothing_and_tasks_that_are_none(tasks: list[dict[str, An
     assert [number for number, _ in found] == [3, 4]
     assert "data.fld_key is missing" in str(found[0][1])
     assert "turned by 30 degrees" in str(found[1][1])
+
+
+def test_an_outline_smaller_than_its_box_and_a_text_of_two_lines_are_no_corrections(
+    tmp_path: Path, categories: Categories
+) -> None:
+    rings = [[20.0, 20.0, 40.0, 20.0, 40.0, 45.0, 20.0, 45.0], [60.0, 30.0, 70.0, 30.0, 70.0, 35.0, 60.0, 35.0]]
+    dog = msgspec.structs.replace(region("r0", "dog", 10), box=(10.0, 10.0, 90.0, 60.0), polygons=rings)
+    text = Text("t0", "brief", "a dog\n.  Here", SOURCE)
+    record = msgspec.structs.replace(RECORD, regions=[dog], texts=[text])
+    target = CvatTarget(tmp_path, categories, ExitStack())
+    target.add(Sample(record, "train", "train/pets/b%2Ev2.jpg", "", b""))
+    target.close()
+    xml = (tmp_path / "annotations.xml").read_text()
+    [(_, sheet)] = read_images(xml.encode())
+    assert isinstance(sheet, Sheet)
+    assert corrections(record, sheet.shapes, sheet.texts, accept_rest=False) == []
+    [(_, sheet)] = read_images(xml.replace("20.00,20.00", "15.00,20.00").encode())
+    assert isinstance(sheet, Sheet)
+    assert corrections(record, sheet.shapes, sheet.texts, accept_rest=False) == [
+        {"key": record.key, "action": "move", "target": "r0", "box": [5.0, 10.0, 90.0, 60.0]}
+    ], "as far as the outline went"
 
 
 def test_what_was_changed_in_cvat(tmp_path: Path, categories: Categories) -> None:
