@@ -6,9 +6,9 @@ Whatever it does wrong, it costs the parent this process and nothing else; it en
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
-from sys import path as module_path
 from typing import IO
 
 from stages.ingest.frames import Inbox, Message, Setup, pack
@@ -22,7 +22,7 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str], setup: Setup) -> None:
         self._inbox = Inbox()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `end`
-        paths = os.pathsep.join(path for path in module_path if path)
+        paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -130,3 +130,16 @@ def test_the_worker_starts_without_what_is_slow_to_import() -> None:
     code = f"import sys, stages.ingest.worker; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_processes_have_the_path_of_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV's package puts its folder, with a `typing` in it, on the path and then replaces the whole list."""
+    (tmp_path / "typing.py").write_text("raise ImportError('the wrong one')")
+    whole = list(sys.path)
+    sys.path.insert(0, str(tmp_path))
+    monkeypatch.setattr(sys, "path", whole)
+    try:
+        assert outcomes(["good"]) == ["ok"]
+    finally:
+        monkeypatch.undo()
+        sys.path.remove(str(tmp_path))
