@@ -7,7 +7,7 @@ backend, so that the scheduler's bookkeeping does not know where a call ran. A c
     Outcome(call, kind="death", error="death: the process ended (exit code 139)")
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
@@ -69,3 +69,36 @@ class CallReply:
     error: str = ""
     detail: str = ""
     seconds: float = 0.0
+
+
+def pack_call(call: Call) -> bytes:
+    """A call as it travels: Ray's own pickling of calls and replies was a fifth of what Ray takes for a call."""
+    return _encoder.encode(call)
+
+
+def unpack_call(data: bytes) -> Call:
+    """The call again."""
+    return _calls.decode(data)
+
+
+def unpack_reply(data: bytes) -> CallReply:
+    """The reply again."""
+    return _replies.decode(data)
+
+
+def pack_reply(reply: CallReply) -> bytes:
+    """A reply as it travels. What an exception said may hold undecodable file names, which no UTF-8 can: escaped."""
+    try:
+        return _encoder.encode(reply)
+    except UnicodeEncodeError:
+        items = {index: _escaped(reason) for index, reason in reply.items.items()}
+        return _encoder.encode(replace(reply, items=items, error=_escaped(reply.error), detail=_escaped(reply.detail)))
+
+
+def _escaped(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_calls = msgspec.msgpack.Decoder(Call)
+_replies = msgspec.msgpack.Decoder(CallReply)

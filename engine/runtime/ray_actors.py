@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from engine.runtime.call import Call, CallReply
+from engine.runtime.call import Call, CallReply, pack_call, pack_reply, unpack_call
 from engine.runtime.column import ActorPool
 from engine.runtime.worker import Worker, limit_process
 from shards.store import Store
@@ -41,15 +41,16 @@ class ActorBody:
         """See Worker.load."""
         return self._stages.submit(self._worker.load).result()
 
-    def run(self, call: Call, turn: int) -> CallReply:
-        """See Worker.run. turn: how many calls were sent to this actor before."""
+    def run(self, packed: bytes, turn: int) -> bytes:
+        """See Worker.run. packed: a call; its reply goes out. turn: how many calls were sent to this actor before."""
+        call = unpack_call(packed)
         self._worker.read_ahead(call)
         with self._turns:
             self._turns.wait_for(lambda: self._turn == turn)
             reply = self._stages.submit(self._worker.run, call)
             self._turn += 1
             self._turns.notify_all()
-        return reply.result()
+        return pack_reply(reply.result())
 
 
 @dataclass(eq=False)
@@ -86,7 +87,7 @@ class Actor:
         """Queue the call."""
         if not self.calls:
             self.since = time.monotonic()
-        self.calls.append((self.handle.run.remote(call, self.sent), call))
+        self.calls.append((self.handle.run.remote(pack_call(call), self.sent), call))
         self.sent += 1
         self.latest = (call.shard, call.positions)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.config.settings import EngineSettings
 from engine.runtime.backend import StartError
-from engine.runtime.call import Call, CallReply, Outcome, OutcomeKind
+from engine.runtime.call import Call, CallReply, Outcome, OutcomeKind, unpack_reply
 from engine.runtime.column import ActorPool, with_gpu_shares
 from engine.runtime.faults import one_line
 from engine.runtime.ray_actors import Actor, misfit, start_actor
@@ -325,7 +325,8 @@ def _get(ref: Any) -> Any:
     from ray import exceptions, get
 
     try:
-        return get(ref)
+        answer = get(ref)
+        return unpack_reply(answer) if isinstance(answer, bytes) else answer
     except exceptions.OutOfMemoryError as error:
         return _Dead(one_line(str(error)), out_of_memory=True)
     except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:

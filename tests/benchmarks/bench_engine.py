@@ -25,7 +25,7 @@ from PIL import Image as Pillow
 
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
-from engine.runtime.call import Call, CallReply
+from engine.runtime.call import Call, CallReply, pack_call, pack_reply, unpack_call, unpack_reply
 from engine.runtime.column import Column
 from engine.runtime.progress import ColumnProgress, Silent
 from engine.runtime.ray_session import RaySession
@@ -233,19 +233,19 @@ def bare_calls_ms(per_batch: int, calls: int = 1000) -> float:
         def pid(self) -> int:
             return os.getpid()
 
-        def run(self, call: Call) -> CallReply:
-            return CallReply("ok", findings=[call.rows[:1]] * BATCH)
+        def run(self, packed: bytes) -> bytes:
+            return pack_reply(CallReply("ok", findings=[unpack_call(packed).rows[:1]] * BATCH))
 
     remote: Any = ray.remote(Bare)
     actor: Any = remote.options(num_cpus=0.5).remote()
     call = Call(0, "p", "c", "000000", tuple(range(BATCH)), bytes(2000), {}, 60.0)
     working = [psutil.Process(), psutil.Process(ray.get(actor.pid.remote()))]
     before = cpu_s(working)
-    queue = [actor.run.remote(call) for _ in range(2)]
+    queue = [actor.run.remote(pack_call(call)) for _ in range(2)]
     for _ in range(calls):
         ray.wait(queue, num_returns=1)
-        ray.get(queue.pop(0))
-        queue.append(actor.run.remote(call))
+        unpack_reply(ray.get(queue.pop(0)))
+        queue.append(actor.run.remote(pack_call(call)))
     return (cpu_s(working) - before) / calls * per_batch / BATCH * 1e3
 
 

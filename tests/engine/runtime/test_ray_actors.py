@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runtime.call import pack_rows, unpack_rows
+from engine.runtime.call import pack_call, pack_rows, unpack_reply, unpack_rows
 from engine.runtime.column import ActorPool
 from engine.runtime.ray_actors import ActorBody, ray_options
 from shards.finding import Finding
@@ -54,10 +54,10 @@ def test_calls_run_in_the_order_in_which_they_were_sent_and_in_one_thread(
     part = replace(whole, id=1, positions=whole.positions[:1], rows=pack_rows(unpack_rows(whole.rows)[:1]))
     store.reads = 0
     with ThreadPoolExecutor(2) as threads:
-        later = threads.submit(actor.run, part, 1)
+        later = threads.submit(actor.run, pack_call(part), 1)
         time.sleep(0.2)  # it is there first, and must wait
-        earlier = threads.submit(actor.run, whole, 0)
-        assert earlier.result(timeout=30).kind == "ok"
+        earlier = threads.submit(actor.run, pack_call(whole), 0)
+        assert unpack_reply(earlier.result(timeout=30)).kind == "ok"
         later.result(timeout=30)
     assert stage.sizes == [4, 1]
     assert len(stage.threads) == 1
