@@ -63,7 +63,18 @@ def _lacks(font: "Font", text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=20_000)
 def _has(font: "Font", character: str) -> bool:
-    return character.isprintable() and bytes(font.getmask(character)) != bytes(font.getmask(_MISSING))
+    plain = _unshaped(font)
+    return character.isprintable() and bytes(plain.getmask(character)) != bytes(plain.getmask(_MISSING))
+
+
+@lru_cache(maxsize=64)
+def _unshaped(font: "Font") -> "Font":
+    """The font letter by letter: where text is shaped, a mark that is missing is an empty box and a circle below it."""
+    from PIL import ImageFont
+
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        return font
+    return font.font_variant(layout_engine=ImageFont.Layout.BASIC)
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,12 @@ def test_no_character_is_drawn_as_an_empty_box(text: str) -> None:
     assert not [each for each in shown if not each.isspace() and bytes(font.getmask(each)) == empty]
 
 
+def test_a_vowel_sign_of_no_font_is_written_as_its_number() -> None:
+    if font_for("क", 14) is not font_for("a", 14):
+        pytest.skip("a font here knows Devanagari")
+    assert drawable("कि", 14) == "\\u0915\\u093f"
+
+
 def test_a_character_of_no_font_is_written_as_its_number() -> None:
     assert drawable("a \U0010fffd b", 14) == "a \\U0010fffd b"
     assert drawable("bell \x07", 14) == "bell ?"
