@@ -17,6 +17,7 @@ from typing import NamedTuple
 TEXT_FIELDS = ("description", "caption", "text", "answer", "response", "content", "output", "final_answer", "result")
 """Of a JSON object that holds the text, the first of these that it has; an object with one text needs none of them."""
 REFUSAL_FIELD = "refusal"
+_TEXT_NAME = re.compile(r"(?:description|caption)\Z", re.IGNORECASE)
 
 _TAGS = "think|thinking|thought|thoughts|reasoning|reason|reflection|scratchpad|analysis|seed:think"
 _THINKING = [
@@ -25,19 +26,38 @@ _THINKING = [
     (re.compile("◁think▷"), re.compile("◁/think▷")),
     (re.compile(r"<\|begin_of_thought\|>"), re.compile(r"<\|end_of_thought\|>")),
     (re.compile(r"<\|channel>thought\b"), re.compile(r"<channel\|>")),
+    (re.compile(r"<unused\d+>\s*thought\b"), re.compile(r"<unused\d+>(?!\s*thought\b)")),
+    (re.compile(r"<\|(?:START_THINKING|thinking|think)\|>"), re.compile(r"<\|(?:END_THINKING|/thinking|/think)\|>")),
+    (re.compile(r"\A\s*Thinking\.\.\.\s"), re.compile(r"\.\.\.done thinking\.?")),
 ]
-"""(begins, ends) of thinking, as Qwen, DeepSeek, GLM, Magistral, Kimi, Seed, Gemma and many tuned models write it."""
-_HARMONY_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*<\|message\|>")
+"""(begins, ends) of thinking, as Qwen, DeepSeek, GLM, Magistral, Kimi, Seed, Gemma, MedGemma, Command, the
+ollama command and many tuned models write it."""
+_FORMATTING = "b|i|u|em|strong|span"
+_PARAGRAPH = "p|div|br|h[1-6]"
+_BLOCK_BEFORE = re.compile(
+    rf"\A\s*<(?!(?:{_FORMATTING}|{_PARAGRAPH})\b)([A-Za-z][\w:.-]*)(?:\s[^<>]*)?>.*?</\1\s*>(?=\s*\S)", re.DOTALL
+)
+"""Something in tags of whatever name before the answer is thinking, too."""
+_HARMONY_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
 _HARMONY = re.compile(r"<\|(?:channel|message|start)\|>")
 _PLAIN_HARMONY = re.compile(r"\A(?:analysis|commentary)(?=\S).*?assistant\s*final(?=\S)", re.DOTALL)
 """gpt-oss where a server has taken the control tokens out and left the words between them."""
 _ANSWER_TAG = re.compile(
-    r"<(answer|output|response|final|final_answer|description)>(.*?)(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+    r"<(answer|output|response|result|final|final_answer|text|paragraph|assistant|(?:\w+_)?(?:description|caption))>"
+    r"(.*?)(?:</\1>|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
-_BOXES = re.compile(r"<\|(?:begin|end)_of_(?:box|solution)\|>")
-_TURN = re.compile(r"\A\s*(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>)?\s*(?:assistant"
-r"|model)\s*"
-                   r"(?:<\|end_header_id\|>|<\|im_sep\|>|\n)\s*")  # fmt: skip
+_BOXED = re.compile(r"\$*\\boxed\{(?:\\text\{)?(.*?)\}?\}\$*", re.DOTALL)
+_BOXES = re.compile(r"<\|(?:(?:begin|end)_of_(?:box|solution)|(?:START|END)_(?:RESPONSE|TEXT))\|>")
+_TAGGED_FORMAT = re.compile(rf"</?(?:{_FORMATTING})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_TAGGED_PARAGRAPH = re.compile(rf"</?(?:{_PARAGRAPH})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_TURN = re.compile(
+    r"\A\s*(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>|<\|start_of_role\|>)?\s*"
+    r"(?:(?:assistant|model)\s*(?:<\|end_header_id\|>|<\|end_of_role\|>|<\|im_sep\|>|\n)|(?:###\s*)?(?:assistant|ASSISTANT"
+    r"|Assistant):)\s*"
+)
+_NEXT_TURN = re.compile(r"\n\s*(?:#+\s*)?(?:USER|User|HUMAN|Human|### Instruction)\s*:.*\Z", re.DOTALL)
+"""What servers without a chat template let a model write on: the next question."""
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|user|assistant|system|eos|eom"
     r"|start_header_id|observation|END_OF_TURN_TOKEN|end_of_sentence)\|>|<｜[^｜<>]{1,30}｜>"
@@ -46,8 +66,9 @@ _END = re.compile(
 """Where an answer ends; what a server that missed it let the model write after it is another turn."""
 _LEFT = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<｜|</?(?:think|thinking|tool_call|function|image|img|s)\b[^<>]*>|\[/?INST\]|◁/?think▷"
+    r"|</[A-Za-z][\w:.-]*\s*>|<(?:unused\d+|fim_\w+|0x[0-9A-F]{2}|mask|unk)>|\[(?:TOOL_CALLS|AVAILABLE_TOOLS|IMG)\]"
 )
-_FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"(```|~~~)[\w+-]*[ \t]*\n?(.*?)(?:\1|\Z)", re.DOTALL)
 
 
 class Stripped(NamedTuple):
@@ -65,9 +86,12 @@ def strip_markup(text: str) -> Stripped:
     answer = _cut_turns(_BOXES.sub(" ", answer))
     if tagged := _ANSWER_TAG.fullmatch(answer.strip()):
         answer = tagged[2]
+    if boxed := _BOXED.fullmatch(answer.strip()):
+        answer = boxed[1]
     answer, problem = _unwrapped(answer.strip())
     if problem:
         return Stripped("", problem)
+    answer = _TAGGED_PARAGRAPH.sub("\n", _TAGGED_FORMAT.sub("", answer))
     if left := _LEFT.search(answer):
         return Stripped("", f"the answer holds the control token {left[0]}")
     return Stripped(answer, "")
@@ -76,15 +100,20 @@ def strip_markup(text: str) -> Stripped:
 def _readable(text: str) -> str:
     """Without NUL and other control characters, halves of surrogate pairs and marks that turn the writing direction:
     none of them can be meant. Blanks of all kinds stay."""
+    text = _TERMINAL.sub("", text)
     kept = (letter for letter in text if letter.isspace() or unicodedata.category(letter) not in _NO_TEXT)
     return _DIRECTIONS.sub("", "".join(kept))
 
 
+_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+"""Colours and titles: without their first letter the rest would stay."""
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
-_ECHO = re.compile(r"\A\s*(?:<s>)?\s*\[INST\].*\[/INST\]", re.DOTALL)
+_ECHO = re.compile(
+    r"\A\s*(?:<s>)?\s*(?:\[INST\].*\[/INST\]|(?:USER|User|Human):.*?\s(?:ASSISTANT|Assistant):)", re.DOTALL
+)
 """The prompt, which a server without a chat template gives back before the answer."""
 
 
@@ -102,6 +131,8 @@ def _without_thinking(text: str) -> tuple[str, str]:
             if text[: opened.start()].strip():
                 return "", f"the answer holds the control token {opened[0]}"
             return "", "thought, and wrote no answer: raise the limit of tokens, or have the model think less"
+    while (block := _BLOCK_BEFORE.match(text)) and not _ANSWER_TAG.fullmatch(text.strip()):
+        text = text[block.end() :]
     return text, ""
 
 
@@ -121,7 +152,7 @@ def _kept(text: str, begins: "re.Pattern[str]", ends: "re.Pattern[str]") -> str:
 
 
 def _cut_turns(text: str) -> str:
-    text = _TURN.sub("", text)
+    text = _NEXT_TURN.sub("", _TURN.sub("", text))
     while (end := _END.match(text.lstrip())) is not None:  # a beginning, not an end
         text = _TURN.sub("", text.lstrip()[end.end() :])
     end = _END.search(text)
@@ -133,14 +164,18 @@ def _unwrapped(text: str) -> tuple[str, str]:
     fence = _FENCE.search(text)
     if fence is not None:
         before, after = text[: fence.start()].strip(), text[fence.end() :].strip()
-        if len(before) + len(after) < len(fence[1]):  # politeness around it, not an answer of its own
-            text = fence[1].strip()
+        if len(before) + len(after) < len(fence[2]):  # politeness around it, not an answer of its own
+            text = fence[2].strip()
     if text[:1] not in ("{", "["):
         return text, ""
     try:
         content = json.loads(text, strict=False)
     except ValueError:
-        return ("", "the answer is damaged JSON") if re.match(r'[{\[]\s*["{\[]', text) else (text, "")
+        return (
+            ("", "the answer is damaged JSON")
+            if re.match(r"""[{\[]\s*(?:["{\[]|'[^'\n]*'\s*:)""", text)
+            else (text, "")
+        )
     return _text_of(content)
 
 
@@ -157,6 +192,9 @@ def _text_of(content: object) -> tuple[str, str]:
     for name in TEXT_FIELDS:
         if name in texts:
             return texts[name], ""
+    named = [value for name, value in texts.items() if _TEXT_NAME.search(str(name))]
+    if len(named) == 1:
+        return named[0], ""
     if len(texts) == 1:
         return next(iter(texts.values())), ""
     if refusal:

@@ -35,10 +35,17 @@ _INTRODUCTION = re.compile(
 _LABEL = re.compile(
     r"\A(?:#{1,6}[ \t]*)?[*_]{0,3}(?:(?:the|my|your|final|full|long|short|brief|more|very|detailed|rich|visual"
     r"|image|picture"
-    r"|photo|scene|alt)[ \t]+)*(?:description|caption|answer|paragraph|text|beschreibung|bildbeschreibung|antwort"
+    r"|photo|scene|alt)[ \t]+)*(?:description|caption|answer|response"
+    r"|paragraph|text|beschreibung|bildbeschreibung|antwort"
     r"|légende"
     r"|réponse|descripción|respuesta|descrizione|risposta|descrição|resposta|beschrijving|opis|описание|ответ|描述|图片描述"
-    r"|答案|説明|설명|الوصف)(?:[ \t]+(?:of|for)(?:[ \t]+[\w-]+){1,3})?[ \t]*[*_]{0,3}(?:[:：][*_]{0,3}|[ \t]*\n)\s*",
+    r"|答案|説明|설명|الوصف)(?:[ \t]+(?:of|for)(?:[ \t]+[\w-]+){1,3})?"
+    r"[ \t]*[*_]{0,3}(?:[:：][*_]{0,3}|[ \t]*#{0,6}[ \t]*\n)\s*",
+    re.IGNORECASE,
+)
+_INTENT = re.compile(
+    r"\A(?:now,? )?(?:let me|let's|i(?:'ll| will| am going to|'m going to)) (?:\w+ )?(?:look|describe|analy[sz]e"
+    r"|examine|study|take a look|break|provide|write|give|start)\b[^.!:\n]{0,120}[.!:…\n]+\s*",
     re.IGNORECASE,
 )
 _OFFER = re.compile(
@@ -71,7 +78,7 @@ def strip_politeness(text: str) -> str:
 
 
 def _one_less(text: str) -> str:
-    for rule in (_FIRST, _INTRODUCTION, _LABEL):
+    for rule in (_FIRST, _INTENT, _INTRODUCTION, _LABEL):
         if (match := rule.match(text)) and match.end() < len(text):
             return text[match.end() :].strip()
     return text

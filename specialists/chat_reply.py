@@ -19,6 +19,8 @@ FILTERED = {"content_filter", "content_filtered", "safety", "recitation", "block
             "blocked"}  # fmt: skip
 """Finish reasons, lower case, of OpenAI and Azure, Anthropic, Gemini, Mistral, Cohere, Bedrock, Zhipu, TGI and others.
 A server that gives none is believed: older llama.cpp, Ollama and proxies leave the field out."""
+MANY = 10**9
+"""Tokens that no answer has."""
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
@@ -79,6 +81,8 @@ def _content(content: Any) -> tuple[str | None, str]:
         return "", ""
     if isinstance(content, str):
         return content, ""
+    if isinstance(content, dict):
+        content = [content]
     if not isinstance(content, list):
         return None, ""
     texts, refusals = [], []
@@ -106,13 +110,13 @@ def _ending(reason: Any, limit: str, whole: Collection[str]) -> str:
 
 
 def _tokens(usage: Any) -> tuple[int, int] | None:
-    """A total alone counts as prompt."""
+    """A total alone counts as prompt; what cannot be a count is none."""
     if not isinstance(usage, dict):
         return None
 
     def first(*names: str) -> int | None:
         counts = (usage.get(name) for name in names)
-        return next((int(count) for count in counts if isinstance(count, int | float)), None)
+        return next((int(count) for count in counts if isinstance(count, int | float) and 0 <= count < MANY), None)
 
     prompt, answer = first("prompt_tokens", "input_tokens"), first("completion_tokens", "output_tokens")
     if prompt is None and answer is None:

@@ -218,7 +218,7 @@ def retry_after(value: str | None) -> float | None:
     """Seconds that a Retry-After header names, as a number or a date; None for none, or one that says nothing."""
     if value is None:
         return None
-    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
+    if re.fullmatch(r"\s*[0-9]+(\.[0-9]*)?\s*", value):
         return float(value)
     try:
         at = email.utils.parsedate_to_datetime(value)

@@ -48,7 +48,7 @@ class PromptSettings(Settings):
         list(REFUSALS), description="an answer that begins like this (regular expression, any case) is a refusal"
     )
     known_refusals: bool = Field(
-        True, description="so is one that declines in the words of specialists/refusals.py, in fifteen languages"
+        True, description="so is one that declines in the words of specialists/refusals.py, in 29 languages"
     )
 
     @field_validator("refusals")

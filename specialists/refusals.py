@@ -9,6 +9,8 @@ the picture says, and does not count. Only the beginning counts: a refusal comes
 import re
 from collections.abc import Iterable
 
+from specialists.apologies import APOLOGIES
+
 BEGINNING = 400
 """Letters that are looked at."""
 
@@ -48,6 +50,9 @@ _ENGLISH = (
     r"|assist|help"
     r"|fulfil|comply|generate|identify|determine|access|analy[sz]e|caption)\w*\b",
     r"^let(?:'s| us) (?:talk about|change|discuss) ",
+    r"\binsufficient (?:credits?|quota|balance|funds)\b"
+    r"|^(?:rate limit|quota|too many requests)\b(?: \w+){0,3}\W*$",
+    r"^(?:error\b\W*$|(?:error|exception|warning): )|^(?:\w+ ){0,2}server error\b|^(?:502 )?bad gateway\b",
     r"^(?:n/?a|none|null|no (?:description|caption|answer|comment)(?: (?:available|possible|provided))?)\W*$",
 )
 _GERMAN = (
@@ -178,11 +183,18 @@ PATTERNS: dict[str, tuple[str, ...]] = {
     "en": _ENGLISH, "de": _GERMAN, "fr": _FRENCH, "es": _SPANISH, "it": _ITALIAN, "pt": _PORTUGUESE, "nl": _DUTCH,
     "pl": _POLISH, "ru": _RUSSIAN, "zh": _CHINESE, "ja": _JAPANESE, "ko": _KOREAN, "ar": _ARABIC, "tr": _TURKISH,
     "hi": _HINDI,
+    **APOLOGIES,
 }  # fmt: skip
 """By ISO 639-1 code. `^` is the beginning of any sentence."""
 
 _QUOTED = re.compile(r"\"[^\"]{1,200}\"|“[^”]{1,200}”|„[^“”]{1,200}[“”]|«[^»]{1,200}»|「[^」]{1,200}」|『[^』]{1,200}』"
                      r"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){1,200}'(?!\w)|‘[^’\n]{1,200}’(?!\w)")  # fmt: skip
+_NOTHING = re.compile(
+    r"\W*(?:undefined|nan|nil|void|ok(?:ay)?|yes|no|true|false|error|done|unknown|(?:(?:content|message|answer|response|image"
+    r"|text|description) )?(?:removed|redacted|blocked|filtered|censored|hidden|unavailable|not available))\W*",
+    re.IGNORECASE,
+)
+"""Whole answers that describe nothing."""
 _SENTENCE = re.compile(r"(?<=[.!?:;。！？：])\s*|\n+")
 _COMPILED = {
     language: re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
@@ -192,6 +204,8 @@ _COMPILED = {
 
 def declines(text: str, languages: Iterable[str] = tuple(PATTERNS)) -> bool:
     """Whether an answer declines. A text of a picture in which somebody apologises does not."""
+    if _NOTHING.fullmatch(text):
+        return True
     plain = _QUOTED.sub(" ", text[:BEGINNING].replace("’", "'"))
     sentences = [sentence.strip() for sentence in _SENTENCE.split(plain)]
     rules = [_COMPILED[language] for language in languages]

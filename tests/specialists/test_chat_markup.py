@@ -30,6 +30,13 @@ THOUGHT = [
     f"<|start|>assistant<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>{TEXT}",
     f"analysisWe need to describe the picture in detail.assistantfinal{TEXT}",
     f"<|channel>thought\nhm<channel|>{TEXT}",
+    f"<unused94>thought\nhm<unused95>{TEXT}",
+    f"<|START_THINKING|>hm<|END_THINKING|><|START_RESPONSE|>{TEXT}<|END_RESPONSE|>",
+    f"Thinking...\nhm\n...done thinking.\n\n{TEXT}",
+    f'<details type="reasoning" done="true"><summary>Thought for 3 s</summary>\n> hm\n</details>\n{TEXT}',
+    f"<internal_monologue>hm</internal_monologue>{TEXT}",
+    f"<antThinking>hm</antThinking>\n<caption>{TEXT}</caption>",
+    '<|channel|>final <|constrain|>json<|message|>{"description": "' + TEXT + '"}',
 ]
 ENDED = [
     f"{TEXT}<|im_end|>",
@@ -46,10 +53,19 @@ ENDED = [
     f"{TEXT} [/INST]",
     f"<s>[INST] Describe it. [/INST] {TEXT}</s>",
     f"{TEXT}<eos>",
+    f"ASSISTANT: {TEXT}",
+    f"USER: Describe it.\nASSISTANT: {TEXT}",
+    f"{TEXT}\n\n### User:\nAnd now?",
+    f"<|start_of_role|>assistant<|end_of_role|>{TEXT}<|end_of_text|>",
 ]
 WRAPPED = [
     f"```\n{TEXT}\n```",
     f"```text\n{TEXT}\n```",
+    f"~~~\n{TEXT}\n~~~",
+    f"\\boxed{{{TEXT}}}",
+    f"<image_description>{TEXT}</image_description>",
+    "<p>A <b>brown</b> dog runs after a red ball on the grass.</p>",
+    json.dumps({"image_description": TEXT, "confidence": "high"}),
     "```json\n" + json.dumps({"description": TEXT}) + "\n```",
     "```json\n" + json.dumps({"description": TEXT, "refusal": ""}, indent=2) + "\n```",
     "Here is the JSON:\n```json\n" + json.dumps({"caption": TEXT}) + "\n```\nDone.",
@@ -61,7 +77,12 @@ WRAPPED = [
     json.dumps({"objects": ["dog"], "caption": TEXT, "mood": "happy"}),
     "<think>hm</think>\n```json\n" + json.dumps({"description": TEXT}) + "\n```<|im_end|>",
 ]
-DAMAGED = [f"A brown dog runs\0 after a red ball on the grass.", f"\ufeff\x00{TEXT}\x07\x1b", f"{TEXT}\ud83d"]  # noqa: F541
+DAMAGED = [
+    "A brown dog runs\0 after a red ball on the grass.",
+    f"\ufeff\x00{TEXT}\x07\x1b",
+    f"{TEXT}\ud83d",
+    f"\x1b[31m{TEXT}\x1b[0m",
+]
 
 
 @pytest.mark.parametrize("text", [TEXT, *THOUGHT, *ENDED, *WRAPPED, *DAMAGED])
@@ -88,6 +109,18 @@ def test_the_answer_alone_is_left(text: str) -> None:
         f"{TEXT} <tool_call>look</tool_call>",
         f"{TEXT} <think>or is it a cat",
         "null",
+        "{'description': 'A brown dog runs.'}",
+        f"{TEXT}<0x0A>",
+        f"{TEXT}</section>",
+        "[TOOL_CALLS] look",
+        "<error>overloaded</error>",
+        "<html><body><h1>502 Bad Gateway</h1></body></html>",
+        "[Content removed]",
+        "Internal server error",
+        "Error: the content is blocked",
+        "Your account has insufficient credits.",
+        "undefined",
+        "No.",
     ],
 )
 def test_where_there_is_no_answer_the_reason_is_said(text: str) -> None:
@@ -130,6 +163,10 @@ POLITE = [
     f"Of course! Below is a description of the picture.\n\n{TEXT}",
     f"Here is a caption for the image:\n{TEXT}",
     f"**Description:** {TEXT}",
+    f"Response: {TEXT}",
+    f"### Answer ###\n{TEXT}",
+    f"Okay, let me describe the image. {TEXT}",
+    f"I'll take a look at the picture.\n\n{TEXT}",
     f"### Image Description\n\n{TEXT}",
     f"Detailed description:\n{TEXT}",
     f"I'd be happy to help! Here's a description of the image:\n\n{TEXT}",
@@ -169,6 +206,7 @@ def test_politeness_is_cut_off(text: str) -> None:
         "A text on the wall: please let me know.",
         "A man holds a sign. If you need help, call, says the sign.",
         "Okay written in red on a wall.",
+        "Response times stand on a screen: two are red.",
         "Text covers the wall: two men read it.",
         "Das ist ein Hund. Er läuft.",
     ],

@@ -106,6 +106,7 @@ def test_an_endpoint_that_cannot_structure_is_asked_plainly_from_then_on(server:
         {"content": [{"type": "text", "text": "A dog "}, {"type": "text", "text": "runs."}]},
         {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"text": "A dog runs."}]},
         {"content": ["A dog runs."]},
+        {"content": {"type": "text", "text": "A dog runs."}},
         {"content": "A dog runs.", "reasoning_content": "The user wants <b>"},
         {"content": "A dog runs.", "reasoning": "hm", "refusal": None},
     ],

@@ -64,7 +64,16 @@ def test_budgets_stop_new_requests(server: ChatServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "usage", [{"prompt_tokens": 20, "completion_tokens": 10}, {"input_tokens": 30}, {"total_tokens": None}, None, []]
+    "usage",
+    [
+        {"prompt_tokens": 20, "completion_tokens": 10},
+        {"input_tokens": 30},
+        {"total_tokens": None},
+        None,
+        [],
+        {"prompt_tokens": -5},
+        {"prompt_tokens": 1e300},
+    ],
 )
 def test_a_budget_holds_where_the_endpoint_counts_otherwise_or_not_at_all(server: ChatServer, usage: object) -> None:
     choice = {"message": {"content": "A brown dog runs."}, "finish_reason": "stop"}

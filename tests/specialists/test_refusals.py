@@ -119,6 +119,20 @@ REFUSALS = {
     "ar": ["عذراً، لا أستطيع وصف هذه الصورة.", "آسف، لا يمكنني المساعدة في ذلك.", "يرجى تحميل الصورة مرة أخرى."],
     "tr": ["Üzgünüm, bu konuda yardımcı olamam.", "Maalesef görseli göremiyorum.", "Lütfen bir görsel yükleyin."],
     "hi": ["क्षमा करें, मैं इस चित्र का वर्णन नहीं कर सकता।", "कृपया छवि अपलोड करें।", "मुझे खेद है, मैं मदद नहीं कर सकता।"],
+    "da": ["Beklager, jeg kan ikke hjælpe med det.", "Det kan jeg desværre ikke."],
+    "no": ["Beklager, jeg kan ikke hjelpe med det.", "Dessverre ser jeg ikke bildet."],
+    "sv": ["Tyvärr, det går inte.", "Jag kan tyvärr inte hjälpa till med det."],
+    "fi": ["Valitettavasti en voi auttaa.", "En pysty näkemään kuvaa."],
+    "cs": ["Omlouvám se, ale nemohu pomoci.", "Tento obrázek nemohu popsat."],
+    "hu": ["Sajnálom, nem segíthetek.", "Ezt a képet nem tudom leírni."],
+    "ro": ["Îmi pare rău, nu pot ajuta.", "Nu pot descrie această imagine."],
+    "el": ["Λυπάμαι, δεν μπορώ να βοηθήσω.", "Δεν μπορώ να περιγράψω την εικόνα."],
+    "uk": ["Вибачте, я не можу допомогти.", "На жаль, зображення немає."],
+    "vi": ["Xin lỗi, tôi không thể giúp.", "Tôi không thể mô tả hình ảnh này."],
+    "th": ["ขออภัย ฉันไม่สามารถช่วยได้", "ฉันไม่สามารถอธิบายภาพนี้ได้"],
+    "id": ["Maaf, saya tidak dapat membantu.", "Saya tidak bisa melihat gambar."],
+    "he": ["מצטער, אני לא יכול לעזור.", "אני לא רואה תמונה."],
+    "fa": ["متأسفم، نمی\u200cتوانم کمک کنم.", "من قادر نیستم تصویر را ببینم."],
 }
 
 DESCRIPTIONS = [
@@ -155,6 +169,21 @@ DESCRIPTIONS = [
     "كلب بني يجري على العشب خلف كرة حمراء.",
     "Kahverengi bir köpek çimenlerin üzerinde koşuyor.",
     "एक भूरा कुत्ता घास पर लाल गेंद के पीछे दौड़ रहा है।",
+    "En brun hund løber efter en rød bold på græsset.",
+    "En brun hund springer efter en röd boll, den har inte något halsband.",
+    "Ruskea koira juoksee punaisen pallon perässä, eikä lähellä ole ihmisiä.",
+    "Hnědý pes běží za červeným míčem.",
+    "Egy barna kutya fut a piros labda után, nem látható ember.",
+    "Un câine maro aleargă după o minge, nu se vede nimeni.",
+    "Ένας καφέ σκύλος τρέχει, δεν υπάρχουν άνθρωποι.",
+    "Коричневий пес біжить за м’ячем, людей не видно.",
+    "Một con chó nâu chạy theo quả bóng, không có người.",
+    "สุนัขสีน้ำตาลวิ่งไล่ลูกบอลสีแดง ไม่มีคน",
+    "Seekor anjing cokelat berlari, tidak ada orang.",
+    "כלב חום רץ אחרי כדור אדום, אין אנשים.",
+    "سگ قهوه\u200cای به دنبال توپ قرمز می\u200cدود.",
+    "A door with a sign: No. 12, and a button: OK.",
+    "Error is written on a screen.",
 ]
 
 
