@@ -22,13 +22,12 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str], setup: Setup) -> None:
         self._inbox = Inbox()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `end`
-        paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_paths()), "OMP_NUM_THREADS": "1"},
         )
         self.send(setup)
 
@@ -73,3 +72,9 @@ class WorkerProcess:
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         self._errors.close()
         return signal.Signals(-code).name if code < 0 else (lines or [f"exit code {code}"])[-1][:200]
+
+
+def _paths() -> list[str]:
+    """Where this process finds modules. cv2 puts the inside of its package there while another thread imports it, where
+    a second process would find half of it."""
+    return [path for path in sys.path if path and not os.path.exists(os.path.join(path, "__init__.py"))]

@@ -143,3 +143,17 @@ def test_processes_have_the_path_of_now(tmp_path: Path, monkeypatch: pytest.Monk
     finally:
         monkeypatch.undo()
         sys.path.remove(str(tmp_path))
+
+
+def test_processes_do_not_look_into_a_package_that_is_being_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV's folder is on the path while another thread imports it, and a worker may start meanwhile."""
+    package = tmp_path / "cv2"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "typing.py").write_text("raise ImportError('the wrong one')")
+    monkeypatch.syspath_prepend(str(package))
+    (tmp_path / "good.jpg").write_bytes(encoded(picture(1), "JPEG"))
+    good = ImageSource(Entry("good.jpg", str(tmp_path / "good.jpg"), "good.jpg", key="good.jpg"))
+    assert _examined(IngestSettings(), [good]) == {"good.jpg": "ok"}
