@@ -45,7 +45,8 @@ def write_report(
     measures: Location | None = None,
 ) -> PageReport:
     """Write the page. round: None for the last; against: the round that it is compared with; measures: a file that `fld
-    eval --json` wrote. Raises ConfigError for a round or file that is not there, or without the extra `viewer`."""
+    eval --json` wrote. Raises ConfigError for a round or file that is not there, for a round against itself, or without
+    the extra `viewer`."""
     try:
         from engine.view.report.page import render
     except ImportError as error:
@@ -71,6 +72,8 @@ def gather(session: Session, number: int | None, against: int | None, gold: str 
     round_, statistics = described(session, number)
     pictures = Pictures()
     change = None
+    if against == round_.number:
+        raise ConfigError(f"against {against}: that is the round of the report, name another one")
     if against is not None:
         old, before = described(session, against)
         change = compare(old, before, round_, statistics, pictures)

@@ -102,6 +102,8 @@ def test_the_page_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     build_viewed(LocalStore(tmp_path / "corpus"), images=4)
     page = engine.write_report(tmp_path / "corpus", tmp_path / "page.html", against=0)
     assert len((tmp_path / "page.html").read_text()) == page.size
+    with pytest.raises(engine.ConfigError, match="against 1: that is the round of the report"):
+        engine.write_report(tmp_path / "corpus", tmp_path / "page.html", against=1)
 
 
 def test_labels_to_look_at_first(corpus: Path) -> None:
