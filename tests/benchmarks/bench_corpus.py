@@ -1,11 +1,11 @@
 """Every verb that looks at a whole corpus, on one of a million images and four rounds:
 
-    python -m tests.benchmarks.bench_corpus WORK [--images 1000000]
+    python -m tests.benchmarks.bench_corpus [--images 1000000] [--work WORK]
 
 The corpus is written by the project's own code with tiny content: a picture of 16x16 px and one finding per image, in
 shards of 4,096. Round 0 is written by `fld filter`; the units of the others hold the same files, and are published
-again. Each verb runs in a process of its own. Prints a table of wall and CPU seconds and of the largest memory; WORK
-stays, and the same command measures again.
+again. Each verb runs in a process of its own. Prints a table of wall and CPU seconds and of the largest memory. WORK
+stays, and the same command measures again; without it, the corpus is removed.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,20 +58,29 @@ VERBS = {
 def main() -> None:
     """Command line of the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--images", type=int, default=100_000)
     asked = parser.parse_args()
-    asked.work.mkdir(parents=True, exist_ok=True)
-    corpus = asked.work / f"corpus-{asked.images}"
-    if not (corpus / "built").exists():
-        build(corpus, asked.work / "corpus.yaml", asked.images)
-        (corpus / "built").touch()
+    if asked.work is None:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(Path(folder), asked.images)
+    else:
+        measure(asked.work, asked.images)
+
+
+def measure(work: Path, images: int) -> None:
+    """Print the table."""
+    corpus = work / f"corpus-{images}"
+    if not (work / f"built-{images}").exists():
+        work.mkdir(parents=True, exist_ok=True)
+        build(corpus, work / "corpus.yaml", images)
+        (work / f"built-{images}").touch()
     files = sum(len(names) for _, _, names in os.walk(corpus))
-    print(f"{asked.images:,} images, {ROUNDS} rounds, {files:,} files\n")
+    print(f"{images:,} images, {ROUNDS} rounds, {files:,} files\n")
     print("| what | wall | CPU | memory |\n|---|---|---|---|")
     for name, words in VERBS.items():
         command = [
-            str(corpus) if word == "CORPUS" else key_of(asked.images // 2) if word == "KEY" else word for word in words
+            str(corpus) if word == "CORPUS" else key_of(images // 2) if word == "KEY" else word for word in words
         ]
         print(f"| {name} | {measured(command)} |", flush=True)
 
