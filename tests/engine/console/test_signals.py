@@ -26,8 +26,11 @@ def test_a_signal_ends_a_command_and_releases_the_corpus(
     tmp_path: Path, how: signal.Signals, code: int, said: str
 ) -> None:
     corpus = build(tmp_path)
-    # a shell without job control starts background jobs, and so these tests, with SIGINT ignored
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    # a shell without job control starts background jobs, and so these tests, with SIGINT ignored; nohup, SIGHUP
+    heard = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+    )
     waits = "annotators.boxes.specialist.factory=tests.engine.projects:SlowDetector"
     command = [sys.executable, "-c", f"{heard}; from engine.cli import main; main()", "annotate", str(corpus)]
     with subprocess.Popen(
