@@ -30,13 +30,17 @@ SHOWN = 3
 def load_model(backend: str, kind: Any, folder: Path, dtype: "torch.dtype") -> Any:
     """`kind.from_pretrained(folder)`, in evaluation mode on the CPU. kind: a model class of transformers, or an auto
     class. Raises SpecialistError for a folder that it cannot read, or whose weights are not all there."""
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
     quiet_transformers()
     try:
         with _no_report():
             model, told = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+    except (
+        *(OSError, ValueError, RuntimeError, LookupError, SafetensorError),
+        *(TypeError, AttributeError, ArithmeticError, StrictDataclassError),  # of a config.json of another kind
+    ) as error:
         raise SpecialistError(
             f"{backend}: {folder} holds no {kind.__name__} that transformers can load ({first_line(error)}): it must be"
             " a folder of save_pretrained with config.json and weights"

@@ -100,6 +100,18 @@ def test_a_weight_of_another_shape_is_refused(tmp_path: Path) -> None:
         DetrDetector(DetrSettings(weights=str(folder))).load()
 
 
+@pytest.mark.parametrize("other", ["florence2", "detr", "clip", "image_text_to_text", "sam"])
+@pytest.mark.parametrize("loader", ["groundingdino_hf", "detr", "florence2", "blip"])
+def test_a_checkpoint_of_another_kind_is_one_line(loader: str, other: str, tmp_path: Path) -> None:
+    """Whatever transformers raises when it builds a model after a configuration of another one."""
+    if loader == other:
+        return
+    folder = LOADERS[other].save(tmp_path)
+    with pytest.raises(SpecialistError) as caught:
+        LOADERS[loader].build(str(folder)).load()
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["vision_model.embeddings.position_ids", "bn1.num_batches_tracked", "position_ids"])
 def test_what_is_counted_out_anew_may_be_missing(name: str) -> None:
     check_weights("clip", "CLIPModel", Path("folder"), [name])
