@@ -1,6 +1,7 @@
-"""python -m stages.recipes.parser TREEBANK [OUT] [--epochs 12] [--seed 0]
+"""python -m stages.recipes.parser TREEBANK [OUT] [--epochs 12] [--seed 0] [--state build/parser.npz]
 
 TREEBANK: the folder of a UD release (UD_English-EWT); OUT: where the pipeline is written, the bundled one if left out.
+Stopped in any way, the same command goes on from the last whole epoch.
 """
 
 import argparse
@@ -20,9 +21,12 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?", default=BUNDLED, help="folder to write the pipeline to")
     parser.add_argument("--epochs", type=int, default=Schedule.epochs, help="of the first round")
     parser.add_argument("--seed", type=int, default=Schedule.seed)
+    parser.add_argument("--state", type=Path, default=Path("build/parser.npz"), help="what is needed to go on")
     arguments = parser.parse_args()
     first = Schedule(epochs=arguments.epochs, seed=arguments.seed)
-    scores = train(arguments.treebank, arguments.out, first, replace(SECOND_ROUND, seed=arguments.seed))
+    scores = train(
+        arguments.treebank, arguments.out, first, replace(SECOND_ROUND, seed=arguments.seed), arguments.state
+    )
     for fold, score in scores.items():
         logging.getLogger(__name__).info("%s: %s", fold, score)
 

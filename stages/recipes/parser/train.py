@@ -7,18 +7,21 @@ words as spaCy cuts them; a short second one goes on from its best epoch, reads 
 is how they are cut in use, and longer runs.
 """
 
+import hashlib
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from stages.recipes.parser.augment import augmented
 from stages.recipes.parser.captions import captions
 from stages.recipes.parser.card import write_readme
 from stages.recipes.parser.evaluate import ParserScores, evaluate_gold_words, score_parser
+from stages.recipes.parser.state import Finished, Progress, StateFile
 from stages.recipes.parser.tokenizer import fit_tokenizer
 from stages.recipes.parser.treebank import Sentence, example, groups, read_paragraphs
 
@@ -56,60 +59,101 @@ class Schedule:
 SECOND_ROUND = Schedule(epochs=3, first_batch_words=1000, rate=0.0007, warmup=40, run_lengths=(1, 2, 3, 5, 8), moves=50)
 
 
-class _Round(NamedTuple):
-    """What a round came to. best_epoch: counted from 0 over both rounds."""
-
-    best_epoch: int
-    steps: int
-    cpu_minutes: float
-
-
-def train(treebank: Path, out: Path, first: Schedule, second: Schedule) -> dict[str, ParserScores]:
+def train(
+    treebank: Path, out: Path, first: Schedule, second: Schedule, state: Path | None = None
+) -> dict[str, ParserScores]:
     """Writes the pipeline with the best LAS on the dev fold to `out`, a folder that `spacy.load` reads. Returns its
     scores on dev and test, and on the gold words of test. treebank: a folder with one *-ud-train.conllu,
-    *-ud-dev.conllu and *-ud-test.conllu each.
+    *-ud-dev.conllu and *-ud-test.conllu each. state: a file from which a training that was stopped goes on, as if
+    it had not been; it is removed at the end. Raises ValueError for the state of another training.
     """
+    files = {fold: _file_of(treebank, fold) for fold in _FOLDS}
+    folds = {fold: read_paragraphs(path) for fold, path in files.items()}
+    keeper = StateFile(state or out.with_name(f"{out.name}.npz"), _facts(files, (first, second)))
+    progress = keeper.progress() or Progress([], 0)
+    while len(progress.rounds) < 2:
+        is_first = not progress.rounds
+        progress = _train_round(
+            _started(folds, first) if is_first else _reread(out, second),
+            folds, out, first if is_first else second, progress, keeper,
+        )  # fmt: skip
+    scores = _finish(out, folds, (first, second), progress.rounds)
+    keeper.remove()
+    return scores
+
+
+def _facts(files: dict[str, Path], schedules: Sequence[Schedule]) -> str:
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()]
+    return json.dumps([digests, *map(asdict, schedules)])
+
+
+def _started(folds: _Folds, schedule: Schedule) -> "Language":
+    """The pipeline of the first round, untrained."""
+    from thinc.util import fix_random_seed
+
+    fix_random_seed(schedule.seed)
+    nlp = _untrained()
+    nlp.initialize(lambda: [example(nlp, run) for run in _epoch(folds["train"], schedule, Random(schedule.seed))])
+    return nlp
+
+
+def _reread(out: Path, schedule: Schedule) -> "Language":
+    """The pipeline of the second round, as the first one left it."""
     import spacy
     from thinc.util import fix_random_seed
 
-    folds = {fold: read_paragraphs(_file_of(treebank, fold)) for fold in _FOLDS}
-    fix_random_seed(first.seed)
-    nlp = _untrained()
-    nlp.initialize(lambda: [example(nlp, run) for run in _epoch(folds["train"], first, Random(first.seed))])
-    rounds = [_train_round(nlp, folds, out, first, 0)]
-    fix_random_seed(second.seed)
+    fix_random_seed(schedule.seed)
     nlp = spacy.load(out)
     fit_tokenizer(nlp)
-    rounds.append(_train_round(nlp, folds, out, second, first.epochs))
-    return _finish(out, folds, (first, second), rounds)
+    return nlp
 
 
-def _train_round(nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, first_epoch: int) -> _Round:
-    """Saves the round's best epoch to `out`. first_epoch: the number of epochs already trained."""
-    started, best, kept, step = time.process_time(), -1.0, first_epoch, 0
+def _train_round(
+    nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, before: Progress, keeper: StateFile
+) -> Progress:
+    """Train a round to its end, from its beginning or from the state that is kept. Saves its best epoch to `out`."""
     optimizer, steps = _optimizer(schedule), _total_steps(folds["train"], schedule)
     parser: Any = nlp.get_pipe("parser")
     parser.cfg["update_with_oracle_cut_size"] = schedule.moves
-    for epoch in range(first_epoch, first_epoch + schedule.epochs):
-        rng = Random(schedule.seed * 1000 + epoch)
-        runs = list(_epoch(folds["train"], schedule, rng))
-        rng.shuffle(runs)
-        for batch in _batches(nlp, runs, schedule, step):
-            step += 1
-            optimizer.learn_rate = schedule.rate * min(step / schedule.warmup, max(0.0, 1 - step / steps))
-            nlp.update(batch, drop=schedule.dropout, sgd=optimizer)
+    if before.step:
+        keeper.read(nlp, optimizer)
+    done, started = before, time.process_time()
+    first_epoch = before.rounds[-1].epochs if before.rounds else 0
+    for epoch in range(before.epoch, first_epoch + schedule.epochs):
+        step = _train_epoch(nlp, optimizer, folds, schedule, (epoch, done.step, steps))
         with nlp.use_params(optimizer.averages):
             scores = score_parser(nlp, folds["dev"])
-            cpu_s = time.process_time() - started
+            cpu_s = before.cpu_s + time.process_time() - started
             log.info("epoch %d, step %d of %d, %.0f s: dev %s", epoch, step, steps, cpu_s, scores)
-            if scores.las > best:
-                best, kept = scores.las, epoch
+            is_best = scores.las > done.best
+            if is_best:
                 _save(nlp, out)
-    return _Round(kept, step, round((time.process_time() - started) / 60, 1))
+        best, kept = (scores.las, epoch) if is_best else (done.best, done.kept)
+        done = Progress(before.rounds, epoch + 1, step, best, kept, cpu_s)
+        keeper.write(nlp, optimizer, done)
+    finished = Finished(done.kept, done.step, round(done.cpu_s / 60, 1), first_epoch + schedule.epochs)
+    done = Progress([*before.rounds, finished], done.epoch)
+    keeper.write(nlp, optimizer, done)
+    return done
+
+
+def _train_epoch(
+    nlp: "Language", optimizer: "Optimizer", folds: _Folds, schedule: Schedule, place: tuple[int, int, int]
+) -> int:
+    """Steps done after it. place: the epoch, steps done before it, steps of the whole round."""
+    epoch, step, steps = place
+    rng = Random(schedule.seed * 1000 + epoch)
+    runs = list(_epoch(folds["train"], schedule, rng))
+    rng.shuffle(runs)
+    for batch in _batches(nlp, runs, schedule, step):
+        step += 1
+        optimizer.learn_rate = schedule.rate * min(step / schedule.warmup, max(0.0, 1 - step / steps))
+        nlp.update(batch, drop=schedule.dropout, sgd=optimizer)
+    return step
 
 
 def _finish(
-    out: Path, folds: _Folds, schedules: Sequence[Schedule], rounds: Sequence[_Round]
+    out: Path, folds: _Folds, schedules: Sequence[Schedule], rounds: Sequence[Finished]
 ) -> dict[str, ParserScores]:
     """Scores the saved pipeline as a user loads it and writes what is known of it into its meta.json."""
     import spacy
@@ -117,7 +161,15 @@ def _finish(
     nlp = spacy.load(out)
     scores = {fold: score_parser(nlp, folds[fold]) for fold in ("dev", "test")}
     scores["test_gold_words"] = evaluate_gold_words(nlp, folds["test"])
-    training = [{**asdict(schedule), **done._asdict()} for schedule, done in zip(schedules, rounds, strict=True)]
+    training = [
+        {
+            **asdict(schedule),
+            "best_epoch": done.best_epoch,
+            "steps": done.steps,
+            "cpu_minutes": done.cpu_minutes,
+        }
+        for schedule, done in zip(schedules, rounds, strict=True)
+    ]
     nlp.meta.update(_meta(scores, training))
     _save(nlp, out)
     write_readme(out)
