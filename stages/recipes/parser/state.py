@@ -33,7 +33,7 @@ class Finished(msgspec.Struct, frozen=True):
     epochs: int
 
 
-class Progress(msgspec.Struct, frozen=True):
+class Reached(msgspec.Struct, frozen=True):
     """rounds: those that are done. epoch: the next one, over both rounds; step, best, kept, cpu_s: of the round that is
     being trained: steps done, best LAS and its epoch, CPU seconds so far."""
 
@@ -47,7 +47,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct):
     facts: str
-    progress: Progress
+    progress: Reached
     updates: dict[str, tuple[int, int]]
     """Of each parameter: nr_update and last_seen of the optimizer."""
     python: tuple[int, tuple[int, ...], float | None]
@@ -60,11 +60,11 @@ class StateFile:
     def __init__(self, path: Path, facts: str) -> None:
         self._path, self._facts = path, facts
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> Reached | None:
         """How far it is. Raises ValueError for a file that is none, or is of another training."""
         return None if (kept := self._kept()) is None else kept.progress
 
-    def write(self, nlp: "Language", optimizer: "Optimizer", progress: Progress) -> None:
+    def write(self, nlp: "Language", optimizer: "Optimizer", progress: Reached) -> None:
         """Publish the state, whole or not at all."""
         of: Any = optimizer
         arrays: dict[str, Any] = {}

@@ -21,7 +21,7 @@ from stages.recipes.parser.augment import augmented
 from stages.recipes.parser.captions import captions
 from stages.recipes.parser.card import write_readme
 from stages.recipes.parser.evaluate import ParserScores, evaluate_gold_words, score_parser
-from stages.recipes.parser.state import Finished, Progress, StateFile
+from stages.recipes.parser.state import Finished, Reached, StateFile
 from stages.recipes.parser.tokenizer import fit_tokenizer
 from stages.recipes.parser.treebank import Sentence, example, groups, read_paragraphs
 
@@ -70,7 +70,7 @@ def train(
     files = {fold: _file_of(treebank, fold) for fold in _FOLDS}
     folds = {fold: read_paragraphs(path) for fold, path in files.items()}
     keeper = StateFile(state or out.with_name(f"{out.name}.npz"), _facts(files, (first, second)))
-    progress = keeper.progress() or Progress([], 0)
+    progress = keeper.progress() or Reached([], 0)
     while len(progress.rounds) < 2:
         is_first = not progress.rounds
         progress = _train_round(
@@ -109,8 +109,8 @@ def _reread(out: Path, schedule: Schedule) -> "Language":
 
 
 def _train_round(
-    nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, before: Progress, keeper: StateFile
-) -> Progress:
+    nlp: "Language", folds: _Folds, out: Path, schedule: Schedule, before: Reached, keeper: StateFile
+) -> Reached:
     """Train a round to its end, from its beginning or from the state that is kept. Saves its best epoch to `out`."""
     optimizer, steps = _optimizer(schedule), _total_steps(folds["train"], schedule)
     parser: Any = nlp.get_pipe("parser")
@@ -129,10 +129,10 @@ def _train_round(
             if is_best:
                 _save(nlp, out)
         best, kept = (scores.las, epoch) if is_best else (done.best, done.kept)
-        done = Progress(before.rounds, epoch + 1, step, best, kept, cpu_s)
+        done = Reached(before.rounds, epoch + 1, step, best, kept, cpu_s)
         keeper.write(nlp, optimizer, done)
     finished = Finished(done.kept, done.step, round(done.cpu_s / 60, 1), first_epoch + schedule.epochs)
-    done = Progress([*before.rounds, finished], done.epoch)
+    done = Reached([*before.rounds, finished], done.epoch)
     keeper.write(nlp, optimizer, done)
     return done
 
