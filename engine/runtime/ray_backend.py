@@ -332,15 +332,19 @@ def _get(ref: Any) -> Any:
     except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
         return _Dead(one_line(str(error)), final=True)
     except (exceptions.RayActorError, exceptions.NodeDiedError) as error:
-        text = str(error)
-        return _Dead(
-            one_line(text.rpartition("The actor is dead because ")[2]),
-            out_of_memory="memory monitor" in text or "OOM killer due to the node" in text,
-            final="creation task" in text,
-        )
+        return _death(str(error))
     except exceptions.RayTaskError as error:
         return CallReply(
             "error", error=one_line(f"error: {type(error.cause).__name__}: {error.cause}"), detail=str(error)
         )
     except exceptions.RayError as error:
         return _Lost(one_line(str(error)))
+
+
+def _death(text: str) -> _Dead:
+    """From Ray's words about an actor that is no more. Those about one that could not be made are a traceback, and its
+    last line is the reason: a module that this node does not have, most of the time."""
+    if "creation task" in text:
+        return _Dead(one_line(text.rstrip().rpartition("\n")[2]), final=True)
+    killed_for_memory = "memory monitor" in text or "OOM killer due to the node" in text
+    return _Dead(one_line(text.rpartition("The actor is dead because ")[2]), out_of_memory=killed_for_memory)

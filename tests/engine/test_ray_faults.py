@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -152,13 +153,21 @@ def test_an_idle_pool_gives_way_to_one_that_cannot_start(tmp_path: Path) -> None
     assert {fields["pool"] for fields in events.of("actor_released")} == {"a"}
 
 
+class OnlyHere(FakeStage):
+    """A stage whose module no node has."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return import_module, ("only_here",)
+
+
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
         (FakeStage(load_error="missing"), "^annotator a: detector needs weights nobody.pt: run `fld doctor`$"),
         (FakeStage(load_error="exit"), "annotator a: its process ended while it was starting: "),
+        (OnlyHere(), "annotator a: its process ended while it was starting: .*: No module named 'only_here'$"),
     ],
-    ids=["missing", "exit"],
+    ids=["missing", "exit", "unknown"],
 )
 def test_a_stage_that_cannot_be_loaded_ends_the_run(tmp_path: Path, stage: FakeStage, message: str) -> None:
     store = LocalStore(tmp_path)

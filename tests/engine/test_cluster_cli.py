@@ -1,0 +1,101 @@
+"""`fld run` on two Ray nodes, one of which is taken away in mid-run and comes back: the pool shrinks and grows, and the
+corpus has the bytes of a run on one machine.
+
+Nodes are real raylets with stores of their own (`ray.cluster_utils`), on this machine. The cluster lives in a process
+of its own (`python -m tests.engine.test_cluster_cli FOLDER`), as a process can be connected to one Ray only.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engine.commands import fld
+from tests.engine.fake_specialists import save_pictures
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
+REPOSITORY = Path(__file__).parents[2]
+COUNT, ACTORS, WAIT_S = 240, 4, 0.4
+CONFIG = """
+ingest: {shard_size: 12}
+engine: {backend: local}
+fuse: {calibrate: "off"}
+annotators:
+  boxes:
+    role: detector
+    specialist: {backend: custom, factory: "tests.engine.slow_detector:SlowDetector"}
+    resources: {batch_size: 2, num_cpus: 1, min_actors: 1, max_actors: 4, timeout_s: 60}
+"""
+
+
+def happened(log: Path, event: str) -> int:
+    """How often, as the log of the run says."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return sum(json.loads(line)["event"] == event for line in lines)
+
+
+def until(is_so: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
+    """Wait for it while the run goes on."""
+    deadline = time.monotonic() + 200
+    while not is_so():
+        assert run.poll() is None, "the run ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def main(folder: Path) -> None:
+    """Run over both nodes, remove one when all actors are at work, and give it back."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    where = ["--set", "engine.backend=ray", "--set", f"engine.address={cluster.address}"]
+    command = [sys.executable, "-m", "engine.cli", "run", f"{folder}/photos", f"{folder}/corpus", *where]
+    run = subprocess.Popen([*command, "--config", f"{folder}/mine.yaml"])
+    log = folder / "corpus/logs/run.jsonl"
+    until(lambda: happened(log, "actor_ready") >= ACTORS, run)
+    cluster.remove_node(second, allow_graceful=False)
+    until(lambda: happened(log, "actor_died") >= 1, run)
+    shrunk, done = happened(log, "actor_ready"), happened(log, "committed")
+    until(lambda: happened(log, "committed") > done + 1, run)
+    assert happened(log, "actor_ready") == shrunk  # there is no room for those that went
+    cluster.add_node(num_cpus=2)
+    until(lambda: happened(log, "actor_ready") >= shrunk + 1, run)
+    assert run.wait(300) == 0
+    cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def units(corpus: Path) -> dict[str, bytes]:
+    """All that a run makes of pictures."""
+    paths = (path for name in ("images", "raw", "rounds") for path in (corpus / name).rglob("*") if path.is_file())
+    return {str(path.relative_to(corpus)): path.read_bytes() for path in paths}
+
+
+def test_a_pool_shrinks_and_grows_with_the_nodes_and_no_byte_is_another(tmp_path: Path) -> None:
+    save_pictures(tmp_path / "photos", COUNT)
+    (tmp_path / "mine.yaml").write_text(CONFIG)
+    alone = tmp_path / "alone"
+    assert fld("run", str(tmp_path / "photos"), str(alone), "--config", str(tmp_path / "mine.yaml")).code == 0
+    more = {"RAY_raylet_start_wait_time_s": "300", "FLD_TEST_WAIT_S": str(WAIT_S), "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.test_cluster_cli", str(tmp_path)],
+        cwd=REPOSITORY,
+        env=os.environ | more,
+        capture_output=True,
+        text=True,
+        timeout=880,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert f"{COUNT} images read = {COUNT} kept + 0 dropped + 0 failed" in " ".join(done.stderr.split())
+    assert units(tmp_path / "corpus") == units(alone)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
