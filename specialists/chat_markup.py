@@ -42,6 +42,22 @@ _HARMONY_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]
 _HARMONY = re.compile(r"<\|(?:channel|message|start)\|>")
 _PLAIN_HARMONY = re.compile(r"\A(?:analysis|commentary)(?=\S).*?assistant\s*final(?=\S)", re.DOTALL)
 """gpt-oss where a server has taken the control tokens out and left the words between them."""
+_FENCED_THINKING = re.compile(
+    r"\A\s*(```|~~~)(?:think(?:ing)?|thoughts?|reasoning|analysis|scratchpad)[ \t]*\n.*?\1(?=\s*\S)",
+    re.DOTALL | re.IGNORECASE,
+)
+_FINAL = re.compile(
+    r"(?:\A|\n)[ \t>#*_]*final[ \t](?:answer|description|caption|output|response|text)[ \t*_]*:[ \t*_]*(?=\s*\S)",
+    re.IGNORECASE,
+)
+"""What stands before such a label is how the model came to it."""
+_ALOUD = re.compile(
+    r"\A\s*(?:(?:okay|ok|alright|so|hmm+|well|first)[,.]?\s+)*(?:the user (?:wants|asks?|asked|is asking|has asked"
+    r"|requests?|requested|provided|has provided|uploaded|shared|gave)|(?:we|i) (?:need|have|should|must)(?: to)?"
+    r" (?:describe|write|produce|provide|generate|create|output|caption)) ",
+    re.IGNORECASE,
+)
+"""Thinking that nothing tells from the answer."""
 _ANSWER_TAG = re.compile(
     r"<(answer|output|response|result|final|final_answer|text|paragraph|assistant|(?:\w+_)?(?:description|caption))>"
     r"(.*?)(?:</\1>|\Z)",
@@ -52,11 +68,11 @@ _BOXES = re.compile(r"<\|(?:(?:begin|end)_of_(?:box|solution)|(?:START|END)_(?:R
 _TAGGED_FORMAT = re.compile(rf"</?(?:{_FORMATTING})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _TAGGED_PARAGRAPH = re.compile(rf"</?(?:{_PARAGRAPH})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _TURN = re.compile(
-    r"\A\s*(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>|<\|start_of_role\|>)?\s*"
+    r"\A\s*(?:(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|start\|>|<\|start_of_role\|>)\s*)?"
     r"(?:(?:assistant|model)\s*(?:<\|end_header_id\|>|<\|end_of_role\|>|<\|im_sep\|>|\n)|(?:###\s*)?(?:assistant|ASSISTANT"
     r"|Assistant):)\s*"
 )
-_NEXT_TURN = re.compile(r"\n\s*(?:#+\s*)?(?:USER|User|HUMAN|Human|### Instruction)\s*:.*\Z", re.DOTALL)
+_NEXT_TURN = re.compile(r"\n[ \t]*(?:#+[ \t]*)?(?:USER|User|HUMAN|Human|### Instruction)[ \t]*:.*\Z", re.DOTALL)
 """What servers without a chat template let a model write on: the next question."""
 _END = re.compile(
     r"<\|(?:im_end|im_start|eot_id|eom_id|end|endoftext|end_of_text|end_of_turn|return|user|assistant|system|eos|eom"
@@ -66,9 +82,13 @@ _END = re.compile(
 """Where an answer ends; what a server that missed it let the model write after it is another turn."""
 _LEFT = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<｜|</?(?:think|thinking|tool_call|function|image|img|s)\b[^<>]*>|\[/?INST\]|◁/?think▷"
-    r"|</[A-Za-z][\w:.-]*\s*>|<(?:unused\d+|fim_\w+|0x[0-9A-F]{2}|mask|unk)>|\[(?:TOOL_CALLS|AVAILABLE_TOOLS|IMG)\]"
+    r"|</[A-Za-z][\w:.-]*\s*>|<(?:unused\d+|fim_\w+|0x[0-9A-F]{2}|mask|unk)>|\[(?:TOOL_CALLS|AVAILABLE_TOOLS|IMG)\]|```|~~~|\\boxed\{"
 )
 _FENCE = re.compile(r"(```|~~~)[\w+-]*[ \t]*\n?(.*?)(?:\1|\Z)", re.DOTALL)
+
+
+_INTRODUCED_JSON = re.compile(r"\A[^\n{}\[\]]{0,120}:\s*(?=[{\[]\s*[\"{\[])")
+_CALL = {"arguments", "parameters", "tool_calls", "function_call"}
 
 
 class Stripped(NamedTuple):
@@ -112,7 +132,7 @@ _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
 _ECHO = re.compile(
-    r"\A\s*(?:<s>)?\s*(?:\[INST\].*\[/INST\]|(?:USER|User|Human):.*?\s(?:ASSISTANT|Assistant):)", re.DOTALL
+    r"\A\s*(?:<s>\s*)?(?:\[INST\].*\[/INST\]|(?:USER|User|Human):.*?\s(?:ASSISTANT|Assistant):)", re.DOTALL
 )
 """The prompt, which a server without a chat template gives back before the answer."""
 
@@ -123,7 +143,7 @@ def _without_thinking(text: str) -> tuple[str, str]:
         text = text[final[-1].end() :]
     elif _HARMONY.search(text):
         return "", "thought, and wrote no answer: raise the limit of tokens, or have the model think less"
-    text = _PLAIN_HARMONY.sub("", text, count=1)
+    text = _FENCED_THINKING.sub("", _PLAIN_HARMONY.sub("", text, count=1), count=1)
     for begins, ends in _THINKING:
         if closed := list(ends.finditer(text)):  # templates open the block in the prompt: only its end is in the answer
             text = _kept(text, begins, ends) if begins.search(text) else text[closed[-1].end() :]
@@ -133,7 +153,9 @@ def _without_thinking(text: str) -> tuple[str, str]:
             return "", "thought, and wrote no answer: raise the limit of tokens, or have the model think less"
     while (block := _BLOCK_BEFORE.match(text)) and not _ANSWER_TAG.fullmatch(text.strip()):
         text = text[block.end() :]
-    return text, ""
+    if final := list(_FINAL.finditer(text)):
+        text = text[final[-1].end() :]
+    return ("", "thought aloud, and nothing tells that from the answer") if _ALOUD.match(text) else (text, "")
 
 
 def _kept(text: str, begins: "re.Pattern[str]", ends: "re.Pattern[str]") -> str:
@@ -166,11 +188,12 @@ def _unwrapped(text: str) -> tuple[str, str]:
         before, after = text[: fence.start()].strip(), text[fence.end() :].strip()
         if len(before) + len(after) < len(fence[2]):  # politeness around it, not an answer of its own
             text = fence[2].strip()
+    text = _INTRODUCED_JSON.sub("", text)
     if text[:1] not in ("{", "["):
         return text, ""
     try:
         content = json.loads(text, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return (
             ("", "the answer is damaged JSON")
             if re.match(r"""[{\[]\s*(?:["{\[]|'[^'\n]*'\s*:)""", text)
@@ -186,6 +209,8 @@ def _text_of(content: object) -> tuple[str, str]:
         return content.strip(), ""
     if not isinstance(content, dict):
         return "", "the answer is JSON that holds no text"
+    if content.keys() & _CALL:
+        return "", "the answer calls a tool"
     refusal = content.get(REFUSAL_FIELD)
     texts = {name: value.strip() for name, value in content.items() if isinstance(value, str) and value.strip()}
     refusal = texts.pop(REFUSAL_FIELD, "") if isinstance(refusal, str) else ""

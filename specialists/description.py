@@ -31,6 +31,7 @@ REFUSALS = (
 """How English-speaking models begin that decline in words; `specialists/refusals.py` knows more."""
 
 
+_QUOTES = {'""', "''", "“”", "„“", "«»", "「」"}
 _SENT = Danger("(is read and sent to the model)")
 
 
@@ -48,7 +49,7 @@ class PromptSettings(Settings):
         list(REFUSALS), description="an answer that begins like this (regular expression, any case) is a refusal"
     )
     known_refusals: bool = Field(
-        True, description="so is one that declines in the words of specialists/refusals.py, in 29 languages"
+        True, description="so is one that declines in the words of specialists/refusals.py, in 45 languages"
     )
 
     @field_validator("refusals")
@@ -113,7 +114,7 @@ def check_description(text: str, prompts: PromptSettings) -> Description:
     if stripped.problem:
         return Description("", stripped.problem)
     plain = " ".join(strip_politeness(stripped.text).split())
-    if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
+    if plain[:1] + plain[-1:] in _QUOTES and not {*plain[1:-1]} & {plain[0], plain[-1]}:
         plain = plain[1:-1].strip()
     if not any(map(str.isalnum, plain)):
         return Description("", "empty answer")

@@ -41,7 +41,8 @@ _ENGLISH = (
     r"\b(?:image|picture|photo|file) (?:\w+ ){0,3}(?:failed|did(?:n't| not) (?:load|upload|come through|attach)"
     r"|could(?:n't| not) be (?:loaded|processed|displayed|opened))\b",
     r"^(?:this|that|the|your) (?:image|picture|photo|request|content|prompt) (?:\w+ )?(?:cannot be|can't be|violates"
-    r"|goes against|is not something|was (?:rejected|blocked|denied))",
+    r"|goes against|is not something|(?:was|is|has been) (?:rejected|blocked|denied|flagged|filtered))",
+    r"\bnot something (?:that )?i(?: can|'m able|'m allowed)\b",
     r"\b(?:it is|it's|it would be|it isn't|it is not) (?:not )?(?:possible|appropriate|impossible|inappropriate)"
     r"(?: for me)? to\b(?! (?:tell|see|say|make|read|count)\b)",
     r"\b(?:violates?|against|breach(?:es)?|under|due to|by) (?:\w+ ){0,3}"

@@ -1,6 +1,7 @@
 """What chat models put around an answer never reaches a corpus: cut off, or refused with a reason."""
 
 import json
+import time
 
 import pytest
 
@@ -37,6 +38,9 @@ THOUGHT = [
     f"<internal_monologue>hm</internal_monologue>{TEXT}",
     f"<antThinking>hm</antThinking>\n<caption>{TEXT}</caption>",
     '<|channel|>final <|constrain|>json<|message|>{"description": "' + TEXT + '"}',
+    f"```thinking\nhm\n```\n{TEXT}",
+    f"Let me see.\n1. A dog\n2. Grass\n\n**Final answer:**\n{TEXT}",
+    f"Okay, the user wants a text. I see a dog.\n\nFinal description: {TEXT}",
 ]
 ENDED = [
     f"{TEXT}<|im_end|>",
@@ -69,6 +73,8 @@ WRAPPED = [
     "```json\n" + json.dumps({"description": TEXT}) + "\n```",
     "```json\n" + json.dumps({"description": TEXT, "refusal": ""}, indent=2) + "\n```",
     "Here is the JSON:\n```json\n" + json.dumps({"caption": TEXT}) + "\n```\nDone.",
+    "Here is the JSON:\n" + json.dumps({"caption": TEXT}),
+    f"“{TEXT}”",
     json.dumps({"description": TEXT, "refusal": ""}),
     json.dumps({"description": TEXT, "refusal": None, "confidence": 0.9}),
     json.dumps({"my_own_name": TEXT}),
@@ -121,12 +127,37 @@ def test_the_answer_alone_is_left(text: str) -> None:
         "Your account has insufficient credits.",
         "undefined",
         "No.",
+        '{"name": "describe_image", "arguments": {"text": "A brown dog runs."}}',
+        '{"function": "describe", "parameters": {}}',
+        f"```json\n{{}}\n```\n```\n{TEXT}\n```",
+        f"Okay, the user wants a detailed description of this image. {TEXT}",
+        f"We need to describe the image. {TEXT}",
+        "[" * 100_000,
+        '{"a":' * 50_000,
     ],
 )
 def test_where_there_is_no_answer_the_reason_is_said(text: str) -> None:
     answer = check_description(text, PromptSettings())
     assert answer.text == ""
     assert answer.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n" * 30_000,
+        "<think></think>" + "\n" * 30_000,
+        "assistant" + "\n" * 30_000,
+        "<think>" * 10_000,
+        "{" * 30_000,
+        "```" * 20_000,
+        "\\boxed{" * 20_000,
+    ],
+)
+def test_an_answer_that_never_ends_is_judged_at_once(text: str) -> None:
+    began = time.monotonic()
+    check_description(text + "x", PromptSettings())
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("text", ["<think>The user", "<|channel|>analysis<|message|>We", "[THINK]hm"])
@@ -209,6 +240,8 @@ def test_politeness_is_cut_off(text: str) -> None:
         "Response times stand on a screen: two are red.",
         "Text covers the wall: two men read it.",
         "Das ist ein Hund. Er läuft.",
+        "The user interface of a phone. We need to go, says a sign on it.",
+        "Two men wait for the final answer: the screen shows it.",
     ],
 )
 def test_what_only_sounds_polite_stays(text: str) -> None:
