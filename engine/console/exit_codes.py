@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 USAGE, OVER_BUDGET, LOCKED, DAMAGED, REFUSED, WATCHED, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
 KNOWN: tuple[type[Exception], ...] = (FldError, OSError, Exit, Abort, TyperException)
 """The errors whose message is all that a user needs."""
+ONE_VERB = (
+    "Of the commands that write, only `fld annotate` takes a part: ingest before, filter when all parts are done.\n"
+)
 
 
 def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
@@ -60,6 +63,8 @@ def report_error(error: Exception) -> int:
     if isinstance(error, TyperException):
         show = getattr(error, "show", None)
         show() if show else sys.stderr.write(f"Error: {error}\n")
+        if getattr(error, "option_name", "") == "--part":
+            sys.stderr.write(ONE_VERB)
         return USAGE
     if isinstance(error, BrokenPipeError):  # `fld status corpus | head`: who reads has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
