@@ -7,13 +7,13 @@
 
 Comes in: images or a corpus, and what there is to run on. A small sample is ingested into a corpus that is thrown away,
 every annotator runs on it, warm, each in a process of its own, and a round is written: every number is one of these
-pictures, these annotators and this machine (a plan for a cluster is made on one of its nodes). Goes out: a
+pictures, these annotators and this machine, or the nodes of the cluster that the run would join. Goes out: a
 `PlanReport`.
 """
 
-import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from engine.config.config import CORPUS_FILE, Config, load
 from engine.corpus.session import look
 from engine.forecast.forecast import Capacity, Forecast, PoolLoad, forecast, grown, needed
 from engine.forecast.measure import SampledAnnotator
-from engine.forecast.sample_run import Sampled, cpu_s, run_sample
+from engine.forecast.place import Place, driver_cpus, place_of
+from engine.forecast.sample_run import Sampled, run_sample
 from engine.forecast.settings_of import planned_settings
 from engine.runtime.column import Column, pools
 from shards.finding import GIVEN
@@ -38,11 +39,12 @@ SCHEDULER_S = 0.0003
 
 @dataclass(frozen=True)
 class PerImage:
-    """What one image of the list costs beside the annotators. *_cpu_s: of ingest, of the driver while annotating, of
+    """What one image of the list costs. *_cpu_s: of ingest, of all annotators, of the driver while annotating, of
     writing a round; picture_bytes: of its file; reads: how often actors read it; travels: bytes between driver and
     actors (Ray's object store), pictures not among them."""
 
     ingest_cpu_s: float
+    annotators_cpu_s: float
     driver_cpu_s: float
     round_cpu_s: float
     picture_bytes: float
@@ -54,8 +56,8 @@ class PerImage:
 class PlanReport:
     """images: of the run; sample: of them that were looked at. disk, files: folder -> bytes, and how many; of one
     round. spent: annotator -> requests and tokens of its endpoint. seconds: wall time from ingest to the written round;
-    one_more_s: with one more GPU (CPU where there is none); wanted: what the asked time takes, None where none was
-    asked. config: the settings that put the plan to work."""
+    beside_s: of it, ingest and round; one_more_s: with one more GPU (CPU where there is none); wanted: what the asked
+    time takes, None where none was asked. config: the settings that put the plan to work."""
 
     images: int
     sample: int
@@ -67,6 +69,7 @@ class PlanReport:
     files: dict[str, int]
     spent: dict[str, Spent]
     seconds: float
+    beside_s: float
     one_more_s: float
     wanted: Capacity | None
     config: Config
@@ -89,40 +92,48 @@ def plan(
     seconds: float = SECONDS,
 ) -> PlanReport:
     """Measure and forecast. source: images as `run` takes them, or a corpus. images: how many there will be, by default
-    all of the source; gpus: by default those of this machine; hours: also say what it takes to be done in that time.
+    all of the source; gpus: by default those at hand; hours: also say what it takes to be done in that time.
 
-    sample, seconds: images, and seconds of each annotator. Raises SourceError, ConfigError, TrustError."""
+    sample, seconds: images, and seconds of each annotator. Raises SourceError, ConfigError, TrustError, and StartError
+    where a cluster is named and none answers."""
     with tempfile.TemporaryDirectory(prefix="fld-plan-") as folder:
         store = LocalStore(Path(folder) / "corpus")
-        start = cpu_s()
-        chosen, whole, is_new = _sampled(store, str(source), config, settings, sample)
-        ingest_s = cpu_s() - start if is_new else 0.0
-        found = run_sample(store, chosen, seconds)
-    return _report(found, chosen, ingest_s / max(1, found.images), whole if images is None else images, gpus, hours)
+        chosen, whole, ingest_s = _sampled(store, str(source), config, settings, sample)
+        with closing(place_of(chosen.engine)) as place:
+            found = run_sample(store, chosen, seconds, place)
+            loads = _loads(found)
+            capacity = _capacity(place, loads, gpus, is_serial=chosen.engine.backend == "local")
+    number = whole if images is None else images
+    return _report(found, loads, capacity, chosen, ingest_s, number, hours)
 
 
 def _sampled(
     store: LocalStore, source: str, config: Config | Location | None, settings: Changes, count: int
-) -> tuple[Config, int, bool]:
-    """Fills `store`. The settings, of how many images it is a sample, and whether these are no corpus yet."""
+) -> tuple[Config, int, float]:
+    """Fills `store`. The settings, of how many images it is a sample, and CPU seconds to take in one, 0 of a corpus."""
     own = open_store(source)
     if CORPUS_FILE in own.names("") and own.names(f"{IMAGES}/manifest"):
         session = look(source, config, settings, runs=["annotators", "filters"])
-        return session.config, sample_corpus(store, own, count), False
+        return session.config, sample_corpus(store, own, count), 0.0
     chosen = load(config, settings)
-    return chosen, sample_sources(store, [source], chosen.ingest, count), True
+    return chosen, *sample_sources(store, [source], chosen.ingest, count)
 
 
 def _report(
-    found: Sampled, config: Config, ingest_s: float, images: int, gpus: int | None, hours: float | None
+    found: Sampled,
+    loads: list[PoolLoad],
+    capacity: Capacity,
+    config: Config,
+    ingest_s: float,
+    images: int,
+    hours: float | None,
 ) -> PlanReport:
-    loads = _loads(found)
-    capacity = _capacity(config, loads, gpus)
     loads = loads if capacity.gpus else [replace(load, on_gpu=False) for load in loads]
     foreseen = forecast(loads, capacity, images)
     driver_s = found.columns_cpu_s + SCHEDULER_S * len(found.columns)
     per_image = PerImage(
         ingest_s,
+        sum(found.shares[name] * each.cpu_s for name, each in found.measured.items()),
         driver_s,
         found.round_cpu_s,
         found.picture_bytes,
@@ -150,6 +161,7 @@ def _report(
         {name: folder.count(images, size) for name, folder in found.folders.items()},
         {name: _scaled(spent, found, name, images) for name, spent in found.spent.items()},
         wall_s(capacity),
+        images * _beside_s(per_image, capacity),
         wall_s(grown(capacity, (capacity.gpus or int(capacity.cpus)) + 1)),
         wanted,
         planned_settings(config, found.measured, foreseen),
@@ -157,8 +169,8 @@ def _report(
 
 
 def _beside_s(per_image: PerImage, capacity: Capacity) -> float:
-    """Seconds per image of what runs before and after the annotators, on all CPUs."""
-    return (per_image.ingest_cpu_s + per_image.round_cpu_s) / max(1.0, capacity.cpus)
+    """Seconds per image of what runs before and after the annotators, on all CPUs of one machine."""
+    return (per_image.ingest_cpu_s + per_image.round_cpu_s) / max(1.0, capacity.beside or capacity.cpus)
 
 
 def _loads(found: Sampled) -> list[PoolLoad]:
@@ -181,16 +193,12 @@ def _loads(found: Sampled) -> list[PoolLoad]:
     return loads
 
 
-def _capacity(config: Config, loads: Sequence[PoolLoad], gpus: int | None) -> Capacity:
-    """What is here, or as many GPUs as were asked for."""
-    is_serial = config.engine.backend == "local"
-    cpus = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    if not any(load.on_gpu for load in loads):
-        return Capacity(cpus, 0, None, is_serial)
-    from engine.api.doctor import machine
-
-    here = machine().gpus
-    return Capacity(cpus, len(here) if gpus is None else gpus, here[0][1] / (1 << 20) if here else None, is_serial)
+def _capacity(place: Place, loads: Sequence[PoolLoad], gpus: int | None, *, is_serial: bool) -> Capacity:
+    """What is there, or as many GPUs as were asked for."""
+    count, gpu_mb = place.gpus() if any(load.on_gpu for load in loads) else (0, None)
+    if gpus is not None and any(load.on_gpu for load in loads):
+        count = gpus
+    return Capacity(place.cpus(), count, gpu_mb, is_serial, place.nodes, driver_cpus() if place.nodes else None)
 
 
 def _reads(columns: Sequence[Column]) -> int:

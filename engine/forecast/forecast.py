@@ -35,12 +35,16 @@ class PoolLoad:
 
 @dataclass(frozen=True)
 class Capacity:
-    """gpu_mb: of one GPU, None if unknown. is_serial: one process does all (`engine.backend: local`)."""
+    """gpu_mb: of one GPU, None if unknown. is_serial: one process does all (`engine.backend: local`). nodes: machines
+    of a cluster, 0 for the one at hand; beside: CPUs of the machine that ingests and writes rounds, None where these
+    are `cpus`."""
 
     cpus: float
     gpus: int = 0
     gpu_mb: float | None = None
     is_serial: bool = False
+    nodes: int = 0
+    beside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,12 @@ def needed(pools: Sequence[PoolLoad], capacity: Capacity, images: int, seconds: 
 
 
 def grown(capacity: Capacity, count: int) -> Capacity:
-    """The capacity with `count` GPUs, and CPUs in proportion; with `count` CPUs where there are no GPUs."""
+    """The capacity with `count` GPUs, and CPUs in proportion; with `count` CPUs where there are no GPUs. In a cluster
+    the machine that ingests stays as it is."""
     if not capacity.gpus:
-        return Capacity(count, 0, None)
+        return Capacity(count, beside=capacity.beside)
     per_gpu = capacity.cpus / capacity.gpus
-    return Capacity(per_gpu * count, count, capacity.gpu_mb)
+    return Capacity(per_gpu * count, count, capacity.gpu_mb, beside=capacity.beside)
 
 
 @dataclass

@@ -33,8 +33,9 @@ _SHARE_OF_SEARCH = 0.4
 @dataclass(frozen=True)
 class SampledAnnotator:
     """rate: images per second of one actor at `batch_size`, reading and decoding included; images: how many were run;
-    failed: of them; longest_s: of one call. host_mb: of the whole process; gpu_mb: reserved by torch, None without a
-    GPU. sent_bytes, returned_bytes: per image, between driver and actor. error: why nothing is known, "" if it is."""
+    failed: of them; longest_s: of one call; cpu_s: CPU seconds per image, loading aside. host_mb: of the whole process;
+    gpu_mb: reserved by torch, None without a GPU. sent_bytes, returned_bytes: per image, between driver and actor.
+    error: why nothing is known, "" if it is."""
 
     name: str
     rate: float = 0.0
@@ -43,6 +44,7 @@ class SampledAnnotator:
     failed: int = 0
     longest_s: float = 0.0
     load_s: float = 0.0
+    cpu_s: float = 0.0
     host_mb: float = 0.0
     gpu_mb: float | None = None
     sent_bytes: float = 0.0
@@ -103,38 +105,53 @@ class _Run:
     def measured(self, load_s: float) -> tuple[SampledAnnotator, PackedRows]:
         if not self._places:
             return SampledAnnotator(self._task.column.name, error="what it needs said nothing in the sample"), {}
-        rates = self._search()
-        best = max(rates.values(), default=0.0)
-        size = next((size for size, rate in sorted(rates.items()) if rate >= _NEAR_BEST * best), 1)
         said: PackedRows = {}
         failures: dict[int, str] = {}
+        if self._task.column.is_paid:
+            size, rates = self._first_is_paid(said, failures), {}
+        else:
+            rates = self._search()
+            best = max(rates.values(), default=0.0)
+            size = next((size for size, rate in sorted(rates.items()) if rate >= _NEAR_BEST * best), 1)
+        before = len(said) + len(failures)
         sent, longest = 0, 0.0
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         for batch, call in self._queued(size):
             began = time.perf_counter()
             sent += self._run(batch, call, said, failures)
             longest = max(longest, time.perf_counter() - began)
             if time.perf_counter() - start > (1 - _SHARE_OF_SEARCH) * self._task.seconds:
                 break
-        seconds, done = time.perf_counter() - start, len(said) + len(failures)
+        seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
+        done = len(said) + len(failures)
+        rate = (done - before) / seconds
         return (
             SampledAnnotator(
                 self._task.column.name,
-                rate=done / seconds,
+                rate=rate,
                 batch_size=size,
                 images=done,
                 failed=len(failures),
                 longest_s=longest,
                 load_s=load_s,
+                cpu_s=cpu_s / (done - before),
                 host_mb=_peak_mb(),
                 gpu_mb=_gpu_mb(),
-                sent_bytes=sent / done,
+                sent_bytes=sent / (done - before),
                 returned_bytes=sum(map(len, said.values())) / done,
-                rates=rates,
+                rates=rates or {size: rate},
                 reasons=tuple(dict.fromkeys(failures.values())),
             ),
             said,
         )
+
+    def _first_is_paid(self, said: PackedRows, failures: dict[int, str]) -> int:
+        """Warm up with one image that is not timed afterwards: answers that were paid for are kept, and come at once
+        when they are asked for again. The configured batch size stays."""
+        first = tuple(self._places[:1])
+        self._run(first, self._packed(first), said, failures)
+        self._places = self._places[1:] or self._places
+        return self._task.column.resources.batch_size
 
     def _search(self) -> dict[int, float]:
         """Batch size -> images per second, from small to large until it gets worse or does not fit."""

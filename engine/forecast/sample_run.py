@@ -4,7 +4,6 @@ Comes in: a store with the images of the sample, and the settings. Goes out: `Sa
 had no time is stood for by one that all have seen, so that files of the sample have the size of real ones.
 """
 
-import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,8 @@ from engine.corpus.costs import accounts
 from engine.corpus.memory import Memory
 from engine.corpus.session import Session
 from engine.forecast.disk import FolderSize, folder_sizes
-from engine.forecast.measure import SampledAnnotator, SampleTask, measure_apart
+from engine.forecast.measure import SampledAnnotator, SampleTask
+from engine.forecast.place import Place
 from engine.runtime.call import pack_findings, unpack_findings
 from engine.runtime.column import Column, ordered
 from engine.runtime.refilter import loaded_parser, refilter
@@ -24,6 +24,7 @@ from shards.raw import RawRow, write_raw
 from shards.reader import Corpus
 from shards.store import LocalStore
 from specialists.spending import Spent
+from stages.ingest.sample import cpu_s
 
 PAID = 8
 """Images of the sample that a paid endpoint is asked about, at most."""
@@ -47,7 +48,7 @@ class Sampled:
     spent: dict[str, Spent]
 
 
-def run_sample(store: LocalStore, config: Config, seconds: float) -> Sampled:
+def run_sample(store: LocalStore, config: Config, seconds: float, place: Place) -> Sampled:
     """Annotate and fuse the images in `store`. seconds: per annotator, its loading aside."""
     session = Session(store.url, store, config, memory=Memory(store))
     rows = [(shard, row) for shard, row in Corpus(store).image_rows() if row.status == "ok"]
@@ -66,7 +67,7 @@ def run_sample(store: LocalStore, config: Config, seconds: float) -> Sampled:
             seconds,
             config.engine.decode_threads,
         )
-        measured[column.name], said[column.name] = measure_apart(task)
+        measured[column.name], said[column.name] = place.measure(task)
     start = cpu_s()
     _write_columns(store, columns, rows, said, measured)
     columns_s = cpu_s() - start
@@ -88,12 +89,6 @@ def run_sample(store: LocalStore, config: Config, seconds: float) -> Sampled:
         round_s / max(1, len(rows)),
         {name: spent for name, (spent, _) in accounts(config.annotators, store).items()},
     )
-
-
-def cpu_s() -> float:
-    """CPU seconds of this process and of those that it has waited for."""
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _seen(column: Column, rows: Sequence[tuple[str, ImageRow]]) -> list[int]:

@@ -83,9 +83,10 @@ def _rates(measured: SampledAnnotator) -> str:
 
 def _run(report: PlanReport) -> Table:
     found, per_image = report.forecast, report.per_image
-    beside = report.images * (per_image.ingest_cpu_s + per_image.round_cpu_s) / max(1.0, report.capacity.cpus)
     table = Table("what", "how much", box=None, pad_edge=False, show_header=False)
-    table.add_row("wall time", f"{_time(report.seconds)}: ingest and round {_time(beside)}, the rest annotating")
+    table.add_row(
+        "wall time", f"{_time(report.seconds)}: ingest and round {_time(report.beside_s)}, the rest annotating"
+    )
     table.add_row("annotating", f"{found.images_per_s:.3g} images/s, after {_time(found.start_s)} of loading")
     table.add_row("bottleneck", f"{found.bottleneck or 'none'}, {found.bottleneck_share:.0%} of all annotators' time")
     more = "GPU" if report.capacity.gpus else "CPU"
@@ -95,7 +96,8 @@ def _run(report: PlanReport) -> Table:
     if report.capacity.gpus:
         table.add_row("GPU hours", f"{found.gpu_hours:,.2f} busy, {_gpu_hours(report):,.2f} reserved")
         table.add_row("packing", _packing(report))
-    table.add_row("CPU hours", f"{found.cpu_hours:,.2f} of annotators")
+    busy = report.images * per_image.annotators_cpu_s / 3600
+    table.add_row("CPU hours", f"{busy:,.2f} busy, {found.cpu_hours:,.2f} reserved by annotators")
     table.add_row("driver", f"{1000 * per_image.driver_cpu_s:.2f} ms CPU per image")
     table.add_row("ingest, round", f"{1000 * per_image.ingest_cpu_s:.1f}, {1000 * per_image.round_cpu_s:.1f} ms CPU")
     network = per_image.reads * per_image.picture_bytes
@@ -139,7 +141,8 @@ def _disk(report: PlanReport) -> Table:
 
 def _room(capacity: Capacity) -> str:
     gpus = f"{capacity.gpus:,} GPU{'s' * (capacity.gpus != 1)} and " if capacity.gpus else ""
-    return f"{gpus}{capacity.cpus:,.0f} CPUs"
+    nodes = f" of {capacity.nodes:,} node{'s' * (capacity.nodes != 1)} of the cluster" if capacity.nodes else ""
+    return f"{gpus}{capacity.cpus:,.0f} CPUs{nodes}"
 
 
 def _time(seconds: float) -> str:

@@ -1,5 +1,5 @@
 """`fld run` on two Ray nodes, one of which is taken away in mid-run and comes back: the pool shrinks and grows, and the
-corpus has the bytes of a run on one machine.
+corpus has the bytes of a run on one machine. And `fld plan` on the same two nodes.
 
 Nodes are real raylets with stores of their own (`ray.cluster_utils`), on this machine. The cluster lives in a process
 of its own (`python -m tests.engine.test_cluster_cli FOLDER`), as a process can be connected to one Ray only.
@@ -7,6 +7,7 @@ of its own (`python -m tests.engine.test_cluster_cli FOLDER`), as a process can 
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -49,15 +50,29 @@ def until(is_so: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
 
 
 def main(folder: Path) -> None:
-    """Run over both nodes, remove one when all actors are at work, and give it back."""
+    """Plan and run over both nodes, remove one when all actors are at work, and give it back."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
     second = cluster.add_node(num_cpus=2)
     cluster.wait_for_nodes()
-    where = ["--set", "engine.backend=ray", "--set", f"engine.address={cluster.address}"]
-    command = [sys.executable, "-m", "engine.cli", "run", f"{folder}/photos", f"{folder}/corpus", *where]
-    run = subprocess.Popen([*command, "--config", f"{folder}/mine.yaml"])
+    rest = [
+        "--config",
+        f"{folder}/mine.yaml",
+        "--set",
+        "engine.backend=ray",
+        "--set",
+        f"engine.address={cluster.address}",
+    ]
+    fld_ = [sys.executable, "-m", "engine.cli"]
+    asked = [*fld_, "plan", f"{folder}/photos", "--sample", "24", "--seconds", "4", *rest]
+    planned = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=True)
+    (folder / "plan.txt").write_text(planned.stdout)
+    too_large = [*asked, "--set", "annotators.boxes.resources.num_cpus=3"]
+    (folder / "refused.txt").write_text(
+        subprocess.run(too_large, stderr=subprocess.PIPE, text=True, check=False).stderr
+    )
+    run = subprocess.Popen([*fld_, "run", f"{folder}/photos", f"{folder}/corpus", *rest])
     log = folder / "corpus/logs/run.jsonl"
     until(lambda: happened(log, "actor_ready") >= ACTORS, run)
     cluster.remove_node(second, allow_graceful=False)
@@ -77,7 +92,7 @@ def units(corpus: Path) -> dict[str, bytes]:
     return {str(path.relative_to(corpus)): path.read_bytes() for path in paths}
 
 
-def test_a_pool_shrinks_and_grows_with_the_nodes_and_no_byte_is_another(tmp_path: Path) -> None:
+def test_a_run_goes_on_with_the_nodes_that_there_are_and_no_byte_is_another(tmp_path: Path) -> None:
     save_pictures(tmp_path / "photos", COUNT)
     (tmp_path / "mine.yaml").write_text(CONFIG)
     alone = tmp_path / "alone"
@@ -95,6 +110,11 @@ def test_a_pool_shrinks_and_grows_with_the_nodes_and_no_byte_is_another(tmp_path
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"{COUNT} images read = {COUNT} kept + 0 dropped + 0 failed" in " ".join(done.stderr.split())
     assert units(tmp_path / "corpus") == units(alone)
+    planned = " ".join((tmp_path / "plan.txt").read_text().split())
+    assert f"{COUNT} images on 4 CPUs of 2 nodes of the cluster" in planned
+    assert re.search(r"boxes [\d.]+ \d+ 0 of 24 [\d,]+ MB [\d.]+ s 4 ", planned), planned
+    refused = " ".join((tmp_path / "refused.txt").read_text().split())
+    assert "boxes: it asks for num_cpus=3, num_gpus=0, memory_mb=None; the largest node has 2 CPUs" in refused
 
 
 if __name__ == "__main__":
