@@ -87,6 +87,8 @@ def errors_of_stores(*others: type[Exception]) -> tuple[type[Exception], ...]:
         ("google.auth.exceptions", "GoogleAuthError"),
         ("azure.core.exceptions", "AzureError"),
         ("aiohttp", "ClientError"),
+        ("httpx", "HTTPError"),
+        ("httpx2", "HTTPError"),
     ]
     return (*others, *(getattr(sys.modules[module], name) for module, name in known if module in sys.modules))
 

@@ -27,11 +27,13 @@ from shards.errors import InputError
 from shards.finding import Box, Caption, Detection, Finding, Polygons
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
+from stages.ingest.lists import RowError, is_missing, row_texts
 from stages.ingest.locations import absolute, exists, is_url, join, parent
 from stages.ingest.rle import oriented_ring, rle_to_polygons
-from stages.ingest.rows import decode_json
+from stages.ingest.rows import decode_json, plain_text
 from stages.ingest.secrets import public
 
+_SHOWN = 6
 _PROBED = 50
 """Images that are looked for in each usual place; the place that has most of them is theirs."""
 _T = TypeVar("_T")
@@ -39,7 +41,7 @@ _T = TypeVar("_T")
 
 class _Image(msgspec.Struct):
     id: int | float | str  # pandas writes 1.0, which equals 1
-    file_name: str = ""
+    file_name: str | None = None
     width: float | None = None
     height: float | None = None
     coco_url: str | None = None
@@ -50,17 +52,17 @@ class _Image(msgspec.Struct):
 
 
 class _Category(msgspec.Struct):
-    id: int | float
+    id: int | float | str
     name: str
 
 
 class _Annotation(msgspec.Struct):
     image_id: int | float | str
-    category_id: int | float | None = None
+    category_id: int | float | str | None = None
     bbox: list[float] | None = None
     segmentation: Any = None
     iscrowd: int | bool | None = 0
-    caption: str | None = None
+    caption: Any = None  # a text, or a list of texts
 
 
 class _Coco(msgspec.Struct):
@@ -91,11 +93,11 @@ def read_coco(
     for number, annotation in annotations.items():
         if annotation.image_id not in known:
             left_out.by_rule("annotation of an image that the file does not list")
-        elif annotation.caption is None and annotation.iscrowd and not crowds:
+        elif is_missing(annotation.caption) and annotation.iscrowd and not crowds:
             left_out.by_rule("crowd (iscrowd: 1)")
         else:
             try:
-                given[annotation.image_id] += _findings(annotation, names)
+                given[annotation.image_id] += _findings(annotation, names, left_out)
             except _LabelError as error:
                 left_out.label("annotation", f"{public(location)}, annotations[{number}]: {error}")
     folder = _image_folder(location, list(images.values()), root)
@@ -128,10 +130,15 @@ def _read(
 
 def _parts(location: str, data: bytes) -> dict[str, list[object]]:
     try:
-        found = decode_json(data)
+        found = decode_json(plain_text(data))
     except ValueError as error:
-        raise SourceError(f"source {location}: not a COCO file: {error}") from error
+        raise SourceError(f"source {location}: not a COCO file: {error}; one object per line is a .jsonl") from error
     parts = {name: found.get(name) or [] for name in _PARTS} if isinstance(found, dict) else {}
+    if isinstance(found, dict) and "images" not in found:
+        raise SourceError(
+            f"source {location}: an object with {', '.join(map(str, list(found)[:_SHOWN])) or 'nothing'}; COCO has"
+            f" {', '.join(_PARTS)}, and a list is an array of objects: convert it, or name the pictures' folder"
+        )
     if not parts or not all(isinstance(part, list) for part in parts.values()):
         raise SourceError(f"source {location}: not a COCO file: wanted an object with lists {', '.join(_PARTS)}")
     if not parts["images"]:
@@ -145,7 +152,7 @@ def _convert(
     found: dict[int, _T] = {}
     for number, item in enumerate(parts[part]):
         try:
-            found[number] = msgspec.convert(item, kind)
+            found[number] = msgspec.convert(item, kind, strict=False)  # "40" is 40
         except (msgspec.ValidationError, RecursionError) as error:
             note = left_out.row if part == "images" else left_out.label
             note(_PARTS[part], f"{public(location)}, {part}[{number}]: {error}")
@@ -162,8 +169,8 @@ def _check_ids(location: str, images: dict[int, _Image]) -> None:
             )
 
 
-def _names(location: str, categories: dict[int, _Category]) -> dict[int | float, str]:
-    names: dict[int | float, str] = {}
+def _names(location: str, categories: dict[int, _Category]) -> dict[int | float | str, str]:
+    names: dict[int | float | str, str] = {}
     for category in categories.values():
         if names.setdefault(category.id, category.name) != category.name:
             raise SourceError(
@@ -185,16 +192,25 @@ def _entry(image: _Image, folder: str | None, given: list[Finding]) -> Entry:
     )
 
 
-def _findings(annotation: _Annotation, names: dict[int | float, str]) -> list[Finding]:
-    if annotation.caption is not None:
-        text = annotation.caption.strip()
-        return [Caption(text, granularity="brief")] if text else []
+def _findings(annotation: _Annotation, names: dict[int | float | str, str], left_out: LeftOut) -> list[Finding]:
+    if not is_missing(annotation.caption) or (annotation.caption is not None and annotation.category_id is None):
+        texts = _captions(annotation.caption)
+        if not annotation.bbox and not annotation.segmentation:
+            return [Caption(text, granularity="brief") for text in texts]
+        left_out.by_rule("caption of a box, not of its image", len(texts))
     if annotation.category_id is not None and annotation.category_id not in names:
         raise _LabelError(f"category_id {annotation.category_id} is not among the file's categories")
     label = "" if annotation.category_id is None else names[annotation.category_id]
     polygons = _polygons(annotation.segmentation)
     score = 0.0 if annotation.iscrowd else None
     return [Detection(label, score, box=_box(annotation.bbox, polygons), polygons=polygons)]
+
+
+def _captions(caption: object) -> list[str]:
+    try:
+        return row_texts("caption", caption)
+    except RowError as error:
+        raise _LabelError(str(error)) from error
 
 
 def _box(bbox: list[float] | None, polygons: Polygons | None) -> Box:
@@ -237,7 +253,7 @@ def _image_folder(location: str, images: list[_Image], root: str | None) -> str 
     if any(image.coco_url for image in images):
         return None
     if not probed:
-        raise SourceError(f"source {location}: lists no image that has a name")
+        return folder
     raise SourceError(
         f"source {location}: {probed[0]} is in none of {', '.join(places)}: name the folder with ingest.root"
     )

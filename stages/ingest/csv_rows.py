@@ -7,9 +7,10 @@ A quoted field may hold the delimiter, doubled quotes and line ends. But most li
     a.jpg,"a sign that says stop       ->     row 2  {"path": "b.jpg", "caption": "two boxes"}
     b.jpg,two boxes
 
-So a line is read as the standard says where that works out, and its quotes are taken as plain characters where it
-does not: no end of the quotes, characters behind it, or a row within it. A row with more fields than the header has
-names (a comma in a text without quotes) fails: nobody knows which comma was meant.
+So a line is read as the standard says where that works out (a blank before a quote, which it forbids, is none), and its
+quotes are taken as plain characters where it does not: no end of the quotes, characters behind it, or a row within it.
+A row with more fields than the header has names (a comma in a text without quotes) fails: nobody knows which comma was
+meant.
 """
 
 import csv
@@ -67,7 +68,7 @@ def _quoted(lines: list[str], at: int, delimiter: str) -> tuple[list[str], int]:
             break
         text += ("\n" if used > 1 else "") + line
         try:
-            [fields] = csv.reader([text], delimiter=delimiter, strict=True)
+            [fields] = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True)
         except (csv.Error, ValueError) as error:
             if _is_open(error):
                 continue

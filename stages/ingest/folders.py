@@ -18,7 +18,17 @@ from shards.finding import Caption
 from stages.ingest.entry import Entry, ReadFile, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import LIST_SUFFIXES
-from stages.ingest.locations import absolute, files_below, is_folder, join, looks_like_image, parent, suffix
+from stages.ingest.locations import (
+    absolute,
+    files_below,
+    hidden_below,
+    is_folder,
+    join,
+    looks_like_image,
+    parent,
+    suffix,
+)
+from stages.ingest.rows import plain_text
 from stages.ingest.voc import read_voc
 from stages.ingest.yolo import YAML_SUFFIXES, Dataset, dataset_of, read_yolo
 
@@ -63,9 +73,14 @@ def read_folder(
         used |= set(packed)
         for name in packed:
             yield from read_member(f"{uri}/{name}", join(location, name))
+    _count_others(location, [name for name in names if name not in used], left_out)
+
+
+def _count_others(location: str, names: Sequence[str], left_out: LeftOut) -> None:
     for name in names:
-        if name not in used:
-            left_out.by_rule(f"file that is no image by its name ({suffix(name) or 'no suffix'})")
+        left_out.by_rule(f"file that is no image by its name ({suffix(name) or 'no suffix'})")
+    if hidden := hidden_below(location):
+        left_out.by_rule("hidden file or folder (.*)", hidden)
 
 
 def _home(uri: str, location: str, dataset: Dataset) -> tuple[str, str]:
@@ -95,7 +110,7 @@ def _pictures(
         entry = Entry(uri=f"{uri}/{name}", location=join(location, name), name=name)
         caption = captions.get(name.removesuffix(suffix(name)))
         if caption is not None:
-            text = read(join(location, caption)).decode(errors="surrogateescape").strip()
+            text = plain_text(read(join(location, caption))).strip()
             given = [Caption(text, granularity="brief")] if text else []
             entry = msgspec.structs.replace(entry, given=given)
         yield entry

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 SHOWN = 3
 """First cases shown per kind."""
+COLUMNS = 8
+"""Columns that are named."""
 
 
 @dataclass(eq=False)
@@ -24,6 +26,8 @@ class LeftOut:
     unreadable: Counter[str] = field(default_factory=Counter)
     first: dict[str, list[str]] = field(default_factory=dict)
     rows: int = 0
+    columns: dict[str, None] = field(default_factory=dict)
+    """Of lists: those that nothing is read from, in the order they were met."""
 
     def by_rule(self, reason: str, count: int = 1) -> None:
         self.counts[reason] += count
@@ -44,4 +48,7 @@ class LeftOut:
             f"cannot be read: {count} x {what} ({'; '.join(self.first[what])}{'; ...' if count > SHOWN else ''})"
             for what, count in sorted(self.unreadable.items())
         ]
-        return unreadable + [f"left out: {count} x {reason}" for reason, count in sorted(self.counts.items())]
+        by_rule = [f"left out: {count} x {reason}" for reason, count in sorted(self.counts.items())]
+        more = f" and {len(self.columns) - COLUMNS} more" if len(self.columns) > COLUMNS else ""
+        columns = [f"left out: columns {', '.join(list(self.columns)[:COLUMNS])}{more}"] if self.columns else []
+        return unreadable + by_rule + columns

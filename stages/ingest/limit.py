@@ -4,19 +4,18 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from stages.ingest.entry import SourceError
 from stages.ingest.http import FetchError
 
 
 def within(limit_s: float, task: Callable[[], bytes]) -> bytes:
-    """What `task` returns, or the FetchError or SourceError that it raises; FetchError "timeout" after `limit_s`. The
+    """What `task` returns, or whatever it raises; FetchError "timeout" after `limit_s`. The
     thread of a task that hangs is left behind; it ends with the process at the latest."""
     answer: Future[bytes] = Future()
 
     def run() -> None:
         try:
             answer.set_result(task())
-        except (FetchError, SourceError) as error:
+        except BaseException as error:  # noqa: BLE001  # raised where the answer is waited for, not here
             answer.set_exception(error)
 
     threading.Thread(target=run, name="read-with-deadline", daemon=True).start()

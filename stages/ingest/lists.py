@@ -66,6 +66,7 @@ def read_list(
         if present and present not in known:
             try:
                 known[present] = _columns(location, row.values, columns)
+                left_out.columns |= dict.fromkeys(name for name in present if _is_unread(name, known[present]))
             except SourceError as error:  # every object of a jsonl has columns of its own
                 problem = problem or error
         if present not in known:
@@ -76,6 +77,10 @@ def read_list(
             yield entry
     if problem is not None and not known:
         raise problem
+
+
+def _is_unread(name: str, columns: _Columns) -> bool:
+    return bool(name.strip()) and name not in (*columns, "given", "width", "height")
 
 
 def _columns(location: str, values: Mapping[str, object], names: ColumnNames) -> _Columns:

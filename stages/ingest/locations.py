@@ -157,28 +157,46 @@ def expand_pattern(location: str) -> list[str]:
 
 def files_below(folder: str) -> Iterator[str]:
     """Paths relative to `folder` of all files in it, sorted, at any depth; hidden files and folders are left out.
-    Linked folders are followed once."""
-    if is_url(folder):
-        fs, path = file_system(folder)
-        root = path.rstrip("/") + "/"
-        names = (str(name).removeprefix(root) for name in fs.find(path))
-        yield from sorted(name for name in names if not any(part.startswith(".") for part in name.split("/")))
-        return
-    yield from sorted(_walk(folder))
+    Linked folders are followed once. Raises OSError for a folder that cannot be read."""
+    names = _names_in_store(folder) if is_url(folder) else _walk(folder)
+    yield from sorted(name for name in names if not _is_hidden(name))
+
+
+def hidden_below(folder: str) -> int:
+    """How many hidden files and folders `files_below` leaves out; what a hidden folder holds is not looked at."""
+    if not is_url(folder):
+        return sum(map(_is_hidden, _walk(folder)))
+    return sum(map(_is_hidden, _names_in_store(folder)))
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
+
+
+def _names_in_store(folder: str) -> list[str]:
+    fs, path = file_system(folder)
+    root = path.rstrip("/") + "/"
+    return [str(name).removeprefix(root) for name in fs.find(path)]
 
 
 def _walk(folder: str) -> Iterator[str]:
+    """Files, and hidden folders, which are not entered."""
     seen: set[str] = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_fail):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
+        hidden = [name for name in folders if name.startswith(".")]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            if not name.startswith("."):
-                yield os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+        for name in names + hidden:
+            yield os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+
+
+def _fail(error: OSError) -> None:
+    """os.walk goes on without a folder that it cannot read; its pictures would be lost without a word."""
+    raise error
 
 
 def starts_like_an_image(head: bytes) -> bool:

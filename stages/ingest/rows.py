@@ -20,7 +20,14 @@ from stages.ingest.csv_rows import CsvRow, csv_rows
 from stages.ingest.entry import SourceError
 from stages.ingest.parquet import parquet_rows
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32",  # begins like the next
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_BOM = "\ufeff"
 _BLOCK = 1 << 20
 _MOST_DIGITS = 300
 
@@ -48,14 +55,19 @@ def list_rows(location: str, data: bytes, kind: str) -> Iterator[CsvRow]:
 
 
 def lines_of(data: bytes) -> list[str]:
-    """Lines of UTF-8 (or UTF-16 with its mark) without their ends."""
-    text = (
-        data.decode("utf-16", errors="replace")
-        if data.startswith(_UTF16)
-        else data.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
-    )
+    """Lines of `plain_text` without their ends, and without the marks that files leave which were put together."""
+    text = plain_text(data)
     lines = text.replace("\r\n", "\n").split("\n") if "\n" in text else text.split("\r")
-    return lines[:-1] if lines and not lines[-1] else lines
+    lines = lines[:-1] if lines and not lines[-1] else lines
+    return [line.lstrip(_BOM) for line in lines] if _BOM in text else lines
+
+
+def plain_text(data: bytes) -> str:
+    """UTF-8, or UTF-16 and UTF-32 with their mark, which is cut off. What is no text is a lone surrogate per byte."""
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark) and encoding != "utf-8":
+            return data.decode(encoding, errors="replace").lstrip(_BOM)
+    return data.decode("utf-8", errors="surrogateescape").lstrip(_BOM)
 
 
 def decode_json(text: str | bytes) -> object:
@@ -91,9 +103,9 @@ def _object(number: int, content: object) -> CsvRow:
 
 def _array(location: str, data: bytes) -> Iterator[CsvRow]:
     try:
-        content = decode_json(data.removeprefix(codecs.BOM_UTF8))
+        content = decode_json(plain_text(data))
     except ValueError as error:
-        raise SourceError(f"source {location}: not JSON: {error}") from error
+        raise SourceError(f"source {location}: not JSON: {error}; one object per line is a .jsonl") from error
     rows = content if isinstance(content, list) else [content]
     for number, row in enumerate(rows, 1):
         yield _object(number, row)

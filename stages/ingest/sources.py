@@ -5,7 +5,6 @@ entries in that order. Nothing but lists, tar headers and folders is read here; 
 written.
 """
 
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import partial
 
@@ -29,7 +28,7 @@ from stages.ingest.locations import (
     suffix,
 )
 from stages.ingest.openimages import is_open_images, read_class_names, read_open_images
-from stages.ingest.rows import unzipped
+from stages.ingest.rows import plain_text, unzipped
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.tars import read_tar
@@ -113,7 +112,7 @@ def _file(location: str, kind: str, settings: IngestSettings, read: ReadFile, le
 
 def _is_object(data: bytes) -> bool:
     """Whether JSON begins with a brace, a byte order mark or blanks before it."""
-    return data[:1000].removeprefix(BOM_UTF8).lstrip()[:1] == b"{"
+    return plain_text(data[:1000]).lstrip()[:1] == "{"
 
 
 def _class_names(location: str, settings: IngestSettings, read: ReadFile) -> dict[str, str] | None:

@@ -4,9 +4,9 @@
     img.v2.jpg  img.v2.txt               ->  Entry(key="img.v2", ...): the whole name but the last extension is shared,
     000.seg.png  000.txt                 ->  Entry(key="000", ...):    else, as webdataset cuts it, up to the first dot
 
-The text is the `txt` member (or `text`, `caption`), else the `caption` or `text` field of the `json` member. Members
-come in any order. Only the headers and these small members are read here; images stay in their tar until their shard
-is written. What is no image and no text of one is counted.
+The text is the `txt` member (or `text`, `caption`), else the `caption` or `text` field of the `json` member, or all
+of it where that is a text or a list of texts. Members come in any order. Only the headers and these small members are
+read here; images stay in their tar until their shard is written. What is no image and no text of one is counted.
 """
 
 import os
@@ -20,7 +20,7 @@ from stages.ingest.entry import Entry, SourceError
 from stages.ingest.left_out import LeftOut
 from stages.ingest.lists import RowError, row_texts
 from stages.ingest.locations import IMAGE_SUFFIXES, is_http, open_binary
-from stages.ingest.rows import decode_json
+from stages.ingest.rows import decode_json, plain_text
 from stages.ingest.secrets import public
 
 _TEXTS = ("txt", "text", "caption")
@@ -131,14 +131,15 @@ def _texts(file: IO[bytes], members: Sequence[_Member], used: set[int]) -> tuple
         for ext in _TEXTS:
             if ext in by_ext:
                 used.add(by_ext[ext].offset)
-                text = _read(file, by_ext[ext]).decode().strip()
+                text = plain_text(_read(file, by_ext[ext])).strip()
+                text.encode()  # as bytes that are no text cannot be
                 return [text] if text else [], ""
         if "json" not in by_ext:
             return [], ""
         used.add(by_ext["json"].offset)
         found = decode_json(_read(file, by_ext["json"]))
         if not isinstance(found, dict):
-            return [], ""
+            return row_texts("json", found), ""
         return next((texts for name in _FIELDS if (texts := row_texts(name, found.get(name)))), []), ""
     except (RowError, ValueError) as error:
         return [], f"{members[0].stem}: {error}"

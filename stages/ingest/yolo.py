@@ -28,6 +28,8 @@ from stages.ingest.rows import lines_of
 
 YAML_SUFFIXES = (".yaml", ".yml")
 _CLASSES = "classes.txt"
+_USUAL = ("data", "dataset")
+"""How the yaml of a data set is called; one that is none is an error where there are labels."""
 _SLACK = 0.01
 """How far outside the picture rounding may put a corner, as a share of the side."""
 
@@ -58,11 +60,14 @@ class Dataset:
 
 def dataset_of(folder: str, names: Sequence[str], read: ReadFile) -> Dataset | None:
     """The data set that a folder is by its own yaml or `classes.txt`; None if it is none."""
+    labelled = any(name.startswith("labels/") or "/labels/" in name for name in names)
     for name in names:
         if "/" not in name and name.endswith(YAML_SUFFIXES):
             try:
                 return Dataset(name, read(join(folder, name)))
             except SourceError:
+                if labelled and PurePosixPath(name).stem in _USUAL:
+                    raise
                 continue  # some other yaml
     for name in names:
         if PurePosixPath(name).name == _CLASSES:

@@ -205,3 +205,39 @@ def test_ids_that_pandas_made_fractions_are_the_same_ids() -> None:
     left_out = LeftOut()
     [entry] = read_coco("/l/l.json", json.dumps(content).encode(), None, left_out)
     assert ([text_of(finding) for finding in entry.given], left_out.lines()) == (["cat"], [])
+
+
+def test_ids_and_numbers_that_are_texts(folder: Path) -> None:
+    content = {
+        "images": [{"id": "9", "file_name": "000009.jpg", "width": "40", "height": "30"}],
+        "categories": [{"id": "k", "name": "dog"}],
+        "annotations": [{"image_id": "9", "category_id": "k", "bbox": ["1", "2", "3", "4"], "iscrowd": "0"}],
+    }
+    [entry], left_out = read_file(folder, content)
+    assert (entry.given, entry.given_wh) == ([Detection("dog", box=(1, 2, 4, 6))], (40, 30))
+    assert left_out.lines() == []
+
+
+def test_captions_as_lists_and_missing_ones(folder: Path) -> None:
+    captions: list[object] = [["a dog", "a ball"], float("nan"), "", 5, {"en": "x"}]
+    (first, _), left_out = read(folder, [{"image_id": 9, "caption": caption} for caption in captions])
+    assert [text_of(found) for found in first.given] == ["a dog", "a ball", "5"]
+    assert left_out.unreadable == {"annotation": 1}
+
+
+def test_the_caption_of_a_box_is_not_the_images(folder: Path) -> None:
+    (first, _), left_out = read(
+        folder, [{"image_id": 9, "category_id": 1, "bbox": [1, 2, 3, 4], "caption": "a dog that runs"}]
+    )
+    assert first.given == [Detection("dog", box=(1, 2, 4, 6))]
+    assert left_out.counts == {"caption of a box, not of its image": 1}
+
+
+def test_an_object_that_is_no_coco_says_what_it_is(folder: Path) -> None:
+    with pytest.raises(SourceError, match="an object with version, shapes, imagePath; COCO has images, annotations"):
+        read_file(folder, {"version": "5", "shapes": [], "imagePath": "a.jpg"})
+
+
+def test_coco_in_utf_16(folder: Path) -> None:
+    data = json.dumps({"images": IMAGES}).encode("utf-16")
+    assert len(list(read_coco(str(folder / "a.json"), data, None, LeftOut()))) == 2

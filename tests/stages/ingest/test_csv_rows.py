@@ -36,3 +36,8 @@ def test_short_rows_blank_lines_and_large_fields() -> None:
     [(values, problem)] = rows(f'path,caption\na.jpg,"{"x, " * 100_000}"')
     assert (len(str(values[1])), problem) == (300_000, "")
     assert rows("") == []
+
+
+def test_a_blank_before_a_quote_is_none() -> None:
+    found = rows('path, caption\na.jpg, "a dog, brown"\nb.jpg, "two')
+    assert found == [(["a.jpg", "a dog, brown"], ""), (["b.jpg", ' "two'], "")]

@@ -1,10 +1,12 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from shards.finding import Caption, Detection
 from stages.ingest.entry import SourceError
+from stages.ingest.locations import files_below
 from tests.stages.ingest.broken import encoded, picture
 from tests.stages.ingest.test_lists import parquet
 from tests.stages.ingest.test_sources import read, read_counted, write
@@ -89,3 +91,34 @@ def test_a_folder_of_lists_asks_which(tmp_path: Path) -> None:
         SourceError, match=r"a folder without images, but with lists: name one of them, like .*train\.csv"
     ):
         read(tmp_path)
+
+
+def test_hidden_files_and_folders_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", ".b.jpg", ".cache/c.jpg", ".cache/d.jpg", "e/.f")
+    found, left_out = read_counted(tmp_path)
+    assert [entry.name for entry in found] == ["a.jpg"]
+    assert left_out.counts == {"hidden file or folder (.*)": 3}
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_no_empty_one(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "b/c.jpg")
+    (tmp_path / "b").chmod(0)
+    with pytest.raises(SourceError, match="b: cannot be read: Permission denied"):
+        read(tmp_path)
+    (tmp_path / "b").chmod(0o700)
+
+
+def test_a_folder_that_goes_away_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(files_below(str(tmp_path / "gone")))
+
+
+def test_a_damaged_data_yaml_beside_labels_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, "images/1.jpg", "labels/1.txt")
+    write(tmp_path, "data.yaml", data=b"names: [dog")
+    with pytest.raises(SourceError, match=r"data\.yaml: not sound YAML"):
+        read(tmp_path)
+    write(tmp_path, "other.yaml", data=b"names: [dog")
+    (tmp_path / "data.yaml").unlink()
+    assert len(read(tmp_path)) == 1

@@ -29,3 +29,11 @@ def test_an_answer_and_a_failure_come_as_they_are() -> None:
 
     with pytest.raises(SourceError, match="no such bucket"):
         within(5, fail)
+
+
+def test_an_error_of_a_library_comes_at_once() -> None:
+    def fail() -> bytes:
+        raise LookupError("a store of its own kind")
+
+    with pytest.raises(LookupError, match="a store of its own kind"):
+        within(5, fail)

@@ -235,3 +235,34 @@ def test_a_number_of_thousands_of_digits_fails_its_row() -> None:
 def test_another_delimiter_is_hinted_at() -> None:
     with pytest.raises(SourceError, match=r"it has path;caption: .* or put commas between the fields"):
         entries("path;caption\na.jpg;x\n", ".csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (".txt", "é.jpg\n"),
+        (".csv", "path,caption\né.jpg,\n"),
+        (".jsonl", '{"path": "é.jpg"}\n'),
+        (".json", '[{"path": "é.jpg"}]'),
+    ],
+)
+def test_a_mark_says_how_a_list_is_encoded(kind: str, text: str, encoding: str) -> None:
+    assert [entry.uri for entry in entries(text.encode(encoding), kind)] == ["é.jpg"]
+
+
+def test_marks_of_files_that_were_put_together() -> None:
+    assert [entry.uri for entry in entries("\ufeff\ufeffpath\n\ufeffa.jpg\nb.jpg\n", ".csv")] == ["a.jpg", "b.jpg"]
+
+
+def test_lines_of_json_that_are_called_json() -> None:
+    with pytest.raises(SourceError, match=r"not JSON: .*one object per line is a \.jsonl"):
+        entries('[1]\n{"path": "b.jpg"}', ".json")
+
+
+def test_columns_that_nothing_is_read_from_are_named() -> None:
+    _, left_out = counted('{"path": "a.jpg", "objects": [1]}\n{"path": "b.jpg", "width": 4, "split": "x"}\n', ".jsonl")
+    assert left_out.lines() == ["left out: columns objects, split"]
+    many = {f"c{number}": number for number in range(10)}
+    _, left_out = counted(json.dumps([{"path": "a.jpg", **many}]), ".json")
+    assert left_out.lines() == ["left out: columns c0, c1, c2, c3, c4, c5, c6, c7 and 2 more"]

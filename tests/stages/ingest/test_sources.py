@@ -43,6 +43,7 @@ def test_a_folder_at_any_depth_in_sorted_order(tmp_path: Path) -> None:
     assert skipped.counts == {
         "file that is no image by its name (.txt)": 1,
         "file that is no image by its name (no suffix)": 1,
+        "hidden file or folder (.*)": 2,
     }
 
 

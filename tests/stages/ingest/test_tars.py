@@ -172,3 +172,16 @@ def test_tars_are_read_through_fsspec(tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe_file("/tars/a.tar", path.read_bytes())
     [entry] = read_tar("memory://tars/a.tar", "memory://tars/a.tar", LeftOut())
     assert (entry.uri, entry.offset, entry.size) == ("memory://tars/a.tar/1.jpg", 512, 1)
+
+
+def test_texts_with_marks_and_json_that_is_a_text(tmp_path: Path) -> None:
+    members = {f"{number}.jpg": b"x" for number in range(5)}
+    members |= {"0.txt": "\ufeffa dog".encode(), "1.txt": "a dog".encode("utf-16"), "2.json": b'"a dog"'}
+    members |= {"3.json": b'["a dog", "a cat"]', "4.json": b"7"}
+    assert texts(write_tar(tmp_path / "a.tar", members)) == {
+        "0": ["a dog"],
+        "1": ["a dog"],
+        "2": ["a dog"],
+        "3": ["a dog", "a cat"],
+        "4": ["7"],
+    }
