@@ -30,7 +30,7 @@ from shards.layout import IMAGES, round_folder, round_tar, tar_path
 from shards.lookup import find_key
 from shards.originals import Originals
 from shards.record import Record
-from shards.store import Store, open_store
+from shards.store import Store, open_corpus
 
 _SUMMARIES_KEPT = 8
 """Shards whose summary an open round remembers."""
@@ -39,10 +39,10 @@ Row = dict[str, Any]
 
 
 class Corpus:
-    """A corpus on disk, read only. Opening it reads nothing."""
+    """A corpus on disk, read only. Opening it reads nothing; of a folder that is not there it raises StoreError."""
 
     def __init__(self, corpus: str | Store) -> None:
-        self.store = open_store(corpus) if isinstance(corpus, str) else corpus
+        self.store = open_corpus(corpus) if isinstance(corpus, str) else corpus
 
     def shards(self) -> dict[str, Manifest]:
         """Committed image shards by name, sorted."""

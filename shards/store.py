@@ -96,14 +96,25 @@ def errors_of_stores(*others: type[Exception]) -> tuple[type[Exception], ...]:
 def open_store(url: str) -> Store:
     """A path or `file://` URL gives a LocalStore, every other URL an FsspecStore. Creates nothing.
 
-    Raises StoreError when the protocol is unknown or its package is not installed, or there is no such name."""
+    Raises StoreError when the protocol is unknown or its package is not installed, there is no such name, or a file has
+    it."""
     if not url or "\0" in url:
         raise StoreError(f"a corpus is a folder or the URL of one, got {url!r}")
-    if url.startswith("file://"):
-        return LocalStore(url.removeprefix("file://"))
-    if "://" in url:
+    if "://" in url and not url.startswith("file://"):
         return FsspecStore(url)
-    return LocalStore(url)
+    path = url.removeprefix("file://")
+    if os.path.isfile(os.path.expanduser(path)):
+        raise StoreError(f"{path} is a file, and a corpus is a folder")
+    return LocalStore(path)
+
+
+def open_corpus(url: str) -> Store:
+    """The store of a corpus that is there, for who reads it. Raises StoreError if there is no such folder; an object
+    store knows no folders, so that there only what is missing in one can be told."""
+    store = open_store(url)
+    if isinstance(store, LocalStore) and not os.path.isdir(store.url):
+        raise StoreError(f"{url}: there is no such folder")
+    return store
 
 
 def remove_leftovers(store: Store, is_own: Callable[[str], bool] | None = None) -> list[str]:

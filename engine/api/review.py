@@ -19,7 +19,7 @@ from engine.config.config_text import ConfigError
 from shards.overview_table import open_overview
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
-from shards.store import open_store
+from shards.store import open_corpus
 from stages.review.lines import LineError, Made
 from stages.review.suspected import suspected_images
 from stages.review.take_in import read_file, take_in
@@ -63,7 +63,7 @@ def review(
     same for the person; default: the user. accept_rest: of Label Studio and CVAT, also accept what was left as it was.
 
     Raises LineError with a line per mistake, and then nothing is written."""
-    store = open_store(str(corpus))
+    store = open_corpus(str(corpus))
     rounds = Corpus(store).rounds()
     if not rounds or (round is not None and round not in rounds):
         raise ConfigError(f"{corpus} has no round {'yet' if round is None else round}: it has {rounds or 'none'}")

@@ -32,7 +32,7 @@ from shards.commit import ImageCounts
 from shards.completeness import check_corpus, check_whole
 from shards.layout import IMAGES
 from shards.reader import Corpus
-from shards.store import open_store
+from shards.store import open_corpus, open_store
 from stages.ingest.report import IngestReport
 
 _OF_A_ROUND = ("fuse", "filters")
@@ -105,7 +105,7 @@ def filter(
     """Fuse, filter and write a round without any model. dry_run: count what would be there and write nothing. reset:
     settings, or whole sections, that get the profile's values again."""
     settings = _also_reset(corpus, config, settings, reset)
-    store = open_store(str(corpus))
+    store = open_corpus(str(corpus))
     check_corpus(store, may_be_new=False)
     check_whole(store)
     if not commit.committed(store, IMAGES):

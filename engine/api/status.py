@@ -29,7 +29,7 @@ from shards.layout import IMAGES, raw_folder, round_folder
 from shards.raw import read_raw
 from shards.reader import Corpus
 from shards.reviews import waiting_reviews
-from shards.store import Store, open_store
+from shards.store import Store, open_corpus
 from stages.gate.decide import Promotion
 
 
@@ -79,7 +79,7 @@ class StatusReport:
 def status(corpus: Location) -> StatusReport:
     """The state of a corpus. Raises ConfigError if nothing was ingested yet, and CorpusError if columns cannot be
     read."""
-    store = open_store(str(corpus))
+    store = open_corpus(str(corpus))
     images = commit.committed(store, IMAGES)
     missing = find_missing(store)
     if not images and missing.error is None:

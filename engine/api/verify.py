@@ -18,7 +18,7 @@ from engine.config.config_text import ConfigError
 from engine.corpus.promotions import CALIBRATION_UNIT
 from shards.errors import CorpusError, DamageError
 from shards.layout import IMAGES, RAW, REVIEWS
-from shards.store import Store, open_store
+from shards.store import Store, open_corpus
 from shards.verify import NO_MANIFEST, UnitDamage, VerifyReport, retire_damaged
 from shards.verify import verify as verify_units
 
@@ -47,7 +47,7 @@ def verify(
     or where a sample shall be repaired."""
     if repair and sample < 1.0:
         raise ConfigError(f"a repair reads every unit, a sample of {sample:g} does not: leave out one of both")
-    store = open_store(str(corpus))
+    store = open_corpus(str(corpus))
     report = verify_units(store, sample=sample, seed=seed)
     tell(report)
     if report.units == 0 and report.ok:

@@ -18,7 +18,7 @@ from engine.api.reports import Location, Tell, untold
 from engine.config.config_text import ConfigError
 from shards.overview import complete_overview, find_overview
 from shards.reader import Corpus
-from shards.store import Store, open_store
+from shards.store import Store, open_corpus
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -51,7 +51,7 @@ def open_viewer(corpus: Location, *, round: int | None = None, port: int = 0, te
         from engine.view.app import build_app
     except ImportError as error:
         raise ConfigError(f"fld view needs {error.name}: pip install 'fld-engine[viewer]'") from error
-    store = open_store(str(corpus))
+    store = open_corpus(str(corpus))
     numbers = Corpus(store).rounds()
     if not numbers:
         raise ConfigError(f"{corpus} has no round yet: `fld run IMAGES {corpus}` writes one")

@@ -31,7 +31,7 @@ from shards.completeness import check_corpus, check_whole
 from shards.finding import GIVEN
 from shards.layout import MODEL
 from shards.reader import Corpus
-from shards.store import Store, open_store, remove_leftovers
+from shards.store import Store, open_corpus, open_store, remove_leftovers
 from stages.annotate.build import Annotator, build_stage, gives
 from stages.calibrate.support import WITNESSES
 from stages.fuse.ledger import Voter
@@ -187,7 +187,7 @@ def look(
 ) -> Session:
     """A corpus to read only: no lock, nothing saved, and nothing that it names is imported, built or loaded. runs:
     sections of the settings that are put to work all the same, the filters say: they must be this user's."""
-    store = open_store(corpus)
+    store = open_corpus(corpus)
     config = _settings(store, source, assignments)
     _check_trusted(store, config, source, assignments, runs)
     return Session(corpus, store, config, memory=Memory(store), builds=False)
@@ -211,7 +211,7 @@ def opened(
     if corpus.startswith("memory:"):
         raise ConfigError(f"{corpus} ends with this command: name a folder or an object store (s3://, gs://, ...)")
 
-    store = open_store(corpus)
+    store = open_store(corpus) if fills else open_corpus(corpus)
     check_corpus(store, may_be_new=fills)
     config = _settings(store, source, assignments)
     builds = runs is None or "annotators" in runs

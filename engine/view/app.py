@@ -32,7 +32,7 @@ from engine.view import pages
 from engine.view.effects import SCORE_RULES
 from engine.view.guard import Guard
 from engine.view.pictures import Pictures
-from engine.view.query import FACETS, RANGES, SORTS, Query, read_query
+from engine.view.query import FACETS, RANGES, SORTS, Query, natural, read_query
 from engine.view.rounds import Looker
 from engine.view.suspects import KINDS, read_suspect_query, suspect_page
 from engine.view.worst import ORDERS
@@ -158,8 +158,8 @@ class _Viewer:
     def image(self, request: Request) -> Response:
         query = self._query(request)
         page = pages.image(self._looker, query.round, _key(request))
-        at = request.query_params.get("at", "")
-        place = int(at) if at.isdigit() and len(at) < 10 else None
+        at = natural(request.query_params.get("at", ""), -1)
+        place = None if at < 0 else at
         beside = {} if place is None else pages.neighbours(self._looker, query, place)
         at_once = len(self._looker.images(query.round)) <= self._few_images
         return self._page(
@@ -193,9 +193,12 @@ class _Viewer:
 
     async def review(self, request: Request) -> Response:
         """Take in one correction. Nobody waits for a round that is being written: it takes it in the next time."""
-        if int(request.headers.get("content-length", "0") or 0) > MOST_BYTES:
-            raise HTTPException(413, "a correction is shorter than that")
-        line = _json(await request.body())
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                raise HTTPException(413, "a correction is shorter than that")
+        line = _json(bytes(body))
         return await run_in_threadpool(self._take_in, line)
 
     def _take_in(self, line: dict[str, Any]) -> Response:
@@ -244,10 +247,10 @@ class _Viewer:
         """The place of an image that the round kept, by its row."""
         query = self._query(request)
         images = self._looker.images(query.round)
-        row = request.query_params.get("row", "")
-        if not row.isdigit() or len(row) > 9 or int(row) >= len(images):
+        row = natural(request.query_params.get("row", ""), -1)
+        if not 0 <= row < len(images):
             raise HTTPException(404, "no such image")
-        place = images.place(int(row))
+        place = images.place(row)
         if place["status"] != "kept":
             raise HTTPException(404, "the round did not keep it")
         return query, place

@@ -29,7 +29,7 @@ class CorrectionEntry:
 @dataclass(frozen=True)
 class Corrected:
     """entries: the last one first. reviewed: id in this round -> the last thing that waits to be done to it.
-    rewritten: id of a text -> what it waits to be. shapes: what waits to be drawn."""
+    rewritten: id of a text or a region -> what it waits to say. shapes: what waits to be drawn."""
 
     entries: list[CorrectionEntry]
     reviewed: dict[str, str]
@@ -53,7 +53,7 @@ def corrected(reviews: Sequence[Review], rows: Sequence[Row], number: int) -> Co
     return Corrected(
         entries[::-1],
         {review.id: review.action for review in seen},
-        {review.id: review.new_text for review in seen if review.action == "text"},
+        {review.id: review.new_text for review in seen if review.action in ("text", "relabel")},
         _shapes(waiting),
     )
 

@@ -64,13 +64,21 @@ class Guard:
 
     def _refusal(self, method: str, headers: dict[str, str], token: str) -> str:
         """Why not; "" if it may pass."""
-        if urlsplit(f"//{headers.get('host', '')}").hostname not in LOOPBACK:
+        if _hostname(headers.get("host", "")) not in LOOPBACK:
             return "The viewer answers on localhost only: open the address that `fld view` printed."
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return "The token is missing or wrong: open the address that `fld view` printed."
         if method not in _READS and not _same_origin(headers):
             return "Changes are accepted from pages of the viewer only."
         return ""
+
+
+def _hostname(host: str) -> str | None:
+    """The name before the port; None where it is no name."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _same_origin(headers: dict[str, str]) -> bool:

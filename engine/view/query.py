@@ -104,12 +104,12 @@ def read_query(pairs: Iterable[tuple[str, str]], default_round: int) -> Query:
         else:
             plain[name] = value
     return Query(
-        round=_natural(plain.get("round", ""), default_round),
+        round=natural(plain.get("round", ""), default_round),
         chosen={name: tuple(sorted(chosen[name])) for name in FACETS if name in chosen},
         ranges={name: ranges[name] for name in RANGES if name in ranges},
         text=plain.get("q", "").strip(),
         sort=plain.get("sort", "") if plain.get("sort", "") in SORTS else "corpus",
-        page=_natural(plain.get("page", ""), 0),
+        page=natural(plain.get("page", ""), 0),
     )
 
 
@@ -121,7 +121,8 @@ def _limits(value: str) -> tuple[float, float] | None:
         return None
 
 
-def _natural(value: str, default: int) -> int:
+def natural(value: str, default: int) -> int:
+    """A number of an address, in ASCII digits; `default` for anything else."""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else default
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from engine.view.layers import hue
-from engine.view.query import PAGE_SIZE
+from engine.view.query import PAGE_SIZE, natural
 from engine.view.rounds import Looker
 from engine.view.worst import ORDERS, Found
 from shards.errors import CorpusError
@@ -102,12 +102,11 @@ class SuspectPage:
 
 def read_suspect_query(asked: Mapping[str, str], number: int) -> SuspectQuery:
     """The query in the parameters of an address; what it does not know, it leaves out."""
-    page = asked.get("page", "")
     return SuspectQuery(
         number,
         asked.get("order", "") if asked.get("order") in ORDERS else "suspects",
         asked.get("kind", "") if asked.get("kind") in KINDS else "",
-        int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 0,
+        natural(asked.get("page", ""), 0),
     )
 
 
@@ -135,7 +134,7 @@ def _card(looker: Looker, query: SuspectQuery, found: Found) -> SuspectCard:
     others = rivals(record, suspect)
     offer = next((rival.label for rival in others if rival.label != suspect.label), "")
     value = found.score if query.order == "suspects" else found.doubt
-    why = f"models say {offer} {others[0].score:.2f}" if offer else f"{KINDS[found.kind]} {found.score:.2f}"
+    why = f"models say {offer} {others[0].score:.2f}" if offer else KINDS[found.kind]
     if found.kind == "overruled":
         now = f", now {others[0].label} {others[0].score:.2f}" if others else ""
         why = f"overruled, {1 - found.score:.2f} probable{now}"

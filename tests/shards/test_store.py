@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from shards.store import FsspecStore, LocalStore, Store, StoreError, open_store, remove_leftovers
+from shards.store import FsspecStore, LocalStore, Store, StoreError, open_corpus, open_store, remove_leftovers
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +138,16 @@ def test_paths_and_file_urls_open_a_local_store(tmp_path: Path) -> None:
         store = open_store(url)
         assert isinstance(store, LocalStore)
         assert store.url == str(tmp_path)
+
+
+def test_who_reads_wants_a_folder_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nosuch: there is no such folder"):
+        open_corpus(str(tmp_path / "nosuch"))
+    assert open_store(str(tmp_path / "nosuch")).names("") == []
+    (tmp_path / "list.txt").write_text("a.jpg")
+    with pytest.raises(StoreError, match=r"list\.txt is a file, and a corpus is a folder"):
+        open_store(str(tmp_path / "list.txt"))
+    assert open_corpus(f"file://{tmp_path}").names("") == ["list.txt"]
 
 
 def test_an_unknown_protocol_is_refused() -> None:

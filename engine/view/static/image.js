@@ -6,6 +6,23 @@ const image = picture.querySelector("img");
 if (image?.width) picture.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
 
 const overlay = document.querySelector(".stage .overlay");
+// Labels were placed for letters that can be read in a small picture: in a large one they shrink, towards their box, so
+// that they hide no more of it than they must.
+const LETTER_PX = 13;
+function shrinkLabels() {
+  const wide = overlay.viewBox.baseVal.width;
+  for (const label of overlay.querySelectorAll(".label")) {
+    const letter = Number(label.querySelector("text").getAttribute("font-size"));
+    const scale = Math.min(1, (LETTER_PX * wide) / (letter * overlay.clientWidth));
+    const { x, y, width, height } = label.querySelector("rect").getBBox();
+    const box = shapeOfLabel(label).querySelector(".outline").getBBox();
+    const right = x < box.x - 0.5 ? x + width : x;
+    const bottom = y < box.y - 0.5 ? y + height : y;
+    label.setAttribute("transform", `translate(${right} ${bottom}) scale(${scale}) translate(${-right} ${-bottom})`);
+  }
+}
+const shapeOfLabel = (label) => shapes.find((shape) => shape.dataset.id === label.dataset.for);
+
 let shapes = overlay ? [...overlay.querySelectorAll(".shape")] : [];
 const labels = overlay ? [...overlay.querySelectorAll(".label")] : [];
 const said = new Map(shapes.map((shape) => [shape, JSON.parse(shape.dataset.said)]));
@@ -23,7 +40,7 @@ function isShown(shape) {
 function redraw() {
   for (const shape of shapes) shape.classList.toggle("hidden", !isShown(shape));
   for (const label of labels) {
-    const shape = shapes.find((each) => each.dataset.id === label.dataset.for);
+    const shape = shapeOfLabel(label);
     label.classList.toggle("hidden", !isShown(shape));
     label.classList.toggle("go", shape.classList.contains("go"));
   }
@@ -241,3 +258,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 redraw();
+if (overlay) new ResizeObserver(shrinkLabels).observe(overlay);

@@ -63,7 +63,8 @@ async function refresh() {
     const name = shape ? "shape" : text ? "text" : "phrase";
     const is = now.querySelector(`[data-reviewed][data-${name}="${CSS.escape(shape ?? text ?? phrase)}"]`);
     was.dataset.reviewed = is?.dataset.reviewed ?? "";
-    if (text && is) was.querySelector(".rewritten").textContent = is.querySelector(".rewritten").textContent;
+    const becomes = was.querySelector(".rewritten");
+    if (becomes && is) becomes.textContent = is.querySelector(".rewritten").textContent;
   }
   if (overlay) redrawWaiting([...now.querySelectorAll(".stage .shape.waiting")]);
   marked();

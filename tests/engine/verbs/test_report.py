@@ -83,7 +83,7 @@ def test_a_round_that_is_not_there_is_refused(corpus: str, tmp_path: Path) -> No
     with pytest.raises(ConfigError, match=r"has no round 7: it has \[0, 1\]"):
         report(corpus, 7, None, str(tmp_path / "report.html"))
     with pytest.raises(ConfigError, match=r"has no round: it has none; `fld run`"):
-        stats(str(tmp_path / "nothing"), None, json=True)
+        stats(str(tmp_path), None, json=True)
 
 
 def test_stats_are_there_for_machines_and_beside_the_paper_for_people(

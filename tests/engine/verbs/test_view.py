@@ -10,7 +10,7 @@ from engine.api.view import listen, open_viewer, prepare, roles
 from engine.config.config_text import ConfigError
 from engine.verbs.view import addresses
 from shards.overview import find_overview, withdraw_overview
-from shards.store import LocalStore
+from shards.store import LocalStore, StoreError
 from tests.engine.view.corpora import build_viewed
 from tests.shards.corpora import build_corpus
 
@@ -27,8 +27,10 @@ def test_it_listens_on_this_machine_alone_and_says_how_to_get_there() -> None:
 
 
 def test_a_corpus_without_that_round_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has no round yet: `fld run IMAGES"):
+    with pytest.raises(StoreError, match="nothing: there is no such folder"):
         open_viewer(tmp_path / "nothing")
+    with pytest.raises(ConfigError, match="has no round yet: `fld run IMAGES"):
+        open_viewer(tmp_path)
     build_corpus(LocalStore(tmp_path))
     with pytest.raises(ConfigError, match=r"has no round 3: it has \[0\]"):
         open_viewer(tmp_path, round=3)

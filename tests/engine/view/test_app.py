@@ -143,6 +143,11 @@ def test_no_path_leaves_the_corpus(client: TestClient, path: str) -> None:
     assert "def build_app" not in answer.text
 
 
+def test_a_digit_that_is_no_number_is_no_image(client: TestClient) -> None:
+    assert client.get("thumbnail?row=²").status_code == 404
+    assert client.get("image?round=0&key=set/002&at=²").status_code == 200
+
+
 def test_who_has_not_the_token_gets_nothing(store: LocalStore) -> None:
     app = build_app(store, store.url, TOKEN, {})
     for path in ("/", "/wrong/", f"/{TOKEN}x/", f"//{TOKEN}/", "/static/view.css"):
@@ -151,7 +156,9 @@ def test_who_has_not_the_token_gets_nothing(store: LocalStore) -> None:
         assert CAPTION not in answer.text
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8123", "127.0.0.1.evil.example", "localhost.evil", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8123", "127.0.0.1.evil.example", "localhost.evil", "[::1", ""]
+)
 def test_another_name_for_this_machine_is_refused(client: TestClient, host: str) -> None:
     assert client.get("./", headers={"host": host}).status_code == 403
 
@@ -208,6 +215,7 @@ def test_a_wrong_correction_says_why_and_one_from_elsewhere_is_refused(client: T
     assert client.post("review", content=b"{").status_code == 400
     assert client.post("review", content=b"[1]").status_code == 400
     assert client.post("review", content=b" " * 70_000).status_code == 413
+    assert client.post("review", content=iter([b" " * 1000] * 70)).status_code == 413, "its length is not told"
     status, said = correct(client, {"key": EVIL, "action": "accept", "target": "r1"}, "http://evil.example")
     assert (status, said) == (403, "Changes are accepted from pages of the viewer only.")
     assert read_reviews(store) == {}

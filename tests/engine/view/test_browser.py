@@ -143,6 +143,25 @@ def test_layers_are_switched_by_kind_and_by_annotator(page: "Page") -> None:
     assert shown(page, ".shape.dropped") == 2
 
 
+def test_labels_have_the_same_letters_in_a_large_window_and_stay_at_their_boxes(page: "Page") -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.goto(f"{page.url}image?round=0&key=set/002")
+    page.locator(".label[transform]").first.wait_for()
+    heights = page.locator(".label rect").evaluate_all("all => all.map(each => each.getBoundingClientRect().height)")
+    assert heights == pytest.approx([13 * 1.35] * 2, rel=0.02)
+    label = page.locator('.label[data-for="r0"] rect').bounding_box()
+    shape = page.locator('.shape[data-id="r0"] .outline').bounding_box()
+    assert label is not None
+    assert shape is not None
+    assert label["y"] + label["height"] == pytest.approx(shape["y"], abs=3)
+    assert label["x"] == pytest.approx(shape["x"], abs=3)
+
+
+def test_a_table_has_a_column_of_texts_only_where_one_says_more_than_the_label(page: "Page") -> None:
+    page.goto(f"{page.url}image?round=0&key=set/002")
+    assert page.locator(".regions thead").inner_text().split()[:2] == ["Label", "Score"]
+
+
 def test_a_slider_shows_what_would_change_here_and_in_the_corpus(page: "Page") -> None:
     page.goto(f"{page.url}image?round=0&key=set/002")
     slider = page.locator(".slider[data-rule='region.score']")

@@ -94,6 +94,7 @@ def test_a_label_is_corrected_by_keys_and_by_a_button(page: "Page", store: Local
     told(page, "reject: taken. 2 corrections wait")
     page.locator('.regions tr[data-shape="r0"][data-reviewed="reject"]').wait_for()
     assert row.get_attribute("data-reviewed") == "relabel"
+    assert row.locator(".rewritten").inner_text() == "dice"
     page.keyboard.press("d")
     page.locator('.shape.dropped[data-id="yolo/7"]').first.dispatch_event("mouseenter")
     page.locator("h1").click()

@@ -113,7 +113,8 @@ def test_the_page_shows_what_speaks_against_a_label(client: TestClient) -> None:
     found = client.get("suspects?round=0").text
     assert "<strong>3</strong> suspects" in found
     assert "<b>cat</b> · models say square 0.90" in found
-    assert "nobody labelled it 0.40" in found
+    assert "nobody labelled it</span>" in found
+    assert "0.40 <i>suspicious</i>" in found
     assert EVIL not in found, "it is text"
     assert "window.pwned" in found
     only = client.get("suspects?round=0&kind=unseen&order=doubts").text
