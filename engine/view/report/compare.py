@@ -56,6 +56,11 @@ def _pair(old: Round, new: Round, key: str, pictures: Pictures) -> tuple[str, Sh
         for record in records
     ]  # fmt: skip
     counted = [(changes.count(kind), kind) for kind in ("new", "gone", "renamed", "moved")]
-    counted += [(len(changes.new_phrases), "new phrases"), (len(changes.gone_phrases), "phrases gone")]
+    new_phrases, gone = len(changes.new_phrases), len(changes.gone_phrases)
+    counted += [(new_phrases, _phrases(new_phrases, "new {}")), (gone, _phrases(gone, "{} gone"))]
     texts = [f"{text.granularity} text changed" for text in changes.texts if not text.same]
     return ", ".join([*(f"{count} {kind}" for count, kind in counted if count), *texts]), sides[0], sides[1]
+
+
+def _phrases(count: int, said: str) -> str:
+    return said.format("phrase" if count == 1 else "phrases")

@@ -3,15 +3,20 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.api.report import quality
+from engine.api.watch import report_path
 from engine.config.config import Config, load_config
 from engine.config.config_text import ConfigError, to_yaml
 from engine.config.differences import ABSENT, differing_settings, nearest
 from engine.verbs.report import report
 from engine.verbs.stats import stats
+from shards.seal import write_sealed
 from shards.store import LocalStore
+from stages.watch.judge import WatchReport
+from stages.watch.statistics import DriftStatistics
 from tests.engine.view.corpora import EVIL, build_viewed
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -54,6 +59,26 @@ def test_what_a_paid_annotator_has_cost_is_a_row_with_its_budget_and_price(tmp_p
     row = path.read_text().split("<h2>Cost</h2>")[1].partition("</tbody>")[0].partition("<tbody>")[2]
     text = " ".join(re.sub(r"<[^>]*>", " ", row).split())
     assert text == "writer 16 of 100 13,784 200 0.0360 2.25"
+
+
+def test_a_sign_that_a_round_lacks_leaves_a_gap_in_its_row(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "watched")
+    build_viewed(store, images=12)
+    statistics = DriftStatistics(10, 4.0, 20, 100, 3.0, 8.0, 1.5, 0.0, 0.0, 0.0)
+    for number, signs in enumerate([{"boxes_change": 0.25}, {"boxes_change": 0.5, "self_agreement": 1.0}]):
+        seen = WatchReport(number, signs, [], [], statistics)
+        write_sealed(store, report_path(number), msgspec.json.encode(seen))
+    store.write("corpus.yaml", [to_yaml(load_config("embedded")).encode()])
+    path = tmp_path / "report.html"
+    report(store.url, None, None, str(path))
+    table = path.read_text().split("Signs of a loop")[1].partition("</table>")[0]
+    rows = [
+        [" ".join(re.sub(r"<[^>]*>", " ", cell).split()) for cell in re.split(r"</t[hd]>", row)[:-1]]
+        for row in table.split("<tr>")[1:]
+    ]
+    assert [row[:3] for row in rows] == [
+        ["Sign", "Round 0", "Round 1"], ["self agreement", "", "1.00"], ["boxes change", "0.25", "0.50"],
+    ]  # fmt: skip
 
 
 def test_measures_against_gold_come_in_the_order_of_their_change(corpus: str, tmp_path: Path) -> None:
