@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.report.drops import dashed
 from engine.report.fonts import drawable, font_for
 from engine.report.labels import place_labels
 from shards.finding import Box
@@ -35,7 +36,8 @@ LIGHT, SHADE = (245, 245, 245), (70, 70, 70)
 
 def draw_record(image: "Image", record: Record, *, groundings: bool = False, dropped: Sequence[Row] = ()) -> "Picture":
     """Regions of `record` on `image`; with `groundings` also the boxes of grounded phrases, dotted; `dropped`: rows of
-    the index whose boxes are drawn dashed. No label hides another, or a word that was read."""
+    the index whose boxes are drawn dashed, those nearest to their thresholds (`drops.DASHED`). No label hides another,
+    or a word that was read."""
     import PIL.Image
     from PIL import ImageDraw
 
@@ -46,11 +48,10 @@ def draw_record(image: "Image", record: Record, *, groundings: bool = False, dro
     canvas = _filled(canvas, record, scale)
     pen = ImageDraw.Draw(canvas)
     width = max(2, min(canvas.size) // 300)
-    for row in dropped:
-        if row["box"] is not None:
-            corners = _scaled(_corners(tuple(row["box"].values())), scale)
-            pen.polygon(corners, outline=SHADE)  # between light strokes, so that they are seen on any ground
-            _broken(pen, corners, LIGHT, DASH)
+    for row in dashed(dropped):
+        corners = _scaled(_corners(tuple(row["box"].values())), scale)
+        pen.polygon(corners, outline=SHADE)  # between light strokes, so that they are seen on any ground
+        _broken(pen, corners, LIGHT, DASH)
     labels = []
     for index, region in enumerate(record.regions):
         outline = region.quad if region.quad is not None else _corners(region.box)
@@ -127,10 +128,21 @@ def _broken(pen: "ImageDraw", corners: list[tuple[float, float]], tint: "Colour"
             pen.line(ends, fill=tint, width=1)
 
 
+def _fitting(text: str, size: int, wide: int) -> str:
+    """What can be drawn of a label, shortened before its last word, the score, until it is no wider than a picture."""
+    said, _, last = text.rpartition(" ")
+    shown = drawable(text, size)
+    for kept in range(len(said) - 1, 0, -1):
+        if font_for(shown, size).getlength(shown) <= wide:
+            break
+        shown = drawable(f"{said[:kept].rstrip()}… {last}", size)
+    return shown
+
+
 def _label_all(pen: "ImageDraw", labels: "list[tuple[str, Box, Colour]]", words: list[Box]) -> None:
     """Every text beside its box. words: boxes of words, which stay readable."""
     size = max(12, min(pen.im.size) // 45)
-    texts = [drawable(text, size) for text, _, _ in labels]
+    texts = [_fitting(text, size, pen.im.size[0] - 4) for text, _, _ in labels]
     edges = [pen.textbbox((0, 0), text, font=font_for(text, size)) for text in texts]
     sizes = [(right - left + 4.0, bottom - top + 4.0) for left, top, right, bottom in edges]
     canvas = (float(pen.im.size[0]), float(pen.im.size[1]))

@@ -8,6 +8,8 @@ from shards.rounds import OF_IMAGES
 
 SHOWN = 60
 """Findings per rule; a detector proposes hundreds of boxes."""
+DASHED = 40
+"""Boxes on one picture: of hundreds nobody sees any, nor the picture."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ def by_rule(rows: Sequence[Row]) -> list[Dropped]:
         drawn = sum(row["box"] is not None and row["type"] in ("region", "phrase") for row in members)
         by_count.append(Dropped(rule, len(members), drawn, near[:SHOWN]))
     return sorted(by_count, key=lambda group: (-group.count, group.rule))
+
+
+def dashed(rows: Sequence[Row]) -> list[Row]:
+    """The rows to draw on one picture: those with a box, the nearest to their threshold, at most `DASHED`."""
+    return sorted((row for row in rows if row["box"] is not None), key=_distance)[:DASHED]
 
 
 def _distance(row: Row) -> float:

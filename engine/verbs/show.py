@@ -10,7 +10,7 @@ from rich.text import Text
 from engine.api import show as api
 from engine.config.config_text import ConfigError
 from engine.console.terminal import console, out
-from engine.report.drops import by_rule
+from engine.report.drops import DASHED, by_rule
 from shards.reader import Row
 from shards.record import Record, Region
 from shards.tar import safe_key
@@ -49,7 +49,13 @@ def show(
         path = picture or picture_name(key, number)
         shown.picture(groundings=groundings, dropped=draw_dropped).save(path)
         if not json:
-            out.print(f"picture: {path}")
+            out.print(f"picture: {path}{_left_out(shown.dropped) if draw_dropped else ''}")
+
+
+def _left_out(dropped: list[Row]) -> str:
+    """How many of the boxes are drawn, where it is not all."""
+    boxed = sum(row["box"] is not None for row in dropped)
+    return f"  ({DASHED} of {boxed:,} dropped boxes, the nearest to their thresholds)" if boxed > DASHED else ""
 
 
 def picture_name(key: str, number: int) -> str:

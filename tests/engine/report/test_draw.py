@@ -1,7 +1,11 @@
+import re
+
 import numpy as np
 import pytest
 
-from engine.report.draw import LIGHT, SHADE, colour, draw_record
+from engine.report.draw import LIGHT, SHADE, _fitting, colour, draw_record
+from engine.report.drops import DASHED
+from engine.report.fonts import font_for
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source
 
 SOURCE = Source("detector", "f0", 0, 0.9, "detector/0")
@@ -75,8 +79,26 @@ def test_no_label_lies_on_a_word_that_was_read() -> None:
     assert (drawn[205:236, 105:296] == 128).all()
 
 
+def dropped_row(value: float | None, top: float) -> dict[str, object]:
+    return {"box": {"x0": 400.0, "y0": top, "x1": 500.0, "y1": top + 40.0}, "value": value, "threshold": 0.3}
+
+
 def test_dropped_boxes_are_drawn_dashed_on_request() -> None:
-    row = {"box": {"x0": 400.0, "y0": 50.0, "x1": 500.0, "y1": 90.0}}
-    drawn = np.asarray(draw_record(grey(), a_record(), dropped=[row, {"box": None}]))
+    row = dropped_row(0.2, 50.0)
+    drawn = np.asarray(draw_record(grey(), a_record(), dropped=[row, row | {"box": None}]))
     assert {tuple(pixel) for pixel in drawn[50, 400:500].tolist()} == {LIGHT, SHADE}
     assert tuple(drawn[70, 450]) == (128, 128, 128)
+
+
+def test_of_many_dropped_boxes_the_nearest_to_their_thresholds_are_drawn() -> None:
+    far, near = dropped_row(0.05, 50.0), dropped_row(0.29, 150.0)
+    drawn = np.asarray(draw_record(grey(), a_record(), dropped=[far, *[near] * DASHED]))
+    assert (drawn[50, 400:500] == 128).all()
+    assert {tuple(pixel) for pixel in drawn[150, 400:500].tolist()} == {LIGHT, SHADE}
+
+
+def test_a_label_wider_than_the_picture_is_shortened_before_its_score() -> None:
+    long = _fitting("an umbrella that somebody left beside the door 0.87", 14, 200)
+    assert re.fullmatch(r"an umbrella .*… 0\.87", long)
+    assert font_for(long, 14).getlength(long) <= 200
+    assert _fitting("cat 0.87", 14, 200) == "cat 0.87"
