@@ -11,7 +11,7 @@ Most thresholds are about the scores of one annotator. Two are about "all object
 that nobody else saw (`fuse.lone_box_score`), and, where scores are calibrated, the probability of a fused box.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from shards import rounds
 from shards.finding import GIVEN, REVIEWER
 from shards.reader import Round
+from shards.record import Record
 
 LONE = "fuse.lone_box_score"
 SCORE_RULES = {"region.score": "region", LONE: "region", "phrase.box_score": "phrase", "phrase.score": "phrase"}
@@ -33,6 +34,7 @@ OBJECTS, WORDS = "all objects", "all words"
 _WHOLE = (OBJECTS, WORDS)
 _SAMPLED_ROWS = 1_500_000
 _COLUMNS = ["type", "source", "kept", "rule", "value", "threshold", "score"]
+_PLACE = ["key", "shard", "record_offset", "record_size", "record_crc32"]
 _ROUNDED = 1e-4
 """How far the value that a rule saw may be off the score that the annotator gave."""
 _PEOPLE = pa.array([GIVEN, REVIEWER])
@@ -51,11 +53,11 @@ class Slider:
 
 @dataclass(frozen=True)
 class Effect:
-    """back: findings that would pass the rule; gone: kept ones that would not, None where the index cannot say; in the
-    whole corpus, exact if `sampled == shards`. is_most: no more than `gone`, as phrases may hold some up."""
+    """back: findings that would pass the rule; gone: what is kept and would not; in the whole corpus, exact if
+    `sampled == shards`. is_most: no more than `gone`, as phrases may hold some up."""
 
     back: int
-    gone: int | None
+    gone: int
     sampled: int
     shards: int
     is_most: bool = False
@@ -71,6 +73,7 @@ class Effects:
         self._lock = RLock()
         self._sample: tuple[pa.Table, list[str]] | None = None
         self._lone: dict[str, NDArray[Any]] | None = None
+        self._recorded: dict[tuple[str, str], NDArray[Any]] | None = None
 
     def sliders(self, shard: str) -> list[Slider]:
         """The thresholds that dropped something in a shard, by annotator; that of lone boxes also where it is off."""
@@ -94,17 +97,16 @@ class Effects:
         scale = all_shards / max(len(shards), 1)
         dropped = sample.filter(pc.equal(sample["rule"], rule))
         back = _values(dropped.filter(pc.equal(self._judged(dropped), source)), "value")
-        kept = self._kept(rule, source)
-        gone = None if kept is None else round(float((kept < threshold).sum()) * scale)
+        gone = round(float((self._kept(rule, source) < threshold).sum()) * scale)
         return Effect(round(float((back >= threshold).sum()) * scale), gone, len(shards), all_shards, rule == LONE)
 
-    def _kept(self, rule: str, source: str) -> NDArray[Any] | None:
-        """The scores of what is kept and judged by this threshold; None where the index does not have them: it keeps
-        no probabilities, and of a kept phrase the score of its box only."""
+    def _kept(self, rule: str, source: str) -> NDArray[Any]:
+        """The scores of what is kept and judged by this threshold. Probabilities and the scores of phrases are in the
+        records only: the index has the scores of votes, and of a kept phrase that of its box."""
         if rule == LONE:
             return self._lone_scores()[source] if source in _WHOLE else np.empty(0)
         if rule == "phrase.score" or source in _WHOLE:
-            return None
+            return self._recorded_scores().get((rule, source), np.empty(0))
         sample, _ = self._sampled()
         is_kept = pc.and_(sample["kept"], pc.equal(sample["type"], SCORE_RULES.get(rule, "")))
         return _values(sample.filter(pc.and_(is_kept, pc.equal(sample["source"], source))), "score")
@@ -165,6 +167,25 @@ class Effects:
                 self._lone = {kind: np.concatenate([part[kind] for part in parts]) for kind in _WHOLE}
             return self._lone
 
+    def _recorded_scores(self) -> dict[tuple[str, str], NDArray[Any]]:
+        """By rule and whose threshold: the probability of every kept region that no person speaks for, and the score of
+        the phrase of every kept place of one. Read once."""
+        _, shards = self._sampled()
+        with self._lock:
+            if self._recorded is None:
+                scores: dict[tuple[str, str], list[float]] = {}
+                for shard in shards:
+                    for made in self._records_of(shard):
+                        _note(made, scores)
+                self._recorded = {judged: np.array(values) for judged, values in scores.items()}
+            return self._recorded
+
+    def _records_of(self, shard: str) -> Iterator[Record]:
+        summary = self._round.summary(shard)
+        if summary is not None:
+            kept = summary.filter(pc.equal(summary["status"], "kept"))
+            yield from map(self._round.record_of, kept.select(_PLACE).to_pylist())
+
     def _lone_of(self, shard: str) -> dict[str, NDArray[Any]]:
         columns = ["key", "id", "type", "source", "kept", "score"]
         index = rounds.read_index(self._round.store, self._round.number, shard, columns)
@@ -175,6 +196,17 @@ class Effects:
         lone = regions.filter(pc.and_(is_lone, pc.invert(pc.is_in(regions["source_min"], _PEOPLE))))
         kinds = self._kind(lone["source_min"])
         return {kind: _values(lone.filter(pc.equal(kinds, kind)), "score_max") for kind in _WHOLE}
+
+
+def _note(made: Record, scores: dict[tuple[str, str], list[float]]) -> None:
+    """Add the scores of one record."""
+    for region in made.regions:
+        if not {vote.source.annotator for vote in region.votes} & {GIVEN, REVIEWER}:
+            kind = OBJECTS if region.kind == "object" else WORDS
+            scores.setdefault(("region.score", kind), []).append(region.score)
+    for grounding in made.groundings:
+        for box in grounding.boxes if grounding.score is not None else ():
+            scores.setdefault(("phrase.score", box.source.annotator), []).append(grounding.score)
 
 
 def _values(rows: pa.Table, column: str) -> NDArray[Any]:

@@ -40,7 +40,10 @@ def test_a_threshold_of_probabilities_is_of_all_objects() -> None:
 
 def test_what_another_threshold_would_change() -> None:
     found = effects("e-effects")
-    assert found.effect("region.score", "all objects", 0.01) == Effect(1, None, 1, 1)
+    assert found.effect("region.score", "all objects", 0.01) == Effect(1, 0, 1, 1)
+    assert found.effect("region.score", "all objects", 0.5) == Effect(0, 1, 1, 1), "r1, by its probability"
+    assert found.effect("phrase.score", "grounder", 0.69) == Effect(0, 0, 1, 1)
+    assert found.effect("phrase.score", "grounder", 0.8) == Effect(0, 1, 1, 1), "by the phrase, not by its box"
     assert found.effect("region.score", "ocr", 0.1) == Effect(1, 0, 1, 1)
     assert found.effect("fuse.lone_box_score", "all objects", 0.4) == Effect(1, 1, 1, 1, is_most=True)
     assert found.effect("fuse.lone_box_score", "all words", 1.0) == Effect(0, 0, 1, 1, is_most=True)
