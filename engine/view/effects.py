@@ -205,8 +205,9 @@ def _note(made: Record, scores: dict[tuple[str, str], list[float]]) -> None:
             kind = OBJECTS if region.kind == "object" else WORDS
             scores.setdefault(("region.score", kind), []).append(region.score)
     for grounding in made.groundings:
-        for box in grounding.boxes if grounding.score is not None else ():
-            scores.setdefault(("phrase.score", box.source.annotator), []).append(grounding.score)
+        if grounding.score is not None:
+            for box in grounding.boxes:
+                scores.setdefault(("phrase.score", box.source.annotator), []).append(grounding.score)
 
 
 def _values(rows: pa.Table, column: str) -> NDArray[Any]:

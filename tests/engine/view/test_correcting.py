@@ -1,5 +1,6 @@
 """Corrections by mouse and keyboard in a real Chromium: each becomes the correction that its line would be."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -210,6 +211,22 @@ def test_a_caption_is_edited_in_place_and_one_is_added(page: "Page", store: Loca
     ]
     assert_like_lines(store, tmp_path / "lines", lines)
     assert taken(store)[0].text == NEW_CAPTION
+
+
+def test_marks_on_the_grid_have_the_colour_of_what_they_say(page: "Page") -> None:
+    page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "/image" not in url)
+    for number, (key, said) in enumerate([("a", "accept"), ("x", "reject")]):
+        page.locator(".card").nth(number).focus()
+        page.keyboard.press(key)
+        told(page, f"{said}: taken")
+    shown = "all => all.map(each => getComputedStyle(each, '::after').backgroundColor)"
+    greener, redder = (
+        [int(part) for part in re.findall(r"\d+", colour)[:3]]
+        for colour in page.locator(".card[data-mark]:not([data-mark=''])").evaluate_all(shown)
+    )
+    assert greener[1] > greener[0]
+    assert redder[0] > redder[1]
 
 
 def test_the_grid_is_walked_by_arrows_and_judged_by_keys(page: "Page", store: LocalStore, tmp_path: Path) -> None:
