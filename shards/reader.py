@@ -14,7 +14,7 @@ Comes in: the corpus folder or URL. Goes out: records, original bytes, Arrow tab
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -35,6 +35,7 @@ from shards.store import Store, open_corpus
 _SUMMARIES_KEPT = 8
 """Shards whose summary an open round remembers."""
 _LONGEST_GAP = 10
+_PLACE_OF_RECORD = ["key", "shard", "record_offset", "record_size", "record_crc32"]
 Row = dict[str, Any]
 
 
@@ -97,6 +98,19 @@ class Round:
     def records(self, shard: str) -> Iterator[Record]:
         """The records of a shard, in its order."""
         return rounds.read_records(self.store, self.number, shard)
+
+    def records_of(self, shard: str, keys: Container[str]) -> Iterator[Record]:
+        """The records of a shard whose images are among `keys`, in its order. Of few each by one ranged read, of most
+        all of them and some passed over."""
+        summary = self.summary(shard)
+        if summary is None:
+            return
+        kept = summary.filter(pc.equal(summary["status"], "kept")).select(_PLACE_OF_RECORD).to_pylist()
+        wanted = [row for row in kept if row["key"] in keys]
+        if 2 * len(wanted) > len(kept):
+            yield from (record for record in self.records(shard) if record.key in keys)
+        else:
+            yield from map(self.record_of, wanted)
 
     def keys(self) -> list[str]:
         """Keys of all kept images, in the order of the corpus."""

@@ -175,7 +175,7 @@ def by_agreement(session: Session, number: int, participants: Sequence[Voter]) -
 
 def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     plan = session.plan(number)
-    rows = [row for _, row in Corpus(session.store).image_rows() if row.status == "ok"]
+    rows = (row for _, row in Corpus(session.store).image_rows() if row.status == "ok")
     gold = gold_of(path, rows, session.config.ingest, None)
     voices = (_GIVEN, *plan.annotators)
     by_key = {record.key: record for record in gold.records}

@@ -11,7 +11,7 @@ Nothing is annotated for it: stages and single annotators are built again from t
 round's shards. A measure that has nothing to measure is null, with a count of 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -150,7 +150,7 @@ def measure_round(
     only what was said and what was kept is measured."""
     keys = {record.key for record in gold}
     round_ = Corpus(session.store).round(number)
-    kept = [record for shard in round_.shards() for record in round_.records(shard) if record.key in keys]
+    kept = [record for shard in round_.shards() for record in round_.records_of(shard, keys)]
     plan = session.plan(number)
     reader = _Reader(Parser(plan.filters.parser))
     chosen = [variant for variant in variants(session, plan) if curves is not None or variant.name == UNFILTERED]
@@ -243,8 +243,9 @@ def _without_given(row: ImageRow) -> ImageRow:
     return replace(row, given=[])
 
 
-def _images(session: Session) -> list[ImageRow]:
+def _images(session: Session) -> Iterator[ImageRow]:
     """The images that a round can hold: read without error, and no duplicates that are left out."""
-    skipped = {key for keys in session.skipped().values() for key in keys}
-    rows = [row for _, row in Corpus(session.store).image_rows()]
-    return [row for row in rows if row.status == "ok" and row.key not in skipped]
+    skipped = session.skipped()
+    for shard, row in Corpus(session.store).image_rows():
+        if row.status == "ok" and row.key not in skipped.get(shard, {}):
+            yield row

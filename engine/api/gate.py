@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,15 +145,15 @@ def held_out_images(session: Session, subset: Subset | None = None) -> list[Held
     subset only."""
     skipped = {key for shard in session.skipped().values() for key in shard}
     share = session.config.loop.retrain.held_out
-    images = [
+    images = (
         HeldOut(shard, row)
         for shard, row in Corpus(session.store).image_rows()
         if row.status == "ok"
         and row.key not in skipped
         and is_held_out(row.sha256, share)
         and (subset is None or subset.has(row))
-    ]
-    return sorted(images, key=lambda image: held_out_order(image.row.sha256))[: session.config.loop.gate.images]
+    )
+    return nsmallest(session.config.loop.gate.images, images, key=lambda image: held_out_order(image.row.sha256))
 
 
 def check_gold(session: Session, gold: str) -> None:
@@ -212,7 +213,7 @@ def _answers(session: Session, model: Column, held_out: Sequence[HeldOut]) -> di
     and the GPU shares of any annotator, and not run again for the next candidate's comparison."""
     column = replace(model, name=COLUMN, needs=())
     keys, shards = {image.row.key for image in held_out}, sorted({image.shard for image in held_out})
-    rows = [row for shard in shards for row in read_image_rows(session.store, shard)]
+    rows = (row for shard in shards for row in read_image_rows(session.store, shard))
     skip = {row.key: "not held out" for row in rows if row.status == "ok" and row.key not in keys}
     # How many images a candidate may fail on is the verdict's business: what it says nothing about, it loses.
     engine = session.config.engine.model_copy(update={"failure_budget": 1.0})

@@ -141,13 +141,13 @@ def _known_columns(corpus: str, store: Store) -> list[Column]:
 
 
 def _failed_images(store: Store, images: Mapping[str, Manifest]) -> list[tuple[str, str]]:
-    rows = [row for shard, done in images.items() if done.counts.failed for row in read_image_rows(store, shard)]
+    rows = (row for shard, done in images.items() if done.counts.failed for row in read_image_rows(store, shard))
     return [(row.key, f"{row.stage}: {row.error}") for row in rows if row.status == "failed"]
 
 
 def _failed_rows(store: Store, column: Column, done: Mapping[str, Manifest]) -> list[tuple[str, str]]:
     shards = [shard for shard, manifest in done.items() if manifest.counts.failed]
-    rows = [row for shard in shards for row in read_raw(store, column.name, column.fingerprint, shard)]
+    rows = (row for shard in shards for row in read_raw(store, column.name, column.fingerprint, shard))
     return [(row.key, row.error) for row in rows if row.status == "failed"]
 
 

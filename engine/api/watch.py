@@ -6,6 +6,7 @@ the same in every round: the first ones by the hash of their bytes.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from heapq import nsmallest
 
 import msgspec
 
@@ -52,11 +53,11 @@ def read_report(store: Store, number: int) -> WatchReport | None:
 def watch(session: Session, number: int) -> WatchReport:
     """Judge a round against round 0 and publish the report. Number 0 describes round 0 itself."""
     parser = loaded_parser(session.config.filters.parser)
-    keys = _watched(session)
-    first = _kept(session, 0, keys)
-    now = first if number == 0 else _kept(session, number, keys)
-    own = _own(session, number, keys, parser) if number > 0 else []
-    own_before = _own(session, number - 1, keys, parser) if number > 1 else []
+    watched = _watched(session)
+    first = _kept(session, 0, watched)
+    now = first if number == 0 else _kept(session, number, watched)
+    own = _own(session, number, watched, parser) if number > 0 else []
+    own_before = _own(session, number - 1, watched, parser) if number > 1 else []
     report = judge(
         number,
         statistics(first, parser),
@@ -67,26 +68,30 @@ def watch(session: Session, number: int) -> WatchReport:
     return report
 
 
-def _watched(session: Session) -> set[str]:
-    """Keys of the images that are looked at, at most `loop.watch.images`."""
-    in_order = [(held_out_order(row.sha256), row.key) for _, row in Corpus(session.store).image_rows() if row.sha256]
-    return {key for _, key in sorted(in_order)[: session.config.loop.watch.images]}
+def _watched(session: Session) -> dict[str, set[str]]:
+    """Shard -> keys of the images that are looked at, at most `loop.watch.images` in all."""
+    rows = Corpus(session.store).image_rows()
+    placed = ((held_out_order(row.sha256), row.key, shard) for shard, row in rows if row.sha256)
+    watched: dict[str, set[str]] = {}
+    for _, key, shard in nsmallest(session.config.loop.watch.images, placed):
+        watched.setdefault(shard, set()).add(key)
+    return dict(sorted(watched.items()))
 
 
-def _kept(session: Session, number: int, keys: set[str]) -> list[Record]:
+def _kept(session: Session, number: int, watched: Mapping[str, set[str]]) -> list[Record]:
     round_ = Corpus(session.store).round(number)
-    records = (record for shard in round_.shards() for record in round_.records(shard))
-    return [record for record in records if record.key in keys and not unknown(record)]
+    records = (record for shard, keys in watched.items() for record in round_.records_of(shard, keys))
+    return [record for record in records if not unknown(record)]
 
 
-def _own(session: Session, number: int, keys: set[str], parser: Parser) -> list[Record]:
+def _own(session: Session, number: int, watched: Mapping[str, set[str]], parser: Parser) -> list[Record]:
     """What the model that wrote the boxes of a round says by itself, from its raw column."""
     plan = session.plan(number)
     written = {voter.name: voter for voter in plan.annotators if voter.name in LEARNED}
     model = written.get(STUDENT) or written[GENERALIST]
     records: list[Record] = []
     needed = plan if model.worth is not None else replace(plan, annotators=(model,))
-    for shard in Corpus(session.store).shards():
+    for shard, keys in watched.items():
         rows, columns = read_shard(session.store, shard, needed)
         rows = [row for row in rows if row.key in keys and row.key in columns[model.name]]
         rows_of_model = {row.key: _mapped(row, columns, plan, model.name) for row in rows}

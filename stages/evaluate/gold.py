@@ -7,8 +7,9 @@ A gold region with a score of 0 is a don't-care area, as COCO's crowds are; so i
 ICDAR's gold. Several texts of one granularity are all references.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,8 @@ from stages.ingest.keys import own_key
 from stages.ingest.left_out import LeftOut
 from stages.ingest.settings import IngestSettings
 
+SHOWN = 3
+"""Keys in an error."""
 SOURCE = Source("gold", "gold", 0, None, "gold")
 
 
@@ -39,15 +42,24 @@ class Gold:
     left_out: int
 
 
-def gold_of(path: str, images: Sequence[ImageRow], settings: IngestSettings, held_out: float | None) -> Gold:
-    """The gold for `images`, in their order. Raises SourceError for a file that is neither, that names none of the
-    images, or of whose images none is held out; RecordError for a line that is no record."""
-    truth = _read(path, {row.key: row for row in images}, settings)
-    known = [row for row in images if row.key in truth]
+def gold_of(path: str, images: Iterable[ImageRow], settings: IngestSettings, held_out: float | None) -> Gold:
+    """The gold for `images`, in their order; of the others, however many, none is kept in memory. Raises SourceError
+    for a file that is neither, that names none of the images, or of whose images none is held out; RecordError for a
+    line that is no record."""
+    named = _read(path, settings)
+    known: list[ImageRow] = []
+    first: list[str] = []
+    count = 0
+    for row in images:
+        count += 1
+        if row.key in named:
+            known.append(row)
+        elif len(first) < SHOWN:
+            first.append(row.key)
     if not known:
         raise SourceError(
-            f"gold {path}: none of its {len(truth):,} images is in the corpus: it has keys like"
-            f" {_some(truth)}, the corpus has {_some([row.key for row in images])}"
+            f"gold {path}: none of its {len(named):,} images is in the corpus: it has keys like"
+            f" {_some(named)}, the corpus has {_some(first)}"
         )
     chosen = [row for row in known if held_out is None or is_held_out(row.sha256, held_out)]
     if not chosen:
@@ -55,19 +67,21 @@ def gold_of(path: str, images: Sequence[ImageRow], settings: IngestSettings, hel
             f"gold {path}: none of its {len(known):,} images in the corpus is held out: a share of {held_out} chooses"
             " by the hash of each image; take a larger share or more images"
         )
-    unlabelled, left_out = len(images) - len(known), len(known) - len(chosen)
-    return Gold([truth[row.key] for row in chosen], len(truth), len(truth) - len(known), unlabelled, left_out)
+    truth = {row.key: said if isinstance(said := named[row.key], Record) else _record(path, said, row) for row in known}
+    unlabelled, left_out = count - len(known), len(known) - len(chosen)
+    return Gold([truth[row.key] for row in chosen], len(named), len(named) - len(known), unlabelled, left_out)
 
 
-def _read(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dict[str, Record]:
+def _read(path: str, settings: IngestSettings) -> Mapping[str, Record | Entry]:
+    """What the file says, by key."""
     if not Path(path).is_file():
         raise SourceError(f"gold {path} is no file: give a gold.jsonl or a COCO instances json")
     if path.endswith(".json"):
-        return _from_coco(path, rows, settings)
+        return _from_coco(path, settings)
     return {record.key: record for record in read_record_lines(path)}
 
 
-def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -> dict[str, Record]:
+def _from_coco(path: str, settings: IngestSettings) -> dict[str, Entry]:
     """Keys come from file names by the corpus's own rule; a list's own key is none that COCO could know."""
     rule = "path" if settings.key == "column" else settings.key
     naming = settings.model_copy(update={"key": rule})
@@ -75,17 +89,13 @@ def _from_coco(path: str, rows: dict[str, ImageRow], settings: IngestSettings) -
     entries = list(read_coco(path, Path(path).read_bytes(), str(Path(path).parent), left_out, crowds=True))
     if left_out.unreadable:  # truth with holes would count what models find there as wrong
         raise SourceError(f"gold {path}: {'; '.join(left_out.lines())}")
-    records = {}
-    for entry in entries:
-        key = own_key(entry, naming)
-        records[key] = _record(path, key, entry, rows.get(key))
-    return records
+    return {own_key(entry, naming): entry for entry in entries}
 
 
-def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
+def _record(path: str, entry: Entry, row: ImageRow) -> Record:
     """In the frame of the corpus. A file that gives another size than the picture's would put boxes elsewhere."""
-    size_wh = (row.width, row.height) if row else entry.given_wh or (1, 1)
-    if row and entry.given_wh not in (None, size_wh):
+    size_wh = (row.width, row.height)
+    if entry.given_wh not in (None, size_wh):
         raise SourceError(
             f"gold {path}: {entry.name} must be {size_wh[0]}x{size_wh[1]}, the size of the oriented image in the"
             f" corpus, got {entry.given_wh}: its boxes are of another picture"
@@ -99,7 +109,7 @@ def _record(path: str, key: str, entry: Entry, row: ImageRow | None) -> Record:
         _region(f"r{i}", detection)
         for i, detection in enumerate(detection for detection in findings if isinstance(detection, Detection))
     ]
-    return Record(key, entry.uri, row.sha256 if row else "", *size_wh, 0, texts, regions)
+    return Record(row.key, entry.uri, row.sha256, *size_wh, 0, texts, regions)
 
 
 def _region(id: str, finding: Detection) -> Region:
@@ -110,5 +120,5 @@ def _region(id: str, finding: Detection) -> Region:
     )
 
 
-def _some(keys: Sequence[str] | dict[str, Record]) -> str:
-    return ", ".join(map(repr, list(keys)[:3])) or "none"
+def _some(keys: Iterable[str]) -> str:
+    return ", ".join(map(repr, islice(keys, SHOWN))) or "none"

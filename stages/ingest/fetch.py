@@ -113,7 +113,10 @@ def _read_file(path: str, max_bytes: int, offset: int, size: int) -> bytes:
             if size < 0 and length > max_bytes:
                 raise _too_many(length, max_bytes)
             file.seek(offset)
-            data = file.read(size if size >= 0 else max_bytes + 1)
+            wanted = size if size >= 0 else length + 1  # not the limit: Python would reserve as much, 4 GB for a list
+            data = file.read(wanted)
+            if size < 0 and len(data) == wanted:  # it has grown since, or has no length
+                data += file.read(max_bytes + 1 - len(data))
     except FetchError:
         raise
     except FileNotFoundError as error:

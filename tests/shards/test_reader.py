@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
@@ -51,6 +52,21 @@ def test_rounds_and_shards_are_listed(store: LocalStore) -> None:
     assert list(corpus.shards()) == ["000000", "000001"]
     assert corpus.round(0).shards() == ["000000", "000001"]
     assert corpus.round(3).shards() == ["000001"]
+
+
+def test_few_records_of_a_shard_are_read_alone(tmp_path: Path) -> None:
+    store = CountingStore(LocalStore(str(tmp_path)))
+    build_corpus(store, shards=1, images=40)
+    round_ = Corpus(store).round(0)
+    assert round_.summary("000000") is not None
+    whole = list(round_.records("000000"))
+    store.bytes_read = 0
+    few = ["s0/image31", "s0/image7", "elsewhere"]
+    assert list(round_.records_of("000000", few)) == [whole[7], whole[31]]
+    assert 0 < store.bytes_read < 4000
+    most = {record.key for record in whole[:-1]}
+    assert list(round_.records_of("000000", most)) == whole[:-1]
+    assert list(round_.records_of("000009", most)) == []
 
 
 def test_records_come_by_shard_in_order(store: LocalStore) -> None:

@@ -1,6 +1,8 @@
 """Gold of both formats, and everything that makes it no gold."""
 
 import hashlib
+import tracemalloc
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -84,3 +86,22 @@ def test_gold_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
         gold_of(path, [row(GOLD[0].key, TRAINED_ON)], SETTINGS, 0.5)
     with pytest.raises(SourceError, match="must be 99x99, the size of the oriented image in the corpus, got"):
         gold_of(coco_file(tmp_path), [row(GOLD[0].key, size=99)], SETTINGS, None)
+
+
+def test_images_without_gold_are_not_kept_in_memory(tmp_path: Path) -> None:
+    path = records_file(tmp_path)
+
+    def rows(others: int) -> Iterator[ImageRow]:
+        yield from ROWS
+        for number in range(others):
+            yield row(f"other/{number:06d}")
+
+    def peak(others: int) -> int:
+        tracemalloc.start()
+        found = gold_of(path, rows(others), SETTINGS, None)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert found.unlabelled == others + len(ROWS) - len(found.records)
+        return most
+
+    assert peak(5000) < 1.1 * peak(50)

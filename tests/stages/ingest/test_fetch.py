@@ -1,5 +1,6 @@
 import os
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +153,21 @@ def test_a_host_without_an_address() -> None:
 
     with pytest.raises(FetchError, match="connection: nowhere has no address"):
         Fetcher(GUARDED, look_up=look_up).read("http://nowhere/", 10)
+
+
+def test_a_small_file_takes_little_memory_however_large_one_may_be(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"0123456789")
+    tracemalloc.start()
+    assert fetcher().read(str(tmp_path / "list.txt"), FetchSettings().max_list_bytes) == b"0123456789"
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1 << 20
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux has files without a length")
+def test_a_file_whose_length_is_not_known_before() -> None:
+    assert fetcher().read("/proc/self/stat", 10_000).count(b" ") > 20
+    assert failure("/proc/self/stat", max_bytes=20).startswith("too_many_bytes: 21 bytes, at most 20")
 
 
 def test_a_local_file(tmp_path: Path) -> None:
