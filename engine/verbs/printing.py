@@ -12,7 +12,7 @@ from stages.gate.calibration import ModelCalibration
 from stages.gate.decide import Promotion
 from stages.ingest.report import IngestReport
 from stages.retrain.job import RetrainResult
-from stages.retrain.student import hard_to_see
+from stages.retrain.student import shortcomings
 from stages.watch.judge import WatchReport
 
 
@@ -43,7 +43,7 @@ def _line(part: object) -> str:
             warnings = "".join(f"watch: {warning}\n" for warning in part.warnings)
             return f"{warnings}watch: round {part.round}, {len(part.warnings)} warnings"
         case RetrainResult():
-            small = "".join(f"train: {line}\n" for line in hard_to_see(part.training))
+            small = "".join(f"train: {line}\n" for line in shortcomings(part.training))
             return f"{small}train: {part.folder}{', was there already' if part.already else ''}"
         case Promotion():
             return f"gate: {verdict(part)} ({part.images} held-out images, against {part.reference})"

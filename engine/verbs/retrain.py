@@ -5,7 +5,7 @@ from rich.table import Table
 from engine.api import retrain as api
 from engine.console.terminal import err
 from stages.retrain.job import RetrainResult
-from stages.retrain.student import hard_to_see
+from stages.retrain.student import shortcomings
 from stages.retrain.student_settings import TrainerName
 
 
@@ -40,7 +40,7 @@ def retrain(
         err.print(_f1(result))
     if result.training.unreadable_images:
         err.print(f"{result.training.unreadable_images} images could not be read: `fld verify` says why")
-    for line in hard_to_see(result.training):
+    for line in shortcomings(result.training):
         err.print(line)
     for reason, count in result.training.refused_labels.items():
         err.print(f"not taught: {count:,} labels, {reason}")

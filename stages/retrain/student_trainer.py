@@ -40,7 +40,8 @@ _AUGMENT = {
 @dataclass(frozen=True)
 class Student:
     """What a training came to. measures: the library's, on held-out images against the round's labels, in [0, 1];
-    resumed_from: step; sides_px: label -> the median side of its boxes as the network sees them."""
+    resumed_from: step; sides_px: label -> the median side of its boxes as the network sees them; ap50: label -> average
+    precision at IoU 0.5, as measures, of labels that held-out images have."""
 
     names: tuple[str, ...]
     steps: int
@@ -51,6 +52,7 @@ class Student:
     measures: Mapping[str, float]
     resumed_from: int
     sides_px: Mapping[str, float]
+    ap50: Mapping[str, float]
 
 
 def fit_student(
@@ -127,7 +129,15 @@ class _Run:
             lessons.names, trainer.epochs * self._per_pass, lessons.images, lessons.held_out, lessons.unreadable,
             self._loss, measures if lessons.held_out else {}, self._first,
             {label: round(side * size, 1) for label, side in lessons.sides.items()},
+            self._by_label(),
         )  # fmt: skip
+
+    def _by_label(self) -> dict[str, float]:
+        if not self._lessons.held_out:
+            return {}
+        box, names = self._trainer.validator.metrics.box, self._lessons.names
+        found = zip(box.ap_class_index, box.ap50, strict=True)
+        return {names[int(number)]: round(float(value), 4) for number, value in found}
 
     def _arguments(self, checkpoint: Path, resume: Path | None) -> dict[str, Any]:
         of = self._settings

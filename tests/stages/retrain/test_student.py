@@ -15,7 +15,7 @@ from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSetting
 from stages.retrain.data import RetrainError
 from stages.retrain.job import StudentJob, read_training
 from stages.retrain.metrics import Event
-from stages.retrain.student import hard_to_see, train_student
+from stages.retrain.student import hard_to_see, not_learned, shortcomings, train_student
 from stages.retrain.student_settings import StudentSettings
 from tests.stages.retrain import corpora
 
@@ -39,7 +39,7 @@ def test_a_student_is_trained_and_a_detector_loads_it(corpus: str) -> None:
     assert training is not None
     assert (training.steps, training.images + training.held_out_images) == (6, 24)
     assert training.recipe["labels"] == ["blue square", "green square", "red square", "white square"]
-    assert set(training.recipe) == {"labels", "sides_px"}
+    assert set(training.recipe) == {"labels", "sides_px", "ap50"}
     assert set(training.measures) == {"precision", "recall", "mAP50", "mAP50-95"}
     detector = UltralyticsDetector(UltralyticsSettings(weights=result.folder, score_floor=0.0))
     detector.load()
@@ -111,3 +111,20 @@ def test_labels_that_are_too_small_to_be_seen_are_said(corpus: str) -> None:
         " set loop.student.image_size 1.3 times as large"
     ]
     assert hard_to_see(msgspec.structs.replace(training, recipe={})) == []
+
+
+def test_labels_that_are_not_learned_are_said(corpus: str) -> None:
+    training = train_student(job(corpus, steps=1, fresh="always")).training
+    found = training.recipe["ap50"]
+    assert isinstance(found, dict)
+    assert set(found) <= {"blue square", "green square", "red square", "white square"}
+    [line] = not_learned(training)  # random weights find nothing
+    assert line.startswith(f"not learned, {len(found)} of {len(found)} labels: {', '.join(found)}: AP at IoU 0.5")
+    seen = msgspec.structs.replace(training, recipe={"ap50": {"cell": 0.8, "platelet": 0.001}}, held_out_images=19)
+    assert shortcomings(seen) == [
+        "not learned, 1 of 2 labels: platelet: AP at IoU 0.5 is below 0.02 on 19 held-out images after 3 steps; rare"
+        " labels are learned last, set loop.student.steps higher"
+    ]
+    many = msgspec.structs.replace(training, recipe={"ap50": {f"label {i}": 0.0 for i in range(12)}})
+    assert "label 8, label 9 and 2 more: AP" in not_learned(many)[0]
+    assert shortcomings(msgspec.structs.replace(training, recipe={})) == []
