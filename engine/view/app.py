@@ -235,6 +235,9 @@ class _Viewer:
         """A message instead of a page."""
         status = error.status_code if isinstance(error, HTTPException) else 404
         message = error.detail if isinstance(error, HTTPException) else error.args[0] if error.args else error
+        if isinstance(error, FileNotFoundError):
+            lost = str(error.filename or message).removeprefix(f"{self._store.url}/")
+            message = f"{lost} is not there: `fld verify {self._name}` says what else is lost"
         return PlainTextResponse(str(message), status, headers=_NEVER)
 
     def _query(self, request: Request) -> Query:

@@ -143,6 +143,16 @@ def test_no_path_leaves_the_corpus(client: TestClient, path: str) -> None:
     assert "def build_app" not in answer.text
 
 
+def test_a_file_that_is_lost_is_named(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "lost")
+    build_viewed(store)
+    (tmp_path / "lost/rounds/00/shards/000000.tar").unlink()
+    app = build_app(store, "lost", TOKEN, {"yolo": "detector"})
+    answer = TestClient(app, base_url=f"http://localhost:8123/{TOKEN}/").get("image?round=0&key=set/002")
+    assert answer.status_code == 404
+    assert answer.text == "rounds/00/shards/000000.tar is not there: `fld verify lost` says what else is lost"
+
+
 def test_a_digit_that_is_no_number_is_no_image(client: TestClient) -> None:
     assert client.get("thumbnail?row=²").status_code == 404
     assert client.get("image?round=0&key=set/002&at=²").status_code == 200
