@@ -10,6 +10,7 @@ a shard of which nothing is there was never finished.
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -97,12 +98,12 @@ def check_round(store: Store, folder: str, corpus: str) -> None:
     done = commit.committed(store, folder)
     if lost := sorted({*manifests} - done.keys()):
         raise DamageError(
-            f"{folder}/manifest/{lost[0]}.json is damaged ({len(lost)} are): `fld filter {corpus}` writes the shard"
-            " again"
+            f"{folder}/manifest/{lost[0]}.json is damaged ({len(lost)} are): `fld filter {quote(corpus)}` writes the"
+            " shard again"
         )
     if lacking := sorted(commit.committed(store, IMAGES).keys() - done.keys()):
         raise CorpusError(
-            f"{folder} lacks {len(lacking)} image shards ({_some(lacking)}): `fld filter {corpus}` writes them"
+            f"{folder} lacks {len(lacking)} image shards ({_some(lacking)}): `fld filter {quote(corpus)}` writes them"
         )
 
 

@@ -10,6 +10,7 @@ nothing is repaired, since rounds that it wrote would be written with what is le
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from engine.api.reports import Location, Tell, untold
 from engine.api.rounds import repair as repair_units
@@ -84,9 +85,10 @@ def _beyond_repair(corpus: str, report: VerifyReport) -> DamageError | None:
 def _to_repair(corpus: str, report: VerifyReport) -> CorpusError:
     """What --repair would do."""
     if report.ok:
-        return CorpusError(f"ingest is not finished: `fld verify {corpus} --repair` goes on, or `fld ingest`")
+        return CorpusError(f"ingest is not finished: `fld verify {quote(corpus)} --repair` goes on, or `fld ingest`")
     return DamageError(
-        f"{len(report.damages)} damaged files: `fld verify {corpus} --repair` rebuilds only the units they are in"
+        f"{len(report.damages)} damaged files: `fld verify {quote(corpus)} --repair` rebuilds only the units they are"
+        " in"
     )
 
 
@@ -134,10 +136,12 @@ def _about_models(corpus: str, damages: Sequence[UnitDamage], count: int) -> str
     weights = sorted({damage.folder for damage in damages if damage.name != CALIBRATION_UNIT})
     calibrations = sorted({damage.folder for damage in damages if damage.name == CALIBRATION_UNIT} - {*weights})
     advice = [
-        f"restore the files of {folder} from a copy; or delete the folder, and `fld loop {corpus}` trains another model"
+        f"restore the files of {folder} from a copy; or delete the folder, and `fld loop {quote(corpus)}` trains"
+        " another model"
         for folder in weights
     ]
     advice += [
-        f"delete {folder}/{CALIBRATION_UNIT}.json, and `fld loop {corpus}` fits it again" for folder in calibrations
+        f"delete {folder}/{CALIBRATION_UNIT}.json, and `fld loop {quote(corpus)}` fits it again"
+        for folder in calibrations
     ]
     return f"{count} damaged files, some of models, which --repair never touches: {'; '.join(advice)}"

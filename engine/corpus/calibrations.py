@@ -8,6 +8,8 @@ calibration/manifest/...          their checksums
 A calibration is of certain columns: after a change of an annotator it no longer counts.
 """
 
+from shlex import quote
+
 import msgspec
 
 from shards import commit
@@ -44,7 +46,7 @@ def stored(store: Store, name: str) -> AnnotatorCalibration | None:
     again. Raises DamageError if it is not as it was written or lost its manifest, since a round without it would be
     another; CorpusError if it is of a newer release, or from gold and of an earlier one."""
     path, manifest = f"{CALIBRATION}/{name}.json", commit.find(store, CALIBRATION, name)
-    again = f"`fld calibrate {store.url} --gold GOLD`" if name == GOLD else f"`fld filter {store.url}`"
+    again = f"`fld calibrate {quote(store.url)} --gold GOLD`" if name == GOLD else f"`fld filter {quote(store.url)}`"
     if manifest is None:
         if f"{name}.json" in store.names(f"{CALIBRATION}/manifest"):
             raise DamageError(f"{manifest_path(CALIBRATION, name)} is damaged: {again} makes it again")

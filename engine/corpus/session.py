@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from engine.config.config import CORPUS_FILE, Config, load
@@ -97,7 +98,9 @@ class Session:
             learner: below for learner in known if (below := model_below(self.store, number, learner)) is not None
         }
         if not numbers:
-            raise ConfigError(f"{self.corpus} has no promoted model below round {number}: `fld loop {self.corpus}`")
+            raise ConfigError(
+                f"{self.corpus} has no promoted model below round {number}: `fld loop {quote(self.corpus)}`"
+            )
         return numbers
 
     def columns_with(self, models: Mapping[str, Model], number: int = 0) -> list[Column]:

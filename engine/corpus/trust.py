@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from engine.config.config import PROFILES, Config, load
@@ -68,7 +69,7 @@ def check_trusted(
         lines = "".join(f"\n  {risk.path} = {risk.value} {risk.why}" for risk in refused)
         raise TrustError(
             f"the settings of {store.url} can run code or send secrets, and did not come from you:{lines}\n"
-            f"look at them, then `fld trust {store.url}`, or give settings of your own with --config or --set"
+            f"look at them, then `fld trust {quote(store.url)}`, or give settings of your own with --config or --set"
         )
 
 

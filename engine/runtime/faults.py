@@ -144,7 +144,7 @@ class Budget:
         if self.earlier:
             lines.append(f"  {self.earlier} of them failed in earlier runs: see `fld status`")
         lines.append(
-            "Finished shards are kept. Put the cause right and run again with --retry-quarantined, or accept the"
+            "Finished shards are kept. Put the cause right, then `fld annotate` with --retry-quarantined, or accept the"
             " failures with --set engine.failure_budget=..."
         )
         return FailureBudgetError("\n".join(lines), list(self.failures))

@@ -1,5 +1,7 @@
 """`fld calibrate`: what was typed goes to `engine/api/calibrate.py`, the report to stderr, the diagram to its file."""
 
+from shlex import quote
+
 from engine.api import calibrate
 from engine.console.terminal import err
 
@@ -18,4 +20,4 @@ def run(
 
         draw_reliability(found, figure)
         err.print(f"reliability: {figure}")
-    err.print(f"Write the round with it: fld filter {corpus}")
+    err.print(f"Write the round with it: fld filter {quote(corpus)}")

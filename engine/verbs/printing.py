@@ -1,5 +1,7 @@
 """Reports as people read them, on stderr: what `tell` of the functions in `engine/api/` is called with."""
 
+from shlex import quote
+
 from rich.table import Table
 
 from engine.api.reports import FilterReport, Tell
@@ -23,7 +25,7 @@ def printer(corpus: str) -> Tell:
         if isinstance(part, AnnotateReport) and part.quarantined:
             err.print(_line(part))
             quarantined = f"{len(part.quarantined):,} images quarantined, within engine.failure_budget"
-            err.print(f"  {quarantined}: `fld status {corpus}` says why")
+            err.print(f"  {quarantined}: `fld status {quote(corpus)}` says why")
         elif isinstance(part, IngestReport):
             _ingested(part, corpus)
         elif isinstance(part, FilterReport):
@@ -62,7 +64,8 @@ def failed_line(failed: int, read: int, corpus: str, incomplete: int = 0) -> str
     """What a verb that ends with 0 says at its end, where some failed and a budget allows for that. incomplete: images
     on which only some annotators failed."""
     partly = f", {incomplete:,} in part" if incomplete else ""
-    return f"{failed:,} of {read:,} images failed{partly}, within the failure budget: `fld status {corpus}` says why"
+    within = f"{failed:,} of {read:,} images failed{partly}, within the failure budget"
+    return f"{within}: `fld status {quote(corpus)}` says why"
 
 
 def _ingested(report: IngestReport, corpus: str) -> None:

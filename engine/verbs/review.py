@@ -2,6 +2,7 @@
 
 import json
 import sys
+from shlex import quote
 
 from engine.api.review import review, suspected
 from engine.config.config_text import ConfigError
@@ -27,4 +28,7 @@ def run(corpus: str, corrections: str | None, number: int | None, who: str | Non
             " describe a target by label and box to correct what has its id today"
         )
     if report.waiting:
-        err.print(f"{told_waiting(report.waiting)}:", styled("bold", f"fld filter {corpus} --round {report.round}"))
+        err.print(
+            f"{told_waiting(report.waiting)}:",
+            styled("bold", f"fld filter {quote(corpus)} --round {report.round}"),
+        )

@@ -1,7 +1,7 @@
 """`fld run`, `ingest`, `annotate` and `filter`: what was typed goes to `engine/api/rounds.py`, reports to stderr."""
 
-import shlex
 from collections.abc import Sequence
+from shlex import quote
 
 from engine.api import rounds
 from engine.config.config import load
@@ -21,7 +21,10 @@ def run(images: list[str], corpus: str, source: str | None, assignments: list[st
     """`fld run`."""
     report = rounds.run(images, corpus, source, assignments, progress=True, tell=printer(corpus))
     store = open_store(corpus)
-    look, one = styled("bold", f"fld view {corpus}"), styled("bold", f"fld show {corpus} {_some_key(store)}")
+    look, one = (
+        styled("bold", f"fld view {quote(corpus)}"),
+        styled("bold", f"fld show {quote(corpus)} {_some_key(store)}"),
+    )
     err.print("Look at it:", look, "  one image:", one)
     if "embedded:" in str(load(None, [], store).annotators):
         err.print(styled("yellow", SMOKE_TEST))
@@ -30,10 +33,10 @@ def run(images: list[str], corpus: str, source: str | None, assignments: list[st
 
 
 def _some_key(store: Store) -> str:
-    """A key that round 0 kept, as a shell takes it."""
+    """A key that round 0 kept and that can be typed, as a shell takes it."""
     round_ = Corpus(store).round(0)
-    kept = (row for shard in round_.shards() for row in _rows(round_, shard) if row["status"] == "kept")
-    return shlex.quote(next((row["key"] for row in kept), "KEY"))
+    kept = (row["key"] for shard in round_.shards() for row in _rows(round_, shard) if row["status"] == "kept")
+    return quote(next(filter(str.isprintable, kept), "KEY"))
 
 
 def _rows(round_: Round, shard: str) -> list[Row]:
@@ -85,5 +88,6 @@ def refilter_round(
         waiting = 0 if dry_run or other == number else waiting_reviews(store, other)
         if waiting:
             err.print(
-                f"Round {other}: {told_waiting(waiting)}:", styled("bold", f"fld filter {corpus} --round {other}")
+                f"Round {other}: {told_waiting(waiting)}:",
+                styled("bold", f"fld filter {quote(corpus)} --round {other}"),
             )

@@ -1,6 +1,7 @@
 """`fld status`: the report of `engine/api/status.py` as tables."""
 
 from collections.abc import Mapping
+from shlex import quote
 
 from rich.table import Table
 
@@ -28,7 +29,7 @@ def status(corpus: str) -> None:
     for state in report.rounds:
         _print_round(state)
         if state.waiting:
-            filter_it = f"`fld filter {corpus} --round {state.number}`"
+            filter_it = f"`fld filter {quote(corpus)} --round {state.number}`"
             out.print(f"  {told_waiting(state.waiting)}: {filter_it} applies {'it' if state.waiting == 1 else 'them'}")
     for line in report.costs:
         out.print(f"cost of {line}")
@@ -67,4 +68,4 @@ def _print_failures(failures: Mapping[tuple[str, str], list[str]], corpus: str) 
     if len(failures) > FAILURES_SHOWN:
         out.print(f"... and {len(failures) - FAILURES_SHOWN} more reasons")
     if any(where != "ingest" for where, _ in failures):
-        out.print(f"`fld annotate {corpus} --retry-quarantined` runs only the failed ones again")
+        out.print(f"`fld annotate {quote(corpus)} --retry-quarantined` runs only the failed ones again")

@@ -60,7 +60,7 @@ class IngestBudgetError(StoppedError):
         super().__init__(
             f"{report.failed} of {report.planned} images failed{unreadable},"
             f" more than ingest.failure_budget={budget:g} allows:{lines}\n"
-            "the others are written: mend the list or the files and run it again with --retry-quarantined, or raise"
+            "the others are written: mend the list or the files, then `fld ingest` with --retry-quarantined; or raise"
             " ingest.failure_budget to go on without these"
         )
         self.report = report

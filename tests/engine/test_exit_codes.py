@@ -50,13 +50,16 @@ def test_failures_within_the_budget_are_0_and_counted_at_the_end(
     monkeypatch.chdir(tmp_path)
     save_pictures(tmp_path / "photos", 12)
     (tmp_path / "photos" / "p003.png").write_bytes(b"no picture")
+    (tmp_path / "photos" / "p000.png").rename(tmp_path / "photos" / "\x1bp.png")
     (tmp_path / "fakes.yaml").write_text(CONFIG)
     settings = [f"--set={each}" for each in STRICT] if strict else []
-    done = fld(verb, "photos", "corpus", *config, *settings)
+    done = fld(verb, "photos", "my corpus", *config, *settings)
     assert done.code == code, done.said
     said = " ".join(done.said.split())
-    line = "1 of 12 images failed, within the failure budget: `fld status corpus` says why"
+    line = "1 of 12 images failed, within the failure budget: `fld status 'my corpus'` says why"
     assert (said.endswith(line), "1 of 12 images failed, more than" in said) == (not strict, strict), done.said
+    if verb == "run" and not strict:  # what is to be typed next can be typed
+        assert "fld view 'my corpus' one image: fld show 'my corpus' p001" in said
 
 
 @pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 3)])

@@ -89,7 +89,9 @@ def test_a_mended_list_goes_on_with_the_corpus_it_began(tmp_path: Path, store: L
 
 def test_a_bad_line_that_was_taken_out_fails_the_command_no_more(tmp_path: Path, store: LocalStore) -> None:
     write_pictures(tmp_path, 1)
-    with pytest.raises(IngestBudgetError, match=r"1 of 2 images failed(.|\n)*--retry-quarantined"):
+    with pytest.raises(
+        IngestBudgetError, match=r"1 of 2 images failed(.|\n)*then `fld ingest` with --retry-quarantined"
+    ):
         ingest(store, [write_list(tmp_path / "l.txt", "0000.jpg", "hdfs://x/1.jpg")], settings(failure_budget=0.1))
     mended = write_list(tmp_path / "l.txt", "0000.jpg")
     for again in (False, True):
