@@ -38,7 +38,7 @@ class FetchSettings(Settings):
     allow_private: Annotated[bool, Danger("(reads from your private network)")] = Field(
         False, description="allow http(s) URLs into private, loopback and link-local address ranges"
     )
-    schemes: tuple[ObjectStore, ...] = Field(
+    schemes: Annotated[tuple[ObjectStore, ...], Danger("(lists read there, with your credentials)")] = Field(
         (), description="object stores that lists may name, besides http(s) and the buckets of the sources themselves"
     )
     keep_query: tuple[str, ...] = Field(

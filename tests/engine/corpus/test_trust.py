@@ -122,6 +122,7 @@ def test_every_setting_that_sounds_dangerous_says_so() -> None:
         "base_url",
         "address",
         "allow_private",
+        "schemes",
     }
     found = set()
     for kind in every_setting(Config, set()) | every_setting(Annotator, set()):
