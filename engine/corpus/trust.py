@@ -64,7 +64,12 @@ def check_trusted(
     refused = [risk for risk in foreign if risk.digest not in known]
     mine = [risk.digest for risk in corpus_risks if risk not in foreign]
     if new := [digest for digest in mine if digest not in known]:
-        remember(store, new)
+        try:
+            remember(store, new)
+        except OSError as error:
+            sys.stderr.write(
+                f"{_file()}: {error.strerror}: the next command wants these settings with --config again\n"
+            )
     if refused := [risk for risk in refused if runs is None or risk.path.partition(".")[0] in runs]:
         lines = "".join(f"\n  {risk.path} = {risk.value} {risk.why}" for risk in refused)
         raise TrustError(
@@ -74,7 +79,7 @@ def check_trusted(
 
 
 def remember(store: Store, digests: Iterable[str]) -> None:
-    """From now on these settings of this corpus are this user's."""
+    """From now on these settings of this corpus are this user's. Raises OSError where nothing can be kept."""
     path = _file()
     everything = _read(path)
     everything[store.url] = sorted({*everything.get(store.url, []), *digests})
@@ -83,10 +88,10 @@ def remember(store: Store, digests: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.write_text(json.dumps(everything, indent=1))
         os.replace(part, path)
-    except OSError as error:
-        sys.stderr.write(f"{path}: {error.strerror}: the next command wants these settings with --config again\n")
+    except OSError:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        raise
 
 
 def _marked(value: object, path: str) -> Iterator[Risk]:

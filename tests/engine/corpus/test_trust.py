@@ -145,3 +145,13 @@ def test_a_repair_of_what_no_annotator_made_needs_no_trust(corpus: Path) -> None
     refused = fld("verify", str(corpus), "--repair")
     assert refused.code == 2
     assert f"fld trust {corpus}" in refused.said
+
+
+def test_trust_that_cannot_be_kept_is_no_success(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").write_text("a file")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    done = fld("trust", str(corpus))
+    assert (done.code, done.said.count("\n"), "Not a directory" in done.said) == (2, 1, True), done.said
+    done = fld("annotate", str(corpus), "--config", str(corpus / "corpus.yaml"))
+    assert done.code == 0, done.said
+    assert "the next command wants these settings with --config again" in done.said
