@@ -12,6 +12,9 @@ QUICK ?= tests/test_imports.py tests/shards tests/filters tests/engine/config te
 # Where Python may not write bytecode (PYTHONDONTWRITEBYTECODE) every process would compile torch anew, 8 s each: set-up
 # compiles all packages once.
 
+# Tests of one file share what they set up, and the longest files come early.
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+
 # One thread per process: on small machines torch's default oversubscribes the cores.
 export OMP_NUM_THREADS ?= 1
 
@@ -34,7 +37,7 @@ demo: $(STAMP)  ## draw scenes, run a round with the embedded profile, show what
 	$(BIN)/fld demo $(DEMO)
 
 test: $(STAMP)  ## the tests: CPU, offline
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 quick: $(STAMP)  ## what can be tested without torch and spaCy, in seconds
 	$(BIN)/python -m pytest -q -rfE -p tests.quick -m "not gpu and not slow and not ray and not thorough" $(QUICK)
@@ -43,7 +46,7 @@ check: $(STAMP)  ## the one gate: ruff, mypy strict, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 bench: $(STAMP)  ## every benchmark, as ratios within one run; takes a while, wants an idle machine
 	for name in $(notdir $(basename $(wildcard tests/benchmarks/bench_*.py))); do $(BIN)/python -m tests.benchmarks.$$name || exit 1; done

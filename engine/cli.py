@@ -374,12 +374,14 @@ def scenes(
     count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 500,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal bytes.")] = 7,
     size: Annotated[int, typer.Option(min=64, help="Side of a picture in pixels.")] = 256,
+    light: Annotated[Literal["day", "dusk"], typer.Option(help="dusk: darker than any shipped model knows.")] = "day",
     noisy: Annotated[bool, typer.Option("--noisy", help="Also write given labels with known noise.")] = False,
+    labelled: Annotated[float, typer.Option(max=1, help="Share of the pictures that --noisy labels.")] = 1.0,
 ) -> None:
     """Draw generated scenes with exact gold annotations."""
     from engine.verbs import demo
 
-    demo.scenes(out, count, seed, size, noisy=noisy)
+    demo.scenes(out, count, seed, size, light, noisy=noisy, labelled=labelled)
 
 
 @app.command("demo")

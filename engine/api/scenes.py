@@ -12,15 +12,27 @@ from shards.reader import Corpus
 from shards.record import Record, read_record_lines
 from shards.store import Store
 from stages.evaluate.bootstrap import Estimate
-from stages.scenes.settings import NoiseSettings, SceneSettings
+from stages.evaluate.report import AREAS
+from stages.scenes.settings import Light, NoiseSettings, SceneSettings
 from stages.scenes.write import WrittenScenes, write_scenes
 
 
-def scenes(folder: Location, count: int = 500, *, seed: int = 7, size: int = 256, noisy: bool = False) -> WrittenScenes:
-    """Draw scenes and their gold into a folder; size: side of a picture in pixels; noisy: also write given labels with
-    known noise. Equal seeds give equal bytes. Raises ConfigError for a folder that holds other pictures."""
+def scenes(
+    folder: Location,
+    count: int = 500,
+    *,
+    seed: int = 7,
+    size: int = 256,
+    light: Light = "day",
+    noisy: bool = False,
+    labelled: float = 1.0,
+) -> WrittenScenes:
+    """Draw scenes and their gold into a folder; size: side of a picture in pixels; light: "day" or "dusk"; noisy: also
+    write labels with known noise, for the share `labelled` of the pictures. Equal seeds give equal bytes. Raises
+    ConfigError for a folder that holds other pictures."""
     try:
-        return write_scenes(folder, count, seed, SceneSettings(size=size), NoiseSettings() if noisy else None)
+        noise = NoiseSettings(labelled=labelled) if noisy else None
+        return write_scenes(folder, count, seed, SceneSettings(size=size, light=light), noise)
     except (ValueError, FileExistsError) as error:
         raise ConfigError(str(error)) from error
     except OSError as error:
@@ -34,10 +46,10 @@ def demo_measures(corpus: Location, gold: Location) -> dict[str, dict[str, Estim
     session = look(str(corpus))
     truth = list(read_record_lines(gold))
     raw = records(session.store, unfiltered(session.plan(0)), session.skipped())
-    columns = {"before filters": measure(raw, truth)}
-    return columns | {
-        f"round {number}": measure(_kept(session.store, number), truth) for number in Corpus(session.store).rounds()
+    columns = {"before filters": raw} | {
+        f"round {number}": _kept(session.store, number) for number in Corpus(session.store).rounds()
     }
+    return {name: measure(found, truth, list(AREAS)) for name, found in columns.items()}
 
 
 def _kept(store: Store, number: int) -> list[Record]:

@@ -23,7 +23,8 @@ Measures = dict[str, Estimate]
 Measured = dict[str, dict[str, Measures]]
 UNFILTERED, FILTERED = "raw", "kept"
 SHOWN = (
-    "boxes/precision", "boxes/recall", "boxes/map", "boxes/map50", "boxes/best_f1", "regions/accuracy", "regions/brief",
+    "boxes/precision", "boxes/recall", "boxes/f1", "boxes/map", "boxes/map50", "boxes/best_f1",
+    "regions/accuracy", "regions/brief",
     "phrases/precision", "phrases/recall_at_1", "phrases/coverage", "masks/iou", "words/cer", "words/f1",
     "words/cut_f1", "words/icdar_f1", "words/icdar_read_f1", "texts/precision", "texts/recall",
     *(f"captions/{size}/{name}" for size in ("brief", "detailed", "more_detailed")
@@ -117,6 +118,20 @@ def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Text | Table]:
         rows = [(name, *(_signed(measures.get(name)) for measures in later.values())) for name in SHOWN]
         lines += [_title("Changes").append(_STARS, "not bold"), _rows(["measure", *later], rows)]
     return lines
+
+
+def improvement(columns: Mapping[str, Measures], measures: Sequence[str]) -> Table:
+    """What was said, the first round and the last, and by how much the last is better than the first, paired."""
+    said, first, *later = columns
+    shown = [said, first, *later[-1:]]
+    over = changed(columns[first], columns[later[-1]]) if later else {}
+    headings = ["measure", *shown, *(f"{later[-1]} - {first}" for _ in later[-1:])]
+    rows = [
+        [name, *(cell(columns[each].get(name)) for each in shown), *(_signed(over.get(name)) for _ in later[-1:])]
+        for name in measures
+        if any(name in columns[each] and columns[each][name].count for each in shown)
+    ]
+    return _rows(headings, rows)
 
 
 def _against_annotators(measured: Measured) -> Table:

@@ -28,22 +28,6 @@ from stages.round import RoundPlan, Skipped, build_shard, read_shard
 __all__ = ["comparison", "measure", "records", "unfiltered"]
 
 RESAMPLES = 200
-SHOWN = [
-    "boxes/precision",
-    "boxes/recall",
-    "boxes/map50",
-    "phrases/precision",
-    "phrases/coverage",
-    "texts/precision",
-    "texts/recall",
-    "masks/iou",
-    "words/place_recall",
-    "words/cer",
-    "words/f1",
-    "words/cut_f1",
-    "words/icdar_f1",
-    "words/icdar_read_f1",
-]
 
 
 def records(store: Store, plan: RoundPlan, skipped: Mapping[str, Skipped]) -> list[Record]:
@@ -100,7 +84,7 @@ def areas_in(labelled: Sequence[Record]) -> list[str]:
     return [*(area for area, is_there in there.items() if is_there), *sizes]
 
 
-def comparison(columns: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str] = tuple(SHOWN)) -> Table:
+def comparison(columns: Mapping[str, Mapping[str, Estimate]], shown: Sequence[str]) -> Table:
     """One column of estimates per entry, one line per measure."""
     table = Table(box=None, pad_edge=False)
     for heading in ("measure", *columns):

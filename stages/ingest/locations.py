@@ -7,6 +7,7 @@ never opened: they reach hosts and files that nobody checks.
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,9 @@ IMAGE_SUFFIXES = frozenset(
 )
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "hf", "memory"})
 """The schemes that go through fsspec."""
+_MOST_NAMES = 1_000_000
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_NUMBERS, _LETTERS = re.compile(r"(-?\d+)\.\.(-?\d+)(\.\..*)?"), re.compile(r"([A-Za-z])\.\.([A-Za-z])(\.\..*)?")
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP")
 
 
@@ -141,6 +145,7 @@ def expand_pattern(location: str) -> list[str]:
 
     if not is_url(location) and os.path.exists(location):
         return [location]
+    _refuse_too_many(location)
     found: list[str] = []
     for pattern in braceexpand.braceexpand(location) if "{" in location else [location]:
         if is_http(pattern) or not glob.has_magic(pattern):
@@ -153,6 +158,23 @@ def expand_pattern(location: str) -> list[str]:
     if not found:
         raise SourceError(f"source {public(location)}: no file matches")
     return found
+
+
+def _refuse_too_many(location: str) -> None:
+    """Braces are spelt out before anybody looks whether a file is there: {1..100000000} took all memory."""
+    count = 1
+    for group in _BRACES.findall(location):
+        if numbers := _NUMBERS.fullmatch(group):
+            count *= abs(int(numbers[2]) - int(numbers[1])) + 1
+        elif letters := _LETTERS.fullmatch(group):
+            count *= abs(ord(letters[2]) - ord(letters[1])) + 1
+        else:
+            count *= group.count(",") + 1
+    if count > _MOST_NAMES:
+        raise SourceError(
+            f"source {public(location)}: its braces stand for {count:,} names, at most {_MOST_NAMES:,} are spelt out;"
+            " name the folder, or the files in a list"
+        )
 
 
 def files_below(folder: str) -> Iterator[str]:

@@ -60,4 +60,6 @@ class Metrics:
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = [line for line in lines if line.endswith("\n") and start]
         kept = [line for line in whole if json.loads(line)["step"] <= start]
-        self._path.write_text("".join(kept), encoding="utf-8")
+        rest = self._path.with_suffix(".part")
+        rest.write_text("".join(kept), encoding="utf-8")
+        rest.replace(self._path)  # whoever follows the file never sees it empty, and hears nothing twice

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shards.finding import Box, Granularity, Polygons, Quad
 from shards.geometry import polygons_box, signed_area
 from shards.record import Candidate, GroundedBox, Grounding, Record, Region, Source, Text, Vote
+from stages.scenes.light import dusk
 from stages.scenes.prose import Mention, Story, noun_phrase, write
 from stages.scenes.raster import SCALE
 from stages.scenes.scene import Drawing, compose_scene
@@ -37,8 +38,10 @@ class Scene:
 
 def draw_scene(seed: int, index: int, settings: SceneSettings | None = None) -> Scene:
     """The scene number `index` of `seed`; equal arguments give equal bytes. Raises ValueError for a negative number."""
-    drawing = compose_scene(seed, index, settings or SceneSettings())
-    return Scene(drawing.image, gold_record(drawing, f"scene-{seed}-{index:06d}"))
+    settings = settings or SceneSettings()
+    drawing = compose_scene(seed, index, settings)
+    image = dusk(drawing.image, seed, index) if settings.light == "dusk" else drawing.image
+    return Scene(image, gold_record(drawing, f"scene-{seed}-{index:06d}"))
 
 
 def gold_record(drawing: Drawing, key: str) -> Record:

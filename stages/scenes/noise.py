@@ -16,14 +16,20 @@ from stages.scenes.settings import VERSION, NoiseSettings
 
 @dataclass
 class NoiseCounts:
-    """How many errors of each kind were made, and of how many chances."""
+    """How many errors of each kind were made, and of how many chances; pictures that came with no labels apart."""
 
+    unlabelled: int = 0
     regions: int = 0
     dropped: int = 0
     jittered: int = 0
     wrong_class: int = 0
     captions: int = 0
     wrong_caption: int = 0
+
+
+def is_labelled(seed: int, index: int, settings: NoiseSettings) -> bool:
+    """Whether anybody labelled this picture."""
+    return bool(np.random.default_rng([VERSION, seed, index, 5]).random() < settings.labelled)
 
 
 def noisy_given(

@@ -1,6 +1,6 @@
 """Settings of the scene generator, and the version that its pictures belong to."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,9 @@ from shards.settings import Settings
 
 VERSION = 1
 """Raised whenever a picture or its gold changes: (VERSION, seed, index, settings) name a scene to the byte."""
+
+
+Light = Literal["day", "dusk"]
 
 
 class SceneSettings(Settings):
@@ -20,6 +23,7 @@ class SceneSettings(Settings):
     sign_share: float = Field(0.3, ge=0, le=1, description="share of pictures with words on a sign")
     surreal_share: float = Field(0.15, ge=0, le=1, description="share of objects outside their usual place")
     noise: float = Field(6.0, ge=0, le=40, description="pixel noise: standard deviation at most, of 255")
+    light: Light = Field("day", description="day: as the shipped checkpoints know scenes; dusk: dark, blue and blurred")
 
 
 class NoiseSettings(Settings):
@@ -30,6 +34,7 @@ class NoiseSettings(Settings):
     jitter_scale: float = Field(0.2, gt=0, le=0.5, description="largest shift of an edge, as a share of its side")
     wrong_class: float = Field(0.15, ge=0, le=1, description="share of kept regions with another label")
     wrong_caption: float = Field(0.2, ge=0, le=1, description="share of pictures whose caption is of another picture")
+    labelled: float = Field(1.0, gt=0, le=1, description="share of pictures that come with labels at all")
 
     @model_validator(mode="after")
     def _some_noise(self) -> Self:

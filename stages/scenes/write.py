@@ -16,7 +16,7 @@ import msgspec
 
 from shards.record import Record, encode
 from stages.scenes.gold import Scene, draw_scene
-from stages.scenes.noise import NoiseCounts, noisy_given
+from stages.scenes.noise import NoiseCounts, is_labelled, noisy_given
 from stages.scenes.settings import NoiseSettings, SceneSettings
 
 JPEG_QUALITY = 92
@@ -81,12 +81,16 @@ def _encoded(scene: Scene, name: str) -> tuple[bytes, Record]:
 
 
 def _write_noisy(out: Path, records: list[Record], seed: int, settings: NoiseSettings) -> NoiseCounts:
-    """noisy.jsonl and noise.json. A wrong caption is the one of the next picture that has another caption."""
+    """noisy.jsonl and noise.json. A picture that nobody labelled has no `given`; a wrong caption is the one of the next
+    picture that has another caption."""
     tally, lines = NoiseCounts(), []
     for index, record in enumerate(records):
-        other = next(_others(records, index), record)
-        findings = noisy_given(record, other, seed, index, settings, tally)
-        row = {"uri": record.uri, "key": record.key, "width": record.width, "height": record.height, "given": findings}
+        row = {"uri": record.uri, "key": record.key, "width": record.width, "height": record.height}
+        if is_labelled(seed, index, settings):
+            other = next(_others(records, index), record)
+            row["given"] = noisy_given(record, other, seed, index, settings, tally)
+        else:
+            tally.unlabelled += 1
         lines.append(msgspec.json.encode(row) + b"\n")
     (out / "noisy.jsonl").write_bytes(b"".join(lines))
     made = {"seed": seed, "rates": settings.model_dump(), "made": asdict(tally)}

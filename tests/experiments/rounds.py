@@ -48,6 +48,12 @@ SETTINGS = [
 ]
 """Given labels may lose; a specialist's text gives way to the model's wherever they differ; the model is trained on
 brief texts, objects and phrases; all rounds are run."""
+STUDENT = [
+    "loop.learners=[generalist, student]",
+    "loop.student.start=embedded:yolo-nano",
+    "loop.student.steps=300",
+    "loop.student.learning_rate=0.001",
+]
 SPECIALISTS = {"boxes/f1": "objects", "captions/brief/cider": "captions"}
 """Measure -> the specialist that nobody else of the profile beats at it: the only detector, the only captioner."""
 SHOWN = {
@@ -69,6 +75,7 @@ def main() -> None:
     parser.add_argument("--light", choices=("dusk", "day"), default="dusk")
     parser.add_argument("--steps", type=int, default=150, help="of each training")
     parser.add_argument("--tiles", action="store_true", help="the loop's model looks at parts of every scene, too")
+    parser.add_argument("--student", action="store_true", help="yolo-nano learns beside it, and may write the objects")
     arguments = parser.parse_args()
     work: Path = arguments.work
     scenes, corpus = work / "scenes", work / "corpus"
@@ -79,6 +86,7 @@ def main() -> None:
         fld("ingest", half if arguments.light == "day" else at_dusk(scenes, half), corpus)
     chosen = [*SETTINGS, f"loop.retrain.steps={arguments.steps}"]
     chosen += ["loop.generalist.tiles={grid: 2}"] if arguments.tiles else []
+    chosen += STUDENT if arguments.student else []
     start, gold = "embedded:florence2-nano", scenes / "gold.jsonl"
     sets = [part for each in chosen for part in ("--set", each)]
     fld("loop", corpus, "--config", profile(work), "--rounds", ROUNDS, "--from", start, "--gold", gold, *sets)

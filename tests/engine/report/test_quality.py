@@ -6,6 +6,7 @@ import pytest
 
 from engine.api.scenes import scenes
 from engine.config.config_text import ConfigError
+from engine.report.eval_report import SHOWN
 from engine.report.quality import comparison, measure
 from shards.record import Record, read_record_lines
 from stages.scenes.gold import draw_scene
@@ -19,7 +20,7 @@ def test_gold_against_itself_is_perfect() -> None:
     table = measure(gold(), gold())
     for name in ("boxes/precision", "boxes/recall", "masks/iou", "texts/precision", "texts/recall", "words/f1"):
         assert table[name].value == pytest.approx(1.0), name
-    assert comparison({"gold": table}).row_count == 14
+    assert comparison({"gold": table}, SHOWN).row_count == 17
 
 
 def test_what_nobody_annotated_is_not_measured() -> None:

@@ -43,7 +43,9 @@ def test_what_workers_write_is_heard_of_once_and_what_was_there_before_is_not(tm
         while step not in heard:
             assert time.monotonic() < deadline
             for content in contents:
-                metrics.write_text(content)
+                whole = tmp_path / "metrics.part"
+                whole.write_text(content)
+                whole.replace(metrics)
                 time.sleep(0.05)
 
     ten, twenty = '{"step": 10}\n', '{"step": 20}\n'

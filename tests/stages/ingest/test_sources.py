@@ -76,6 +76,12 @@ def test_files_globs_and_braces_in_the_order_given(tmp_path: Path) -> None:
     assert [entry.name for entry in found] == ["b2.jpg", "b1.jpg", "c.png", "a.jpg"]
 
 
+@pytest.mark.parametrize("source", ["{1..100000000}.jpg", "x-{a..z}{a..z}{a..z}{a..z}{a..z}.tar", "{1,2}{0..999999}"])
+def test_braces_that_stand_for_too_many_names_are_refused(tmp_path: Path, source: str) -> None:
+    with pytest.raises(SourceError, match=r"its braces stand for [\d,]+ names, at most 1,000,000 are spelt out"):
+        read(tmp_path / source)
+
+
 def test_a_name_with_glob_characters_is_taken_as_it_is(tmp_path: Path) -> None:
     write(tmp_path, "a[1].jpg", "a1.jpg")
     assert [entry.name for entry in read(tmp_path / "a[1].jpg")] == ["a[1].jpg"]

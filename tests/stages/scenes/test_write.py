@@ -1,5 +1,6 @@
 import hashlib
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from stages.ingest.settings import ColumnNames
 from stages.scenes.gold import draw_scene
 from stages.scenes.kinds import NAMES
 from stages.scenes.noise import NoiseCounts, noisy_given
-from stages.scenes.settings import NoiseSettings
+from stages.scenes.settings import NoiseSettings, SceneSettings
 from stages.scenes.write import write_scenes
 
 
@@ -55,6 +56,17 @@ def test_the_noisy_list_is_one_that_ingest_reads(tmp_path: Path) -> None:
         )  # fmt: skip
         assert entry.given[0] == Caption(record.texts[0].text, granularity="brief")
         assert [box_of(given) for given in entry.given[1:]] == [r.box for r in record.regions if r.kind == "object"]
+
+
+def test_nobody_labels_the_rest_of_the_pictures(tmp_path: Path) -> None:
+    write_scenes(tmp_path, 12, 7, SceneSettings(size=96), NoiseSettings(labelled=0.5))
+
+    rows = [json.loads(line) for line in (tmp_path / "noisy.jsonl").read_text().splitlines()]
+    unlabelled = sum("given" not in row for row in rows)
+
+    assert len(rows) == 12
+    assert 0 < unlabelled < 12
+    assert json.loads((tmp_path / "noise.json").read_text())["made"]["unlabelled"] == unlabelled
 
 
 def test_error_rates_are_as_promised() -> None:
