@@ -387,7 +387,7 @@ def scenes(
 @app.command("demo")
 def demo_(
     folder: Annotated[str, typer.Argument(help="New folder for the demo.")] = "demo",
-    count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 96,
+    count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 120,
     set_: SetOption = [],
 ) -> None:
     """Draw scenes, annotate and measure them, retrain once. Uses the embedded profile."""

@@ -43,7 +43,7 @@ from stages.fuse.settings import LEARNED, FuseSettings
 
 FORMAT = 3
 """Part of every fingerprint: raised when this code builds other records from the same input."""
-CONSENSUS_FORMAT = 1
+CONSENSUS_FORMAT = 2
 """The same for records that a calibration decides about."""
 
 

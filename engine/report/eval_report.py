@@ -121,17 +121,15 @@ def rounds_tables(rounds: Mapping[int, Measured]) -> list[str | Text | Table]:
 
 
 def improvement(columns: Mapping[str, Measures], measures: Sequence[str]) -> Table:
-    """What was said, the first round and the last, and by how much the last is better than the first, paired."""
-    said, first, *later = columns
-    shown = [said, first, *later[-1:]]
-    over = changed(columns[first], columns[later[-1]]) if later else {}
-    headings = ["measure", *shown, *(f"{later[-1]} - {first}" for _ in later[-1:])]
+    """All columns, and by how much the last is better than the second, paired: the first is of what was said."""
+    _, first, *later = columns
+    over = [changed(columns[first], columns[last]) for last in later[-1:]]
     rows = [
-        [name, *(cell(columns[each].get(name)) for each in shown), *(_signed(over.get(name)) for _ in later[-1:])]
+        [name, *(cell(column.get(name)) for column in columns.values()), *(_signed(each.get(name)) for each in over)]
         for name in measures
-        if any(name in columns[each] and columns[each][name].count for each in shown)
+        if any(name in column and column[name].count for column in columns.values())
     ]
-    return _rows(headings, rows)
+    return _rows(["measure", *columns, *(f"{last} - {first}" for last in later[-1:])], rows)
 
 
 def _against_annotators(measured: Measured) -> Table:

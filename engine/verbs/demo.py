@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from engine.api import scenes as api
+from engine.config.config_text import ConfigError
 from engine.console.terminal import err, out, styled
 from engine.report.eval_report import improvement
-from engine.verbs import rounds
+from engine.verbs import calibrate, rounds
 from engine.verbs.report import report
 from shards.reader import Corpus
 from stages.scenes.settings import Light, SceneSettings
@@ -19,7 +20,7 @@ GIVEN = ["fuse.given=filter", "fuse.likelihood_ratio=0.9"]
 of a model that learned it."""
 TASKS = '["<CAPTION>", "<OD>", "<CAPTION_TO_PHRASE_GROUNDING>"]'
 LOOP = [
-    "loop.retrain.steps=120",
+    "loop.retrain.steps=100",
     "loop.retrain.learning_rate=0.0002",
     "loop.retrain.held_out=0.25",
     f"loop.retrain.tasks={TASKS}",
@@ -30,6 +31,8 @@ LOOP = [
 model itself writes long texts here, so none are learned. yolo-nano as a second learner (`loop.learners`) needs more
 scenes than these: of 96 its second training made it worse, and the gate said so."""
 
+CALIBRATED = ["filters.region.min_score=0.35"]
+"""How probable a box must be, once scores are probabilities: half of the F1 to be reached is best (docs/loop.md)."""
 SHOWN = (
     "boxes/precision", "boxes/recall", "boxes/f1", "boxes/map50", "captions/brief/cider", "captions/brief/exact",
     "phrases/precision", "phrases/coverage", "masks/iou", "words/precision", "words/recall", "words/f1",
@@ -47,8 +50,8 @@ def scenes(
 
 
 def demo(folder: str, count: int, assignments: list[str]) -> None:
-    """`fld demo`: draw, annotate, filter, write, measure; then turns of the loop, and measure again. assignments:
-    settings that are otherwise than in the demo."""
+    """`fld demo`: draw, annotate, filter, write; turns of the loop; what gold of a few is worth; measured after each.
+    assignments: settings that are otherwise than in the demo."""
     drawn, corpus = Path(folder) / "scenes", str(Path(folder) / "corpus")
     err.print(
         styled("bold", f"1. Draw {count} scenes with exact gold, at dusk, as no model here knows them;"),
@@ -57,11 +60,17 @@ def demo(folder: str, count: int, assignments: list[str]) -> None:
     scenes(str(drawn), count, DEMO_SEED, SceneSettings().size, "dusk", noisy=True, labelled=LABELLED)
     err.print(styled("bold", "2. Annotate them with the embedded profile, filter, write round 0"), f" ({corpus})")
     rounds.run([str(drawn / "noisy.jsonl")], corpus, None, [*GIVEN, *assignments])
-    err.print(styled("bold", f"3. Train on the labels, judge, let the models annotate, write a round: {ROUNDS} times"))
-    learned = _loop(corpus, drawn / "gold.jsonl", assignments)
-    err.print(styled("bold", "4. Measure the labels against the gold"), " (95% intervals; * beyond the paired one)")
-    out.print(improvement(api.demo_measures(corpus, drawn / "gold.jsonl"), SHOWN))
-    err.print(styled("bold", "5. All of it on one page, beside FLD-5B"))
+    gold = drawn / "gold.jsonl"
+    measured = {"before filters": api.said_measures(corpus, gold), "round 0": api.round_measures(corpus, gold, 0)}
+    err.print(styled("bold", f"3. Train florence2-nano on the labels, judge it, let it annotate: {ROUNDS} rounds"))
+    learned = _loop(corpus, gold, assignments)
+    if learned:
+        measured[f"round {ROUNDS}"] = api.round_measures(corpus, gold, ROUNDS)
+        if _calibrated(corpus, gold, Path(folder) / "held-out.jsonl", assignments):
+            measured["calibrated"] = api.round_measures(corpus, gold, ROUNDS)
+    err.print(styled("bold", "5. Measure the labels against all gold"), " (95% intervals; * beyond the paired one)")
+    out.print(improvement(measured, SHOWN))
+    err.print(styled("bold", "6. All of it on one page, beside FLD-5B"))
     report(corpus, None, 0 if learned else None, f"{folder}/report.html")
     _next_steps(folder, corpus, Corpus(corpus).round(0).keys()[0])
 
@@ -76,6 +85,19 @@ def _loop(corpus: str, gold: Path, assignments: list[str]) -> bool:
     except RefusedError as error:
         err.print(styled("yellow", str(error)), "so there is no round 1. That is what the gate is for.")
         return False
+    return True
+
+
+def _calibrated(corpus: str, gold: Path, few: Path, assignments: list[str]) -> bool:
+    """The last round again, by what the gold of a few says scores are worth; False where these are too few."""
+    count = api.held_out_gold(corpus, gold, few)
+    err.print(styled("bold", f"4. Learn what scores are worth, from the gold of the {count} held-out scenes"))
+    try:
+        calibrate.run(corpus, str(few), ROUNDS, None, assignments, None)
+    except ConfigError as error:
+        err.print(styled("yellow", str(error)))
+        return False
+    rounds.refilter_round(corpus, ROUNDS, None, [*CALIBRATED, *assignments], dry_run=False)
     return True
 
 

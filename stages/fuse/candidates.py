@@ -126,11 +126,19 @@ def _settle(matches: list[Statement[Match]], out: Draft, verdict: Verdict | None
 def _selected(out: Draft, settings: FuseSettings) -> int:
     cluster = out.cluster
     decides = cluster.is_reviewed or settings.given_label == "selected"
-    stays = cluster.human and cluster.label and not cluster.renamed and decides
+    stays = _is_named_by_people(cluster) and not cluster.renamed and decides
     if cluster.quad is not None or stays:
         return 0
     scores = [-1.0 if candidate.similarity is None else candidate.similarity for candidate in out.candidates]
     return scores.index(max(scores)) if scores else 0
+
+
+def _is_named_by_people(cluster: Cluster) -> bool:
+    """Whether a person gave it the label that it has, judged by a calibration or not."""
+    label = normalised(cluster.label)
+    return bool(label) and any(
+        member.is_human and normalised(member.finding.text) == label for member in cluster.members
+    )
 
 
 def _lead(out: Draft, label: Candidate) -> None:

@@ -1,4 +1,5 @@
-"""Pictures at dusk: what a specialist meets that was trained by day.
+"""Pictures at dusk: what a specialist meets that was trained by day. As `fld scenes --light dusk` draws them, but made
+of files: the published numbers are of pictures that were compressed twice.
 
 at_dusk(scenes, half)    scenes/dusk/000000.jpg, ..., and a list of them, scenes/dusk.jsonl
 """
@@ -10,16 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from stages.scenes.light import BLUR, HAZE, LIGHT, NOISE
 from tests.experiments.running import written
-
-LIGHT = np.array([0.50, 0.55, 0.70])
-"""What is left of red, green and blue. Of 160 scenes, florence2-nano's brief texts fall from a CIDEr-D of 3.9 to 1.5,
-the F1 of yolo-nano's objects from 0.73 to 0.65; with less light (0.30, 0.34, 0.50) to 0.5 and 0.55."""
-HAZE = 8.0
-BLUR = 1.0
-"""Radius in px."""
-NOISE = 6.0
-"""Standard deviation of every value, of 255."""
 
 
 def at_dusk(scenes: Path, listed: Path) -> Path:

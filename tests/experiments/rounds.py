@@ -25,10 +25,11 @@ from engine.report.eval_report import changed
 from engine.report.quality import measure, records
 from filters.parser import Parser
 from shards.reader import Corpus
-from shards.record import Record, read_record_lines
-from shards.store import Store
+from shards.record import Record, encode, read_record_lines
+from shards.store import Store, open_store
 from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.plans import raw_alone
+from stages.held_out import is_held_out
 from stages.round import RoundPlan, build_shard, read_shard
 from tests.experiments.dusk import at_dusk
 from tests.experiments.running import fld, half_given, table
@@ -63,6 +64,8 @@ SHOWN = {
     "phrases/precision": "phrases: precision", "phrases/coverage": "phrases: objects named",
     "masks/iou": "masks: mean IoU",
 }  # fmt: skip
+PROBABLE = 0.35
+"""How probable a box must be once scores are probabilities; half of the F1 to be reached is best (docs/loop.md)."""
 AREAS = ("boxes", "regions", "masks", "phrases", "captions")
 Measures = Mapping[str, Estimate]
 
@@ -76,6 +79,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=150, help="of each training")
     parser.add_argument("--tiles", action="store_true", help="the loop's model looks at parts of every scene, too")
     parser.add_argument("--student", action="store_true", help="yolo-nano learns beside it, and may write the objects")
+    parser.add_argument("--calibrate", action="store_true", help="then once more, by the gold of the held-out pictures")
     arguments = parser.parse_args()
     work: Path = arguments.work
     scenes, corpus = work / "scenes", work / "corpus"
@@ -92,6 +96,8 @@ def main() -> None:
     fld("loop", corpus, "--config", profile(work), "--rounds", ROUNDS, "--from", start, "--gold", gold, *sets)
     fld("eval", corpus, "--gold", gold, "--rounds", "--json", work / "rounds.json", "--figure", work / "rounds.png")
     (work / "rounds.md").write_text(report(corpus, read_record_lines(gold)))
+    if arguments.calibrate:
+        (work / "calibrated.md").write_text(calibrated(corpus, work, read_record_lines(gold)))
 
 
 def profile(work: Path) -> Path:
@@ -114,8 +120,7 @@ def report(corpus: Path, gold: Sequence[Record]) -> str:
 
     columns = {"raw": measured(records(session.store, raw_alone(plan, [each.name for each in plan.annotators]), {}))}
     for number in Corpus(session.store).rounds():
-        round_ = Corpus(session.store).round(number)
-        columns[f"round {number}"] = measured([each for shard in round_.shards() for each in round_.records(shard)])
+        columns[f"round {number}"] = measured(kept(session.store, number))
     last = columns[f"round {ROUNDS}"]
     single = {
         name: measured(at_best(by_itself(session.store, raw_alone(plan, [name])), gold))
@@ -128,6 +133,31 @@ def report(corpus: Path, gold: Sequence[Record]) -> str:
         "round 3 - best specialist": changed(best, dict(last)),
     }
     return table(columns, SHOWN) + "\n" + table(changes, SHOWN, signed=True) + "\n" + table({"alone": best}, SHOWN)
+
+
+def calibrated(corpus: Path, work: Path, gold: Sequence[Record]) -> str:
+    """Every round written again, with what the gold of the held-out pictures says its annotators are worth."""
+    store, few = open_store(str(corpus)), work / "few.jsonl"
+    share = look(str(corpus)).config.loop.retrain.held_out
+    held_out = {row.key for _, row in Corpus(store).image_rows() if is_held_out(row.sha256, share)}
+    few.write_bytes(b"".join(encode(record) + b"\n" for record in gold if record.key in held_out))
+    columns = {"round 0 as it was": measure(kept(store, 0), gold, ["boxes", "regions"])}
+    for number in Corpus(store).rounds():
+        fld("calibrate", corpus, "--gold", few, "--round", number)
+        fld("filter", corpus, "--round", number, "--set", f"filters.region.min_score={PROBABLE}")
+        columns[f"round {number}"] = measure(kept(store, number), gold, ["boxes", "regions"])
+    first, last = columns["round 0"], columns[f"round {ROUNDS}"]
+    changes = {
+        "round 3 - round 0 as it was": changed(columns["round 0 as it was"], last),
+        "round 3 - round 0": changed(first, last),
+    }
+    return table(columns, SHOWN) + "\n" + table(changes, SHOWN, signed=True)
+
+
+def kept(store: Store, number: int) -> list[Record]:
+    """The records of a round."""
+    round_ = Corpus(store).round(number)
+    return [record for shard in round_.shards() for record in round_.records(shard)]
 
 
 def by_itself(store: Store, plan: RoundPlan) -> list[Record]:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from shards.finding import Caption, Detection, Finding, Mask, Match, OcrLine, Polygons
+from shards.finding import GIVEN, Caption, Detection, Finding, Mask, Match, OcrLine, Polygons
+from stages.calibrate.consensus import Consensus
+from stages.calibrate.voice import Voice
 from stages.fuse.boxes import fuse_boxes
 from stages.fuse.candidates import Draft, draft
 from stages.fuse.ledger import Remark, of_type
@@ -16,7 +18,12 @@ SQUARE: Polygons = [[10.0, 10.0, 110.0, 10.0, 110.0, 110.0, 10.0, 110.0]]
 OTHER: Polygons = [[20.0, 20.0, 90.0, 20.0, 90.0, 90.0]]
 
 
-def drafted(settings: FuseSettings = FuseSettings(), /, **findings: Sequence[Finding]) -> Draft:  # noqa: B008 (frozen)
+def drafted(
+    settings: FuseSettings = FuseSettings(),  # noqa: B008 (frozen)
+    consensus: Consensus | None = None,
+    /,
+    **findings: Sequence[Finding],
+) -> Draft:
     """The only region that `findings` make."""
     everything = stated(findings)
     about: dict[str, list[Remark]] = {}
@@ -24,7 +31,7 @@ def drafted(settings: FuseSettings = FuseSettings(), /, **findings: Sequence[Fin
     for each in remarks:
         about.setdefault(each.finding.about, []).append(each)
     words = of_type(everything, OcrLine)
-    [cluster] = fuse_boxes(of_type(everything, Detection), settings, []) + fuse_words(words, settings, [])
+    [cluster] = fuse_boxes(of_type(everything, Detection), settings, [], consensus) + fuse_words(words, settings, [])
     return draft(cluster, about, settings)
 
 
@@ -106,6 +113,19 @@ def test_a_given_label_stays_selected_unless_the_settings_let_the_matcher_choose
     }
     assert drafted(**findings).selected == 0
     assert drafted(FuseSettings(given_label="candidate"), **findings).selected == 1
+
+
+def test_a_given_label_that_a_calibration_judges_is_selected_where_it_stands() -> None:
+    judged = Consensus("learned", {GIVEN: Voice(9, 8, 0.5, 1.0, 0.0, 2.0), "detector": Voice(9, 8, 0.5, 1.0, 1.0, 0.0)})
+    findings = {
+        "given": [found("terrier", None, DOG)],
+        "detector": [found("terrier", 0.9, NEAR_DOG)],
+        "crops": [caption("a brown dog", "given/0")],
+        "clip": [match("given/0", "brief", "a brown dog", 0.9), match("given/0", "phrase", "terrier", 0.2)],
+    }
+    assert drafted(FuseSettings(given="filter"), judged, **findings).selected == 0
+    settings = FuseSettings(given="filter", given_label="candidate")
+    assert drafted(settings, judged, **findings).selected == 1
 
 
 def test_synthetic_labels_do_not_become_candidates_of_a_given_region() -> None:
