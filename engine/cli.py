@@ -390,7 +390,7 @@ def demo_(
     count: Annotated[int, typer.Option(min=8, help="How many scenes.")] = 120,
     set_: SetOption = [],
 ) -> None:
-    """Draw scenes, annotate and measure them, retrain once. Uses the embedded profile."""
+    """Draw scenes, annotate and measure them, retrain twice. Uses the embedded profile."""
     from engine.verbs import demo
 
     demo.demo(folder, count, set_)
