@@ -1,6 +1,7 @@
 """`fld scenes` and `fld demo`: generated pictures, and a loop over them that can be measured."""
 
 from pathlib import Path
+from shlex import quote
 
 from engine.api import scenes as api
 from engine.config.config_text import ConfigError
@@ -102,6 +103,7 @@ def _calibrated(corpus: str, gold: Path, few: Path, assignments: list[str]) -> b
 
 
 def _next_steps(folder: str, corpus: str, key: str) -> None:
+    folder, corpus = quote(folder), quote(corpus)
     out.print(
         "\nThe tiny models of the embedded profile know these drawn scenes only; OCR (RapidOCR) is real."
         " --config open brings the others from the hub."
