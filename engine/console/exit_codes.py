@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 USAGE, OVER_BUDGET, LOCKED, DAMAGED, REFUSED, WATCHED, INTERRUPTED = 2, 3, 4, 5, 6, 7, 130
 KNOWN: tuple[type[Exception], ...] = (FldError, OSError, Exit, Abort, TyperException)
 """The errors whose message is all that a user needs."""
+EXHAUSTED = (
+    "Error: the system gives this process no more memory or threads: raise its limits (ulimit -v, ulimit -u, the"
+    " container's), or lower ingest.workers, ingest.processes and batch_size of the annotators\n"
+)
 ONE_VERB = (
     "Of the commands that write, only `fld annotate` takes a part: ingest before, filter when all parts are done.\n"
 )
@@ -45,6 +49,11 @@ def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
         if "--debug" in arguments and not isinstance(error, Exit):
             raise
         return report_error(error)
+    except (MemoryError, RuntimeError) as error:
+        if "--debug" in arguments or not _is_exhausted(error):
+            raise
+        sys.stderr.write(EXHAUSTED)
+        return USAGE
     except EndedBySignal as ended:
         sys.stderr.write(f"\nStopped by {ended.signal.name}. What was finished is kept: the same command goes on.\n")
         return 128 + ended.signal
@@ -52,6 +61,11 @@ def run_to_its_code(app: "Typer", arguments: list[str]) -> int:
         sys.stderr.write("\nStopped. What was finished is kept: the same command goes on from here.\n")
         return INTERRUPTED
     return 0
+
+
+def _is_exhausted(error: Exception) -> bool:
+    """Whether the system refused memory or a thread; Python says the second in words alone."""
+    return isinstance(error, MemoryError) or str(error).startswith("can't start new thread")
 
 
 def report_error(error: Exception) -> int:

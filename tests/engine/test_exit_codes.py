@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from typer import Typer
 
 from engine.api.loop import RefusedError, WatchError
-from engine.console.exit_codes import report_error
+from engine.console.exit_codes import report_error, run_to_its_code
 from engine.runtime.lock import corpus_lock
 from shards.store import open_store
 from specialists.roles import Detections, Image
@@ -90,6 +91,31 @@ def test_a_corpus_in_use_is_4_and_names_the_owner(tmp_path: Path) -> None:
 def test_the_loop_s_own_ends(error: Exception, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert report_error(error) == code
     assert capsys.readouterr().err.startswith("Error: ")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't start new thread")])
+def test_a_system_that_gives_no_more_is_2_and_one_line(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    app = Typer()
+
+    @app.command()
+    def fails() -> None:
+        raise error
+
+    assert run_to_its_code(app, []) == 2
+    assert re.fullmatch(
+        r"Error: the system gives this process no more memory or threads: [^\n]+\n", capsys.readouterr().err
+    )
+
+
+def test_a_mistake_of_ours_keeps_its_traceback() -> None:
+    app = Typer()
+
+    @app.command()
+    def fails() -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    with pytest.raises(RuntimeError, match="changed size"):
+        run_to_its_code(app, [])
 
 
 def test_wrong_usage_is_2(capfd: pytest.CaptureFixture[str]) -> None:
