@@ -294,6 +294,9 @@ def test_a_round_without_a_model_says_what_to_run(session: Session) -> None:
 
 
 def test_the_loop_needs_images_a_start_and_its_name(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="none: there is no such folder"), opened("none", "loop.yaml", []):
+        pass
+    Path("empty").mkdir()
     with pytest.raises(CorpusError, match="is no corpus: it holds no images"), opened("empty", "loop.yaml", []):
         pass
     with pytest.raises(ConfigError, match=r"loop.start: training needs a checkpoint to start from: embedded:"):

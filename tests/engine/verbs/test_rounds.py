@@ -237,10 +237,15 @@ def test_every_verb_has_help() -> None:
 
 
 def test_what_is_no_corpus_is_not_made_into_one(project: Path) -> None:
-    with pytest.raises(CorpusError, match="typo is no corpus"):
+    with pytest.raises(CorpusError, match="typo: there is no such folder"):
         rounds.refilter_round("typo", 0, None, [], dry_run=False)
-    with pytest.raises(ConfigError, match="typo holds no units"):
+    Path("empty").mkdir()
+    with pytest.raises(CorpusError, match="empty is no corpus"):
+        rounds.refilter_round("empty", 0, None, [], dry_run=False)
+    with pytest.raises(CorpusError, match="typo: there is no such folder"):
         verify("typo", repair=False)
+    with pytest.raises(ConfigError, match="empty holds no units"):
+        verify("empty", repair=False)
     with pytest.raises(ConfigError, match="memory://corpus ends with this command"):
         rounds.run(["photos"], "memory://corpus", "fakes.yaml", [])
     assert not (project / "typo").exists()
