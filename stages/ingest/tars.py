@@ -10,6 +10,7 @@ read here; images stay in their tar until their shard is written. What is no ima
 """
 
 import os
+import re
 import tarfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ from stages.ingest.secrets import public
 _TEXTS = ("txt", "text", "caption")
 _FIELDS = ("caption", "text")
 _MAX_TEXT_BYTES = 1 << 20
+_NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
+"""What `plain_text` puts in place of a byte that is no text."""
 
 
 class _Member(NamedTuple):
@@ -132,7 +135,8 @@ def _texts(file: IO[bytes], members: Sequence[_Member], used: set[int]) -> tuple
             if ext in by_ext:
                 used.add(by_ext[ext].offset)
                 text = plain_text(_read(file, by_ext[ext])).strip()
-                text.encode()  # as bytes that are no text cannot be
+                if odd := _NOT_UTF8.search(text):
+                    raise RowError(f"the text is not UTF-8 at byte 0x{ord(odd[0]) - 0xDC00:02x}: save it as UTF-8")
                 return [text] if text else [], ""
         if "json" not in by_ext:
             return [], ""

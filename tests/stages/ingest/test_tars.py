@@ -81,6 +81,11 @@ def test_text_that_cannot_be_read_fails_its_sample_alone(tmp_path: Path, member:
     assert (second.problem, text_of(second.given[0])) == ("", "two")
 
 
+def test_text_of_another_encoding_is_named_by_its_first_byte(tmp_path: Path) -> None:
+    [sample] = entries(write_tar(tmp_path / "a.tar", {"1.jpg": b"x", "1.txt": b"caf\xe9"}))
+    assert sample.problem == "text: 1: the text is not UTF-8 at byte 0xe9: save it as UTF-8"
+
+
 def test_members_of_a_sample_come_in_any_order(tmp_path: Path) -> None:
     path = write_tar(tmp_path / "a.tar", {"2.txt": b"two", "1.jpg": b"x", "2.jpg": b"y", "1.txt": b"one"})
     assert texts(path) == {"1": ["one"], "2": ["two"]}
