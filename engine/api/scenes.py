@@ -8,10 +8,12 @@ from pathlib import Path
 
 from engine.api.reports import Location
 from engine.config.config_text import ConfigError
+from engine.corpus.calibrations import gold_names, remove_calibration
 from engine.corpus.session import look
 from engine.report.quality import measure, records, unfiltered
 from shards.reader import Corpus
 from shards.record import encode, read_record_lines
+from shards.store import open_store
 from stages.evaluate.bootstrap import Estimate
 from stages.evaluate.report import AREAS
 from stages.held_out import is_held_out
@@ -31,7 +33,11 @@ def scenes(
 ) -> WrittenScenes:
     """Draw scenes and their gold into a folder; size: side of a picture in pixels; light: "day" or "dusk"; noisy: also
     write labels with known noise, for the share `labelled` of the pictures. Equal seeds give equal bytes. Raises
-    ConfigError for a folder that holds other pictures."""
+    ConfigError for a folder that holds other pictures, and for a share of labels that nobody asked for."""
+    if labelled != 1.0 and not noisy:
+        raise ConfigError(
+            f"labelled={labelled} is the share of pictures with noisy labels: ask for these, too (--noisy)"
+        )
     try:
         noise = NoiseSettings(labelled=labelled) if noisy else None
         return write_scenes(folder, count, seed, SceneSettings(size=size, light=light), noise)
@@ -41,6 +47,13 @@ def scenes(
         if error.filename is None:  # of a full disk the system names no file
             raise ConfigError(f"{folder} cannot be written: {error.strerror or error}") from error
         raise
+
+
+def forget_calibrations(corpus: Location) -> None:
+    """Those from gold of an earlier demo here, so that round 0 is again what it was before there was any."""
+    store = open_store(str(corpus))
+    for name in gold_names(store):
+        remove_calibration(store, name)
 
 
 def held_out_gold(corpus: Location, gold: Location, out: Path) -> int:

@@ -36,3 +36,5 @@ def test_scenes_are_drawn_with_their_gold_and_a_bad_size_is_refused(tmp_path: Pa
     assert (tmp_path / "s" / "noisy.jsonl").exists()
     with pytest.raises(ConfigError, match="size"):
         scenes(tmp_path / "t", 3, size=65)
+    with pytest.raises(ConfigError, match=r"labelled=0\.5 is the share .*--noisy"):
+        scenes(tmp_path / "t", 3, labelled=0.5)
