@@ -1,11 +1,12 @@
 """What annotating costs beside the model: a detector's column against the library's own plain loop.
 
-    python -m tests.benchmarks.bench_annotate [--images 1000] [--repeat 3] [--ray]
+    python -m tests.benchmarks.bench_annotate [--images 1000] [--repeat 3] [--ray] [--size s --device cuda]
 
 Generated scenes of 640 px as JPEG files and the embedded yolo-nano, which says some 60 boxes of each at the floor used
-here. The plain loop hands file names to ultralytics, 16 at a time, and takes boxes, scores and labels as lists. The
-engine reads, decodes, checks, rounds and writes them as a column that can be resumed. In turn, in one process; starting
-and loading are left out of wall times (from the first call to the last unit written).
+here; with `--size s` YOLO11s at full size with random weights, which says nothing. The plain loop hands file names
+to ultralytics, 16 at a time, and takes boxes, scores and labels as lists. The engine reads, decodes, checks, rounds and
+writes them as a column that can be resumed. In turn, in one process; starting and loading are left out of wall times
+(from the first call to the last unit written).
 """
 
 import argparse
@@ -33,9 +34,9 @@ from stages.annotate.detector import ObjectsSettings, ObjectsStage
 from stages.annotate.resources import Resources
 from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
+from tests.benchmarks.base_checkpoints import save_yolo_s
 
 BATCH, SHARD, SCENES = 16, 250, 50
-SETTINGS = UltralyticsSettings(score_floor=0.0002)
 
 
 class Watch(Silent):
@@ -51,8 +52,9 @@ class Watch(Silent):
 
 
 def pictures(folder: Path, count: int) -> list[Path]:
-    """JPEG files; the scenes come round after `SCENES`."""
+    """JPEG files in a new folder; the scenes come round after `SCENES`."""
     look = SceneSettings(size=640, square=True, max_objects=12)
+    folder.mkdir()
     scenes = []
     for index in range(min(SCENES, count)):
         data = io.BytesIO()
@@ -77,23 +79,25 @@ def corpus(folder: Path, files: list[Path]) -> LocalStore:
     return store
 
 
-def plain(model: Any, files: list[Path]) -> int:
+def plain(model: Any, settings: UltralyticsSettings, files: list[Path]) -> int:
     """The library alone; the number of boxes."""
     boxes = 0
     for start in range(0, len(files), BATCH):
         names = [str(file) for file in files[start : start + BATCH]]
         for result in model.predict(
-            names, conf=SETTINGS.score_floor, iou=SETTINGS.nms_iou, max_det=SETTINGS.max_detections,
-            batch=BATCH, verbose=False, save=False,
+            names, conf=settings.score_floor, iou=settings.nms_iou, max_det=settings.max_detections,
+            batch=BATCH, device=settings.device, verbose=False, save=False,
         ):  # fmt: skip
             found = result.boxes
             boxes += len(list(zip(found.xyxy.tolist(), found.conf.tolist(), found.cls.tolist(), strict=True)))
     return boxes
 
 
-def ours(store: LocalStore, version: str, backend: EngineSettings) -> tuple[float, float]:
+def ours(
+    store: LocalStore, settings: UltralyticsSettings, version: str, backend: EngineSettings
+) -> tuple[float, float]:
     """Wall seconds from the first call on, and CPU seconds of this process, loading included."""
-    stage = ObjectsStage(ObjectsSettings(specialist=SETTINGS))
+    stage = ObjectsStage(ObjectsSettings(specialist=settings))
     watch, start = Watch(), time.process_time()
     annotate(store, [Column("yolo", version, (), stage, Resources(batch_size=BATCH))], {}, backend, watch)
     return watch.wall_s, time.process_time() - start
@@ -105,28 +109,32 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--size", choices=("nano", "s"), default="nano")
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     quiet_library()
     import ultralytics
 
     library: Any = ultralytics
     with tempfile.TemporaryDirectory() as folder:
-        files = pictures(Path(folder), options.images)
+        weights = str(save_yolo_s(Path(folder))) if options.size == "s" else "embedded:yolo-nano"
+        settings = UltralyticsSettings(weights=weights, score_floor=0.0002, device=options.device)
+        files = pictures(Path(folder) / "pictures", options.images)
         store = corpus(Path(folder) / "corpus", files)
-        model = library.YOLO(str(weight_file("", locate("", SETTINGS.weights, None), (".pt",))), verbose=False)
-        plain(model, files[:BATCH])
-        ours(corpus(Path(folder) / "warm", files[:BATCH]), "warm", EngineSettings(backend="local"))
+        model = library.YOLO(str(weight_file("", locate("", weights, None), (".pt",))), verbose=False)
+        plain(model, settings, files[:BATCH])
+        ours(corpus(Path(folder) / "warm", files[:BATCH]), settings, "warm", EngineSettings(backend="local"))
         alone, local, ray = [], [], []
         for turn in range(options.repeat):
             wall, cpu = time.monotonic(), time.process_time()
-            boxes = plain(model, files)
+            boxes = plain(model, settings, files)
             alone.append((time.monotonic() - wall, time.process_time() - cpu))
-            local.append(ours(store, f"local{turn}", EngineSettings(backend="local")))
+            local.append(ours(store, settings, f"local{turn}", EngineSettings(backend="local")))
         said = sum(len(row.findings) for row in read_raw(store, "yolo", "local0", shard_name(0)))
         if options.ray:
             session = RaySession(None, Silent().log)
             session.start(min_cpus=2)
-            ray = [ours(store, f"ray{turn}", EngineSettings()) for turn in range(options.repeat)]
+            ray = [ours(store, settings, f"ray{turn}", EngineSettings()) for turn in range(options.repeat)]
             session.stop()
     walls, cpus = [statistics.median(one[place] for one in alone) for place in (0, 1)]
     print(

@@ -7,8 +7,10 @@ ultralytics for its row). On a CPU, `--size tiny` by default, it shows that it r
 
     a model   images/s one by one and in batches, float32 and half precision, peak memory, FLOP per image and share of
               the device's peak, and how far answers are from those of the CPU; a row each
-    compiled  Florence-2's vision tower, eager against torch.compile; on a CPU only where it is asked for
+    split     where a batch of Florence-2 base spends its time, step by step
     train     Florence-2 base: lessons/s of whole optimizer steps in bfloat16, and their share of the peak (MFU)
+    compiled  Florence-2's vision tower, eager against torch.compile; on a CPU only where it is asked for
+    decoders  growing against static caches and CUDA graphs; on a CPU only where it is asked for
     memory    calls that run out of memory for real are halved until they fit, through the engine's own scheduler
 
 FLOP are those of torch.utils.flop_counter: two per multiply-add of matrix products, convolutions and attention. Peaks
@@ -25,7 +27,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,10 +35,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from specialists.roles import Image
 from tests.benchmarks import bench_train
+from tests.benchmarks.gpu_florence2 import decoders, loaded, split
 from tests.benchmarks.gpu_models import MODELS, Ask, BenchModel, DType, Numbers, Size
 
 BATCHES = {"tiny": 4, "full": 16}
 REPEAT = 3
+SINGLES = 4
+"""Images that are asked about one by one."""
+TARGETS = (1, 4, 8)
+"""Lessons per encoded image in training."""
 TOLERANCE = 0.02
 """Of a probability: float32 on two devices adds up in two orders, and thirty tokens are written one after another."""
 PEAKS: dict[str, dict[str, float]] = {
@@ -74,10 +81,13 @@ def main() -> int:
     print(f"{name}; torch {torch.__version__}; {size} checkpoints, random weights; median of {REPEAT}\n")
     parts: dict[str, Callable[[], None]] = {
         **{model.name: partial(models, model, size, asked.device) for model in MODELS},
-        **({"compiled": partial(compiled, size, asked.device)} if asked.device == "cuda" or asked.only else {}),
+        "split": partial(florence2, "split", size, asked.device),
         "train": partial(train, size, asked.device),
         "memory": partial(memory, asked.device),
     }
+    if asked.device == "cuda" or asked.only:
+        parts["compiled"] = partial(compiled, size, asked.device)
+        parts["decoders"] = partial(florence2, "decoders", size, asked.device)
     for part, work in parts.items():
         if asked.only and part not in asked.only:
             continue
@@ -109,23 +119,38 @@ def models(model: BenchModel, size: Size, device: str) -> None:
             _reset(device)
             ask = model.build(weights, device, precision, batch)
             far = distance(ask(images[:2]), truth)
-            if precision == "float32" and far > TOLERANCE:
-                raise ValueError(f"{model.name}: answers are {far:.3f} from the CPU's, at most {TOLERANCE} wanted")
-            single, batched = rate(partial(_one_by_one, ask, images), batch, device), rate(
-                partial(ask, images), batch, device
-            )  # fmt: skip
+            few = images[:SINGLES]
+            single = rate(partial(_one_by_one, ask, few), len(few), device)
+            batched = rate(partial(_at_once, ask, images), batch, device)
             flop = _flop(ask, images) / batch
             print(
                 f"| {model.name} | {precision} | {single:.3g}/s | {batched:.3g}/s | {batched / single:.1f}x |"
                 f" {_memory(device)} | {flop / 1e9:.3g} | {_share(flop * batched, device, precision)} | {far:.4f} |",
                 flush=True,
             )
+            if precision == "float32" and far > TOLERANCE:
+                raise ValueError(f"{model.name}: answers are {far:.3f} from the CPU's, at most {TOLERANCE} wanted")
             del ask
 
 
 def _one_by_one(ask: Ask, images: list[Image]) -> None:
     for image in images:
-        ask([image])
+        ask([image.copy()])
+
+
+def _at_once(ask: Ask, images: list[Image]) -> None:
+    """Of copies: what a model keeps of an image it finds again by the array."""
+    ask([image.copy() for image in images])
+
+
+def florence2(part: Literal["split", "decoders"], size: Size, device: str) -> None:
+    """A table of `gpu_florence2`."""
+    images = [_picture(seed) for seed in range(BATCHES[size])]
+    with loaded(size, device) as model:
+        if part == "split":
+            split(model, images, partial(seconds, device=device))
+        else:
+            decoders(model, size, images, partial(seconds, device=device))
 
 
 def compiled(size: Size, device: str) -> None:
@@ -145,13 +170,18 @@ def compiled(size: Size, device: str) -> None:
 
 def train(size: Size, device: str) -> None:
     """Whole optimizer steps, several lessons per image, as `bench_train` makes them."""
-    step, lessons = bench_train.training_step("base" if size == "full" else "nano", device, bench_train.TARGETS[-1])
-    step()
-    with FlopCounterMode(display=False) as counter:
+    print("\n| training: lessons per image | images per step | lessons/s | of peak (MFU) | peak memory |")
+    print("|---|---|---|---|---|")
+    for targets in TARGETS:
+        _reset(device)
+        images = BATCHES[size]
+        step = bench_train.training_step("base" if size == "full" else "nano", device, targets, images)
         step()
-    rates = rate(step, lessons, device)
-    share = _share(counter.get_total_flops() / lessons * rates, device, "bfloat16")
-    print(f"\ntraining: {rates:.3g} lessons/s, {share} of the peak (MFU); {_memory(device)}")
+        with FlopCounterMode(display=False) as counter:
+            step()
+        rates = rate(step, images * targets, device)
+        share = _share(counter.get_total_flops() / (images * targets) * rates, device, "bfloat16")
+        print(f"| {targets} | {images} | {rates:.3g} | {share} | {_memory(device)} |", flush=True)
 
 
 def memory(device: str) -> None:
@@ -165,7 +195,12 @@ def memory(device: str) -> None:
 
 
 def rate(work: Callable[[], object], images: int, device: str) -> float:
-    """Images per second, the median of a few, after one that warms up."""
+    """Images per second."""
+    return images / seconds(work, device)
+
+
+def seconds(work: Callable[[], object], device: str) -> float:
+    """The median of a few, after one that warms up."""
     spent = []
     for number in range(REPEAT + 1):
         _wait(device)
@@ -174,7 +209,7 @@ def rate(work: Callable[[], object], images: int, device: str) -> float:
         _wait(device)
         if number:
             spent.append(time.perf_counter() - began)
-    return images / statistics.median(spent)
+    return statistics.median(spent)
 
 
 def distance(first: Numbers, second: Numbers) -> float:
@@ -188,7 +223,7 @@ def distance(first: Numbers, second: Numbers) -> float:
 
 def _flop(ask: Ask, images: list[Image]) -> float:
     with FlopCounterMode(display=False) as counter:
-        ask(images)
+        _at_once(ask, images)
     return float(counter.get_total_flops())
 
 

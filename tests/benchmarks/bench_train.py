@@ -42,17 +42,17 @@ def main() -> None:
         print(f"| {targets} | {LESSONS / several:.1f} of {LESSONS / one:.1f} | {one / several:.2f}x |", flush=True)
 
 
-def training_step(architecture: str, device: str, targets: int) -> tuple[Callable[[], None], int]:
-    """An optimizer step of a random model with `targets` lessons per image, and how many lessons it has."""
+def training_step(architecture: str, device: str, targets: int, images: int) -> Callable[[], None]:
+    """An optimizer step of a random model with `targets` lessons about each of so many images."""
     model, tokenizer, side = build(architecture)
     module = LessonModel(model, tokenizer, spread=0.0).to(device).train()
-    return _step(module, side, device, targets), LESSONS
+    return _step(module, side, device, targets, images * targets)
 
 
-def _step(module: LessonModel, side: int, device: str, targets: int) -> Callable[[], None]:
+def _step(module: LessonModel, side: int, device: str, targets: int, lessons: int = LESSONS) -> Callable[[], None]:
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-6)
-    pixels = torch.randn(LESSONS // targets, 3, side, side, device=device)
-    groups = [group.to(device) for group in _groups(targets)]
+    pixels = torch.randn(lessons // targets, 3, side, side, device=device)
+    groups = [group.to(device) for group in _groups(targets, lessons)]
 
     def run() -> None:
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
@@ -84,9 +84,9 @@ def build(architecture: str) -> tuple[Any, Any, int]:
     return library.Florence2ForConditionalGeneration(config), processor.tokenizer, side
 
 
-def _groups(targets: int) -> list[LessonTensors]:
-    lessons = [(i // targets, [0, *[5] * PROMPT, 2], [0, *[7] * ANSWER, 2]) for i in range(LESSONS)]
-    return group_lessons(lessons, pad=1)
+def _groups(targets: int, lessons: int) -> list[LessonTensors]:
+    asked = [(i // targets, [0, *[5] * PROMPT, 2], [0, *[7] * ANSWER, 2]) for i in range(lessons)]
+    return group_lessons(asked, pad=1)
 
 
 def _medians(first: Callable[[], None], second: Callable[[], None]) -> tuple[float, float]:

@@ -17,6 +17,7 @@ and per kind of noise and seed, every student from the architecture of yolo-nano
     b      the loop: STEPS more on each of the two rounds that it made of the spoilt labels and the student before
     c      as many more steps on the spoilt labels as b
     d      as many steps as b and c, on human gold: the ceiling
+    w      as b, with rare labels weighing more in the loss (ultralytics' cls_pw)
 
 The gate and the calibration of the rounds see the gold of a tenth of the pictures, on which nobody trains (19 of
 219), unless --no-gold is given. Left in WORK: a folder per noise, seed and arm, and student.md. What is there is not
@@ -31,6 +32,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 import engine
@@ -49,7 +51,9 @@ from tests.experiments.running import table
 JUDGED = 4
 """One picture in so many judges."""
 PASSES = 3
-SHOWN = {"boxes/map": "AP", "boxes/map50": "AP at IoU 0.5"}
+LOOPS = ("b", "w")
+AP = {"boxes/map": "AP", "boxes/map50": "AP at IoU 0.5"}
+SHOWN = {**AP, "platelet": "AP of platelets", "red blood cell": "of red cells", "white blood cell": "of white cells"}
 LABELS = {"boxes/precision": "precision", "boxes/recall": "recall", "boxes/f1": "F1"}
 Coco = dict[str, Any]
 
@@ -94,10 +98,11 @@ class Arm:
         corpus = self._folder / "corpus"
         if not corpus.exists():
             self._ingest(corpus)
-        students = self._loop(corpus) if self._arm == "b" else self._longer(corpus)
+        is_loop = self._arm in LOOPS
+        students = self._loop(corpus) if is_loop else self._longer(corpus)
         gold = records_of(self._data, judged=True)
-        found = [as_numbers(measure(predictions(self._data, each), gold, ["boxes"])) for each in students]
-        labels = self._labels(corpus) if self._arm == "b" else []
+        found = [quality(predictions(self._data, each), gold) for each in students]
+        labels = self._labels(corpus) if is_loop else []
         done.write_text(json.dumps({"students": found, "labels": labels}))
 
     def _ingest(self, corpus: Path) -> None:
@@ -121,7 +126,7 @@ class Arm:
             "loop.student.steps": self._steps,
             "loop.student.image_size": self._image_size,
             "loop.student.seed": self._seed,
-            "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0},
+            "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0, "cls_pw": 0.5 if self._arm == "w" else 0.0},
             "loop.watch.patience": PASSES + 1,
             "loop.watch.boxes_change": {"warn": None, "stop": None},
             "loop.gate.tolerance": 1.0,
@@ -256,7 +261,21 @@ def _key(image: dict[str, Any]) -> str:
     return Path(image["file_name"]).stem
 
 
-def as_numbers(found: dict[str, Estimate], names: dict[str, str] = SHOWN) -> dict[str, list[float]]:
+def quality(said: list[Record], gold: list[Record]) -> dict[str, list[float]]:
+    """AP over all labels, and of each of them alone."""
+    found = as_numbers(measure(said, gold, ["boxes"]), AP)
+    for label in SHOWN.keys() - AP.keys():
+        alone = measure([_only(label, each) for each in said], [_only(label, each) for each in gold], ["boxes"])
+        found |= {label: as_numbers(alone, {"boxes/map": ""})["boxes/map"]}
+    return found
+
+
+def _only(label: str, record: Record) -> Record:
+    regions = [region for region in record.regions if region.candidates[0].text == label]
+    return msgspec.structs.replace(record, regions=regions)
+
+
+def as_numbers(found: dict[str, Estimate], names: dict[str, str]) -> dict[str, list[float]]:
     """Value and interval over pictures."""
     return {name: [found[name].value, found[name].low, found[name].high] for name in names}
 
@@ -267,24 +286,40 @@ def report(arguments: argparse.Namespace) -> str:
     for noise in arguments.noise:
         columns = {
             f"{arm}, {(number + 1) * arguments.steps} steps": over_seeds(
-                [each["students"][number] for each in measured(arguments, noise, arm)], SHOWN
+                [each["students"][number] for each in by_seed(arguments, noise, arm).values()], SHOWN
             )
             for arm in arguments.arms
             for number in range(PASSES)
         }
-        rounds = measured(arguments, noise, "b")
-        labels = {
-            f"labels of round {number}": over_seeds([each["labels"][number] for each in rounds], LABELS)
-            for number in range(len(rounds[0]["labels"]) if rounds else 0)
-        }
-        text += [f"## {noise}\n", table(columns, SHOWN), table(labels, LABELS)]
+        text += [f"## {noise}\n", table(columns, SHOWN), table(gains(arguments, noise), SHOWN, signed=True)]
+        for arm in LOOPS:
+            rounds = [*by_seed(arguments, noise, arm).values()]
+            labels = {
+                f"{arm}, labels of round {number}": over_seeds([each["labels"][number] for each in rounds], LABELS)
+                for number in range(len(rounds[0]["labels"]) if rounds else 0)
+            }
+            text += [table(labels, LABELS)] if labels else []
     return "\n".join(text)
 
 
-def measured(arguments: argparse.Namespace, noise: str, arm: str) -> list[dict[str, Any]]:
-    """What is there so far, one entry per seed."""
-    files = [folder(arguments, noise, seed, arm) / "measured.json" for seed in arguments.seeds]
-    return [json.loads(file.read_text()) for file in files if file.exists()]
+def gains(arguments: argparse.Namespace, noise: str) -> dict[str, dict[str, Estimate]]:
+    """Of the loops over more of the same training, seed by seed; from two seeds on."""
+    found = {}
+    plain = by_seed(arguments, noise, "c")
+    for arm in LOOPS:
+        loops = by_seed(arguments, noise, arm)
+        seeds = sorted(loops.keys() & plain.keys())
+        for number in range(PASSES if len(seeds) > 1 else 0):
+            pairs = [(loops[seed]["students"][number], plain[seed]["students"][number]) for seed in seeds]
+            each = [{name: [a[name][0] - b[name][0]] for name in SHOWN} for a, b in pairs]
+            found[f"{arm} - c, {(number + 1) * arguments.steps} steps"] = over_seeds(each, SHOWN)
+    return found
+
+
+def by_seed(arguments: argparse.Namespace, noise: str, arm: str) -> dict[int, dict[str, Any]]:
+    """What is there so far."""
+    files = {seed: folder(arguments, noise, seed, arm) / "measured.json" for seed in arguments.seeds}
+    return {seed: json.loads(file.read_text()) for seed, file in files.items() if file.exists()}
 
 
 def over_seeds(found: Sequence[dict[str, list[float]]], names: dict[str, str]) -> dict[str, Estimate]:
