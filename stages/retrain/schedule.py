@@ -3,8 +3,11 @@
 import math
 from typing import Any
 
+WARMUP = 100
+"""Steps until the full rate, where nobody says otherwise."""
 
-def falling(step: int, steps: int, warmup: int = 100, last: float = 0.02) -> float:
+
+def falling(step: int, steps: int, warmup: int = WARMUP, last: float = 0.02) -> float:
     """Share of the full learning rate: linear warm-up, then a cosine down to `last`."""
     if step < warmup:
         return (step + 1) / warmup

@@ -14,8 +14,8 @@ from stages.scenes.settings import VERSION
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-TRAINED = ("recipe", "plan", "cpu_minutes", "note")
-"""What a card says of how a checkpoint was trained."""
+TRAINED = ("recipe", "plan", "cpu_minutes", "device", "wall_minutes", "libraries", "note", "before")
+"""What a card says of how a checkpoint was trained; `before`: the same of the training that it began with."""
 LIBRARIES = ("torch", "transformers", "ultralytics", "segment-anything")
 
 
@@ -26,9 +26,11 @@ def write_card(
     run: Path,
     parameters: int,
     before: Mapping[str, object] | None = None,
+    where: Mapping[str, object] | None = None,
 ) -> None:
     """Replaces the card in `out`. Minutes are those of the processor, over all processes that wrote the run's log.
-    before: the card of the checkpoint that training began with."""
+    before: the card of the checkpoint that training began with; where: device, wall_minutes and note of a run on more
+    than one core."""
     seconds = [json.loads(line)["cpu_s"] for line in (run / "log.jsonl").read_text().splitlines()]
     weights = [path for path in out.iterdir() if path.suffix in (".safetensors", ".pt")]
     card = {
@@ -42,6 +44,7 @@ def write_card(
         "cpu_minutes": round(cpu_seconds(seconds) / 60, 1),
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
+    card |= where or {}
     if before is not None:
         card["before"] = {name: before[name] for name in TRAINED if name in before}
     (out / "card.json").write_text(json.dumps(card, indent=1) + "\n")

@@ -1,14 +1,14 @@
 """Batches for florence2-nano: pictures as the processor shows them to the model, lessons as token ids."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shards.record import Record
+from shards.record import Record, Region
 from specialists.florence2_format import Task, prompt
 from stages.annotate.boxes import crop
 from stages.codec.lesson import Lesson
@@ -46,6 +46,32 @@ class School:
     def __len__(self) -> int:
         return len(self.asked)
 
+    def to(self, device: str) -> "DeviceSchool":
+        """Pictures and cells as tensors there, whole."""
+        import torch
+
+        return DeviceSchool(
+            torch.from_numpy(self.pixels).to(device), torch.from_numpy(self.cells).to(device), self.asked
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DeviceSchool:
+    """A school whose pixels and cells are tensors on the device of the model; the lessons stay lists."""
+
+    pixels: Any
+    cells: Any
+    asked: list[list[TokenizedLesson]]
+
+    def __len__(self) -> int:
+        return len(self.asked)
+
+
+def joined(schools: Sequence[School]) -> School:
+    """One after the other."""
+    pixels, cells = (np.concatenate(parts) for parts in zip(*((s.pixels, s.cells) for s in schools), strict=True))
+    return School(pixels, cells, [asked for school in schools for asked in school.asked])
+
 
 def load_school(drawn: Iterable[Drawn], tokenizer: Any) -> School:
     """Resize the pictures and tokenize all lessons. Pictures without words come a second time, mirrored."""
@@ -68,18 +94,34 @@ def load_views(views: Iterable[tuple[NDArray[np.uint8], Record]], tokenizer: Any
     return School(np.stack(pixels), np.stack(cells), asked)
 
 
-def load_close_ups(drawn: Iterable[Drawn], tokenizer: Any) -> School:
-    """Some objects of every scene alone, each with its phrase as caption: what a captioner of crops is shown."""
+Pick = tuple[int, float]
+"""Which object of a scene is shown alone, and its margin."""
+
+
+def draw_picks(records: Iterable[Record]) -> list[list[Pick]]:
+    """The close-ups of every scene. The draws follow one another, so that they are made for all scenes at once."""
     rng = np.random.default_rng(SEED)
+    orders = (rng.permutation(len(_things(record)))[:CLOSE_UPS] for record in records)
+    return [[(int(index), float(rng.uniform(0, CLOSE_MARGIN))) for index in order] for order in orders]
+
+
+def load_close_ups(drawn: Sequence[Drawn], tokenizer: Any, picks: list[list[Pick]] | None = None) -> School:
+    """Some objects of every scene alone, each with its phrase as caption: what a captioner of crops is shown. picks: of
+    `draw_picks`, if these scenes are some of more."""
+    picks = draw_picks(scene.record for scene in drawn) if picks is None else picks
     pixels, asked = [], []
-    for scene in drawn:
-        image, things = scene.image(), [region for region in scene.record.regions if region.kind == "object"]
-        for index in rng.permutation(len(things))[:CLOSE_UPS]:
+    for scene, chosen in zip(drawn, picks, strict=True):
+        image, things = scene.image(), _things(scene.record)
+        for index, margin in chosen:
             region = things[index]
-            pixels.append(_shown(crop(image, region.box, float(rng.uniform(0, CLOSE_MARGIN)))))
+            pixels.append(_shown(crop(image, region.box, margin)))
             lesson = Lesson("<CAPTION>", prompt("<CAPTION>"), region.candidates[1].text, (region.id,))
             asked.append(_asked([lesson], tokenizer))
     return School(np.stack(pixels), np.zeros((len(pixels), 0, 9), dtype=np.float32), asked)
+
+
+def _things(record: Record) -> list[Region]:
+    return [region for region in record.regions if region.kind == "object"]
 
 
 def _asked(found: list[Lesson], tokenizer: Any) -> list[TokenizedLesson]:
@@ -96,13 +138,13 @@ def _shown(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(squeezed).transpose(2, 0, 1).copy()
 
 
-def normalized(pixels: NDArray[np.uint8]) -> Any:
-    """float32 tensor with ImageNet's mean and deviation."""
+def normalized(pixels: Any) -> Any:
+    """uint8 tensor [b, 3, S, S] -> float32 with ImageNet's mean and deviation."""
     import torch
 
-    mean = torch.tensor([0.485, 0.456, 0.406])[None, :, None, None]
-    deviation = torch.tensor([0.229, 0.224, 0.225])[None, :, None, None]
-    return (torch.from_numpy(pixels).float() / 255 - mean) / deviation
+    mean = torch.tensor([0.485, 0.456, 0.406], device=pixels.device)[None, :, None, None]
+    deviation = torch.tensor([0.229, 0.224, 0.225], device=pixels.device)[None, :, None, None]
+    return (pixels.float() / 255 - mean) / deviation
 
 
 def draw_lessons(

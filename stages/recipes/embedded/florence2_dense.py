@@ -69,7 +69,7 @@ def dense_loss(output: Any, answers: Any) -> Any:
     for part, width in enumerate(PARTS):
         loss = loss + functional.cross_entropy(said[:, start : start + width], truth[:, 1 + part].long())
         start += width
-    cells = torch.arange(answers.shape[1])
+    cells = torch.arange(answers.shape[1], device=answers.device)
     side = round(answers.shape[1] ** 0.5)
     centres = torch.stack([cells % side, cells // side] * 2, dim=1).add(0.5).div(side)
     edges = truth[:, 5:] - centres.expand(len(answers), -1, -1)[inside]

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from specialists.florence2_format import parse_regions
 from stages.recipes.embedded.card import write_card
 from stages.recipes.embedded.data import TRAIN_SEED, Drawn, drawn_scenes
 from stages.recipes.embedded.florence2_batches import (
     WEIGHTS,
+    DeviceSchool,
     School,
     draw_lessons,
     load_close_ups,
@@ -31,13 +33,14 @@ from stages.recipes.embedded.florence2_batches import (
 )
 from stages.recipes.embedded.florence2_dense import build_head, build_place_head, dense_loss, place_loss
 from stages.recipes.embedded.florence2_targets import scene_lessons
-from stages.recipes.embedded.running import Hybrid, note, recipe_parser, save_half, single_thread
+from stages.recipes.embedded.running import Deadline, Hybrid, note, recipe_parser, save_half, single_thread
 from stages.retrain.build import SIZES, build_model, build_processor, learn_tokenizer
 from stages.retrain.lessons import TokenizedLesson
 from stages.retrain.loss import LessonModel, group_lessons
-from stages.retrain.schedule import average_into, falling
+from stages.retrain.schedule import WARMUP, average_into, falling
 
-Losses = dict[str, float]
+Losses = dict[str, Any]
+"""Scalars on the device: only those that are logged are waited for."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,19 @@ class Florence2Recipe:
 
 
 class RecipeTrainer:
-    """Model, scaffolds and averaged weights of one run; one process, one thread."""
+    """Model, scaffolds, averaged weights and pictures of one run, all on `device`; one process, one thread."""
 
-    def __init__(self, plan: Florence2Recipe, processor: Any, school: School, close: School) -> None:
-        self.plan, self.school, self.close = plan, school, close
+    def __init__(
+        self, plan: Florence2Recipe, processor: Any, school: School, close: School, device: str = "cpu"
+    ) -> None:
+        self.plan, self.device = plan, device
+        self.school, self.close = school.to(device), close.to(device)
         self.tokenizer = processor.tokenizer
-        self.model = build_model("nano", processor.tokenizer, plan.seed, ordinal_locations=True)
+        self.model = build_model("nano", processor.tokenizer, plan.seed, ordinal_locations=True).to(device)
         width = self.model.config.text_config.d_model
-        self.head, self.places = build_head(width), build_place_head(width)
+        self.head, self.places = build_head(width).to(device), build_place_head(width).to(device)
         self.mean = copy.deepcopy(self.model)
-        self.lessons: Any = LessonModel(self.model, self.tokenizer, plan.spread)
+        self.lessons: Any = LessonModel(self.model, self.tokenizer, plan.spread).to(device)
         self.step = 0
 
     def look(self, keep: int, folder: Path, stop: int) -> None:
@@ -85,13 +91,14 @@ class RecipeTrainer:
         self.restore(folder, optimizer)
         while self.step < stop:
             rng = np.random.default_rng([plan.seed, 1, self.step])
-            chosen = rng.integers(len(self.school), size=plan.look_batch)
+            chosen = self._rows(rng.integers(len(self.school), size=plan.look_batch))
             loss = self._dense(self._features(self.school, chosen), chosen)
             optimizer.update(loss, falling(self.step, plan.look_steps))
-            self._after(folder, optimizer, keep, stop, "look", {"loss": loss.item()})
+            self._after(folder, optimizer, keep, stop, "look", {"loss": loss.detach()})
 
-    def learn(self, keep: int, folder: Path, stop: int) -> None:
-        """Phase two: all weights, with the scaffolds' losses beside the answers' loss."""
+    def learn(self, keep: int, folder: Path, stop: int, deadline: Deadline | None = None) -> None:
+        """Phase two: all weights, with the scaffolds' losses beside the answers' loss. Up to step `stop`, or until the
+        deadline: then the rates fall with the time, if that is faster."""
         plan = self.plan
         scaffolds = [*self.head.parameters(), *self.places.parameters()]
         optimizer = Hybrid(self.model.named_parameters(), scaffolds, plan.rate, plan.muon_rate)
@@ -100,67 +107,74 @@ class RecipeTrainer:
             self.mean.load_state_dict(self.model.state_dict())
         while self.step < stop:
             done = self.step - plan.look_steps
+            place = done if deadline is None else deadline.place(done, sum(plan.cycles))
+            if place >= sum(plan.cycles):
+                self.keep(folder, optimizer)
+                break
             rng = np.random.default_rng([plan.seed, 2, done])
             loss, losses = self._close(rng) if done % plan.close_every == 0 else self._whole(rng)
-            optimizer.update(loss, cosines(done, plan.cycles))
+            optimizer.update(loss, min((done + 1) / WARMUP, cosines(place, plan.cycles)))
             average_into(self.mean, self.model, done, plan.ema)
             self._after(folder, optimizer, keep, stop, "learn", losses)
 
     def _whole(self, rng: np.random.Generator) -> tuple[Any, Losses]:
         """Loss of some lessons about whole scenes, and its parts."""
         plan = self.plan
-        chosen = rng.integers(len(self.school), size=plan.batch)
+        pictures = rng.integers(len(self.school), size=plan.batch)
+        chosen = self._rows(pictures)
         features = self._features(self.school, chosen)
         asked = [
             (row, lesson)
-            for row, picture in enumerate(chosen)
+            for row, picture in enumerate(pictures)
             for lesson in draw_lessons(self.school.asked[picture], WEIGHTS, plan.lessons, rng)
         ]
         dense, (spoken, memories) = self._dense(features, chosen), self._spoken(features, asked)
         placed = sum(self._placed(cells, chosen[rows]) for rows, cells in memories) / len(memories)
-        losses = {"loss": spoken.item(), "dense": dense.item(), "placed": placed.item()}
+        losses = {"loss": spoken.detach(), "dense": dense.detach(), "placed": placed.detach()}
         return spoken + plan.dense_share * dense + plan.place_share * placed, losses
 
     def _close(self, rng: np.random.Generator) -> tuple[Any, Losses]:
         """Loss of the captions of close-ups."""
-        chosen = rng.integers(len(self.close), size=self.plan.close_batch)
-        asked = [(row, self.close.asked[picture][0]) for row, picture in enumerate(chosen)]
-        spoken, _ = self._spoken(self._features(self.close, chosen), asked)
-        return spoken, {"close": spoken.item()}
+        pictures = rng.integers(len(self.close), size=self.plan.close_batch)
+        asked = [(row, self.close.asked[picture][0]) for row, picture in enumerate(pictures)]
+        spoken, _ = self._spoken(self._features(self.close, self._rows(pictures)), asked)
+        return spoken, {"close": spoken.detach()}
 
-    def _features(self, school: School, chosen: Any) -> Any:
+    def _rows(self, pictures: NDArray[np.int64]) -> Any:
+        """Numbers of pictures on the device."""
+        import torch
+
+        return torch.from_numpy(pictures).to(self.device)
+
+    def _features(self, school: DeviceSchool, chosen: Any) -> Any:
         """[b, 1 + GRID * GRID, width]"""
         return self.model.get_image_features(normalized(school.pixels[chosen])).pooler_output
 
     def _dense(self, features: Any, chosen: Any) -> Any:
-        import torch
-
-        return dense_loss(self.head(features[:, 1:]), torch.from_numpy(self.school.cells[chosen]))
+        return dense_loss(self.head(features[:, 1:]), self.school.cells[chosen])
 
     def _spoken(self, features: Any, asked: list[tuple[int, TokenizedLesson]]) -> tuple[Any, list[tuple[Any, Any]]]:
         """Mean loss per answer token, and per group of lessons (row of each, its encoded cells)."""
         lessons = [(row, lesson.prompt, lesson.target) for row, lesson in asked]
         total = sum(len(target) for _, _, target in lessons)
         spoken, memories = [], []
-        for group in group_lessons(lessons, self.lessons.pad):
+        for group in (group.to(self.device) for group in group_lessons(lessons, self.lessons.pad)):
             memory, mask = self.lessons.hear(features, group)
             spoken.append(self.lessons.say(group.labels, memory, mask).sum())
-            memories.append((group.rows.numpy(), memory[:, 1 : features.shape[1]]))
+            memories.append((group.rows, memory[:, 1 : features.shape[1]]))
         return sum(spoken) / total, memories
 
     def _placed(self, cells: Any, pictures: Any) -> Any:
         """The place scaffold's loss for encoded cells [n, GRID * GRID, width] of some pictures."""
-        import torch
-
         first, near = self.lessons.first_place, self.lessons.near
         rows = self.model.get_input_embeddings().weight[first : first + len(near)]
-        return place_loss(self.places(cells), torch.from_numpy(self.school.cells[pictures]), rows, near)
+        return place_loss(self.places(cells), self.school.cells[pictures], rows, near)
 
     def _after(self, folder: Path, optimizer: Hybrid, keep: int, stop: int, phase: str, losses: Losses) -> None:
         """Count the step, write a line every now and then, keep the state."""
         self.step += 1
         if self.step % 25 == 0:
-            note(folder, phase=phase, step=self.step, **losses)
+            note(folder, phase=phase, step=self.step, **{name: loss.item() for name, loss in losses.items()})
         if self.step % keep == 0 or self.step == stop:
             self.keep(folder, optimizer)
 
@@ -178,7 +192,7 @@ class RecipeTrainer:
 
         if not (folder / "state.pt").exists():
             return
-        state = torch.load(folder / "state.pt", weights_only=True)
+        state = torch.load(folder / "state.pt", weights_only=True, map_location=self.device)
         self.step = int(state["step"])
         for name, part in self._parts(optimizer).items():
             if name != "optimizer" or self.step != self.plan.look_steps:

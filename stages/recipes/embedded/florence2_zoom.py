@@ -1,115 +1,118 @@
-"""The third phase of florence2-nano: parts of scenes, magnified, beside whole ones.
+"""The later phases of florence2-nano: parts of scenes, magnified, beside whole ones.
 
     python -m stages.recipes.embedded.florence2_zoom --cache CACHE --run RUN --start CHECKPOINT --out OUT
 
 After two phases the model found 81% of the largest quarter of all objects and 11% of the smallest: 192 pixels hold too
 little of a small thing. A detector that also looks at parts of a picture (`tiles` of a Florence-2 detector) sees them
-larger, if it knows such views: here a part of a random size and place is a picture of its own, whose objects are those
-of which enough lies inside. It has no texts: nobody said what is in the part. Everything else is phase two's.
+larger, if it knows such views: here parts of scenes are pictures of their own (florence2_parts.py). Everything else is
+phase two's.
+
+The third phase is plan `cpu`: one core, an hour. Plan `gpu` is for `--device cuda`: larger batches, other scenes, and
+with `--stop-after-s` as many of its steps as the time allows, along a cosine that ends when the time does.
 """
 
+import argparse
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
-
-from shards.finding import Box
-from shards.record import Record, Region
 from stages.recipes.embedded.card import write_card
-from stages.recipes.embedded.data import TRAIN_SEED, Drawn, drawn_scenes
-from stages.recipes.embedded.florence2_batches import School, load_close_ups, load_school, load_views
+from stages.recipes.embedded.florence2_loading import load_scenes
 from stages.recipes.embedded.florence2_nano import Florence2Recipe, RecipeTrainer
-from stages.recipes.embedded.running import recipe_parser, save_half, single_thread
+from stages.recipes.embedded.running import Deadline, device_name, note, recipe_parser, save_half, single_thread
 
-LEAST_SIDE, LEAST_INSIDE = 0.35, 0.6
-"""Of a part: its least side as a share of the picture's; how much of an object lies inside if it is the part's."""
-VIEWS = 2
-"""Parts per scene."""
-FIRST_SCENE = 4000
-"""The first two phases saw the scenes before it."""
-PLAN = replace(Florence2Recipe(), scenes=6000, look_steps=0, cycles=(3000,))
-
-
-def part_of(record: Record, window: Box) -> Record:
-    """The gold of a part of the picture: window x0 y0 x1 y1 in whole pixels. Objects are cut at its edges; texts and
-    words are left out."""
-    inside = [_cut(region, window) for region in record.regions if region.kind == "object"]
-    regions = [region for region in inside if region is not None]
-    x0, y0, x1, y1 = (round(side) for side in window)
-    return msgspec.structs.replace(record, width=x1 - x0, height=y1 - y0, texts=[], groundings=[], regions=regions)
+THIRD = replace(Florence2Recipe(), scenes=6000, look_steps=0, cycles=(3000,))
+FOURTH = replace(THIRD, seed=2, scenes=12000, cycles=(8000,), batch=96, close_batch=96)
+"""On a GPU these small steps cost what it takes to launch them, and six times the pictures little more. The rates stay:
+Muon's step does not grow with the batch, and a checkpoint at its end has more to lose than to win by larger ones."""
+PLANS = {"cpu": (THIRD, 4000), "gpu": (FOURTH, 10000)}
+"""Numbers and first scene: no phase sees the scenes of those before."""
 
 
-def _cut(region: Region, window: Box) -> Region | None:
-    x0, y0, x1, y1 = region.box
-    cut = max(x0, window[0]), max(y0, window[1]), min(x1, window[2]), min(y1, window[3])
-    area = max(cut[2] - cut[0], 0.0) * max(cut[3] - cut[1], 0.0)
-    if area < LEAST_INSIDE * (x1 - x0) * (y1 - y0):
-        return None
-    box = cut[0] - window[0], cut[1] - window[1], cut[2] - window[0], cut[3] - window[1]
-    return msgspec.structs.replace(region, box=box, polygons=None, quad=None, votes=[])
+@dataclass(frozen=True)
+class Venue:
+    """Where a phase runs. workers: processes that draw and load scenes; stop_after_s: when training ends, counted from
+    `began` (time.monotonic), None: when its steps are done."""
+
+    device: str = "cpu"
+    workers: int = 1
+    stop_after_s: float | None = None
+    began: float = 0.0
 
 
-def draw_window(rng: np.random.Generator, width: int, height: int) -> Box:
-    """A part of a picture of a random size and place, in whole pixels; its sides keep their ratio."""
-    share = float(rng.uniform(LEAST_SIDE, 1.0))
-    w, h = round(width * share), round(height * share)
-    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
-    return float(x), float(y), float(x + w), float(y + h)
-
-
-def load_parts(drawn: Iterable[Drawn], tokenizer: Any, seed: int) -> School:
-    """VIEWS parts of every scene that hold an object."""
-    rng = np.random.default_rng([seed, 3])
-    views = []
-    for scene in drawn:
-        image = scene.image()
-        for _ in range(VIEWS):
-            window = draw_window(rng, scene.record.width, scene.record.height)
-            part = part_of(scene.record, window)
-            if part.regions:
-                x0, y0, x1, y1 = (round(side) for side in window)
-                views.append((image[y0:y1, x0:x1], part))
-    return load_views(views, tokenizer)
-
-
-def train(start: Path, cache: Path, folder: Path, out: Path, keep: int, plan: Florence2Recipe = PLAN) -> None:
-    """Run or continue the phase from the checkpoint `start` and save the averaged weights to `out`."""
-    from transformers import AutoProcessor, Florence2ForConditionalGeneration
-
+def train(
+    start: Path, cache: Path, folder: Path, out: Path, keep: int, plan: Florence2Recipe, first: int, machine: Venue
+) -> None:
+    """Run or continue the phase from the checkpoint `start` and save the averaged weights to `out`. first: number of
+    the first scene."""
     single_thread()
     folder.mkdir(parents=True, exist_ok=True)
-    loads: Any = AutoProcessor
-    processor = loads.from_pretrained(start)
-    drawn = list(drawn_scenes(cache, TRAIN_SEED, FIRST_SCENE, FIRST_SCENE + plan.scenes))
-    school = joined(load_school(drawn, processor.tokenizer), load_parts(drawn, processor.tokenizer, plan.seed))
-    trainer = RecipeTrainer(plan, processor, school, load_close_ups(drawn, processor.tokenizer))
-    begun: Any = Florence2ForConditionalGeneration.from_pretrained(start)
-    trainer.model.load_state_dict(begun.float().state_dict())
+    loading = time.monotonic()
+    trainer, processor = _trainer(start, cache, plan, first, machine)
+    note(folder, phase="load", pictures=len(trainer.school), seconds=round(time.monotonic() - loading, 1))
     (folder / "plan.json").write_text(json.dumps(asdict(plan), indent=2) + "\n")
-    trainer.learn(keep, folder, sum(plan.cycles))
+    begun = time.monotonic()
+    deadline = None if machine.stop_after_s is None else Deadline(begun, machine.began + machine.stop_after_s)
+    trainer.learn(keep, folder, sum(plan.cycles), deadline)
     save_half(trainer.mean, processor, out)
     parameters = sum(weights.numel() for weights in trainer.mean.parameters())
     before = json.loads((start / "card.json").read_bytes())
-    write_card(out, "stages.recipes.embedded.florence2_zoom", plan, folder, parameters, before)
+    where = _where(machine, trainer.step, plan, first, (time.monotonic() - begun) / 60)
+    write_card(out, "stages.recipes.embedded.florence2_zoom", plan, folder, parameters, before, where)
 
 
-def joined(first: School, second: School) -> School:
-    """Both, one after the other."""
-    pixels, cells = np.concatenate([first.pixels, second.pixels]), np.concatenate([first.cells, second.cells])
-    return School(pixels, cells, [*first.asked, *second.asked])
+def _trainer(start: Path, cache: Path, plan: Florence2Recipe, first: int, machine: Venue) -> tuple[RecipeTrainer, Any]:
+    """The trainer with the weights of the checkpoint, and the processor. The device is touched when all is loaded."""
+    import torch
+    from transformers import AutoProcessor, Florence2ForConditionalGeneration
+
+    if machine.device == "cuda":
+        torch.set_float32_matmul_precision("high")
+    loads: Any = AutoProcessor
+    processor = loads.from_pretrained(start)
+    school, close = load_scenes(
+        cache, first, first + plan.scenes, processor.tokenizer, plan.seed, workers=machine.workers
+    )
+    trainer = RecipeTrainer(plan, processor, school, close, machine.device)
+    begun: Any = Florence2ForConditionalGeneration.from_pretrained(start)
+    trainer.model.load_state_dict(begun.float().state_dict())
+    return trainer, processor
+
+
+def _where(machine: Venue, done: int, plan: Florence2Recipe, first: int, minutes: float) -> dict[str, object]:
+    """What the card says of a run that is not one core's: its device, its time and the steps that it came to."""
+    if machine == Venue():
+        return {}
+    steps = f"{done:,} of at most {sum(plan.cycles):,} steps"
+    fell = "." if machine.stop_after_s is None else ", along a cosine over the time that it had."
+    note = f"{steps}{fell} Scenes from number {first:,} on, which the phases before did not see."
+    return {"device": device_name(machine.device), "wall_minutes": round(minutes, 1), "note": note}
 
 
 def main() -> None:
     """Command line of the phase."""
+    began = time.monotonic()
     parser = recipe_parser(__doc__)
-    parser.add_argument("--start", type=Path, required=True, help="folder of the checkpoint of the first two phases")
-    parser.add_argument("--keep", type=int, default=100)
-    arguments = parser.parse_args()
-    train(arguments.start, arguments.cache, arguments.run, arguments.out, arguments.keep)
+    parser.add_argument("--start", type=Path, required=True, help="folder of the checkpoint of the phases before")
+    parser.add_argument("--keep", type=int, default=100, help="steps after which the state is kept")
+    parser.add_argument("--plan", choices=PLANS, default="cpu")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw and load the scenes")
+    parser.add_argument("--stop-after-s", type=float, help="seconds from now when training ends, at whatever step")
+    parser.add_argument("--steps", type=int, help="instead of the plan's")
+    parser.add_argument("--scenes", type=int, help="instead of the plan's")
+    chosen = parser.parse_args()
+    plan, first = _planned(chosen)
+    machine = Venue(chosen.device, chosen.workers, chosen.stop_after_s, began if chosen.stop_after_s else 0.0)
+    train(chosen.start, chosen.cache, chosen.run, chosen.out, chosen.keep, plan, first, machine)
+
+
+def _planned(chosen: argparse.Namespace) -> tuple[Florence2Recipe, int]:
+    plan, first = PLANS[chosen.plan]
+    cycles = plan.cycles if chosen.steps is None else (chosen.steps,)
+    return replace(plan, cycles=cycles, scenes=chosen.scenes or plan.scenes), first
 
 
 if __name__ == "__main__":

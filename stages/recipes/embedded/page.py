@@ -44,7 +44,7 @@ def page(cards: list[dict[str, Any]]) -> str:
 
 def _section(card: dict[str, Any]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in card["libraries"].items() if version)
-    trained = [_trained(part) for part in (card.get("before"), card) if part]
+    trained = [_trained(part, card["libraries"]) for part in _trainings(card)]
     table = "".join(f"| {name} | {_estimate(score)} | {score['count']} |\n" for name, score in card["scores"].items())
     return (
         f"## {card['name']}\nTrained with {libraries} on scenes of seed {card['train_seed']}.\n\n"
@@ -55,11 +55,21 @@ def _section(card: dict[str, Any]) -> str:
     )
 
 
-def _trained(part: dict[str, Any]) -> str:
-    """One training: its command, what it took, its numbers."""
+def _trainings(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """The card and those of the trainings before, in the order in which they were done."""
+    return [*_trainings(card["before"]), card] if "before" in card else [card]
+
+
+def _trained(part: dict[str, Any], libraries: dict[str, str | None]) -> str:
+    """One training: its command, what it took, its numbers. libraries: those that were named already."""
     plan = ", ".join(f"{name} {value}" for name, value in part["plan"].items())
     note = f" {part['note']}" if "note" in part else ""
-    return f"- `python -m {part['recipe']}`, {part['cpu_minutes']} minutes of one CPU core: {plan}.{note}"
+    took = f"{part['cpu_minutes']} minutes of one CPU core"
+    if "device" in part:
+        took = f"{part['wall_minutes']} minutes on {part['device']}"
+    own = part.get("libraries", libraries)
+    other = ", ".join(f"{name} {version}" for name, version in own.items() if version and version != libraries[name])
+    return f"- `python -m {part['recipe']}`, {took}: {plan}.{note}" + (f" Then {other}." if other else "")
 
 
 def _estimate(score: dict[str, float]) -> str:

@@ -48,11 +48,33 @@ def recipe_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def device_name(device: str) -> str:
+    """The card's name for a GPU."""
+    import torch
+
+    return str(torch.cuda.get_device_name(0)) if device == "cuda" else device
+
+
 def single_thread() -> None:
     """Two threads made these small steps slower, not faster, on a shared machine."""
     import torch
 
     torch.set_num_threads(1)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When a training has to end: between `began` and `ends` of the clock, in seconds, lies all of its schedule."""
+
+    began: float
+    ends: float
+    clock: Callable[[], float] = time.monotonic
+
+    def place(self, done: int, steps: int) -> int:
+        """Where the schedule of `steps` is: at the steps that are done or, if that is further, where the time is."""
+        if self.clock() >= self.ends:
+            return steps
+        return max(done, int(steps * (self.clock() - self.began) / (self.ends - self.began)))
 
 
 class Hybrid:
@@ -123,7 +145,7 @@ def save_half(model: Any, processor: Any, out: Path) -> None:
     """The checkpoint in `save_pretrained` form, weights in half precision."""
     processor.tokenizer.backend_tokenizer.no_truncation()
     processor.tokenizer.backend_tokenizer.no_padding()
-    copy.deepcopy(model).half().save_pretrained(out)
+    copy.deepcopy(model).cpu().half().save_pretrained(out)
     processor.save_pretrained(out)
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from stages.recipes.embedded.running import Hybrid
+from stages.recipes.embedded.running import Deadline, Hybrid
 
 
 class Small(nn.Module):
@@ -64,3 +64,18 @@ def test_a_loss_that_is_no_number_ends_the_run() -> None:
 
     with pytest.raises(FloatingPointError, match="loss must be finite, got nan: lower the learning rate"):
         optimizer.update(model() * float("nan"), share=1.0)
+
+
+def test_a_schedule_is_where_its_steps_are_or_its_time_is() -> None:
+    times = {"now": 100.0}
+    deadline = Deadline(began=100.0, ends=300.0, clock=lambda: times["now"])
+
+    places = []
+    for times["now"], done in [(100.0, 0), (200.0, 30), (200.0, 70), (300.0, 90), (400.0, 95)]:
+        places.append(deadline.place(done, 100))
+
+    assert places == [0, 50, 70, 100, 100]
+
+
+def test_a_deadline_before_the_beginning_leaves_no_step() -> None:
+    assert Deadline(began=100.0, ends=90.0, clock=lambda: 100.0).place(0, 10) == 10

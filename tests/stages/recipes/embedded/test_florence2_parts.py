@@ -1,7 +1,7 @@
 import numpy as np
 
+from stages.recipes.embedded.florence2_parts import LEAST_SIDE, draw_window, part_of
 from stages.recipes.embedded.florence2_targets import scene_lessons
-from stages.recipes.embedded.florence2_zoom import LEAST_SIDE, draw_window, part_of
 from stages.scenes.gold import draw_scene
 from stages.scenes.settings import SceneSettings
 
