@@ -31,13 +31,12 @@ from shards import commit
 from shards.completeness import check_corpus, check_whole
 from shards.finding import GIVEN
 from shards.layout import MODEL
-from shards.reader import Corpus
 from shards.store import Store, open_corpus, open_store, remove_leftovers
 from stages.annotate.build import Annotator, build_stage, gives
 from stages.calibrate.support import WITNESSES
 from stages.fuse.ledger import Voter
 from stages.fuse.settings import GENERALIST, LEARNED, STUDENT
-from stages.round import RoundPlan, Skip, Skipped
+from stages.round import RoundPlan, Skipped
 from stages.stage import Stage
 
 Build = Callable[[Annotator, str], Stage]
@@ -165,20 +164,11 @@ class Session:
         worth = calibration.worth if calibration is not None and is_believed else None
         return Model(weights_of(self.store, below, learner), None, worth, is_boxed or learner != GENERALIST)
 
-    def skipped(self) -> dict[str, Skipped]:
+    def skipped(self) -> Mapping[str, Skipped]:
         """Shard -> images that the duplicate settings leave out of every round, with rule, distance and threshold."""
-        from stages.ingest.duplicates import dropped_keys
+        from engine.corpus.skipped import SkippedImages
 
-        gone = dropped_keys(self.store, self.config.ingest.duplicates)
-        if not gone:
-            return {}
-        by_shard: dict[str, dict[str, Skip]] = {}
-        for shard, row in Corpus(self.store).image_rows():
-            if row.key in gone:
-                rule, _, distance = gone[row.key]
-                limit = float(self.config.ingest.duplicates.distance) if rule == "near_duplicate" else None
-                by_shard.setdefault(shard, {})[row.key] = Skip(rule, float(distance), limit)
-        return dict(by_shard)
+        return SkippedImages(self.store, self.config.ingest.duplicates)
 
 
 def look(

@@ -7,7 +7,7 @@ left alone.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,7 +45,7 @@ class Refiltered:
     tally: Tally
 
 
-def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processes: int) -> Refiltered:
+def refilter(store: Store, plan: RoundPlan, skipped: Mapping[str, Skipped], processes: int) -> Refiltered:
     """Write every shard of the round that is not up to date. `skipped`: shard -> its images that are left out.
 
     Raises FileNotFoundError naming the first column that is not finished, before anything is written."""
@@ -66,7 +66,7 @@ def refilter(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], process
     return Refiltered(written, len(images) - written, counts, tally)
 
 
-def preview(store: Store, plan: RoundPlan, skipped: dict[str, Skipped], processes: int) -> Tally:
+def preview(store: Store, plan: RoundPlan, skipped: Mapping[str, Skipped], processes: int) -> Tally:
     """The tally that `refilter` would arrive at; writes nothing."""
     images = commit.committed(store, IMAGES)
     inputs(store, plan, images)
@@ -96,7 +96,7 @@ def tally_round(store: Store, number: int) -> tuple[commit.ImageCounts, Tally]:
 
 
 def _stale(
-    store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: dict[str, Skipped], reviews: Reviews
+    store: Store, plan: RoundPlan, images: dict[str, Manifest], skipped: Mapping[str, Skipped], reviews: Reviews
 ) -> list[str]:
     """Shards whose round unit is missing or was made of something else."""
     manifests = inputs(store, plan, images)

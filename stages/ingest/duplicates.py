@@ -10,25 +10,27 @@ The first image in plan order is the original. A near duplicate points to the ea
 too far instead of collapsing into one. The answer for an image depends only on the images before it: appending to a
 corpus changes no earlier row, and only the new images are compared.
 
-Pairs are found by multi-index hashing (Norouzi et al., 2012): 64 bits are cut into 4 parts of 16; two hashes within
-d bits agree in some part up to d // 4 bits, so it is enough to look into the buckets that close.
+Of an image only hashes are held, in arrays (`similar.py`), and of what is found only rows of this table.
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from shards import commit, table
+from shards import commit, images, table
 from shards.commit import ImageCounts, Manifest
-from shards.images import ImageRow, read_image_rows
+from shards.errors import DamageError
 from shards.layout import IMAGES
 from shards.store import Store
 from stages.ingest.settings import DuplicateSettings
+from stages.ingest.similar import Hashes, Places, equal_ones, near_originals
 
 DUPLICATES = f"{IMAGES}/duplicates"
 NAME = "000000"
@@ -43,8 +45,6 @@ SCHEMA = table.versioned(
         ("distance", pa.int32()),
     ],
 )
-PARTS, PART_BITS = 4, 16
-
 DuplicateKind = Literal["exact", "near"]
 
 
@@ -73,114 +73,182 @@ class _Covered(msgspec.Struct):
     shards: dict[str, str]
 
 
-class NearIndex:
-    """Originals by perceptual hash. Memory: one integer and four list slots per original."""
+def update_duplicates(store: Store, settings: DuplicateSettings) -> dict[str, int]:
+    """Find the duplicates among all committed image shards, and write them as one committed unit: kind -> how many.
 
-    def __init__(self, distance: int) -> None:
-        self._distance = distance
-        self._masks = [
-            sum(1 << bit for bit in bits)
-            for flips in range(distance // PARTS + 1)
-            for bits in combinations(range(PART_BITS), flips)
-        ]
-        self._hashes: list[int] = []
-        self._keys: list[str] = []
-        self._buckets: list[defaultdict[int, list[int]]] = [defaultdict(list) for _ in range(PARTS)]
-
-    def find(self, value: int) -> tuple[str, int] | None:
-        """Key and distance of the earliest original within the distance."""
-        best: int | None = None
-        for part, buckets in zip(_parts(value), self._buckets, strict=True):
-            for mask in self._masks:
-                for index in buckets.get(part ^ mask, ()):
-                    if best is not None and index >= best:
-                        break
-                    if (self._hashes[index] ^ value).bit_count() <= self._distance:
-                        best = index
-                        break
-        return None if best is None else (self._keys[best], (self._hashes[best] ^ value).bit_count())
-
-    def add(self, key: str, value: int) -> None:
-        for part, buckets in zip(_parts(value), self._buckets, strict=True):
-            buckets[part].append(len(self._hashes))
-        self._hashes.append(value)
-        self._keys.append(key)
-
-
-def _parts(value: int) -> Iterator[int]:
-    return ((value >> shift) & 0xFFFF for shift in range(0, PARTS * PART_BITS, PART_BITS))
-
-
-def find_duplicates(
-    rows: Iterable[tuple[str, ImageRow]], distance: int, known: dict[str, list[Duplicate]] | None = None
-) -> Iterator[Duplicate]:
-    """Duplicates among `rows` (shard, row), in plan order. An image has at most one exact and one near row; the near
-    one is left out where it would name the same original.
-
-    known: shard -> its duplicates as found before; those shards are only indexed, not compared."""
-    by_content: dict[str, str] = {}
-    near = NearIndex(distance)
-    copies = {copy.key for shard in (known or {}).values() for copy in shard}
-    for shard, row in rows:
-        if row.status != "ok":
-            continue
-        if known is not None and shard in known:
-            by_content.setdefault(row.sha256, row.key)
-            if row.key not in copies:
-                near.add(row.key, int(row.phash, 16))
-            continue
-        original = by_content.setdefault(row.sha256, row.key)
-        if original != row.key:
-            yield Duplicate(row.key, shard, original, "exact", 0)
-        similar = near.find(int(row.phash, 16))
-        if similar is None:
-            near.add(row.key, int(row.phash, 16))
-        elif original == row.key or similar[0] != original:
-            yield Duplicate(row.key, shard, similar[0], "near", similar[1])
-
-
-def update_duplicates(store: Store, settings: DuplicateSettings) -> list[Duplicate]:
-    """The duplicates of all committed image shards, written as one committed unit. Shards that the committed table
-    already covers are not compared again; if it covers all, nothing is written."""
+    Shards that the committed table already covers are not compared again; if it covers all, nothing is written."""
     manifests = commit.committed(store, IMAGES)
     covered = _Covered(
         settings.distance, {name: _rows_checksum(name, manifest) for name, manifest in manifests.items()}
     )
     old = _read_covered(store)
     if old is not None and _fingerprint(old) == _fingerprint(covered):
-        return read_duplicates(store)
+        return _kinds(_read_table(store))
     known = _reusable(old, covered, store)
-    rows = ((shard, row) for shard in manifests for row in read_image_rows(store, shard))
-    new = list(find_duplicates(rows, settings.distance, known))
-    duplicates = [duplicate for shard in known.values() for duplicate in shard] + new
+    rows = pa.concat_tables([known.rows, find_duplicates(store, manifests, settings.distance, known)])
     kept = sum(manifest.counts.kept for manifest in manifests.values())
-    files = {f"{NAME}.parquet": _encode(duplicates), f"{NAME}.json": msgspec.json.encode(covered)}
+    files: dict[str, bytes | Iterator[bytes]] = {
+        f"{NAME}.parquet": table.encode_parts(_sliced(rows), SCHEMA),
+        f"{NAME}.json": msgspec.json.encode(covered),
+    }
     commit.publish(store, DUPLICATES, NAME, files, ImageCounts(read=kept, kept=kept), _fingerprint(covered))
-    return duplicates
+    return _kinds(rows)
+
+
+class Known(NamedTuple):
+    """What an earlier table says of the first shards: how many they are, and its rows."""
+
+    shards: int = 0
+    rows: pa.Table = SCHEMA.empty_table()
+
+
+def find_duplicates(store: Store, shards: Mapping[str, Manifest], distance: int, known: Known) -> pa.Table:
+    """Duplicates in image shards, in plan order. An image has at most one exact and one near row; the near one is left
+    out where it would name the same original. Images of known shards are originals for others, but not compared."""
+    read = _read_hashes(store, shards, known)
+    old = int(read.starts[known.shards])
+    exact, exact_of = equal_ones(*read.content)
+    read.content.clear()
+    similar, similar_of = _near(read, distance, old)
+    is_same = np.isin(similar * len(read.phash) + similar_of, exact * len(read.phash) + exact_of)
+    found, of = np.concatenate([exact, similar[~is_same]]), np.concatenate([exact_of, similar_of[~is_same]])
+    is_near = np.arange(len(found)) >= len(exact)
+    order = np.lexsort((is_near, found))  # exact before near
+    order = order[found[order] >= old]
+    found, of, is_near = found[order], of[order], is_near[order]
+    return pa.table(
+        [
+            _keys(store, shards, read.starts, found),
+            pa.array(np.asarray([*shards], str)[np.searchsorted(read.starts, found, "right") - 1], pa.string()),
+            _keys(store, shards, read.starts, of),
+            pa.array(np.where(is_near, "near", "exact"), pa.string()),
+            pa.array(np.bitwise_count(read.phash[found] ^ read.phash[of]) * is_near, pa.int32()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def _near(read: "_Images", distance: int, old: int) -> tuple[Places, Places]:
+    """Near duplicates at places from `old` on, and the original of each."""
+    compared = np.flatnonzero(~read.is_copy)
+    near = near_originals(read.phash[compared], distance, int(np.searchsorted(compared, old)))
+    found = np.flatnonzero(near >= 0)
+    return compared[found], compared[near[found]]
+
+
+class _Images(NamedTuple):
+    """Hashes of the good images of all shards, by place in plan order. content: the exact one in two columns. is_copy:
+    known not to be an original. starts: the first place of each shard, and behind the last one."""
+
+    content: list[Hashes]
+    phash: Hashes
+    is_copy: NDArray[np.bool_]
+    starts: Places
+
+
+def _read_hashes(store: Store, shards: Mapping[str, Manifest], known: Known) -> _Images:
+    starts = np.cumsum([0, *(manifest.counts.kept for manifest in shards.values())])
+    total = int(starts[-1])
+    content = [np.empty(total, np.uint64), np.empty(total, np.uint64)]
+    read = _Images(content, np.empty(total, np.uint64), np.zeros(total, bool), starts)
+    copies = _by_shard(known.rows)
+    for number, (shard, (start, end)) in enumerate(zip(shards, pairwise(starts), strict=True)):
+        rows = _good_rows(store, shard, ["key", "sha256", "phash"])
+        if len(rows) != end - start:
+            raise DamageError(
+                f"{IMAGES}/{shard}.parquet has {len(rows)} good images, its manifest says {end - start}:"
+                " `fld verify --repair` writes it again"
+            )
+        digests = np.frombuffer(b"".join(map(_digest, rows["sha256"].to_pylist())), np.uint64)
+        read.content[0][start:end], read.content[1][start:end] = digests[::2], digests[1::2]
+        read.phash[start:end] = [int(text, 16) for text in rows["phash"].to_pylist()]
+        if number < known.shards and shard in copies:
+            read.is_copy[start:end] = pc.is_in(rows["key"], value_set=copies[shard]["key"]).to_numpy()
+    return read
+
+
+def _digest(sha256: str) -> bytes:
+    """16 bytes; of whatever a program may have written as the hash."""
+    return hashlib.blake2b(sha256.encode(), digest_size=16).digest()
+
+
+def _good_rows(store: Store, shard: str, columns: list[str]) -> pa.Table:
+    path = f"{IMAGES}/{shard}.parquet"
+    rows = table.decode(store.read(path), images.SCHEMA, path, [*columns, "status"])
+    return rows.filter(pc.equal(rows["status"], "ok"))
+
+
+def _keys(store: Store, shards: Iterable[str], starts: Places, places: Places) -> pa.ChunkedArray:
+    """The keys of the images at these places: of each shard that has one of them the keys are read again."""
+    wanted = np.unique(places)
+    chunks = [pa.array([], pa.large_string())]
+    bounds = np.searchsorted(wanted, starts)
+    for shard, start, (low, high) in zip(shards, starts[:-1], pairwise(bounds), strict=True):
+        if low < high:
+            keys = _good_rows(store, shard, ["key"])["key"].take(wanted[low:high] - start)
+            chunks += keys.cast(pa.large_string()).chunks
+    return pa.chunked_array(chunks).take(np.searchsorted(wanted, places))
+
+
+def _by_shard(rows: pa.Table) -> dict[str, pa.Table]:
+    """The rows of each shard; those of a shard follow each other."""
+    codes = pc.run_end_encode(rows["shard"].combine_chunks())
+    ends = codes.run_ends.to_pylist()
+    names = codes.values.to_pylist()
+    return {name: rows.slice(start, end - start) for name, start, end in zip(names, [0, *ends], ends, strict=False)}
+
+
+def _sliced(rows: pa.Table) -> Iterator[pa.Table]:
+    """In row groups of one piece, as a table has them that was never in pieces."""
+    for start in range(0, max(rows.num_rows, 1), table.ROW_GROUP):
+        yield rows.slice(start, table.ROW_GROUP).combine_chunks()
+
+
+def _kinds(rows: pa.Table) -> dict[str, int]:
+    return {count["values"]: count["counts"] for count in pc.value_counts(rows["kind"]).to_pylist()}
 
 
 def read_duplicates(store: Store) -> list[Duplicate]:
     """The committed table; [] if there is none."""
-    if commit.find(store, DUPLICATES, NAME) is None:
-        return []
-    path = f"{DUPLICATES}/{NAME}.parquet"
-    columns = table.decode(store.read(path), SCHEMA, path)
-    return [Duplicate(*row) for row in zip(*(columns.column(name).to_pylist() for name in SCHEMA.names), strict=True)]
+    return _duplicates(_read_table(store))
 
 
-def dropped_keys(store: Store, settings: DuplicateSettings) -> dict[str, DuplicateDrop]:
-    """Keys that the settings leave out of a round, with rule, original and distance. `near: drop` drops exact
+def dropped_images(store: Store, settings: DuplicateSettings) -> Mapping[str, dict[str, DuplicateDrop]]:
+    """Shard -> keys that the settings leave out of a round, with rule, original and distance. `near: drop` drops exact
     duplicates too: they are the nearest there are."""
-    kinds = {"exact"} if settings.exact == "drop" else set()
-    if settings.near == "drop":
-        kinds = {"exact", "near"}
-    dropped: dict[str, DuplicateDrop] = {}
-    for duplicate in read_duplicates(store) if kinds else []:
-        if duplicate.kind in kinds:
-            dropped.setdefault(
-                duplicate.key, DuplicateDrop(f"{duplicate.kind}_duplicate", duplicate.duplicate_of, duplicate.distance)
-            )
-    return dropped
+    kinds = ["exact", "near"] if settings.near == "drop" else ["exact"] if settings.exact == "drop" else []
+    rows = _read_table(store) if kinds else SCHEMA.empty_table()
+    return _Dropped(_by_shard(rows.filter(pc.is_in(rows["kind"], value_set=pa.array(kinds, pa.string())))))
+
+
+class _Dropped(Mapping[str, dict[str, DuplicateDrop]]):
+    """Made of the rows of a shard when it is asked for."""
+
+    def __init__(self, rows: Mapping[str, pa.Table]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, shard: str) -> dict[str, DuplicateDrop]:
+        dropped: dict[str, DuplicateDrop] = {}
+        for found in _duplicates(self._rows[shard]):
+            dropped.setdefault(found.key, DuplicateDrop(f"{found.kind}_duplicate", found.duplicate_of, found.distance))
+        return dropped
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def _read_table(store: Store) -> pa.Table:
+    if commit.find(store, DUPLICATES, NAME) is None:
+        return SCHEMA.empty_table()
+    path = f"{DUPLICATES}/{NAME}.parquet"
+    return table.decode(store.read(path), SCHEMA, path)
+
+
+def _duplicates(rows: pa.Table) -> list[Duplicate]:
+    return [Duplicate(*row) for row in zip(*(rows[name].to_pylist() for name in SCHEMA.names), strict=True)]
 
 
 def _rows_checksum(name: str, manifest: Manifest) -> str:
@@ -198,19 +266,10 @@ def _read_covered(store: Store) -> _Covered | None:
     return msgspec.json.decode(store.read(f"{DUPLICATES}/{NAME}.json"), type=_Covered)
 
 
-def _reusable(old: _Covered | None, covered: _Covered, store: Store) -> dict[str, list[Duplicate]]:
-    """Shard -> duplicates, for the shards of the old table if they are still the first ones and unchanged."""
+def _reusable(old: _Covered | None, covered: _Covered, store: Store) -> Known:
+    """What the old table says, if its shards are still the first ones and unchanged."""
     if old is None or old.distance != covered.distance:
-        return {}
+        return Known()
     if list(old.shards.items()) != list(covered.shards.items())[: len(old.shards)]:
-        return {}
-    known: dict[str, list[Duplicate]] = {shard: [] for shard in old.shards}
-    for duplicate in read_duplicates(store):
-        known[duplicate.shard].append(duplicate)
-    return known
-
-
-def _encode(duplicates: list[Duplicate]) -> bytes:
-    columns = [[getattr(duplicate, name) for duplicate in duplicates] for name in SCHEMA.names]
-    arrays = [pa.array(column, SCHEMA.field(name).type) for name, column in zip(SCHEMA.names, columns, strict=True)]
-    return table.encode(pa.table(arrays, schema=SCHEMA))
+        return Known()
+    return Known(len(old.shards), _read_table(store))

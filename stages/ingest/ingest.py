@@ -169,7 +169,7 @@ class _Run:
             abandoned=abandoned,
             failures=dict(tally.counts),
             first_failed=tally.first,
-            duplicates=dict(Counter(duplicate.kind for duplicate in duplicates)),
+            duplicates=duplicates,
             warnings=self._warnings(abandoned),
         )
         failed = report.failed - report.abandoned + report.unreadable
