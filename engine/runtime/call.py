@@ -28,7 +28,9 @@ class Call:
     """One batch. `rows`: msgpack of list[ImageRow]; `needs`: annotator -> msgpack of list[Finding] for each row.
 
     positions: where the rows stand in their shard; two calls of one group with equal (shard, positions) want the same
-    decoded images. alone: nothing else may be queued on the actor that runs it, so that a death has one suspect."""
+    decoded images. alone: nothing else may be queued on the actor that runs it, so that a death has one suspect.
+    timeout_s: after it the actor is replaced; where longest_s is more, only if it does not work (uses no CPU) for as
+    long, and after longest_s in any case."""
 
     id: int
     pool: str
@@ -39,6 +41,7 @@ class Call:
     needs: dict[str, list[bytes]]
     timeout_s: float
     alone: bool = False
+    longest_s: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,6 +92,7 @@ def _shared(name: str, members: list[Column]) -> Resources:
                 f"annotators of one group share a process: {column.name} of {name} has another runtime_env than"
                 f" {members[0].name}; give it another group"
             )
+    times = [resources.timeout_s for resources in asked if resources.timeout_s is not None]
     memory = [resources.memory_mb for resources in asked if resources.memory_mb is not None]
     largest_gpu = max(resources.num_gpus for resources in asked)
     return Resources(
@@ -103,7 +104,7 @@ def _shared(name: str, members: list[Column]) -> Resources:
         max_actors=max(resources.max_actors for resources in asked),
         batch_size=max(resources.batch_size for resources in asked),
         in_flight=max(resources.in_flight for resources in asked),
-        timeout_s=max(resources.timeout_s for resources in asked),
+        timeout_s=max(times) if len(times) == len(asked) else None,
         group=asked[0].group,
         runtime_env=asked[0].runtime_env,
     )

@@ -19,7 +19,7 @@ _IN_FLIGHT = 2
 
 
 class LocalBackend:
-    """See `engine.runtime.backend.Backend`. Stages are loaded with their first call."""
+    """See `engine.runtime.backend.Backend`. Stages are loaded before their first call."""
 
     def __init__(self, store: Store, settings: EngineSettings) -> None:
         self.actors: dict[str, int] = {}
@@ -42,8 +42,11 @@ class LocalBackend:
     def wait(self, timeout_s: float) -> list[Outcome]:  # noqa: ARG002  # nothing else runs while a call runs
         if not self._waiting:
             return []
+        if self._waiting[0].pool not in self._workers:
+            self._load(self._waiting[0].pool)
+            return []
         call = self._waiting.popleft()
-        worker = self._worker(call.pool)
+        worker = self._workers[call.pool]
         for each in (call, *self._waiting):
             if each.pool == call.pool:
                 worker.read_ahead(each)
@@ -57,13 +60,11 @@ class LocalBackend:
             worker.close()
         self._workers.clear()
 
-    def _worker(self, name: str) -> Worker:
-        if name not in self._workers:
-            cache_bytes = self._settings.decode_cache_mb << 20
-            worker = Worker(self._store, self._pools[name], self._settings.decode_threads, cache_bytes)
-            loaded = worker.load()
-            if loaded.kind == "load":
-                raise StartError(loaded.error)
-            self._workers[name] = worker
-            self.actors[name] = 1
-        return self._workers[name]
+    def _load(self, name: str) -> None:
+        cache_bytes = self._settings.decode_cache_mb << 20
+        worker = Worker(self._store, self._pools[name], self._settings.decode_threads, cache_bytes)
+        loaded = worker.load()
+        if loaded.kind == "load":
+            raise StartError(loaded.error)
+        self._workers[name] = worker
+        self.actors[name] = 1

@@ -17,6 +17,9 @@ from typing import IO, Literal, NamedTuple, Protocol
 from shards.store import LocalStore, Store
 
 LOG = "logs/run.jsonl"
+QUARANTINED = "quarantined"
+ESTIMATE = "estimate"
+"""The event that says, once in a run, how long it will take."""
 State = Literal["waiting", "starting", "running", "done"]
 
 
@@ -24,9 +27,9 @@ State = Literal["waiting", "starting", "running", "done"]
 class ColumnProgress:
     """State of one column. images_done counts ok, failed and blocked ones; `already` of them were done before.
 
-    ready: some of its images can be looked at now, nobody else's findings are waited for. Times are of
-    `time.monotonic()`: began when the first call that came back had begun, so that starting actors and loading weights
-    is not counted; ended when its last shard was committed."""
+    ready: some of its images can be looked at now, nobody else's findings are waited for. needs: names of the columns
+    whose findings it looks at. each_s: what an image takes in a call, None while that is not known; starting actors and
+    loading weights are not counted. at_once: calls of the whole run that have run side by side, on average."""
 
     name: str
     shards_total: int
@@ -37,30 +40,19 @@ class ColumnProgress:
     failed: int = 0
     actors: int = 0
     ready: bool = False
-    began: float | None = None
-    ended: float | None = None
+    needs: tuple[str, ...] = ()
+    each_s: float | None = None
+    at_once: float = 1.0
 
-    def advance(self, images: int, began: float) -> None:
-        """More images are done, by a call that began then."""
-        self.began = began if self.began is None else self.began
-        self.images_done += images
+    @property
+    def rate(self) -> float:
+        """Images per second of all its actors while they work; 0 while that is not known."""
+        return max(1, self.actors) / self.each_s if self.each_s else 0.0
 
-    def commit(self, now: float) -> None:
-        """One more shard is finished."""
-        self.shards_done += 1
-        self.ended = now if self.finished else None
-
-    def rate(self, now: float) -> float:
-        """Images per second of this run; that of a finished column stands still."""
-        now = now if self.ended is None else self.ended
-        if self.began is None or now <= self.began:
-            return 0.0
-        return (self.images_done - self.already) / (now - self.began)
-
-    def left_s(self, now: float) -> float | None:
-        """Seconds to the end at this pace; None while nothing is known."""
-        rate = self.rate(now)
-        return (self.images_total - self.images_done) / rate if rate > 0 else None
+    @property
+    def left_s(self) -> float | None:
+        """Seconds of its actors to the end, at this pace; None while nothing is known."""
+        return (self.images_total - self.images_done) / self.rate if self.rate > 0 else None
 
     @property
     def finished(self) -> bool:
@@ -74,7 +66,7 @@ class ColumnProgress:
             return "done"
         if not self.ready:
             return "waiting"
-        return "running" if self.actors or self.began is not None else "starting"
+        return "running" if self.actors or self.each_s is not None else "starting"
 
 
 class RunLeft(NamedTuple):
@@ -84,11 +76,25 @@ class RunLeft(NamedTuple):
     is_least: bool
 
 
-def run_left(columns: Sequence[ColumnProgress], now: float) -> RunLeft:
-    """Columns run side by side, and the slowest is the last."""
-    left = [column.left_s(now) for column in columns if not column.finished]
-    known = [each for each in left if each is not None]
-    return RunLeft(max(known, default=None if left else 0.0), len(known) < len(left))
+def run_left(columns: Sequence[ColumnProgress]) -> RunLeft:
+    """All calls that are left, as many side by side as so far; but no less than columns take that wait for each other:
+    over many shards the slowest of them, over one shard all that must follow each other."""
+    unfinished = {column.name: column for column in columns if not column.finished}
+    known = {name: left for name, column in unfinished.items() if (left := column.left_s) is not None}
+    if not known:
+        return RunLeft(None if unfinished else 0.0, bool(unfinished))
+
+    def chain(name: str) -> float:
+        before = [chain(need) for need in unfinished[name].needs if need in unfinished]
+        return known.get(name, 0.0) + max(before, default=0.0)
+
+    work = sum(left * max(1, unfinished[name].actors) for name, left in known.items())
+    slowest, longest = max(known.values()), max(chain(name) for name in unfinished)
+    shards = max(column.shards_total - column.shards_done for column in unfinished.values())
+    in_turn = slowest + (longest - slowest) / shards
+    return RunLeft(
+        max(work / max(unfinished[name].at_once for name in unfinished), in_turn), len(known) < len(unfinished)
+    )
 
 
 class Reporter(Protocol):

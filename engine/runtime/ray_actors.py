@@ -10,6 +10,7 @@ reading and decoding of images begins when a call arrives.
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,11 @@ from engine.runtime.column import ActorPool
 from engine.runtime.worker import Worker, limit_process
 from shards.store import Store
 from stages.annotate.resources import Resources
+
+WORKING = 0.05
+"""CPUs that a process uses which does something; one that waits for ever uses next to none."""
+ANSWER_S = 10.0
+"""A process that does not say within this time whether it works does not."""
 
 
 class ActorBody:
@@ -30,6 +36,7 @@ class ActorBody:
         self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
         self._turn = 0
         self._turns = threading.Condition()
+        self._used_s = 0.0
 
     def born(self) -> int:
         """The process id: the answer shows that the actor has its resources."""
@@ -47,15 +54,25 @@ class ActorBody:
         self._worker.read_ahead(call)
         with self._turns:
             self._turns.wait_for(lambda: self._turn == turn)
-            reply = self._stages.submit(self._worker.run, call)
+            reply = self._stages.submit(self._run, call)
             self._turn += 1
             self._turns.notify_all()
         return pack_reply(reply.result())
 
+    def worked(self) -> float:
+        """CPU seconds of this process since the running call began, or since somebody asked last."""
+        before, self._used_s = self._used_s, time.process_time()
+        return self._used_s - before
+
+    def _run(self, call: Call) -> CallReply:
+        self._used_s = time.process_time()
+        return self._worker.run(call)
+
 
 @dataclass(eq=False)
 class Actor:
-    """handle and refs are Ray's own (untyped) objects. since: when the first of `calls` began, as far as known."""
+    """handle and refs are Ray's own (untyped) objects. since: when the first of `calls` began, as far as known; asked:
+    the question whether it works, if it is on its way; checked: when that was asked, or answered by yes."""
 
     handle: Any
     pool: str
@@ -67,6 +84,8 @@ class Actor:
     since: float = field(default_factory=time.monotonic)
     latest: tuple[str, tuple[int, ...]] | None = None
     sent: int = 0
+    asked: Any = None
+    checked: float = 0.0
 
     @property
     def refs(self) -> list[Any]:
@@ -86,19 +105,52 @@ class Actor:
     def send(self, call: Call) -> None:
         """Queue the call."""
         if not self.calls:
-            self.since = time.monotonic()
+            self._begin()
         self.calls.append((self.handle.run.remote(pack_call(call), self.sent), call))
         self.sent += 1
         self.latest = (call.shard, call.positions)
 
     def took(self) -> Call:
         """The first call is over, one way or another."""
-        self.since = time.monotonic()
+        self._begin()
         return self.calls.popleft()[1]
 
-    def overdue(self, now: float) -> bool:
-        """Whether the running call has had its time."""
-        return bool(self.calls) and now - self.since > self.calls[0][1].timeout_s
+    def forgive(self, seconds: float) -> None:
+        """Nobody's time passed meanwhile."""
+        self.since += seconds
+        self.checked += seconds
+
+    def left_s(self, now: float) -> float:
+        """Until the running call has to be looked at."""
+        call = self.calls[0][1]
+        look = self.checked + (call.timeout_s if self.asked is None else ANSWER_S)
+        return min(look, self.since + max(call.timeout_s, call.longest_s)) - now
+
+    def overdue(self, now: float, answer: Callable[[Any], float | None]) -> bool:
+        """Whether the running call has had its time. Where it may have more as long as its process works, that is asked
+        first. answer: to such a question; None while there is none."""
+        if not self.calls or self.left_s(now) > 0:
+            return False
+        call = self.calls[0][1]
+        if now - self.since >= max(call.timeout_s, call.longest_s):
+            return True
+        if self.asked is None:
+            self.asked, self.checked = self.handle.worked.remote(), now
+            return False
+        cpu_s = answer(self.asked)
+        if cpu_s is None or cpu_s < WORKING * call.timeout_s:
+            return True
+        self.asked, self.checked = None, now
+        return False
+
+    def limit_s(self, now: float) -> float:
+        """Which of its two times the overdue call has had: the same words in every run."""
+        call = self.calls[0][1]
+        return call.longest_s if now - self.since >= call.longest_s > call.timeout_s else call.timeout_s
+
+    def _begin(self) -> None:
+        self.since = self.checked = time.monotonic()
+        self.asked = None
 
 
 def start_actor(store: Store, pool: ActorPool, decode_threads: int, cache_bytes: int) -> Actor:
@@ -116,7 +168,7 @@ def ray_options(resources: Resources) -> dict[str, Any]:
     options: dict[str, Any] = {
         "num_cpus": resources.num_cpus,
         "num_gpus": resources.num_gpus,
-        "max_concurrency": resources.in_flight,
+        "max_concurrency": resources.in_flight + 1,  # one to say whether it works
         "max_restarts": 0,
         "max_task_retries": 0,
     }

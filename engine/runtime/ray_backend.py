@@ -78,7 +78,7 @@ class RayBackend:
         refs = [ref for actor in self._all() for ref in actor.refs]
         began = time.monotonic()
         self._forgive(began - self._returned - PAUSE_S)
-        patience = min([timeout_s, *(self._left(actor, began) for actor in self._all() if actor.calls)])
+        patience = min([timeout_s, *(actor.left_s(began) for actor in self._all() if actor.calls)])
         ready: set[Any] = set()
         if refs:
             first, others = ray.wait(refs, num_returns=1, timeout=max(patience, 0.0))
@@ -230,14 +230,16 @@ class RayBackend:
     def _overdue(self, now: float) -> list[Outcome]:
         outcomes = []
         for actor in self._all():
-            if actor.state == "ready" and actor.overdue(now):
+            if actor.state == "ready" and actor.overdue(now, _answer):
+                limit_s = actor.limit_s(now)
                 call = actor.took()
                 about = {"pool": actor.pool, "pid": actor.pid, "column": call.column, "shard": call.shard}
-                self._log("actor_killed", about | {"why": f"no answer in {call.timeout_s:g} s"})
+                self._log("actor_killed", about | {"why": f"no answer in {limit_s:g} s"})
                 self._kill(actor)
                 self._remove(actor)
                 self._start(self._pools[actor.pool])
-                outcomes.append(Outcome(call, "timeout", error=f"timeout: no answer in {call.timeout_s:g} s"))
+                error = f"timeout: no answer in {limit_s:g} s"
+                outcomes.append(Outcome(call, "timeout", error=error, seconds=limit_s))
             elif actor.state == "loading" and now - actor.since > self._settings.start_timeout_s:
                 raise StartError(
                     f"annotator {actor.pool}: loading took more than {self._settings.start_timeout_s:g} s"
@@ -293,14 +295,11 @@ class RayBackend:
 
     # ---- time
 
-    def _left(self, actor: Actor, now: float) -> float:
-        return actor.since + actor.calls[0][1].timeout_s - now
-
     def _forgive(self, paused_s: float) -> None:
         """The driver was stopped (SIGSTOP, a sleeping laptop): nobody's deadline passed meanwhile."""
         if paused_s > 0:
             for actor in self._all():
-                actor.since += paused_s
+                actor.forgive(paused_s)
 
 
 @dataclass(frozen=True)
@@ -339,6 +338,16 @@ def _get(ref: Any) -> Any:
         )
     except exceptions.RayError as error:
         return _Lost(one_line(str(error)))
+
+
+def _answer(ref: Any) -> float | None:
+    """What an actor says to a question, if it does."""
+    from ray import exceptions, get, wait
+
+    try:
+        return float(get(ref)) if wait([ref], timeout=0)[0] else None
+    except exceptions.RayError:
+        return None
 
 
 def _death(text: str) -> _Dead:

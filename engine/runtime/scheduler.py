@@ -8,7 +8,7 @@
 The oldest shard goes first in every pool, so that few units are half done at any moment: those are what a crash costs.
 Pools are filled whenever they take more; nothing here waits for one pool while another could work. A batch is
 identified by its place in the shard, never by the worker, and rows are written in shard order: the files do not depend
-on timing. Before a column's first batch its first image is run alone, to know what an image takes (pace.py).
+on timing. Before a column's first batch its first image is run alone, to know what an image takes (rehearsal.py).
 """
 
 import heapq
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 
 from engine.config.settings import EngineSettings
 from engine.runtime.backend import Backend
@@ -24,8 +24,9 @@ from engine.runtime.call import Call, Outcome
 from engine.runtime.column import ActorPool
 from engine.runtime.faults import Budget, Quarantined
 from engine.runtime.pace import Pace
-from engine.runtime.progress import ColumnProgress, Reporter
-from engine.runtime.unit import Unit, WorkItem
+from engine.runtime.progress import ESTIMATE, QUARANTINED, ColumnProgress, Reporter, run_left
+from engine.runtime.rehearsal import Rehearsals
+from engine.runtime.unit import PackedRows, Unit, WorkItem
 from engine.runtime.work import OpenShard, Work
 from shards.raw import write_raw
 from specialists.roles import RunStopError
@@ -67,7 +68,10 @@ class Scheduler:
         self._queues = {column.name: queue for pool in pools for queue in [_Queue(pool)] for column in pool.columns}
         self._pools = list({id(queue): queue for queue in self._queues.values()}.values())
         self._paces = {column.name: Pace(column.resources, is_paid=column.is_paid) for column in work.columns}
-        self._rehearsals: dict[int, Pace] = {}
+        self._rehearsals = Rehearsals(self._paces)
+        self._is_estimated = False
+        self._busy_s, self._worked_s = 0.0, 0.0  # of all calls; of the time in which one of them ran
+        self._seen = time.monotonic()
         self._order = {column.name: index for index, column in enumerate(work.columns)}
         self._shard_order = {shard: index for index, shard in enumerate(work.todo)}
         self._numbers = count()
@@ -84,11 +88,13 @@ class Scheduler:
         with ThreadPoolExecutor(WRITERS, thread_name_prefix="commit") as writers:
             self._writers = writers
             while self._fill(shards) or self._open:
+                self._rehearse()
                 self._dispatch()
                 for outcome in self._wait():
                     self._book(outcome)
                 self._commit_finished()
                 self._report()
+                self._estimate()
 
     def _fill(self, shards: Iterator[str]) -> bool:
         """Open shards up to the limit; whether any is open."""
@@ -123,7 +129,8 @@ class Scheduler:
             unit = opened.units[name]
             self._push(unit.start(needs, unit.column.resources.batch_size))
             self._progress[name].ready = True
-            self._progress[name].images_done += len(unit.blocked)
+            self._budgets[name].succeeded += len(unit.found)
+            self._progress[name].images_done += len(unit.blocked) + len(unit.found)
             self._commit_if_complete(unit)
 
     def _push(self, tasks: Iterable[WorkItem]) -> None:
@@ -139,11 +146,20 @@ class Scheduler:
         number = next(self._numbers)
         return (0 if task.alone else 1, shard, task.positions[0], self._order[task.unit.column.name], number)
 
+    def _rehearse(self) -> None:
+        """Run the first image of columns of which it is not known what an image takes."""
+        for first in self._rehearsals.wanted(self._open.values()):
+            needs = {name: {first.position: said} for name, said in first.heard.items()}
+            pool = self._queues[first.unit.column.name].pool.name
+            call = self._call(pool, WorkItem(first.unit, (first.position,)), needs)
+            if self._backend.submit(call):
+                self._rehearsals.began(call.id, first)
+
     def _dispatch(self) -> None:
         """Give every pool as much as it takes, the pool with the oldest shard first."""
         for queue in sorted((queue for queue in self._pools if queue.heap), key=lambda queue: queue.heap[0][0]):
             while queue.heap:
-                if not self._is_paced(queue):
+                if not self._paces[queue.heap[0][1].unit.column.name].measured:
                     break
                 self._fit(queue)
                 task = queue.heap[0][1]
@@ -155,19 +171,6 @@ class Scheduler:
                 heapq.heappop(queue.heap)
                 queue.call = None
 
-    def _is_paced(self, queue: _Queue) -> bool:
-        """Whether it is known what an image takes in the first task's column; if not, and nobody does so yet, an image
-        of it is run alone."""
-        task = queue.heap[0][1]
-        pace = self._paces[task.unit.column.name]
-        if pace.measured or len(task.positions) == 1:
-            return True
-        if pace not in self._rehearsals.values():
-            call = self._call(queue.pool.name, WorkItem(task.unit, task.positions[:1]))
-            if self._backend.submit(call):
-                self._rehearsals[call.id] = pace
-        return False
-
     def _fit(self, queue: _Queue) -> None:
         """Cut the first task if calls of its column hold fewer images."""
         task = queue.heap[0][1]
@@ -178,9 +181,11 @@ class Scheduler:
             cuts = [task.positions[at : at + size] for at in range(0, len(task.positions), size)]
             self._push(WorkItem(task.unit, cut, task.alone, suspected=task.suspected) for cut in cuts)
 
-    def _call(self, pool: str, task: WorkItem) -> Call:
-        rows, needs = task.unit.packed(task.positions)
+    def _call(self, pool: str, task: WorkItem, heard: dict[str, PackedRows] | None = None) -> Call:
+        """heard: what the column looks at, where its unit does not know yet."""
+        rows, needs = task.unit.packed(task.positions, heard)
         column = task.unit.column
+        pace = self._paces[column.name]
         return Call(
             id=next(self._numbers),
             pool=pool,
@@ -189,17 +194,26 @@ class Scheduler:
             positions=task.positions,
             rows=rows,
             needs=needs,
-            timeout_s=column.resources.timeout_s,
+            timeout_s=pace.timeout_s,
             alone=task.alone,
+            longest_s=pace.longest_s,
         )
 
     def _wait(self) -> list[Outcome]:
-        if self._running or self._rehearsals:
-            return self._backend.wait(COMMIT_POLL_S if self._commits else POLL_S)
-        if self._commits:
+        if not self._running and not self._rehearsals and self._commits:
             wait(self._commits, return_when=FIRST_COMPLETED)
             return []
-        return self._backend.wait(POLL_S)  # actors are starting
+        is_at_work = any(self._backend.actors.get(pool, 0) for pool in self._called())
+        outcomes = self._backend.wait(COMMIT_POLL_S if self._commits else POLL_S)  # or actors are starting
+        now = time.monotonic()
+        self._worked_s += (now - self._seen) * is_at_work
+        self._seen = now
+        return outcomes
+
+    def _called(self) -> Iterator[str]:
+        """Pools that have something to do."""
+        for name in chain((task.unit.column.name for task in self._running.values()), self._rehearsals.columns()):
+            yield self._queues[name].pool.name
 
     def _book(self, outcome: Outcome) -> None:
         if outcome.kind != "ok":
@@ -209,13 +223,14 @@ class Scheduler:
                 f"annotator {outcome.call.column}: {outcome.error}. No image is to blame: finished shards are kept, and"
                 " so are answers that came. Put the cause right and run the same command again"
             )
-        if (rehearsed := self._rehearsals.pop(outcome.call.id, None)) is not None:
-            rehearsed.rehearsed(outcome.seconds if outcome.kind == "ok" else None)
+        self._busy_s += outcome.seconds
+        if (rehearsed := self._rehearsals.ended(outcome)) is not None:
+            self._book_first(*rehearsed)
             return
         task = self._running.pop(outcome.call.id)
         unit = task.unit
         pace = self._paces[unit.column.name]
-        if outcome.kind == "ok":
+        if outcome.kind in ("ok", "timeout"):
             pace.took(len(task.positions), outcome.seconds)
         if outcome.kind == "oom":
             pace.limit(len(task.positions) // 2)
@@ -229,10 +244,25 @@ class Scheduler:
         budget = self._budgets[unit.column.name]
         budget.succeeded += succeeded
         progress = self._progress[unit.column.name]
-        progress.advance(succeeded + len(quarantined), time.monotonic() - outcome.seconds)
+        progress.images_done += succeeded + len(quarantined)
         self._commit_if_complete(unit)
         if quarantined:
             budget.check()
+
+    def _book_first(self, unit: Unit, is_done: bool) -> None:
+        """The first image of a column has been run: if it is done, its batch goes on without it."""
+        if not is_done or unit.rehearsed is None:
+            return
+        position, queue = unit.rehearsed.position, self._queues[unit.column.name]
+        for _, task in queue.heap:
+            if task.unit is unit and position in task.positions:
+                task.positions = tuple(at for at in task.positions if at != position)
+        queue.heap = [entry for entry in queue.heap if entry[1].positions]
+        heapq.heapify(queue.heap)
+        queue.call = None
+        self._budgets[unit.column.name].succeeded += 1
+        self._progress[unit.column.name].images_done += 1
+        self._commit_if_complete(unit)
 
     def _log_failure(self, outcome: Outcome) -> None:
         call = outcome.call
@@ -245,7 +275,7 @@ class Scheduler:
         self._budgets[unit.column.name].failures.append(lost)
         self._progress[unit.column.name].failed += 1
         fields = {"column": lost.column, "shard": lost.shard, "key": lost.key, "error": lost.error}
-        self._reporter.log("quarantined", fields)
+        self._reporter.log(QUARANTINED, fields)
 
     def _commit_if_complete(self, unit: Unit) -> None:
         if not unit.complete:
@@ -261,7 +291,7 @@ class Scheduler:
             unit = self._commits.pop(commit)
             commit.result()
             name = unit.column.name
-            self._progress[name].commit(time.monotonic())
+            self._progress[name].shards_done += 1
             self.units_written[name] += 1
             self._reporter.log(
                 "committed",
@@ -277,5 +307,21 @@ class Scheduler:
         for queue in self._pools:
             actors = self._backend.actors.get(queue.pool.name, 0)
             for column in queue.pool.columns:
-                self._progress[column.name].actors = actors
+                progress = self._progress[column.name]
+                progress.actors = actors
+                progress.each_s = self._paces[column.name].each_s
+                progress.at_once = self._busy_s / self._worked_s if self._worked_s else 1.0
         self._reporter.update(list(self._progress.values()))
+
+    def _estimate(self) -> None:
+        """Say once how long the run will take, as soon as every column has a pace."""
+        columns = [column for column in self._progress.values() if not column.finished]
+        if self._is_estimated or any(not self._paces[column.name].measured for column in columns):
+            return
+        self._is_estimated = True
+        seconds, is_least = run_left(columns)
+        if seconds is not None:
+            each_s = {column.name: round(column.each_s, 3) for column in columns if column.each_s is not None}
+            images = max(column.images_total - column.already for column in columns)
+            fields = {"seconds": round(seconds), "is_least": is_least, "images": images, "each_s": each_s}
+            self._reporter.log(ESTIMATE, fields)

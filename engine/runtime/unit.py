@@ -40,10 +40,21 @@ class WorkItem:
         return [WorkItem(self.unit, part, alone, suspected=suspected) for part in parts]
 
 
+@dataclass(frozen=True, eq=False)
+class Rehearsed:
+    """The answer for one image, run alone. heard: what the needed columns had said about it by then, by name. counts:
+    whether it is to be kept; others may hear of it in any case."""
+
+    position: int
+    heard: dict[str, bytes]
+    answer: bytes
+    counts: bool
+
+
 @dataclass(eq=False)
 class Unit:
     """rows: the annotatable images of the shard; todo: positions (into `rows`) to run; kept: rows of an older version
-    of this unit that stay as they are; left_out: positions that get no row."""
+    of this unit that stay as they are; left_out: positions that get no row. started: what it needs is there."""
 
     column: Column
     shard: str
@@ -55,26 +66,49 @@ class Unit:
     found: PackedRows = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     blocked: dict[int, str] = field(default_factory=dict)
+    rehearsed: Rehearsed | None = None
+    started: bool = False
 
     def start(self, needs: dict[str, PackedRows], batch_size: int) -> list[WorkItem]:
         """Batches of images, in shard order: the same ones whatever the workers. Images on which a needed annotator
-        failed are blocked."""
+        failed are blocked; a rehearsed one may be done."""
         self.needs = {name: rows for name, rows in needs.items() if name != GIVEN}
+        self.started = True
+        self._adopt()
         runnable = []
         for position in self.todo:
             missing = [name for name, rows in self.needs.items() if position not in rows]
             if missing:
                 self.blocked[position] = f"blocked: {', '.join(missing)} failed"
-            else:
+            elif position not in self.found:
                 runnable.append(position)
         return [WorkItem(self, tuple(runnable[at : at + batch_size])) for at in range(0, len(runnable), batch_size)]
 
-    def packed(self, positions: tuple[int, ...]) -> tuple[bytes, dict[str, list[bytes]]]:
-        """The images and their needed findings, as they travel (see `Call`)."""
+    def rehearse(self, rehearsed: Rehearsed) -> bool:
+        """Take an answer that was given before any batch was sent. Whether its image is done; where the unit has not
+        started, that is told then."""
+        self.rehearsed = rehearsed
+        return self.started and self._adopt()
+
+    def _adopt(self) -> bool:
+        """Only if what was heard for it is what the needed columns have written."""
+        first = self.rehearsed
+        if first is None or not first.counts:
+            return False
+        if any(self.needs[name].get(first.position) != said for name, said in first.heard.items()):
+            return False
+        self.found[first.position] = first.answer
+        return True
+
+    def packed(
+        self, positions: tuple[int, ...], needs: dict[str, PackedRows] | None = None
+    ) -> tuple[bytes, dict[str, list[bytes]]]:
+        """The images and their needed findings, as they travel (see `Call`). needs: instead of the unit's own."""
         rows = [self.rows[position] for position in positions]
         if GIVEN not in self.column.needs:
             rows = [msgspec.structs.replace(row, given=[]) if row.given else row for row in rows]
-        return pack_rows(rows), {name: [of_column[at] for at in positions] for name, of_column in self.needs.items()}
+        said = self.needs if needs is None else needs
+        return pack_rows(rows), {name: [of_column[at] for at in positions] for name, of_column in said.items()}
 
     def take(self, task: WorkItem, outcome: Outcome) -> list[WorkItem]:
         """Book an outcome; what has to run again."""

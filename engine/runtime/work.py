@@ -75,14 +75,31 @@ class OpenShard:
         names = [name for name in column.needs if name != GIVEN]
         if any(name in self.units for name in names):
             return None
-        for name in names:
-            if name not in self.said:
-                self.said[name] = self._read(self.columns[name])
         return {name: self._heard(name) for name in names}
+
+    def heard(self, column: Column, position: int) -> dict[str, bytes] | None:
+        """What the needed columns say about one image, committed or not; None while one of them has said nothing."""
+        said = {name: self._says(name, position) for name in column.needs if name != GIVEN}
+        known = {name: packed for name, packed in said.items() if packed is not None}
+        return known if len(known) == len(said) else None
+
+    def _says(self, name: str, position: int) -> bytes | None:
+        unit = self.units.get(name)
+        if unit is None:
+            return self._heard(name).get(position)
+        if position in unit.left_out:
+            return pack_findings([])
+        if (row := unit.kept.get(position)) is not None:
+            return packed_rows({position: row}).get(position)
+        first = unit.rehearsed
+        early = first.answer if first is not None and first.position == position else None
+        return unit.found.get(position, early)
 
     def _heard(self, name: str) -> PackedRows:
         """Of an annotator that sees some images only, nothing about the others, and nothing where it failed: nobody
         fails for want of what most images do without."""
+        if name not in self.said:
+            self.said[name] = self._read(self.columns[name])
         if self.columns[name].subset is None:
             return self.said[name]
         return dict.fromkeys(range(len(self.rows)), pack_findings([])) | self.said[name]
@@ -135,7 +152,8 @@ def progress_of(work: Work) -> list[ColumnProgress]:
     columns = []
     total = sum(manifest.counts.kept for manifest in work.images.values()) - len(work.skip)
     for column in work.columns:
-        progress = ColumnProgress(column.name, len(work.images), max(total, 0), ready=not {*column.needs} - {GIVEN})
+        needs = tuple(name for name in column.needs if name != GIVEN)
+        progress = ColumnProgress(column.name, len(work.images), max(total, 0), ready=not needs, needs=needs)
         for shard, manifest in work.done[column.name].items():
             if shard in work.images and column not in work.todo.get(shard, []):
                 progress.shards_done += 1

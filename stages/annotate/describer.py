@@ -26,6 +26,7 @@ from stages.annotate.subset import SubsetSettings
 from stages.stage import Item
 
 SPARE_S = 30.0
+LEAST_S = 300.0
 """For pictures to be read and encoded, beside the requests."""
 LongText = Literal["detailed", "more_detailed"]
 DescriberSettings = Annotated[OpenAiSettings | LmmSettings | CustomSettings, Field(discriminator="backend")]
@@ -58,10 +59,10 @@ class DescriptionsSettings(Settings):
             return value
         rounds = math.ceil(value.batch_size / of.concurrency) * len(levels)
         longest = rounds * of.timeout_s + SPARE_S
+        if value.timeout_s is None:
+            return value.model_copy(update={"timeout_s": max(longest, LEAST_S)})
         if value.timeout_s >= longest:
             return value
-        if "timeout_s" not in value.model_fields_set:
-            return value.model_copy(update={"timeout_s": longest})
         raise ValueError(
             f"resources.timeout_s must be at least {longest:g} s, got {value.timeout_s:g}: {value.batch_size} images,"
             f" {of.concurrency} at a time, {len(levels)} texts each, {of.timeout_s:g} s per text (specialist.timeout_s)"

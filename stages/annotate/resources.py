@@ -22,9 +22,15 @@ class Resources(Settings):
     memory_mb: int | None = Field(None, gt=0, description="RAM that one actor reserves; null reserves none")
     min_actors: int = Field(1, ge=1, description="actors started at once")
     max_actors: int = Field(1, ge=1, description="most actors, while batches wait")
-    batch_size: int = Field(16, ge=1, description="images per call; halved for good when memory runs out")
+    batch_size: int = Field(
+        16, ge=1, description="most images per call; fewer of slow models, and halved for good when memory runs out"
+    )
     in_flight: int = Field(2, ge=1, description="calls queued per actor, so that it never waits for the driver")
-    timeout_s: float = Field(300.0, gt=0, description="longest call; replace the actor after it")
+    timeout_s: float | None = Field(
+        None,
+        gt=0,
+        description="longest call in seconds, then its actor is replaced; null: after 300 s without work, or an hour",
+    )
     group: str | None = Field(None, description="annotators of one group share actors and decoded images")
     runtime_env: Annotated[dict[str, object], Danger("(installs packages, sets variables)")] = Field(
         {}, description="Ray runtime_env of the actor (pip, env_vars, ...)"

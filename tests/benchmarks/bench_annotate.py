@@ -14,6 +14,7 @@ import io
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,24 @@ BATCH, SHARD, SCENES = 16, 250, 50
 
 
 class Watch(Silent):
-    """Keeps the progress of the one column."""
+    """Watches the one column."""
 
-    def begin(self, columns: list[ColumnProgress]) -> None:
-        self.column = columns[0]
+    def __init__(self) -> None:
+        self._began = self._ended = 0.0
+
+    def update(self, columns: list[ColumnProgress]) -> None:
+        if not self._began and columns[0].actors:
+            self._began = time.monotonic()
+
+    def log(self, event: str, fields: Mapping[str, object]) -> None:
+        del fields
+        if event == "committed":
+            self._ended = time.monotonic()
 
     @property
     def wall_s(self) -> float:
-        """From the start of the first call to the last unit written."""
-        return (self.column.ended or 0.0) - (self.column.began or 0.0)
+        """From the loaded weights to the last unit written."""
+        return self._ended - self._began
 
 
 def pictures(folder: Path, count: int) -> list[Path]:

@@ -14,14 +14,17 @@ import pytest
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
 from engine.runtime.backend import StartError
-from engine.runtime.call import Call, Outcome
+from engine.runtime.call import Call, Outcome, pack_rows
 from engine.runtime.column import Column, pools
 from engine.runtime.progress import ColumnProgress, Silent
 from engine.runtime.ray_actors import Actor
 from engine.runtime.ray_backend import RayBackend
+from shards.finding import Finding
+from shards.images import read_image_rows
 from shards.raw import RawRow, read_raw
 from shards.store import LocalStore
 from stages.annotate.resources import Resources
+from stages.stage import Item
 from tests.engine.fakes import FakeStage, column, fill, raw_files
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_here")]
@@ -199,6 +202,39 @@ class _LosesResults:
         ref = task.remote()
         ray.cancel(ref)
         return ref
+
+
+class Busy(FakeStage):
+    """Works for three seconds."""
+
+    def run(self, items: list[Item]) -> list[list[Finding]]:
+        until = time.process_time() + 3
+        while time.process_time() < until:
+            pass
+        return super().run(items)
+
+
+@pytest.mark.parametrize(("stage", "kind"), [(Busy(), "ok"), (FakeStage(faults={"k0000": "hang"}), "timeout")])
+def test_a_call_that_works_is_left_to_it_and_one_that_hangs_is_ended(
+    tmp_path: Path, stage: FakeStage, kind: str
+) -> None:
+    store = LocalStore(tmp_path)
+    fill(store, 1, 1)
+    [row] = read_image_rows(store, "000000")
+    backend = RayBackend(store, RAY, Events().log)
+    pool = pools([column("a", stage, resources=Resources(num_cpus=0.1))])[0]
+    backend.open(pool)
+    call = Call(1, pool.name, "a", "000000", (0,), pack_rows([row]), {}, 1.0, longest_s=600.0)
+    outcomes: list[Outcome] = []
+    try:
+        deadline = time.monotonic() + 120
+        while not backend.submit(call) and time.monotonic() < deadline:
+            backend.wait(0.5)
+        while not outcomes and time.monotonic() < deadline:
+            outcomes = backend.wait(0.5)
+    finally:
+        backend.close()
+    assert [outcome.kind for outcome in outcomes] == [kind]
 
 
 def test_a_result_that_is_lost_each_time_is_not_asked_for_for_ever(tmp_path: Path) -> None:

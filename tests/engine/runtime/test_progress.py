@@ -1,5 +1,6 @@
 import io
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,29 +8,27 @@ from rich.console import Console
 
 from engine.console import terminal
 from engine.runtime.progress import LOG, ColumnProgress, Logged, Silent, run_left
-from engine.runtime.progress_view import Live, Plain, duration, open_reporter, progress_table
+from engine.runtime.progress_view import Live, Plain, Ticking, duration, open_reporter, progress_table
 from shards.store import FsspecStore, LocalStore
 
 
 def halfway() -> ColumnProgress:
-    """100 images were there before; 200 were done in the 10 s since t=1000; 100 are left."""
-    return ColumnProgress("detector", 4, 400, 3, 300, already=100, failed=1, actors=2, ready=True, began=1000.0)
+    """100 images were there before; 200 are done by two actors that take 0.1 s each; 100 are left."""
+    return ColumnProgress(
+        "detector", 4, 400, 3, 300, already=100, failed=1, actors=2, ready=True, each_s=0.1, at_once=2.0
+    )
 
 
-def test_pace_and_rest_count_this_run_only() -> None:
+def slow(name: str, each_s: float | None, needs: tuple[str, ...] = (), shards: int = 1) -> ColumnProgress:
+    """Nothing is done of 8 images."""
+    return ColumnProgress(name, shards, 8, each_s=each_s, needs=needs)
+
+
+def test_pace_and_rest_are_those_of_its_actors() -> None:
     column = halfway()
-    assert column.rate(1010.0) == 20.0
-    assert column.left_s(1010.0) == 5.0
-    assert ColumnProgress("x", 1, 10).left_s(5.0) is None
-
-
-def test_the_rate_of_a_finished_column_stands_still() -> None:
-    column = halfway()
-    column.advance(100, 1005.0)
-    column.commit(1015.0)
-    assert column.finished
-    assert column.began == 1000.0
-    assert column.rate(1015.0) == column.rate(9999.0) == 20.0
+    assert column.rate == 20.0
+    assert column.left_s == 5.0
+    assert ColumnProgress("x", 1, 10).left_s is None
 
 
 def test_states_in_their_order() -> None:
@@ -39,38 +38,55 @@ def test_states_in_their_order() -> None:
     seen.append(column.state)
     column.actors = 1
     seen.append(column.state)
-    column.advance(20, 5.0)
-    column.commit(6.0)
+    column.shards_done = 1
     seen.append(column.state)
-    column.commit(7.0)
+    column.shards_done = 2
     assert [*seen, column.state] == ["waiting", "starting", "running", "running", "done"]
-    assert column.ended == 7.0
 
 
-def test_a_run_ends_with_its_slowest_column_and_takes_longer_while_one_has_no_pace() -> None:
-    fast, slow, done = halfway(), halfway(), ColumnProgress("words", 4, 400, 4, 400)
-    slow.images_done = 110
-    masks = ColumnProgress("masks", 4, 400)
-    assert run_left([fast, slow, done], 1010.0) == (290.0, False)
-    assert run_left([fast, masks], 1010.0) == (5.0, True)
-    assert run_left([done, masks], 1010.0) == (None, True)
-    assert run_left([done], 1010.0) == (0.0, False)
+def test_one_call_at_a_time_takes_all_that_is_left_one_after_the_other() -> None:
+    done = ColumnProgress("words", 4, 400, 4, 400)
+    assert run_left([slow("a", 10.0), slow("b", 5.0), done]) == (120.0, False)
+
+
+def test_calls_side_by_side_take_less_but_not_less_than_the_slowest_column() -> None:
+    columns = [slow("a", 10.0), slow("b", 5.0), slow("c", 5.0)]
+    for column in columns:
+        column.at_once = 1.6
+    assert run_left(columns) == (100.0, False)
+    for column in columns:
+        column.at_once = 3.0
+    assert run_left(columns) == (80.0, False)
+
+
+def test_columns_of_one_shard_that_wait_for_each_other_take_their_sum_and_over_many_shards_the_slowest() -> None:
+    for shards, seconds in ((1, 160.0), (8, 90.0)):
+        columns = [slow("a", 10.0, (), shards), slow("b", 5.0, ("a",), shards), slow("c", 5.0, ("b", "x"), shards)]
+        for column in columns:
+            column.at_once = 3.0
+        assert run_left(columns) == (seconds, False)
+
+
+def test_a_run_takes_longer_while_one_column_has_no_pace() -> None:
+    assert run_left([slow("a", 10.0), slow("b", None)]) == (80.0, True)
+    assert run_left([slow("b", None)]) == (None, True)
+    assert run_left([]) == (0.0, False)
 
 
 def test_the_table_shows_everything_asked_for() -> None:
     console = Console(file=io.StringIO(), width=100)
     words = ColumnProgress("words", 4, 400, 4, 400, already=400)
     masks = ColumnProgress("masks", 4, 400)
-    console.print(progress_table([halfway(), words], 1010.0))
-    console.print(progress_table([masks], 1010.0))
+    console.print(progress_table([halfway(), words]))
+    console.print(progress_table([masks]))
     assert isinstance(console.file, io.StringIO)
     lines = [line.split() for line in console.file.getvalue().splitlines()]
     assert lines == [
-        ["annotator", "shards", "images", "failed", "images/s", "actors", "left"],
-        ["detector", "3/4", "300/400", "1", "20.0", "2", "0:00:05"],
+        ["annotator", "shards", "images", "failed", "pace", "actors", "left"],
+        ["detector", "3/4", "300/400", "1", "20.0", "images/s", "2", "0:00:05"],
         ["words", "4/4", "400/400", "0", "done"],
         ["whole", "run", "7/8", "700/800", "1", "0:00:05"],
-        ["annotator", "shards", "images", "failed", "images/s", "actors", "left"],
+        ["annotator", "shards", "images", "failed", "pace", "actors", "left"],
         ["masks", "0/4", "0/400", "0", "waiting"],
     ]
 
@@ -80,24 +96,63 @@ def test_without_a_terminal_there_are_lines_and_not_too_many() -> None:
     reporter = Plain(stream, clock=lambda: now)
     column, masks = ColumnProgress("detector", 4, 400, ready=True), ColumnProgress("masks", 4, 400)
     reporter.begin([column, masks])
-    column.actors = 1
-    for done in range(120):
+    column.actors, column.each_s = 1, 0.125
+    for done in range(240):
         now += 0.125
-        column.advance(1, 1000.0)
-        column.shards_done = done // 100
+        column.images_done += done < 80
         reporter.update([column, masks])
     reporter.log("quarantined", {"column": "detector", "key": "dog", "error": "error: E: x"})
-    column.shards_done, column.images_done, column.ended = 4, 400, 1040.0
+    column.shards_done, column.images_done = 4, 400
     reporter.end([column])
     assert stream.getvalue().splitlines() == [
         "detector: 0/4 shards, 0/400 images, 0 failed, 0 actors, starting",
         "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
         "detector: 0/4 shards, 80/400 images, 0 failed, 8.0 images/s, 1 actors, 0:00:40 left",
-        "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
         "whole run: 0/8 shards of columns, 0:00:10 so far, more than 0:00:40 left",
+        "whole run: 0/8 shards of columns, 0:00:20 so far, more than 0:00:40 left",  # a column that stands is not shown
+        "whole run: 0/8 shards of columns, 0:00:30 so far, more than 0:00:40 left",
         "detector: dog quarantined: error: E: x",
-        "detector: 4/4 shards, 400/400 images, 0 failed, 10.0 images/s, 1 actors, done",
+        "detector: 4/4 shards, 400/400 images, 0 failed, 8.0 images/s, 1 actors, done",
     ]
+
+
+def test_how_long_a_run_takes_is_said_once_the_slowest_annotator_first() -> None:
+    stream = io.StringIO()
+    reporter = Plain(stream)
+    fields = {"seconds": 725, "is_least": False, "images": 8, "each_s": {"words": 0.5, "masks": 31.2, "boxes": 2.25}}
+    reporter.log("estimate", fields)
+    reporter.log("estimate", fields | {"seconds": 12})
+    assert stream.getvalue() == (
+        "8 images will take about 0:12:05, by the first of them: masks 31 s per image, boxes 2.2 s per image,"
+        " words 2.0 images/s\n"
+    )
+
+
+class Counting(Silent):
+    """Lets `enough` happen when it was told often enough, and keeps whether two threads told it at once."""
+
+    def __init__(self, enough: int) -> None:
+        self.enough, self.clashed = threading.Event(), False
+        self._left, self._free = enough, threading.Lock()
+
+    def update(self, columns: list[ColumnProgress]) -> None:
+        del columns
+        self.clashed |= not self._free.acquire(blocking=False)
+        self._left -= 1
+        if self._left == 0:
+            self.enough.set()
+        self._free.release()
+
+
+def test_a_long_call_does_not_make_the_view_stand_still() -> None:
+    inner = Counting(5)
+    reporter = Ticking(inner, every_s=0.01)
+    reporter.begin([halfway()])
+    assert inner.enough.wait(30), "nobody reports, and the view is drawn nevertheless"
+    for _ in range(1000):
+        reporter.update([halfway()])
+    reporter.end([])
+    assert not inner.clashed
 
 
 def test_the_live_view_prints_names_with_brackets_as_they_are() -> None:

@@ -65,4 +65,4 @@ def test_calls_run_in_the_order_in_which_they_were_sent_and_in_one_thread(
 
 
 def test_an_actor_takes_as_many_calls_at_once_as_are_queued_on_it() -> None:
-    assert ray_options(Resources(in_flight=3))["max_concurrency"] == 3
+    assert ray_options(Resources(in_flight=3))["max_concurrency"] == 4
