@@ -94,8 +94,10 @@ def main() -> int:
         if clock.is_up():
             print(f"\n{part}: left out, {asked.budget_s:g} s are over")
             continue
+        began = time.monotonic()
         try:
             work()
+            print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         except Exception:  # noqa: BLE001  whatever it is: the others are worth their time, and it is told at the end
             traceback.print_exc()
             failed.append(part)
