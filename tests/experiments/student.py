@@ -41,6 +41,7 @@ from engine.report.quality import measure
 from shards.reader import Corpus
 from shards.record import Candidate, Record, Region, Source
 from shards.store import open_store
+from specialists.roles import Detections, Image
 from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
 from stages.evaluate.bootstrap import Estimate
 from stages.held_out import is_held_out
@@ -97,26 +98,14 @@ class Arm:
             return
         corpus = self._folder / "corpus"
         if not corpus.exists():
-            self._ingest(corpus)
+            noise = "gold" if self._arm == "d" else self._noise
+            ingest(self._folder, self._data, noise, self._settings(), self._seed)
         is_loop = self._arm in LOOPS
         students = self._loop(corpus) if is_loop else self._longer(corpus)
         gold = records_of(self._data, judged=True)
         found = [quality(predictions(self._data, each), gold) for each in students]
         labels = self._labels(corpus) if is_loop else []
         done.write_text(json.dumps({"students": found, "labels": labels}))
-
-    def _ingest(self, corpus: Path) -> None:
-        spoilt = read(self._data / "gold.json") if self._arm == "d" else spoil(self._data, self._noise, self._seed)
-        listed = self._folder / "labels.json"
-        listed.parent.mkdir(parents=True, exist_ok=True)
-        kept = [image for image in spoilt["images"] if not is_judge(image["file_name"])]
-        (self._folder / "images").symlink_to((self._data / "images").resolve())
-        ids = {image["id"] for image in kept}
-        boxes = [each for each in spoilt["annotations"] if each["image_id"] in ids]
-        listed.write_text(json.dumps({**spoilt, "images": kept, "annotations": boxes}))
-        config = self._folder / "config.yaml"
-        config.write_text("annotators: {}\nengine: {backend: local}\nfuse: {given: filter}\n")
-        engine.run([str(listed)], str(corpus), str(config), self._settings())
 
     def _settings(self) -> dict[str, object]:
         return {
@@ -182,6 +171,20 @@ class Arm:
         return found
 
 
+def ingest(folder: Path, data: Path, noise: str, settings: dict[str, object], seed: int = 0) -> None:
+    """A corpus of the pictures that do not judge, `corpus` in a folder, with these labels as a human's."""
+    spoilt = spoil(data, noise, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = [image for image in spoilt["images"] if not is_judge(image["file_name"])]
+    (folder / "images").symlink_to((data / "images").resolve())
+    ids = {image["id"] for image in kept}
+    boxes = [each for each in spoilt["annotations"] if each["image_id"] in ids]
+    (folder / "labels.json").write_text(json.dumps({**spoilt, "images": kept, "annotations": boxes}))
+    config = folder / "config.yaml"
+    config.write_text("annotators: {}\nengine: {backend: local}\nfuse: {given: filter}\n")
+    engine.run([str(folder / "labels.json")], str(folder / "corpus"), str(config), settings)
+
+
 def folder(arguments: argparse.Namespace, noise: str, seed: int, arm: str) -> Path:
     """Human gold is the same whatever the noise."""
     work: Path = arguments.work
@@ -200,9 +203,9 @@ def is_judge(name: str) -> bool:
 
 
 def spoil(data: Path, noise: str, seed: int) -> Coco:
-    """Labels with this noise."""
-    if noise == "random":
-        return read(data / "noisy_seed7.json")
+    """Labels with this noise; "gold" has none."""
+    if noise in ("random", "gold"):
+        return read(data / ("noisy_seed7.json" if noise == "random" else "gold.json"))
     gold, rng = read(data / "gold.json"), np.random.default_rng(seed)
     classes = {each["name"]: each["id"] for each in gold["categories"]}
     small, other = classes["platelet"], classes["red blood cell"]
@@ -233,23 +236,27 @@ def records_of(data: Path, *, judged: bool) -> list[Record]:
     ]
 
 
+def judges(data: Path) -> tuple[list[Coco], list[Image]]:
+    """The pictures that judge: their COCO entries, and themselves."""
+    gold = [image for image in read(data / "gold.json")["images"] if is_judge(image["file_name"])]
+    return gold, [decode_image((data / "images" / image["file_name"]).read_bytes(), DecodeLimits()) for image in gold]
+
+
 def predictions(data: Path, weights: Path) -> list[Record]:
     """What a student finds in the pictures that judge."""
     detector = UltralyticsDetector(UltralyticsSettings(weights=str(weights), nms_iou=0.6))
     detector.load()
-    gold = [image for image in read(data / "gold.json")["images"] if is_judge(image["file_name"])]
-    pictures = [decode_image((data / "images" / image["file_name"]).read_bytes(), DecodeLimits()) for image in gold]
+    gold, pictures = judges(data)
     said = detector.detect(pictures)
     detector.close()
-    return [
-        Record(
-            _key(image), image["file_name"], "", image["width"], image["height"], 0, [],
-            [_region(label, tuple(box), score) for box, score, label in zip(
-                each.boxes.tolist(), each.scores.tolist(), each.labels, strict=True
-            )],
-        )
-        for image, each in zip(gold, said, strict=True)
-    ]  # fmt: skip
+    return [said_of(image, each) for image, each in zip(gold, said, strict=True)]
+
+
+def said_of(image: Coco, found: Detections) -> Record:
+    """What a detector found in a picture, as a record."""
+    boxes = zip(found.boxes.tolist(), found.scores.tolist(), found.labels, strict=True)
+    regions = [_region(label, tuple(box), score) for box, score, label in boxes]
+    return Record(_key(image), image["file_name"], "", image["width"], image["height"], 0, [], regions)
 
 
 def _region(label: str, box: tuple[float, float, float, float], score: float) -> Region:
