@@ -20,6 +20,7 @@ from engine.console.options import (
     ConfigOption,
     CorpusArgument,
     CorrectionsArgument,
+    DebugOption,
     DiagramOption,
     DroppedOption,
     FigureOption,
@@ -49,6 +50,7 @@ from engine.console.options import (
     RetryOption,
     ReviewRoundOption,
     RoundOption,
+    SampleOption,
     SetOption,
     StartOption,
     StudentOption,
@@ -69,9 +71,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def _options(
-    context: typer.Context, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False
-) -> None:
+def _options(context: typer.Context, debug: DebugOption = False) -> None:
     context.obj = debug
 
 
@@ -221,11 +221,9 @@ def show(
     json_: Annotated[bool, typer.Option("--json", help="Print the record and all that was dropped as JSON.")] = False,
 ) -> None:
     """Print a record and draw its picture. Boxes, quads, masks and labels are drawn."""
-    from engine.verbs import show as show_module
+    from engine.verbs import show as module
 
-    show_module.show(
-        corpus, key, round_, out, dropped=dropped, groundings=phrases, draw_dropped=draw_dropped, json=json_
-    )
+    module.show(corpus, key, round_, out, dropped=dropped, groundings=phrases, draw_dropped=draw_dropped, json=json_)
 
 
 @app.command()
@@ -328,10 +326,7 @@ def status(corpus: CorpusArgument) -> None:
 def verify(
     corpus: CorpusArgument,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild only what is damaged.")] = False,
-    sample: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Share of units, by chance, whose files are read; the others must be there."),
-    ] = 1.0,
+    sample: SampleOption = 1.0,
 ) -> None:
     """Compare every file with its checksum. Exit code 5 if one is damaged."""
     from engine.verbs import verify as verify_module

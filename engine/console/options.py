@@ -140,3 +140,8 @@ PlanSecondsOption = Annotated[
 PlanWriteOption = Annotated[
     str | None, typer.Option("--write", metavar="FILE", help="Write the settings of the plan, for --config.")
 ]
+SampleOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Share of units, by chance, whose files are read; the others must be there."),
+]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
