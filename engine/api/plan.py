@@ -12,7 +12,7 @@ pictures, these annotators and this machine, or the nodes of the cluster that th
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,17 +90,18 @@ def plan(
     hours: float | None = None,
     sample: int = SAMPLE,
     seconds: float = SECONDS,
+    tell: Callable[[SampledAnnotator], None] = lambda _: None,
 ) -> PlanReport:
     """Measure and forecast. source: images as `run` takes them, or a corpus. images: how many there will be, by default
     all of the source; gpus: by default those at hand; hours: also say what it takes to be done in that time.
 
-    sample, seconds: images, and seconds of each annotator. Raises SourceError, ConfigError, TrustError, and StartError
-    where a cluster is named and none answers."""
+    sample, seconds: images, and seconds of each annotator; tell: called with each when it is measured. Raises
+    SourceError, ConfigError, TrustError, and StartError where a cluster is named and none answers."""
     with tempfile.TemporaryDirectory(prefix="fld-plan-") as folder:
         store = LocalStore(Path(folder) / "corpus")
         chosen, whole, ingest_s = _sampled(store, str(source), config, settings, sample)
         with closing(place_of(chosen.engine)) as place:
-            found = run_sample(store, chosen, seconds, place)
+            found = run_sample(store, chosen, seconds, place, tell)
             loads = _loads(found)
             capacity = _capacity(place, loads, gpus, is_serial=chosen.engine.backend == "local")
     number = whole if images is None else images

@@ -77,7 +77,7 @@ def forecast(pools: Sequence[PoolLoad], capacity: Capacity, images: int) -> Fore
     return Forecast(
         images_per_s=rate,
         annotate_s=images / rate if rate < math.inf else 0.0,
-        start_s=(sum if capacity.is_serial else max)(pool.load_s for pool in pools) if pools else 0.0,
+        start_s=_start(pools, capacity),
         actors=actors,
         shares=packed.shares,
         packing=packed.bins,
@@ -87,6 +87,12 @@ def forecast(pools: Sequence[PoolLoad], capacity: Capacity, images: int) -> Fore
         gpu_hours=images * sum(pool.seconds for pool in on_gpu) / 3600,
         cpu_hours=images * sum(pool.seconds * max(pool.cpus, 0.0) for pool in pools) / 3600,
     )
+
+
+def _start(pools: Sequence[PoolLoad], capacity: Capacity) -> float:
+    """Actors load at the same time, on the CPUs that there are: importing libraries is nothing but work."""
+    loads = [pool.load_s for pool in pools]
+    return sum(loads) if capacity.is_serial else max([sum(loads) / max(1.0, capacity.cpus), *loads])
 
 
 def needed(pools: Sequence[PoolLoad], capacity: Capacity, images: int, seconds: float) -> Capacity:

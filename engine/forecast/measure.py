@@ -28,6 +28,8 @@ SIZES = (1, 4, 16, 64)
 _NEAR_BEST = 0.95
 _FALLING = 0.8
 _SHARE_OF_SEARCH = 0.4
+_PATIENCE = 2.0
+"""Times its part of the search, that one call of a larger batch may take."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class SampledAnnotator:
 class SampleTask:
     """rows: of both shards, with the shard each is in. needs: annotator -> what it said by place in `rows`; an image
     that one of them lacks is not run. only: places of those that may be. seconds: for the annotator,
-    its loading aside."""
+    its loading aside; a slow one is run on as many images as fit, one at least. is_limited: to the CPUs of an actor."""
 
     store: Store
     column: Column
@@ -67,6 +69,7 @@ class SampleTask:
     only: frozenset[int]
     seconds: float
     decode_threads: int
+    is_limited: bool = True
 
 
 def measure_apart(task: SampleTask) -> tuple[SampledAnnotator, PackedRows]:
@@ -83,7 +86,8 @@ def measure_apart(task: SampleTask) -> tuple[SampledAnnotator, PackedRows]:
 def measure(task: SampleTask) -> tuple[SampledAnnotator, PackedRows]:
     """Load, warm up, find the batch size, then all images as far as the time goes. Never raises."""
     resources = task.column.resources
-    limit_process(resources.num_cpus, 1.0 if resources.share_gpus else resources.num_gpus)
+    if task.is_limited:
+        limit_process(resources.num_cpus, 1.0 if resources.share_gpus else resources.num_gpus)
     worker = Worker(task.store, ActorPool(task.column.name, (task.column,), resources), task.decode_threads, 0)
     loaded = worker.load()
     if loaded.kind == "load":
@@ -120,7 +124,7 @@ class _Run:
             began = time.perf_counter()
             sent += self._run(batch, call, said, failures)
             longest = max(longest, time.perf_counter() - began)
-            if time.perf_counter() - start > (1 - _SHARE_OF_SEARCH) * self._task.seconds:
+            if time.perf_counter() - start + longest > (1 - _SHARE_OF_SEARCH) * self._task.seconds:
                 break
         seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
         done = len(said) + len(failures)
@@ -154,13 +158,21 @@ class _Run:
         return self._task.column.resources.batch_size
 
     def _search(self) -> dict[int, float]:
-        """Batch size -> images per second, from small to large until it gets worse or does not fit."""
+        """Batch size -> images per second, from small to large until it gets worse, does not fit, or would take more
+        than its part of the time."""
         configured = self._task.column.resources.batch_size
+        part_s = _SHARE_OF_SEARCH * self._task.seconds / len(SIZES)
+        began = time.perf_counter()
         self._worker.run(self._packed(tuple(self._places[:1])))  # the first call is never like the others
+        first_s = time.perf_counter() - began
+        if first_s > _SHARE_OF_SEARCH * self._task.seconds:
+            return {1: 1 / first_s}
         rates: dict[int, float] = {}
         sizes = [size for size in sorted({*SIZES, configured}) if size <= len(self._places)]
         for size in sizes or [len(self._places)]:
-            deadline = time.perf_counter() + _SHARE_OF_SEARCH * self._task.seconds / len(SIZES)
+            if rates and size / max(rates.values()) > _PATIENCE * part_s:
+                break
+            deadline = time.perf_counter() + part_s
             done, start = 0, time.perf_counter()
             for batch, call in self._queued(size):
                 if self._worker.run(call).kind == "oom":

@@ -4,7 +4,7 @@ Comes in: a store with the images of the sample, and the settings. Goes out: `Sa
 had no time is stood for by one that all have seen, so that files of the sample have the size of real ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.config.config import Config, save
@@ -48,8 +48,11 @@ class Sampled:
     spent: dict[str, Spent]
 
 
-def run_sample(store: LocalStore, config: Config, seconds: float, place: Place) -> Sampled:
-    """Annotate and fuse the images in `store`. seconds: per annotator, its loading aside."""
+def run_sample(
+    store: LocalStore, config: Config, seconds: float, place: Place, tell: Callable[[SampledAnnotator], None]
+) -> Sampled:
+    """Annotate and fuse the images in `store`. seconds: per annotator, its loading aside. tell: of each when it is
+    measured."""
     session = Session(store.url, store, config, memory=Memory(store))
     rows = [(shard, row) for shard, row in Corpus(store).image_rows() if row.status == "ok"]
     paid = accounts(config.annotators, store)
@@ -66,8 +69,10 @@ def run_sample(store: LocalStore, config: Config, seconds: float, place: Place) 
             frozenset(only[:PAID] if column.name in paid else only),
             seconds,
             config.engine.decode_threads,
+            is_limited=config.engine.backend != "local",
         )
         measured[column.name], said[column.name] = place.measure(task)
+        tell(measured[column.name])
     start = cpu_s()
     _write_columns(store, columns, rows, said, measured)
     columns_s = cpu_s() - start

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TextIO, get_args
 
 from engine.console.cleaning import clean
-from engine.runtime.progress import ESTIMATE, QUARANTINED, ColumnProgress, Logged, Reporter, State, run_left
+from engine.runtime.progress import ESTIMATE, QUARANTINED, ColumnProgress, Logged, Reporter, RunLeft, State, run_left
 from shards.store import Store
 
 if TYPE_CHECKING:
@@ -34,6 +34,23 @@ WHOLE = "whole run"
 Clock = Callable[[], float]
 
 
+class Countdown:
+    """Time goes on while calls run: what is left falls from call to call. How late one is nobody knows, so a tenth is
+    left until it ends."""
+
+    def __init__(self) -> None:
+        self._told = RunLeft(None, is_least=True)
+        self._since = 0.0
+
+    def left(self, columns: list[ColumnProgress], now: float) -> RunLeft:
+        """As `run_left`, less what has passed since that changed."""
+        if (told := run_left(columns)) != self._told:
+            self._told, self._since = told, now
+        if told.seconds is None:
+            return told
+        return RunLeft(max(told.seconds - (now - self._since), 0.1 * told.seconds), told.is_least)
+
+
 class Plain:
     """Every ten seconds a line per column that has moved and one of the whole run, and one per column at the end."""
 
@@ -43,6 +60,7 @@ class Plain:
         self._clock = clock
         self._began = self._shown = clock()
         self._last: dict[str, str] = {}
+        self._countdown = Countdown()
 
     def begin(self, columns: list[ColumnProgress]) -> None:
         self._began = self._shown = self._clock()
@@ -69,7 +87,7 @@ class Plain:
 
     def _whole(self, columns: list[ColumnProgress], now: float) -> str:
         done, total = sum(column.shards_done for column in columns), sum(column.shards_total for column in columns)
-        left, is_least = run_left(columns)
+        left, is_least = self._countdown.left(columns, now)
         rest = "" if left is None else f", {'more than' if is_least else 'about'} {duration(left)} left"
         return f"{WHOLE}: {done}/{total} shards of columns, {duration(now - self._began)} so far{rest}\n"
 
@@ -89,6 +107,7 @@ class Live:
         self._live = RichLive(console=console, auto_refresh=False, transient=False)
         self._clock = clock
         self._shown = clock()
+        self._countdown = Countdown()
 
     def begin(self, columns: list[ColumnProgress]) -> None:
         self._shown = self._clock()
@@ -110,7 +129,7 @@ class Live:
         self._live.stop()
 
     def _draw(self, columns: list[ColumnProgress]) -> None:
-        self._live.update(progress_table(columns), refresh=True)
+        self._live.update(progress_table(columns, self._countdown.left(columns, self._clock())), refresh=True)
 
 
 class Ticking:
@@ -162,8 +181,8 @@ def open_reporter(store: Store, stream: TextIO | None = None) -> Reporter:
     return Logged(Ticking(Live(console(stream))), store)
 
 
-def progress_table(columns: list[ColumnProgress]) -> "Table":
-    """The state of a run."""
+def progress_table(columns: list[ColumnProgress], whole: RunLeft) -> "Table":
+    """The state of a run. whole: what is left of all."""
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False)
@@ -181,7 +200,7 @@ def progress_table(columns: list[ColumnProgress]) -> "Table":
             _state(column),
         )
     if len(columns) > 1:
-        drawn.add_row(*_sums(columns))
+        drawn.add_row(*_sums(columns, whole))
     return drawn
 
 
@@ -229,9 +248,9 @@ def _state(column: ColumnProgress) -> str:
     return column.state if column.finished or left is None else duration(left)
 
 
-def _sums(columns: list[ColumnProgress]) -> tuple[str, ...]:
+def _sums(columns: list[ColumnProgress], whole: RunLeft) -> tuple[str, ...]:
     """The last line of the table."""
-    seconds, is_least = run_left(columns)
+    seconds, is_least = whole
     left = "" if seconds is None else f"{'> ' if is_least else ''}{duration(seconds)}"
     return (
         WHOLE,

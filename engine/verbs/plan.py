@@ -32,7 +32,7 @@ def plan(
         raise ConfigError(f"--write {write}: there is such a file already: name a new one")
     err.print(f"Measuring every annotator, at most {seconds:.0f} s each after its weights are loaded ...")
     report = api.plan(
-        source, config, assignments, images=images, gpus=gpus, hours=hours, sample=sample, seconds=seconds
+        source, config, assignments, images=images, gpus=gpus, hours=hours, sample=sample, seconds=seconds, tell=_tell
     )
     _print(report)
     if write is not None:
@@ -40,6 +40,14 @@ def plan(
         out.print(f"{write}: the settings of this plan; `fld run {source} CORPUS --config {write}` puts them to work")
     if report.unknown:
         raise ConfigError("not in the plan, as nothing is known of them: " + "; ".join(report.unknown))
+
+
+def _tell(measured: SampledAnnotator) -> None:
+    """While the others are still to come."""
+    rate = measured.rate
+    pace = f"{1 / rate:.1f} s per image" if 0 < rate < 1 else f"{rate:.3g} images/s"
+    said = f"{pace}, {measured.images} images" if not measured.error else "unknown"
+    err.print(f"  {measured.name}: {said}")
 
 
 def _print(report: PlanReport) -> None:

@@ -3,9 +3,10 @@
     python -m tests.benchmarks.open_checkpoints /tmp/weights > /tmp/open.yaml         2.6 GB; a config that extends open
     fld run photos/ /tmp/corpus --config /tmp/open.yaml
 
-What models of random weights say is nonsense, so its amount is set here to what trained ones say: captions of 40
-tokens, boxes all over the picture, masks of some thousand corners. What Florence-2 writes depends on the place in the
-answer only; DETR's boxes differ because its last layer is large; SAM's masks are flat over 4 x 4 of their pixels.
+What models of random weights say is nonsense, so its amount is set here: captions of 40 tokens, no place for any phrase
+(left alone, Grounding DINO finds 30,000), masks of some thousand corners. DETR's hundred boxes fall together into one,
+so crops, matches and masks look at words, too. What Florence-2 writes depends on the place in the answer only; SAM's
+masks are flat over 4 x 4 of their pixels.
 """
 
 import re
@@ -34,10 +35,13 @@ def save_open(folder: Path) -> str:
         "matches": save_clip_b32(folder / "clip"),
     }
     _stop_after(written["captioner"], TOKENS)
-    _spread_boxes(written["detector"])
+    _find_nothing(written["phrases"])
     _flatten_masks(written["masks"])
     written["crops"] = written["captioner"]
-    lines = [f"  {name}: {{specialist: {{weights: {weights}, revision: null}}}}" for name, weights in written.items()]
+    lines = []
+    for name, weights in written.items():
+        boxes = ", boxes: {kinds: [object, ocr]}" if name in ("crops", "masks", "matches") else ""
+        lines.append(f"  {name}: {{specialist: {{weights: {weights}, revision: null}}{boxes}}}")
     return "\n".join(["extends: open", "annotators:", *lines, ""])
 
 
@@ -60,14 +64,22 @@ def _stop_after(folder: Path, tokens: int) -> None:
     model.save_pretrained(folder)
 
 
-def _spread_boxes(folder: Path) -> None:
+def _find_nothing(folder: Path) -> None:
+    """Every word at every place scores sigmoid(-4): text and picture point in opposite directions."""
     import torch
     import transformers
 
     library: Any = transformers
-    model = library.AutoModelForObjectDetection.from_pretrained(folder)
+    model = library.GroundingDinoForObjectDetection.from_pretrained(folder)
     with torch.no_grad():
-        model.bbox_predictor.layers[-1].weight *= 40.0
+        places, words = (
+            model.model.decoder.layer_norm,
+            model.model.encoder.layers[-1].text_enhancer_layer.layer_norm_after,
+        )
+        direction = torch.nn.functional.normalize(torch.randn(places.bias.shape), dim=0)
+        places.weight *= 0.05
+        words.weight *= 0.1
+        places.bias[:], words.bias[:] = -4.0 * direction, direction
     model.save_pretrained(folder)
 
 

@@ -72,7 +72,11 @@ def test_every_annotator_is_measured(planned: PlanReport) -> None:
 def test_a_corpus_is_planned_by_its_own_settings_for_other_numbers(scenes: Path) -> None:
     engine.run(scenes / "scenes/images", scenes / "known", scenes / "fakes.yaml")
     before = on_disk(scenes / "known")
-    report = engine.plan(scenes / "known", images=1_000_000, hours=1, sample=6, seconds=2)
+    told: list[str] = []
+    report = engine.plan(
+        scenes / "known", images=1_000_000, hours=1, sample=6, seconds=2, tell=lambda each: told.append(each.name)
+    )
+    assert told == [*report.measured]
     assert (report.images, report.sample) == (1_000_000, 6)
     assert report.files["images"] == pytest.approx(3 * 50_000, rel=0.01)
     assert report.wanted is not None

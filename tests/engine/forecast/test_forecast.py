@@ -52,6 +52,13 @@ def test_one_more_and_how_many_for_a_time() -> None:
     assert needed([SLOW, QUICK], Capacity(2), 600, 100).cpus == 4
 
 
+def test_weights_are_loaded_side_by_side_on_the_cpus_there_are() -> None:
+    pools = [PoolLoad("a", 1.0, load_s=10.0), PoolLoad("b", 1.0, load_s=8.0), PoolLoad("c", 1.0, load_s=6.0)]
+    assert forecast(pools, Capacity(2), 1).start_s == 12
+    assert forecast(pools, Capacity(8), 1).start_s == 10
+    assert forecast(pools, Capacity(8, is_serial=True), 1).start_s == 24
+
+
 def test_nothing_to_do_takes_no_time() -> None:
     found = forecast([], Capacity(2), 1000)
     assert (found.annotate_s, found.actors, found.bottleneck) == (0.0, {}, "")

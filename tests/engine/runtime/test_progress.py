@@ -8,7 +8,7 @@ from rich.console import Console
 
 from engine.console import terminal
 from engine.runtime.progress import LOG, ColumnProgress, Logged, Silent, run_left
-from engine.runtime.progress_view import Live, Plain, Ticking, duration, open_reporter, progress_table
+from engine.runtime.progress_view import Countdown, Live, Plain, Ticking, duration, open_reporter, progress_table
 from shards.store import FsspecStore, LocalStore
 
 
@@ -77,8 +77,8 @@ def test_the_table_shows_everything_asked_for() -> None:
     console = Console(file=io.StringIO(), width=100)
     words = ColumnProgress("words", 4, 400, 4, 400, already=400)
     masks = ColumnProgress("masks", 4, 400)
-    console.print(progress_table([halfway(), words]))
-    console.print(progress_table([masks]))
+    console.print(progress_table([halfway(), words], run_left([halfway(), words])))
+    console.print(progress_table([masks], run_left([masks])))
     assert isinstance(console.file, io.StringIO)
     lines = [line.split() for line in console.file.getvalue().splitlines()]
     assert lines == [
@@ -109,11 +109,19 @@ def test_without_a_terminal_there_are_lines_and_not_too_many() -> None:
         "masks: 0/4 shards, 0/400 images, 0 failed, 0 actors, waiting",
         "detector: 0/4 shards, 80/400 images, 0 failed, 8.0 images/s, 1 actors, 0:00:40 left",
         "whole run: 0/8 shards of columns, 0:00:10 so far, more than 0:00:40 left",
-        "whole run: 0/8 shards of columns, 0:00:20 so far, more than 0:00:40 left",  # a column that stands is not shown
-        "whole run: 0/8 shards of columns, 0:00:30 so far, more than 0:00:40 left",
+        "whole run: 0/8 shards of columns, 0:00:20 so far, more than 0:00:30 left",  # a column that stands is not shown
+        "whole run: 0/8 shards of columns, 0:00:30 so far, more than 0:00:20 left",
         "detector: dog quarantined: error: E: x",
         "detector: 4/4 shards, 400/400 images, 0 failed, 8.0 images/s, 1 actors, done",
     ]
+
+
+def test_what_is_left_falls_while_a_call_runs_but_never_to_nothing() -> None:
+    countdown, column = Countdown(), slow("a", 10.0)
+    assert [countdown.left([column], now).seconds for now in (100.0, 130.0, 179.0, 900.0)] == [80.0, 50.0, 8.0, 8.0]
+    column.images_done = 4
+    assert countdown.left([column], 900.0) == (40.0, False)
+    assert countdown.left([slow("a", None)], 901.0) == (None, True)
 
 
 def test_how_long_a_run_takes_is_said_once_the_slowest_annotator_first() -> None:
