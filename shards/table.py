@@ -6,6 +6,7 @@ version of each table stand in its schema metadata (`fld_table`, `fld_version`);
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import RawIOBase
 from itertools import chain
 
 import numpy as np
@@ -17,6 +18,8 @@ from shards.quiet_arrow import forget_pandas
 
 forget_pandas()
 ROW_GROUP = 65_536
+ROWS_AT_ONCE = 2048
+"""What is in memory of a table that is read or written piece by piece. A row group holds a whole number of them."""
 _ZSTD_LEVEL = 3
 
 BOX = pa.struct([(side, pa.float64()) for side in ("x0", "y0", "x1", "y1")])
@@ -99,8 +102,18 @@ def decode_rows(data: bytes, schema: pa.Schema, path: str, first: int, last: int
         return file.read_row_groups(list(groups), use_threads=False).slice(first % ROW_GROUP, last - first + 1)
 
 
-def _opened(data: bytes, schema: pa.Schema, path: str) -> pq.ParquetFile:
-    file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+def decode_parts(file: RawIOBase, schemas: Sequence[pa.Schema], path: str) -> Iterator[pa.Table]:
+    """The table in a file, of one of these versions, some rows at a time. Raises like `decode`."""
+    with _damage_named(path):
+        found = pq.read_schema(file).metadata or {}
+        schema = next((each for each in schemas if each.metadata.items() <= found.items()), schemas[0])
+        opened = _opened(file, schema, path)
+        for batch in opened.iter_batches(ROWS_AT_ONCE, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _opened(data: bytes | RawIOBase, schema: pa.Schema, path: str) -> pq.ParquetFile:
+    file = pq.ParquetFile(pa.BufferReader(data) if isinstance(data, bytes) else data, page_checksum_verification=True)
     _check_version(file.schema_arrow.metadata or {}, schema.metadata, path)
     if not file.schema_arrow.equals(schema):
         raise pa.ArrowInvalid(f"its columns must be {schema.names} with their types, got {file.schema_arrow.names}")

@@ -97,8 +97,8 @@ def _gone(store: Store, report: VerifyReport) -> CorpusError | None:
     from stages.ingest.plan import read_plan
 
     damaged = {damage.name for damage in report.damages if damage.folder == IMAGES} | {*report.unfinished}
-    shards = read_plan(store, load(None, [], store).ingest.shard_size).shards() if damaged else {}
-    places = [entry.location for shard in sorted(damaged) for entry in shards.get(shard, [])]
+    plan = read_plan(store, load(None, [], store).ingest.shard_size) if damaged else None
+    places = [entry.location for shard in sorted(damaged) if plan for entry in plan.entries(shard)]
     gone = [place for place in places if "://" not in place and place and not Path(place).exists()]
     if not gone:
         return None

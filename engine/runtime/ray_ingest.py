@@ -26,7 +26,7 @@ from stages.ingest.frames import ShardJob, ShardWritten
 from stages.ingest.locations import is_url
 from stages.ingest.settings import IngestSettings
 from stages.ingest.shard import write_shard
-from stages.ingest.shard_writers import ShardWriters
+from stages.ingest.shard_writers import PlannedShard, ShardWriters
 from stages.ingest.workers import Workers
 
 MAX_LOSSES = 2
@@ -51,7 +51,7 @@ class IngestBody:
 
     def write(self, job: ShardJob) -> ShardWritten:
         """The shard, written by a process or, where an image ends that, image by image."""
-        [(_, written)] = self._writers.write_all([job])
+        [(_, written)] = self._writers.write_all([PlannedShard(job.shard, lambda: job)])
         if written is not None:
             return written
         with closing(Workers(self._settings, self._sources)) as examiner:
@@ -64,7 +64,7 @@ class _Actor:
 
     handle: Any
     ref: Any
-    job: ShardJob | None = None
+    shard: PlannedShard | None = None
     ready: bool = False
 
 
@@ -92,15 +92,17 @@ class RayShardWriter:
         self._losses = Counter[str]()
         self._stillborn = 0
 
-    def suits(self, jobs: Sequence[ShardJob]) -> list[ShardJob]:
+    def suits(self, shards: Sequence[PlannedShard]) -> list[PlannedShard]:
         """Those whose images every node can read."""
-        return [job for job in jobs if self._everywhere or all(is_url(entry.location) for entry in job.entries)]
+        if self._everywhere:
+            return list(shards)
+        return [planned for planned in shards if all(is_url(entry.location) for entry in planned.job().entries)]
 
-    def write_all(self, jobs: Sequence[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
+    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
         self._session.start(1)
-        waiting = deque(jobs)
+        waiting = deque(shards)
         deadline = time.monotonic() + self._start_s
-        while waiting or any(actor.job for actor in self._actors):
+        while waiting or any(actor.shard for actor in self._actors):
             if any(actor.ready for actor in self._actors):
                 deadline = time.monotonic() + self._start_s
             elif time.monotonic() > deadline:
@@ -130,7 +132,7 @@ class RayShardWriter:
         import ray
 
         cpus = max(1, int(ray.cluster_resources().get("CPU", 1)))  # type: ignore[no-untyped-call]
-        idle = sum(actor.job is None for actor in self._actors)
+        idle = sum(actor.shard is None for actor in self._actors)
         workers = self._settings.workers
         share = {"processes": 1, "workers": None if workers is None else -(-workers // cpus)}
         settings = self._settings.model_copy(update=share)
@@ -141,17 +143,17 @@ class RayShardWriter:
             )
             self._actors.append(_Actor(handle, handle.born.remote()))
 
-    def _hand_out(self, waiting: deque[ShardJob]) -> None:
+    def _hand_out(self, waiting: deque[PlannedShard]) -> None:
         for actor in self._actors:
-            if waiting and actor.ready and actor.job is None:
-                actor.job = waiting.popleft()
-                actor.ref = actor.handle.write.remote(actor.job)
+            if waiting and actor.ready and actor.shard is None:
+                actor.shard = waiting.popleft()
+                actor.ref = actor.handle.write.remote(actor.shard.job())
 
-    def _collect(self, waiting: deque[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
+    def _collect(self, waiting: deque[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
         """What is over after a second at most. Shards that are lost for the first time are waiting again."""
         import ray
 
-        busy = {actor.ref: actor for actor in self._actors if actor.job is not None or not actor.ready}
+        busy = {actor.ref: actor for actor in self._actors if actor.shard is not None or not actor.ready}
         done = ray.wait(list(busy), num_returns=len(busy), timeout=0)[0]
         done = done or ray.wait(list(busy), num_returns=1, timeout=_WAIT_S)[0]
         for actor in [busy[ref] for ref in done]:
@@ -160,9 +162,9 @@ class RayShardWriter:
             except ray.exceptions.RayError as error:
                 yield from self._lost(actor, error, waiting)
                 continue
-            if actor.job is not None:
-                job, actor.job = actor.job, None
-                yield job, answer
+            if actor.shard is not None:
+                shard, actor.shard = actor.shard, None
+                yield shard, answer
             elif answer:
                 raise StartError(
                     f"node {answer} does not see the corpus {self._store.url}: put it where all nodes see it, on a"
@@ -172,8 +174,8 @@ class RayShardWriter:
             self._stillborn = 0
 
     def _lost(
-        self, actor: _Actor, error: Exception, waiting: deque[ShardJob]
-    ) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
+        self, actor: _Actor, error: Exception, waiting: deque[PlannedShard]
+    ) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
         """An actor that is gone, or whose job raised: then the job is the caller's, who meets the same error."""
         import ray
 
@@ -181,17 +183,17 @@ class RayShardWriter:
         ray.kill(actor.handle)
         why = " ".join(str(error).split())[:500]
         self._log("ingest_actor_lost", {"why": why})
-        if actor.job is None:
+        if actor.shard is None:
             self._stillborn += not actor.ready
             if self._stillborn == MAX_STILLBORN:
                 raise StartError(f"ingest does not start on the nodes of the cluster: {why}")
             return
-        self._losses[actor.job.shard] += 1
+        self._losses[actor.shard.shard] += 1
         is_fault = isinstance(error, ray.exceptions.RayTaskError)
-        if is_fault or self._losses[actor.job.shard] == MAX_LOSSES:
-            yield actor.job, None
+        if is_fault or self._losses[actor.shard.shard] == MAX_LOSSES:
+            yield actor.shard, None
         else:
-            waiting.appendleft(actor.job)
+            waiting.appendleft(actor.shard)
 
 
 def node_writers(

@@ -10,9 +10,10 @@ All else is refused: an image of the corpus never turns into another one.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import msgspec
 
@@ -23,75 +24,144 @@ from shards.store import Store
 from stages.ingest.entry import Entry
 from stages.ingest.http import FetchError
 from stages.ingest.left_out import LeftOut
-from stages.ingest.plan import IngestPlan, Planned, plan_difference, refuse
+from stages.ingest.listing import Listing
+from stages.ingest.plan import SHOWN, IngestPlan, plan_difference, refuse
+from stages.ingest.scratch import Scratch, pack_entry, unpack_entry
 
 _READERS = 8
-ReadEntry = Callable[[str, Entry], bytes]
-"""The bytes of the entry of a key. Raises FetchError."""
+_TABLES = (
+    "CREATE TABLE amended (is_moved INTEGER, place INTEGER, entry BLOB)",
+    "CREATE TABLE late (shard INTEGER, place INTEGER)",
+    "CREATE TABLE remark (place INTEGER, what TEXT, text TEXT)",
+)
+"""place: of the entry in the listing, in whose order all of it is told and written."""
+ReadEntry = Callable[[Entry], bytes]
+"""The bytes at the place of an entry, secrets and all. Raises FetchError."""
+
+
+class AmendedEntries(Collection[Entry]):
+    """Entries that replace planned ones: first those of images that the corpus lacks, then those that moved."""
+
+    def __init__(self, scratch: Scratch) -> None:
+        self._scratch = scratch
+
+    def __iter__(self) -> Iterator[Entry]:
+        rows = self._scratch.run("SELECT entry FROM amended ORDER BY is_moved, place")
+        return (unpack_entry(data) for (data,) in rows)
+
+    def __len__(self) -> int:
+        return int(self._scratch.one("SELECT COUNT(*) FROM amended")[0])
+
+    def __contains__(self, entry: object) -> bool:
+        return any(entry == other for other in self)
 
 
 @dataclass(eq=False)
 class Amendments:
-    """entries: key -> what replaces the planned one. moved: how many of them are images of the corpus at a new place.
-    retry: shards in which a failed image can be tried again. late: key -> shard, row and entry of an image of the
-    corpus that comes with other annotations now (`late.py`)."""
+    """moved: how many of the entries are images of the corpus at a new place. retry: shards in which a failed image can
+    be tried again."""
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    scratch: Scratch
     moved: int = 0
     retry: set[str] = field(default_factory=set)
-    late: dict[str, tuple[str, ImageRow, Entry]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for table in _TABLES:
+            self.scratch.run(table)
+
+    @property
+    def entries(self) -> AmendedEntries:
+        """What replaces planned entries."""
+        return AmendedEntries(self.scratch)
+
+    def late(self) -> Iterator[tuple[str, list[Entry]]]:
+        """Shards, and of each the entries of images of the corpus that come with other annotations now (`late.py`)."""
+        rows = self.scratch.run("SELECT shard, entry FROM late JOIN listed USING (place) ORDER BY shard, place")
+        for shard, group in groupby(rows, key=lambda row: row[0]):
+            yield shard_name(shard), [unpack_entry(data) for _, data in group]
 
 
-def amendments(
-    store: Store, plan: IngestPlan, listed: Mapping[str, Entry], read: ReadEntry, left_out: LeftOut
-) -> Amendments:
-    """What `wanted` (entries without secrets) changes in the plan. What cannot be compared is counted and stays as it
-    was. Raises PlanError with the differences that are refused."""
-    images = plan.images()
-    changed = {key: images[key] for key, entry in listed.items() if key in images and _differs(images[key], entry)}
-    done = Amendments()
-    refused: list[str] = []
-    moved: dict[str, ImageRow] = {}
-    rows = _rows(store, {shard_name(image.shard) for image in changed.values()})
-    for key, image in changed.items():
-        row = rows.get(key)
-        if row is None or row.status == "failed":
-            done.entries[key] = listed[key]
-            done.retry |= {shard_name(image.shard)} if row else set()
-        elif listed[key].problem:
-            left_out.row("row", f"{key}: {listed[key].problem}; its image stays as it is")
-        else:
-            if listed[key].given != image.entry.given:
-                done.late[key] = shard_name(image.shard), row, listed[key]
-            same_labels = msgspec.structs.replace(listed[key], given=image.entry.given)
-            if _differs(image, same_labels):
-                moved[key] = row
+def amendments(store: Store, plan: IngestPlan, listing: Listing, read: ReadEntry, left_out: LeftOut) -> Amendments:
+    """What the listing changes in the plan. What cannot be compared is counted and stays as it was. Raises PlanError
+    with the differences that are refused."""
+    scratch = plan.scratch
+    done = Amendments(scratch)
+    changed = scratch.run(
+        "SELECT shard, listed.place, listed.entry, planned.entry FROM planned JOIN listed USING (digest)"
+        " WHERE listed.entry != planned.entry ORDER BY shard, planned.place"
+    )
     with ThreadPoolExecutor(_READERS) as pool:
-        hashes = pool.map(lambda key: _sha256(key, listed[key], read, left_out), moved)
-        for (key, row), sha256 in zip(moved.items(), hashes, strict=True):
-            if sha256 == row.sha256:
-                done.entries[key] = msgspec.structs.replace(listed[key], given=images[key].entry.given)
-                done.moved += 1
-            elif sha256:
-                refused.append(f"{key}: {plan_difference(images[key].entry, listed[key])}, with other bytes")
-    refuse(refused)
+        for shard, group in groupby(changed, key=lambda row: row[0]):
+            images = [_Changed(place, unpack_entry(now), unpack_entry(was)) for _, place, now, was in group]
+            moved = _sorted_out(store, shard_name(shard), [image for image in images if image.difference], done)
+            hashes = pool.map(lambda entry: _sha256(entry, read), [listing.placed(image.now) for image, _ in moved])
+            for (image, row), sha256 in zip(moved, hashes, strict=True):
+                _judge(image, row, sha256, done)
+    for what, text in scratch.run("SELECT what, text FROM remark WHERE what != '' ORDER BY place"):
+        left_out.row(what, text)
+    refused = scratch.run("SELECT text FROM remark WHERE what = '' ORDER BY place LIMIT ?", SHOWN).fetchall()
+    refuse([text for (text,) in refused], scratch.one("SELECT COUNT(*) FROM remark WHERE what = ''")[0])
     return done
 
 
-def _differs(image: Planned, entry: Entry) -> bool:
-    return plan_difference(image.entry, msgspec.structs.replace(entry, key=image.entry.key)) != ""
+@dataclass(frozen=True, eq=False)
+class _Changed:
+    """An entry at its place in the listing, and as it was planned."""
+
+    place: int
+    now: Entry
+    was: Entry
+
+    @property
+    def difference(self) -> str:
+        return plan_difference(self.was, self.now)
 
 
-def _rows(store: Store, shards: set[str]) -> dict[str, ImageRow]:
-    """Key -> row, of those shards that are written."""
-    written = sorted(shard for shard in shards if commit.find(store, IMAGES, shard) is not None)
-    return {row.key: row for shard in written for row in read_image_rows(store, shard)}
+def _sorted_out(store: Store, shard: str, changed: list[_Changed], done: Amendments) -> list[tuple[_Changed, ImageRow]]:
+    """Settle what can be settled without reading an image, and return the images at another place with their rows."""
+    rows = _rows(store, shard) if changed else {}
+    moved: list[tuple[_Changed, ImageRow]] = []
+    run = done.scratch.run
+    for image in changed:
+        row = rows.get(image.now.key)
+        if row is None or row.status == "failed":
+            run("INSERT INTO amended VALUES (0, ?, ?)", image.place, pack_entry(image.now))
+            done.retry |= {shard} if row else set()
+        elif image.now.problem:
+            text = f"{image.now.key}: {image.now.problem}; its image stays as it is"
+            run("INSERT INTO remark VALUES (?, 'row', ?)", image.place, text)
+        else:
+            if image.now.given != image.was.given:
+                run("INSERT INTO late VALUES (?, ?)", int(shard), image.place)
+            if plan_difference(image.was, msgspec.structs.replace(image.now, given=image.was.given)):
+                moved.append((image, row))
+    return moved
 
 
-def _sha256(key: str, entry: Entry, read: ReadEntry, left_out: LeftOut) -> str:
-    """Of the bytes at the new place; "" where they cannot be read, which is no reason to lose the image."""
+def _judge(image: _Changed, row: ImageRow, sha256: str | FetchError, done: Amendments) -> None:
+    """What becomes of an image at another place, where its bytes have this hash."""
+    run, key = done.scratch.run, image.now.key
+    if isinstance(sha256, FetchError):
+        text = f"{key}: {sha256}; it stays as it is in the corpus"
+        run("INSERT INTO remark VALUES (?, 'moved image', ?)", image.place, text)
+    elif sha256 == row.sha256:
+        entry = msgspec.structs.replace(image.now, given=image.was.given)
+        run("INSERT INTO amended VALUES (1, ?, ?)", image.place, pack_entry(entry))
+        done.moved += 1
+    else:
+        text = f"{key}: {plan_difference(image.was, image.now)}, with other bytes"
+        run("INSERT INTO remark VALUES (?, '', ?)", image.place, text)
+
+
+def _rows(store: Store, shard: str) -> dict[str, ImageRow]:
+    """Key -> row, of a shard that is written."""
+    written = commit.find(store, IMAGES, shard) is not None
+    return {row.key: row for row in read_image_rows(store, shard)} if written else {}
+
+
+def _sha256(entry: Entry, read: ReadEntry) -> str | FetchError:
+    """Of the bytes at the new place; or why they cannot be read, which is no reason to lose the image."""
     try:
-        return hashlib.sha256(read(key, entry)).hexdigest()
+        return hashlib.sha256(read(entry)).hexdigest()
     except FetchError as error:
-        left_out.row("moved image", f"{key}: {error}; it stays as it is in the corpus")
-        return ""
+        return error

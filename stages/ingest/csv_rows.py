@@ -15,8 +15,9 @@ meant.
 
 import csv
 import sys
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice, zip_longest
 from typing import NamedTuple
 
 from stages.ingest.locations import IMAGE_SUFFIXES
@@ -35,9 +36,9 @@ class CsvRow(NamedTuple):
     problem: str = ""
 
 
-def csv_rows(lines: list[str], delimiter: str) -> Iterator[CsvRow]:
+def csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[CsvRow]:
     """Rows below the header line; blank lines are none. Columns that a short row lacks are None."""
-    records = (fields for fields in _records(lines, delimiter) if fields != [""])
+    records = (fields for fields in _records(iter(lines), delimiter) if fields != [""])
     header = next(records, [])
     doubled = [name for name in header if name.strip() and header.count(name) > 1]
     for number, fields in enumerate(records, 1):
@@ -48,25 +49,27 @@ def csv_rows(lines: list[str], delimiter: str) -> Iterator[CsvRow]:
         yield CsvRow(number, dict(zip_longest(header, fields[: len(header)])), problem)
 
 
-def _records(lines: list[str], delimiter: str) -> Iterator[list[str]]:
-    at = 0
-    while at < len(lines):
-        if '"' not in lines[at]:
-            yield lines[at].split(delimiter)
-            at += 1
+def _records(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+    ahead: deque[str] = deque()  # lines that a quote before them might have held
+    while ahead or (ahead := deque(islice(lines, 1))):
+        if '"' not in ahead[0]:
+            yield ahead.popleft().split(delimiter)
             continue
-        fields, used = _quoted(lines, at, delimiter)
+        fields, used = _quoted(ahead, lines, delimiter)
         yield fields
-        at += used
+        for _ in range(used):
+            ahead.popleft()
 
 
-def _quoted(lines: list[str], at: int, delimiter: str) -> tuple[list[str], int]:
-    """The record that begins at line `at`, and how many lines it takes."""
+def _quoted(ahead: deque[str], lines: Iterator[str], delimiter: str) -> tuple[list[str], int]:
+    """The record that begins with the first line of `ahead`, and how many lines it takes. `ahead` gets more of them."""
     text = ""
-    for used, line in enumerate(lines[at : at + MAX_LINES], 1):
-        if used > 1 and _looks_like_a_row(line, delimiter):
+    for used in range(1, MAX_LINES + 1):
+        if len(ahead) < used:
+            ahead.extend(islice(lines, 1))
+        if len(ahead) < used or (used > 1 and _looks_like_a_row(ahead[used - 1], delimiter)):
             break
-        text += ("\n" if used > 1 else "") + line
+        text += ("\n" if used > 1 else "") + ahead[used - 1]
         try:
             [fields] = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True)
         except (csv.Error, ValueError) as error:
@@ -74,7 +77,7 @@ def _quoted(lines: list[str], at: int, delimiter: str) -> tuple[list[str], int]:
                 continue
             break
         return fields, used
-    return lines[at].split(delimiter), 1
+    return ahead[0].split(delimiter), 1
 
 
 def _is_open(error: Exception) -> bool:

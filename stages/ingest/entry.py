@@ -21,7 +21,7 @@ class SourceError(InputError):
     """A source that cannot be read as an image list; the message says what was expected."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An image to come.
 
     uri: as the user wrote it. location: absolute path or URL to read. name: path below the source, for keys.

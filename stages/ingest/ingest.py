@@ -10,29 +10,29 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-
-import msgspec
+from functools import partial
 
 from shards import commit
 from shards.commit import Manifest
-from shards.images import ImageRow, read_image, read_image_rows
+from shards.images import read_image, read_image_rows
 from shards.layout import IMAGES
 from shards.lookup import complete_lookup
 from shards.store import Store
-from stages.ingest.amend import amendments
+from stages.ingest.amend import Amendments, amendments
 from stages.ingest.duplicates import update_duplicates
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.fetch import Fetcher
 from stages.ingest.frames import ShardJob, ShardWritten
-from stages.ingest.keys import assign_keys, without_secrets
+from stages.ingest.keys import assign_keys
 from stages.ingest.late import take_late
 from stages.ingest.left_out import LeftOut
+from stages.ingest.listing import Listing
 from stages.ingest.plan import IngestPlan, PlanError, extend_plan, read_plan
 from stages.ingest.report import FailureTally, IngestBudgetError, IngestReport
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
 from stages.ingest.shard import outcome_settings, write_shard
-from stages.ingest.shard_writers import ShardWriter, ShardWriters
+from stages.ingest.shard_writers import PlannedShard, ShardWriter, ShardWriters
 from stages.ingest.sources import read_sources
 from stages.ingest.workers import ImageExaminer, ImageSource, Workers
 
@@ -66,20 +66,21 @@ def ingest(
     examiner = examiner or Workers(settings, trusted)
     run = _Run(store, settings, fetcher or Fetcher(settings.fetch, trusted), examiner, asked)
     plan = _plan(run, sources)
-    committed = _written(store, plan, settings, retry_failed)
-    jobs: list[ShardJob] = []
-    for shard, entries in plan.shards().items():
-        manifest = committed.get(shard)
-        if manifest is None or shard in run.retry or (retry_failed and _outdated(manifest, settings)):
-            jobs.append(run.job(shard, entries, recover=manifest is not None))
+    shards = plan.shard_names()
+    committed = _written(store, shards, settings, retry_failed)
+    unwritten = [
+        PlannedShard(shard, partial(run.job, plan, shard, recover=shard in committed))
+        for shard in shards
+        if shard not in committed or shard in run.retry or (retry_failed and _outdated(committed[shard], settings))
+    ]
     with closing(run):
-        for job, written in run.write_all(jobs):
+        for shard, written in run.write_all(unwritten):
             run.note(written)
             if on_shard is not None:
-                on_shard(job.shard, written.manifest)
+                on_shard(shard, written.manifest)
         run.take_late()
     complete_lookup(store)
-    return run.report(plan)
+    return run.report(len(plan))
 
 
 @dataclass(eq=False)
@@ -91,36 +92,37 @@ class _Run:
     fetcher: Fetcher
     examiner: ImageExaminer
     writers: list[ShardWriter]
-    places: dict[str, str] = field(default_factory=dict)
-    """Key -> URL with its secrets, where it has some; never written down."""
-    wanted: frozenset[str] | None = None
-    """Keys that the sources name; None where there are none, and the plan is carried out as it is."""
-    retry: set[str] = field(default_factory=set)
-    """Shards whose failed images were mended in the list."""
+    listing: Listing | None = None
+    """What the sources name; None where there are none, and the plan is carried out as it is."""
+    changes: Amendments | None = None
+    """What of it the corpus has otherwise."""
     new: int = 0
-    moved: int = 0
-    late: dict[str, tuple[str, ImageRow, Entry]] = field(default_factory=dict)
-    """Key -> shard, row and entry of images of the corpus that come with other annotations now."""
     corrected: int = 0
     written: int = 0
     repeated: int = 0
     left_out: LeftOut = field(default_factory=LeftOut)
     mislabelled: Counter[str] = field(default_factory=Counter)
 
-    def job(self, shard: str, entries: list[Entry], recover: bool) -> ShardJob:
-        """A shard to write, with the secrets of its places."""
-        return ShardJob(shard, [self._placed(entry) for entry in entries], recover)
+    @property
+    def retry(self) -> set[str]:
+        """Shards whose failed images were mended in the list."""
+        return self.changes.retry if self.changes else set()
 
-    def write_all(self, jobs: list[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten]]:
-        """Every job, written by a writer, or here."""
+    def job(self, plan: IngestPlan, shard: str, recover: bool) -> ShardJob:
+        """A shard to write, with the secrets of its places."""
+        entries = plan.entries(shard)
+        return ShardJob(shard, [*map(self.listing.placed, entries)] if self.listing else entries, recover)
+
+    def write_all(self, shards: list[PlannedShard]) -> Iterator[tuple[str, ShardWritten]]:
+        """Every shard, written by a writer, or here."""
         for writer in self.writers:
-            suiting = writer.suits(jobs)
-            taken = {job.shard for job in suiting}
-            jobs = [job for job in jobs if job.shard not in taken]
-            for job, written in writer.write_all(suiting) if suiting else ():
-                yield job, written or self._write(job)
-        for job in jobs:
-            yield job, self._write(job)
+            suiting = writer.suits(shards)
+            taken = {planned.shard for planned in suiting}
+            shards = [planned for planned in shards if planned.shard not in taken]
+            for planned, written in writer.write_all(suiting) if suiting else ():
+                yield planned.shard, written or self._write(planned)
+        for planned in shards:
+            yield planned.shard, self._write(planned)
 
     def note(self, written: ShardWritten) -> None:
         """Count what became of a shard."""
@@ -131,21 +133,18 @@ class _Run:
 
     def take_late(self) -> None:
         """Annotations of images that are in the corpus already: what is new becomes corrections."""
-        shards: dict[str, list[tuple[ImageRow, Entry]]] = {}
-        for shard, row, entry in self.late.values():
-            shards.setdefault(shard, []).append((row, entry))
-        for shard, images in sorted(shards.items()):
+        for shard, entries in self.changes.late() if self.changes else ():
+            rows = {row.key: row for row in read_image_rows(self.store, shard)}
+            images = [(rows[entry.key], entry) for entry in entries]
             sources = (ImageSource(entry, read_image(self.store, shard, row)) for row, entry in images)
-            rows = (row for row, _ in images)
-            pairs = zip(rows, self.examiner.examine_all(sources), strict=True)
+            pairs = zip((row for row, _ in images), self.examiner.examine_all(sources), strict=True)
             self.corrected += take_late(self.store, shard, pairs, self.left_out)
 
-    def read(self, key: str, entry: Entry) -> bytes:
+    def read(self, entry: Entry) -> bytes:
         """The bytes at an entry's place. Raises FetchError."""
-        location = self.places.get(key, entry.location)
-        return self.fetcher.read(location, self.settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
+        return self.fetcher.read(entry.location, self.settings.limits.max_bytes, entry.offset, entry.size, entry.cell)
 
-    def report(self, plan: IngestPlan) -> IngestReport:
+    def report(self, planned: int) -> IngestReport:
         """Counts over the whole corpus. Raises IngestBudgetError when too much of what the sources name failed: a bad
         line that was taken out of the list must not fail the command for ever."""
         manifests = commit.committed(self.store, IMAGES)
@@ -156,15 +155,15 @@ class _Run:
                 for row in read_image_rows(self.store, shard):
                     if row.status == "failed":
                         tally.add(row)
-                        abandoned += self.wanted is not None and row.key not in self.wanted
+                        abandoned += self.listing is not None and row.key not in self.listing
         report = IngestReport(
-            planned=len(plan.images()),
+            planned=planned,
             kept=sum(manifest.counts.kept for manifest in manifests.values()),
             failed=sum(manifest.counts.failed for manifest in manifests.values()),
             new=self.new,
             written=self.written,
             repeated=self.repeated,
-            moved=self.moved,
+            moved=self.changes.moved if self.changes else 0,
             unreadable=self.left_out.rows,
             abandoned=abandoned,
             failures=dict(tally.counts),
@@ -173,8 +172,8 @@ class _Run:
             warnings=self._warnings(abandoned),
         )
         failed = report.failed - report.abandoned + report.unreadable
-        planned = report.planned if self.wanted is None else len(self.wanted)
-        if failed > self.settings.failure_budget * (planned + report.unreadable):
+        wanted = report.planned if self.listing is None else len(self.listing)
+        if failed > self.settings.failure_budget * (wanted + report.unreadable):
             raise IngestBudgetError(report, self.settings.failure_budget)
         return report
 
@@ -184,12 +183,8 @@ class _Run:
         for writer in self.writers:
             writer.close()
 
-    def _write(self, job: ShardJob) -> ShardWritten:
-        return write_shard(self.store, job, self.settings, self.examiner)
-
-    def _placed(self, entry: Entry) -> Entry:
-        location = self.places.get(entry.key)
-        return entry if location is None else msgspec.structs.replace(entry, location=location)
+    def _write(self, planned: PlannedShard) -> ShardWritten:
+        return write_shard(self.store, planned.job(), self.settings, self.examiner)
 
     def _warnings(self, abandoned: int) -> list[str]:
         lines = self.left_out.lines()
@@ -202,8 +197,8 @@ class _Run:
             lines.append(f"failed before, and not in these sources any more: {abandoned}")
         if self.corrected:
             lines.append(f"annotations that came late, corrections now (`fld filter` applies them): {self.corrected}")
-        if self.moved:
-            lines.append(f"at another place now, with the same bytes: {self.moved}")
+        if self.changes and self.changes.moved:
+            lines.append(f"at another place now, with the same bytes: {self.changes.moved}")
         return lines
 
 
@@ -215,26 +210,22 @@ def _plan(run: _Run, sources: list[str]) -> IngestPlan:
     plan = read_plan(run.store, run.settings.shard_size)
     if not sources and plan.parts:
         return plan
-    taken = {key: image.entry.place for key, image in plan.images().items()}
+    before = len(plan)
     entries = read_sources(sources, run.settings, run.fetcher.read_list, run.left_out)
-    listed, run.repeated = assign_keys(entries, run.settings, taken)
-    if not listed and not plan.parts:
+    run.listing, run.repeated = assign_keys(entries, run.settings, plan)
+    if not len(run.listing) and not plan.parts:
         lines = "".join(f"\n  {line}" for line in run.left_out.lines())
         raise SourceError(f"no image in {', '.join(map(public, sources))}{lines}")
-    run.wanted = frozenset(listed)
-    written = {key: without_secrets(entry, run.settings) for key, entry in listed.items()}
-    run.places = {key: entry.location for key, entry in listed.items() if entry.location != written[key].location}
-    changes = amendments(run.store, plan, written, run.read, run.left_out)
-    run.moved, run.retry, run.late = changes.moved, changes.retry, changes.late
-    extended = extend_plan(run.store, plan, written, changes.entries)
-    run.new = len(extended.images()) - len(taken)
+    run.changes = amendments(run.store, plan, run.listing, run.read, run.left_out)
+    extended = extend_plan(run.store, plan, run.listing, run.changes.entries)
+    run.new = len(extended) - before
     return extended
 
 
-def _written(store: Store, plan: IngestPlan, settings: IngestSettings, retry_failed: bool) -> dict[str, Manifest]:
+def _written(store: Store, planned: list[str], settings: IngestSettings, retry_failed: bool) -> dict[str, Manifest]:
     """Committed image shards. Raises PlanError for shards without a plan or written under other limits."""
     committed = commit.committed(store, IMAGES)
-    unplanned = sorted(committed.keys() - plan.shards().keys())
+    unplanned = sorted(committed.keys() - {*planned})
     if unplanned:
         raise PlanError(f"shard {unplanned[0]} is not in the plan, which may be damaged: ingest its sources again")
     fingerprint = outcome_settings(settings)

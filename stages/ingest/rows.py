@@ -54,12 +54,20 @@ def list_rows(location: str, data: bytes, kind: str) -> Iterator[CsvRow]:
                 yield _json_row(number, line)
 
 
-def lines_of(data: bytes) -> list[str]:
-    """Lines of `plain_text` without their ends, and without the marks that files leave which were put together."""
-    text = plain_text(data)
-    lines = text.replace("\r\n", "\n").split("\n") if "\n" in text else text.split("\r")
-    lines = lines[:-1] if lines and not lines[-1] else lines
-    return [line.lstrip(_BOM) for line in lines] if _BOM in text else lines
+def lines_of(data: bytes) -> Iterator[str]:
+    """Lines of `plain_text` without their ends, and without the marks that files leave which were put together. One
+    after the other: a list of all would take three times the file."""
+    if any(data.startswith(mark) and encoding != "utf-8" for mark, encoding in _MARKS.items()):
+        data = plain_text(data).encode("utf-8", "surrogatepass")
+    end = b"\n" if b"\n" in data else b"\r"
+    start = 0
+    while data.startswith(codecs.BOM_UTF8, start):
+        start += len(codecs.BOM_UTF8)
+    while start < len(data):
+        stop = data.find(end, start)
+        line = data[start:] if stop < 0 else data[start:stop].removesuffix(b"\r" if end == b"\n" else b"")
+        yield line.decode("utf-8", "surrogateescape").lstrip(_BOM)
+        start = len(data) if stop < 0 else stop + 1
 
 
 def plain_text(data: bytes) -> str:

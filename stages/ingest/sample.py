@@ -23,6 +23,7 @@ from stages.ingest.fetch import Fetcher
 from stages.ingest.ingest import ingest
 from stages.ingest.keys import assign_keys
 from stages.ingest.left_out import LeftOut
+from stages.ingest.listing import listed
 from stages.ingest.plan import IngestPlan, extend_plan
 from stages.ingest.secrets import public
 from stages.ingest.settings import IngestSettings
@@ -46,10 +47,12 @@ def sample_sources(store: Store, sources: list[str], settings: IngestSettings, c
 
     What it takes to start is told from what an image takes by the first few of the sample, taken in once before."""
     fetcher = Fetcher(settings.fetch, [*sources, settings.root or ""])
-    wanted, _ = assign_keys(read_sources(sources, settings, fetcher.read_list, LeftOut()), settings, {})
-    if not wanted:
+    entries = read_sources(sources, settings, fetcher.read_list, LeftOut())
+    wanted, _ = assign_keys(entries, settings, IngestPlan(settings.shard_size))
+    if not len(wanted):
         raise SourceError(f"no image in {', '.join(map(public, sources))}")
-    chosen = spread(list(wanted.items()), count)
+    places = spread(range(len(wanted)), count)
+    chosen = [wanted.placed(wanted.nth(place)) for place in places]
     few = chosen[:FEW]
     with tempfile.TemporaryDirectory(prefix="fld-plan-") as folder:
         start_s = _ingested(LocalStore(folder), few, settings, fetcher)
@@ -58,11 +61,12 @@ def sample_sources(store: Store, sources: list[str], settings: IngestSettings, c
     return SampledSources(len(wanted), max(0.0, all_s - start_s) / more if more else start_s / len(few))
 
 
-def _ingested(store: Store, chosen: Sequence[tuple[str, Entry]], settings: IngestSettings, fetcher: Fetcher) -> float:
+def _ingested(store: Store, chosen: Sequence[Entry], settings: IngestSettings, fetcher: Fetcher) -> float:
     """Take them in; CPU seconds."""
     small = settings.model_copy(update={"shard_size": larger_shard(len(chosen)), "failure_budget": 1.0})
     start = cpu_s()
-    extend_plan(store, IngestPlan({}, small.shard_size), dict(chosen))
+    plan = IngestPlan(small.shard_size)
+    extend_plan(store, plan, listed(plan.scratch, chosen))
     ingest(store, [], small, fetcher=fetcher)
     return cpu_s() - start
 

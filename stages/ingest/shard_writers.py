@@ -1,8 +1,8 @@
 """Shards to write, over processes that do all of it: each takes one shard after the other.
 
-Comes in: jobs. Goes out: what was committed, in the order in which it was. A shard whose process ended, or said nothing
-for too long, comes back unwritten, whatever the reason: the caller does it another way and finds out. So no image can
-stop the others, and a process that writes shards need not be clever about failures.
+Comes in: shards. Goes out: what was committed, in the order in which it was. A shard whose process ended, or said
+nothing for too long, comes back unwritten, whatever the reason: the caller does it another way and finds out. So no
+image can stop the others, and a process that writes shards need not be clever about failures.
 """
 
 import pickle
@@ -10,8 +10,8 @@ import selectors
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from shards.store import Store, remove_leftovers
 from stages.ingest.frames import Ready, Setup, ShardJob, ShardWritten
@@ -29,15 +29,22 @@ _FEW = 6
 that all share a shard. Measured by tests/benchmarks/bench_ingest.py: 0.4 of 2.9 ms per image."""
 
 
+class PlannedShard(NamedTuple):
+    """A shard that is to be written. job: makes what a writer needs, which is not held for all shards at once."""
+
+    shard: str
+    job: Callable[[], ShardJob]
+
+
 class ShardWriter(Protocol):
     """Writes shards, several at a time."""
 
-    def suits(self, jobs: Sequence[ShardJob]) -> list[ShardJob]:
-        """Those of the jobs that it should be given."""
+    def suits(self, shards: Sequence[PlannedShard]) -> list[PlannedShard]:
+        """Those that it should be given."""
         ...
 
-    def write_all(self, jobs: Sequence[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
-        """Each job once, when it is over, in any order; None where it is not written."""
+    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+        """Each shard once, when it is over, in any order; None where it is not written."""
         ...
 
     def close(self) -> None:
@@ -50,13 +57,13 @@ class _Writer:
 
     def __init__(self, command: Sequence[str], setup: Setup) -> None:
         self.process = WorkerProcess(command, setup)
-        self.job: ShardJob | None = None
+        self.shard: PlannedShard | None = None
         self.heard = time.monotonic()
         self.limit_s = START_S
 
-    def start(self, job: ShardJob) -> None:
-        self.job = job
-        self.process.send(job)
+    def start(self, shard: PlannedShard) -> None:
+        self.shard = shard
+        self.process.send(shard.job())
 
 
 class ShardWriters:
@@ -81,14 +88,14 @@ class ShardWriters:
         self._selector = selectors.DefaultSelector()
         self._has_lost = False
 
-    def suits(self, jobs: Sequence[ShardJob]) -> list[ShardJob]:
+    def suits(self, shards: Sequence[PlannedShard]) -> list[PlannedShard]:
         """All, if they keep the processes busy and there is something on disk that they can share."""
         is_shared = not self._store.url.startswith("memory:")
-        return list(jobs) if is_shared and len(jobs) >= min(self._count, _FEW) else []
+        return list(shards) if is_shared and len(shards) >= min(self._count, _FEW) else []
 
-    def write_all(self, jobs: Sequence[ShardJob]) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
-        waiting = deque(jobs)
-        while waiting or any(writer.job for writer in self._writers):
+    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+        waiting = deque(shards)
+        while waiting or any(writer.shard for writer in self._writers):
             self._hand_out(waiting)
             over = list(self._wait())
             self._hand_out(waiting)  # before the caller does anything with it
@@ -96,14 +103,14 @@ class ShardWriters:
 
     def close(self) -> None:
         for writer in list(self._writers):
-            self._remove(writer, _CLEAN_UP_S if writer.job else 0.0)
+            self._remove(writer, _CLEAN_UP_S if writer.shard else 0.0)
         self._selector.close()
         if self._has_lost:
             remove_leftovers(self._store)
 
-    def _hand_out(self, waiting: deque[ShardJob]) -> None:
+    def _hand_out(self, waiting: deque[PlannedShard]) -> None:
         for writer in self._writers:
-            if waiting and writer.job is None:
+            if waiting and writer.shard is None:
                 writer.start(waiting.popleft())
         while waiting and len(self._writers) < self._count:
             store = pickle.dumps(self._store)
@@ -113,7 +120,7 @@ class ShardWriters:
             self._selector.register(writer.process.output, selectors.EVENT_READ, writer)
             writer.start(waiting.popleft())
 
-    def _wait(self) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
+    def _wait(self) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
         """What is over after at most a beat."""
         heard: list[_Writer] = [key.data for key, _ in self._selector.select(BEAT_S)]
         now = time.monotonic()
@@ -123,20 +130,20 @@ class ShardWriters:
             for message, _ in frames or []:
                 if isinstance(message, Ready):
                     writer.limit_s = self._silence_s
-                elif isinstance(message, ShardWritten) and writer.job is not None:
-                    job, writer.job = writer.job, None
-                    yield job, message
+                elif isinstance(message, ShardWritten) and writer.shard is not None:
+                    shard, writer.shard = writer.shard, None
+                    yield shard, message
             if frames is None:
                 yield from self._given_up(writer)
         for writer in [writer for writer in self._writers if writer not in heard]:
             if now - writer.heard > writer.limit_s:
                 yield from self._given_up(writer)
 
-    def _given_up(self, writer: _Writer) -> Iterator[tuple[ShardJob, ShardWritten | None]]:
+    def _given_up(self, writer: _Writer) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
         self._remove(writer, 0.0)
-        if writer.job is not None:
+        if writer.shard is not None:
             self._has_lost = True
-            yield writer.job, None
+            yield writer.shard, None
 
     def _remove(self, writer: _Writer, patience_s: float) -> None:
         self._selector.unregister(writer.process.output)

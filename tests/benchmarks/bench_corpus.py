@@ -33,6 +33,7 @@ from shards.overview import complete_overview
 from shards.raw import RawRow, write_raw
 from shards.store import LocalStore
 from stages.ingest.entry import Entry
+from stages.ingest.listing import listed
 from stages.ingest.plan import extend_plan, read_plan
 
 SHARD, ROUNDS, SIDE = 4096, 4, 16
@@ -90,8 +91,9 @@ def build(corpus: Path, config: Path, images: int) -> None:
     config.write_text(CONFIG)
     store = LocalStore(corpus)
     save(load(str(config), []), store)
-    entries = {key: Entry(f"{key}.png", f"/photos/{key}.png", key) for key in map(key_of, range(images))}
-    extend_plan(store, read_plan(store, SHARD), entries)
+    entries = (Entry(f"{key}.png", f"/photos/{key}.png", key, key) for key in map(key_of, range(images)))
+    plan = read_plan(store, SHARD)
+    extend_plan(store, plan, listed(plan.scratch, entries))
     shards = {shard_name(number): [*_rows(number, images)] for number in range(-(-images // SHARD))}
     for name, rows in shards.items():
         write_images(store, name, [(row, PICTURE) for row in rows])

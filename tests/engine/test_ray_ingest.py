@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from shards.store import LocalStore
 from stages.ingest.entry import Entry
 from stages.ingest.frames import ShardJob
 from stages.ingest.ingest import ingest as ingest_with_writers
+from stages.ingest.shard_writers import PlannedShard
 from tests.stages.ingest.broken import encoded, picture
 from tests.stages.ingest.corpora import contents, ingest, settings, write_list, write_pictures
 from tests.stages.ingest.servers import bad_server
@@ -115,9 +117,12 @@ def test_nodes_are_asked_where_a_cluster_is_named_and_for_what_they_can_read(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
 
     def suiting(backend: str, engine: EngineSettings) -> list[str] | None:
-        jobs = [ShardJob(place, [Entry(place, place, place)], False) for place in ("https://a/b.jpg", "/a/b.jpg")]
+        shards = [
+            PlannedShard(place, partial(ShardJob, place, [Entry(place, place, place)], False))
+            for place in ("https://a/b.jpg", "/a/b.jpg")
+        ]
         writers = node_writers(LocalStore(tmp_path), settings(backend=backend), [], engine, lambda *_: None)
-        return [job.shard for job in writers[0].suits(jobs)] if writers else None
+        return [planned.shard for planned in writers[0].suits(shards)] if writers else None
 
     here, there = EngineSettings(), EngineSettings(address="10.0.0.1:6379")
     assert suiting("auto", here) is None

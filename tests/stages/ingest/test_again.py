@@ -142,6 +142,21 @@ def test_labels_that_came_late_become_corrections(tmp_path: Path, store: LocalSt
     assert contents(tmp_path / "corpus/images") == before
 
 
+def test_labels_come_late_for_an_image_whose_shard_is_written_again(tmp_path: Path, store: LocalStore) -> None:
+    """Its bytes are at another place of the tar then."""
+    photos = write_pictures(tmp_path / "photos", 3)
+    first = (photos / "0000.jpg").read_bytes()
+    (photos / "0000.jpg").unlink()
+    places = [{"path": f"photos/{number:04d}.jpg", "id": str(number)} for number in range(3)]
+    listed = write_list(tmp_path / "l.jsonl", *map(json.dumps, places))
+    ingest(store, [listed], settings())
+    (photos / "0000.jpg").write_bytes(first)
+    write_list(tmp_path / "l.jsonl", *(json.dumps({**place, "caption": "late"}) for place in places))
+    report = ingest(store, [listed], settings())
+    assert (report.failed, report.unreadable) == (0, 0)
+    assert report.warnings == ["annotations that came late, corrections now (`fld filter` applies them): 2"]
+
+
 def test_an_image_whose_new_place_cannot_be_read_stays(tmp_path: Path, store: LocalStore) -> None:
     write_pictures(tmp_path / "old", 1)
     ingest(store, [str(tmp_path / "old")], settings())

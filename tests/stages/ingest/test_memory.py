@@ -10,10 +10,17 @@ import numpy as np
 from shards.images import ImageRow, write_images
 from shards.layout import shard_name
 from shards.store import LocalStore
+from stages.ingest.amend import amendments
 from stages.ingest.duplicates import update_duplicates
+from stages.ingest.fetch import Fetcher
+from stages.ingest.keys import assign_keys
+from stages.ingest.left_out import LeftOut
+from stages.ingest.plan import extend_plan, read_plan
 from stages.ingest.settings import DuplicateSettings
+from stages.ingest.sources import read_sources
+from tests.stages.ingest.corpora import settings
 
-FEW, MANY = 4_000, 24_000
+FEW, MANY = 4_000, 20_000
 SHARD = 400
 
 
@@ -44,3 +51,22 @@ def test_the_search_for_duplicates_holds_hashes_and_nothing_else(tmp_path: Path)
         assert update_duplicates(LocalStore(tmp_path / str(count)), DuplicateSettings()) == {}
 
     assert bytes_per_image(find) < 150
+
+
+def test_the_list_and_the_plan_are_never_in_memory_whole(tmp_path: Path) -> None:
+    for count in (SHARD, FEW, MANY):
+        rows = "".join(f"hdfs://x/{image}.jpg,{image}\n" for image in range(count))  # fail before anything is read
+        (tmp_path / f"{count}.csv").write_text("url,id\n" + rows)
+
+    def plan(count: int) -> None:
+        wanted, left_out = settings(shard_size=SHARD), LeftOut()
+        fetcher = Fetcher(wanted.fetch)
+        store, before = LocalStore(tmp_path / str(count)), read_plan(LocalStore(tmp_path / str(count)), SHARD)
+        entries = read_sources([str(tmp_path / f"{count}.csv")], wanted, fetcher.read_list, left_out)
+        listing, _ = assign_keys(entries, wanted, before)
+        changes = amendments(store, before, listing, lambda entry: b"", left_out)
+        after = extend_plan(store, before, listing, changes.entries)
+        assert sum(len(images) for _, images in after.shards()) == count
+
+    assert bytes_per_image(plan) < 150  # the file of the list is among it
+    assert bytes_per_image(plan) < 150  # again: the plan is read, and compared with the list

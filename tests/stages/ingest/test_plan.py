@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,6 +9,7 @@ from shards.completeness import PLAN
 from shards.finding import Detection, Finding
 from shards.store import LocalStore, Store
 from stages.ingest.entry import Entry
+from stages.ingest.listing import listed
 from stages.ingest.plan import IngestPlan, PlanError, extend_plan, plan_difference, read_plan, refuse
 
 BOX = Detection("dog", box=(1.0, 2.0, 3.0, 4.25), polygons=[[1.0, 2.0, 3.0, 2.0, 3.0, 4.0]])
@@ -17,12 +19,14 @@ def entry(name: str, given: list[Finding] | None = None) -> Entry:
     return Entry(uri=name, location=f"/data/{name}", name=name, given=given or [], given_wh=(4, 5) if given else None)
 
 
-def wanted(*names: str) -> dict[str, Entry]:
-    return {name: entry(f"{name}.jpg") for name in names}
+def extended(store: Store, *names: str, shard_size: int = 2, amended: Sequence[Entry] = ()) -> IngestPlan:
+    plan = read_plan(store, shard_size)
+    wanted = (msgspec.structs.replace(entry(f"{name}.jpg"), key=name) for name in names)
+    return extend_plan(store, plan, listed(plan.scratch, wanted), amended)
 
 
-def extended(store: Store, *names: str, shard_size: int = 2) -> IngestPlan:
-    return extend_plan(store, read_plan(store, shard_size), wanted(*names))
+def moved(key: str) -> Entry:
+    return msgspec.structs.replace(entry(f"moved/{key}.jpg", [BOX]), key=key)
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 def keys(plan: IngestPlan) -> dict[str, list[str]]:
-    return {shard: [image.key for image in images] for shard, images in plan.shards().items()}
+    return {shard: [image.key for image in images] for shard, images in plan.shards()}
 
 
 def test_what_is_read_is_what_was_planned(store: LocalStore) -> None:
@@ -40,9 +44,10 @@ def test_what_is_read_is_what_was_planned(store: LocalStore) -> None:
         "ü/b": Entry("t.tar/b", "/t.tar", "b", offset=512, size=7, given=[BOX], normalised=True),
         "c": Entry("p.parquet/c", "/p.parquet", "c", offset=3, cell="image.bytes", problem="row: row 4 is odd"),
     }
-    extend_plan(store, read_plan(store, 10), planned)
-    found = {key: image.entry for key, image in read_plan(store, 10).images().items()}
-    assert found == {key: msgspec.structs.replace(image, key=key, name="") for key, image in planned.items()}
+    wanted = [msgspec.structs.replace(image, key=key, name="") for key, image in planned.items()]
+    plan = read_plan(store, 10)
+    extend_plan(store, plan, listed(plan.scratch, wanted))
+    assert [*read_plan(store, 10).shards()] == [("000000", wanted)]
 
 
 def test_shards_are_cut_in_order_and_a_new_part_starts_a_new_shard(store: LocalStore) -> None:
@@ -66,20 +71,24 @@ def test_another_shard_size_is_refused(store: LocalStore) -> None:
 
 
 def test_amended_rows_replace_the_planned_ones_in_their_place(store: LocalStore) -> None:
-    plan = extended(store, "a", "b", "c")
-    plan = extend_plan(store, plan, wanted("d"), {"b": entry("moved/b.jpg", [BOX])})
+    extended(store, "a", "b", "c")
+    plan = extended(store, "d", amended=[moved("b")])
     assert keys(plan) == {"000000": ["a", "b"], "000001": ["c"], "000002": ["d"]}
-    again = read_plan(store, 2)
-    assert again.images()["b"].entry.location == "/data/moved/b.jpg"
-    assert keys(extend_plan(store, again, wanted("e"))) == {**keys(plan), "000003": ["e"]}
+    image = read_plan(store, 2).find("b")
+    assert image is not None
+    assert image.entry.location == "/data/moved/b.jpg"
+    assert keys(extended(store, "e")) == {**keys(plan), "000003": ["e"]}
 
 
 def test_a_part_lost_under_an_amendment_is_planned_again(store: LocalStore) -> None:
-    whole = keys(extend_plan(store, extended(store, "a", "b"), {}, {"b": entry("moved/b.jpg")}))
+    extended(store, "a", "b")
+    whole = keys(extended(store, amended=[moved("b")]))
     commit.retire(store, PLAN, "000000")
     again = extended(store, "a", "b")
     assert keys(again) == whole
-    assert again.images()["b"].entry.location == "/data/moved/b.jpg"
+    image = again.find("b")
+    assert image is not None
+    assert image.entry.location == "/data/moved/b.jpg"
 
 
 def test_differences_are_told_in_words() -> None:
@@ -92,9 +101,9 @@ def test_differences_are_told_in_words() -> None:
 
 
 def test_refusals_list_the_first() -> None:
-    refuse([])
+    refuse([], 0)
     with pytest.raises(PlanError, match=r"8 keys .*\n  a: was 1\n(.*\n)*  and 3 more\n"):
-        refuse([f"{key}: was 1" for key in "abcdefgh"])
+        refuse([f"{key}: was 1" for key in "abcde"], 8)
 
 
 def test_a_plan_of_the_release_before_is_read(store: LocalStore) -> None:
@@ -111,7 +120,7 @@ def test_a_plan_of_the_release_before_is_read(store: LocalStore) -> None:
     meta = {b"fld_table": b"plan", b"fld_version": b"1"}
     data = table.encode(pa.table(old.columns, schema=old.schema.with_metadata(meta)))
     commit.publish(store, PLAN, "000000", {"000000.parquet": data}, commit.ImageCounts(2, 2), "shard_size=2")
-    assert read_plan(store, 2).images() == plan.images()
+    assert [*read_plan(store, 2).shards()] == [*plan.shards()]
 
 
 def test_a_lost_part_is_planned_again_in_its_place(store: LocalStore) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from shards.store import LocalStore, open_store
 from stages.ingest.frames import ShardJob
 from stages.ingest.ingest import ingest as ingest_in_processes
-from stages.ingest.shard_writers import ShardWriters
+from stages.ingest.shard_writers import PlannedShard, ShardWriters
 from tests.stages.ingest.broken import encoded, write_broken
 from tests.stages.ingest.corpora import contents, ingest, rows, settings, write_list, write_pictures
 from tests.stages.ingest.servers import bad_server
@@ -52,10 +52,14 @@ ODD = [
 """A writer that does what the name of a shard says."""
 
 
+def planned(shard: str) -> PlannedShard:
+    return PlannedShard(shard, lambda: ShardJob(shard, [], False))
+
+
 def outcomes(folder: Path, shards: Sequence[str], command: Sequence[str] = ODD) -> dict[str, str]:
     writers = ShardWriters(LocalStore(folder), settings(processes=2), [], command, silence_s=0.9)
     try:
-        over = list(writers.write_all([ShardJob(shard, [], False) for shard in shards]))
+        over = list(writers.write_all([planned(shard) for shard in shards]))
     finally:
         writers.close()
     assert sorted(job.shard for job, _ in over) == sorted(shards)
@@ -75,7 +79,7 @@ def test_writers_that_cannot_start_give_everything_back(tmp_path: Path) -> None:
 
 
 def test_few_shards_and_corpora_in_memory_are_not_for_processes_that_write(tmp_path: Path) -> None:
-    jobs = [ShardJob(f"{number:06d}", [], False) for number in range(20)]
+    jobs = [planned(f"{number:06d}") for number in range(20)]
     of = ShardWriters(LocalStore(tmp_path), settings(processes=16, workers=32), [])
     assert (of.suits(jobs[:5]), of.suits(jobs[:6])) == ([], jobs[:6])
     assert ShardWriters(LocalStore(tmp_path), settings(processes=1), []).suits(jobs[:1]) == jobs[:1]
