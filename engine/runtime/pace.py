@@ -52,7 +52,7 @@ class Pace:
         return self._most == 1 or self.size < self._most
 
     def rehearsed(self, seconds: float | None) -> None:
-        """The first image took this long; None: it failed, and says nothing."""
+        """The first image took this long, or longer; None: it failed, and says nothing."""
         self.measured, self._rehearsed_s = True, seconds
 
     def took(self, images: int, seconds: float) -> None:

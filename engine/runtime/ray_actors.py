@@ -21,9 +21,10 @@ from engine.runtime.worker import Worker, limit_process
 from shards.store import Store
 from stages.annotate.resources import Resources
 
-WORKING = 0.05
-"""CPUs that a process uses which does something; one that waits for ever uses next to none."""
-ANSWER_S = 10.0
+WORKING = 0.001
+"""CPUs that a thread uses at least which works: on a machine with twenty others at work it gets a fiftieth of one. One
+that waits for ever uses none."""
+ANSWER_S = 60.0
 """A process that does not say within this time whether it works does not."""
 
 
@@ -36,6 +37,7 @@ class ActorBody:
         self._stages = ThreadPoolExecutor(1, thread_name_prefix="stages")
         self._turn = 0
         self._turns = threading.Condition()
+        self._clock = time.process_time
         self._used_s = 0.0
 
     def born(self) -> int:
@@ -60,12 +62,13 @@ class ActorBody:
         return pack_reply(reply.result())
 
     def worked(self) -> float:
-        """CPU seconds of this process since the running call began, or since somebody asked last."""
-        before, self._used_s = self._used_s, time.process_time()
+        """CPU seconds of the thread of the stages since the running call began, or since somebody asked last."""
+        before, self._used_s = self._used_s, self._clock()
         return self._used_s - before
 
     def _run(self, call: Call) -> CallReply:
-        self._used_s = time.process_time()
+        self._clock = _own_clock()
+        self._used_s = self._clock()
         return self._worker.run(call)
 
 
@@ -129,16 +132,19 @@ class Actor:
     def overdue(self, now: float, answer: Callable[[Any], float | None]) -> bool:
         """Whether the running call has had its time. Where it may have more as long as its process works, that is asked
         first. answer: to such a question; None while there is none."""
-        if not self.calls or self.left_s(now) > 0:
+        if not self.calls:
             return False
         call = self.calls[0][1]
         if now - self.since >= max(call.timeout_s, call.longest_s):
             return True
         if self.asked is None:
-            self.asked, self.checked = self.handle.worked.remote(), now
+            if now - self.checked >= call.timeout_s:
+                self.asked, self.checked = self.handle.worked.remote(), now
             return False
         cpu_s = answer(self.asked)
-        if cpu_s is None or cpu_s < WORKING * call.timeout_s:
+        if cpu_s is None:
+            return now - self.checked >= ANSWER_S
+        if cpu_s < WORKING * call.timeout_s:
             return True
         self.asked, self.checked = None, now
         return False
@@ -151,6 +157,15 @@ class Actor:
     def _begin(self) -> None:
         self.since = self.checked = time.monotonic()
         self.asked = None
+
+
+def _own_clock() -> Callable[[], float]:
+    """CPU seconds of the thread that asks for the clock, for any thread to read; of the whole process on a system whose
+    threads have no clocks (macOS)."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.process_time
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    return lambda: time.clock_gettime(clock)
 
 
 def start_actor(store: Store, pool: ActorPool, decode_threads: int, cache_bytes: int) -> Actor:

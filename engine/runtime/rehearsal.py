@@ -63,7 +63,7 @@ class Rehearsals:
             return None
         unit = rehearsal.unit
         pace = self._paces[unit.column.name]
-        pace.rehearsed(outcome.seconds if outcome.kind == "ok" else None)
+        pace.rehearsed(outcome.seconds if outcome.kind in ("ok", "timeout") else None)
         if outcome.kind != "ok":
             return unit, False
         counts = pace.keeps_first or len(unit.todo) == 1  # a batch of one is no other call

@@ -71,6 +71,7 @@ class Scheduler:
         self._rehearsals = Rehearsals(self._paces)
         self._is_estimated = False
         self._busy_s, self._worked_s = 0.0, 0.0  # of all calls; of the time in which one of them ran
+        self._at_once = 1.0
         self._seen = time.monotonic()
         self._order = {column.name: index for index, column in enumerate(work.columns)}
         self._shard_order = {shard: index for index, shard in enumerate(work.todo)}
@@ -224,6 +225,8 @@ class Scheduler:
                 " so are answers that came. Put the cause right and run the same command again"
             )
         self._busy_s += outcome.seconds
+        if self._busy_s and self._worked_s:  # in between it would fall, as calls count when they are back
+            self._at_once = self._busy_s / self._worked_s
         if (rehearsed := self._rehearsals.ended(outcome)) is not None:
             self._book_first(*rehearsed)
             return
@@ -310,7 +313,7 @@ class Scheduler:
                 progress = self._progress[column.name]
                 progress.actors = actors
                 progress.each_s = self._paces[column.name].each_s
-                progress.at_once = self._busy_s / self._worked_s if self._worked_s else 1.0
+                progress.at_once = self._at_once
         self._reporter.update(list(self._progress.values()))
 
     def _estimate(self) -> None:

@@ -43,23 +43,30 @@ def test_a_time_that_was_named_is_all_there_is() -> None:
     assert actor.handle.worked.times == 0
 
 
-@pytest.mark.parametrize(("cpu_s", "is_over"), [(None, True), (0.5, True), (299.0, False)])
-def test_a_process_is_asked_whether_it_works(cpu_s: float | None, is_over: bool) -> None:
-    actor, asked = busy(300, 3600), []
+@pytest.mark.parametrize(("cpu_s", "is_over"), [(0.0, True), (0.2, True), (5.0, False), (299.0, False)])
+def test_a_process_is_asked_whether_it_works(cpu_s: float, is_over: bool) -> None:
+    actor = busy(300, 3600)
+    answers: dict[str, float] = {}
 
-    def answer(question: object) -> float | None:
-        asked.append(question)
-        return cpu_s
+    def answer(question: str) -> float | None:
+        return answers.get(question)
 
     assert not actor.overdue(299, answer)
     assert not actor.overdue(300, answer), "asked first"
     assert actor.left_s(300) == pytest.approx(ANSWER_S)
     assert not actor.overdue(305, answer)
+    answers["worked 1"] = cpu_s
     assert actor.overdue(310, answer) == is_over
-    assert asked == ["worked 1"]
     assert actor.limit_s(310) == 300
     if not is_over:
         assert actor.left_s(310) == pytest.approx(300)
+
+
+def test_a_process_that_does_not_answer_does_not_work() -> None:
+    actor = busy(300, 3600)
+    assert not actor.overdue(300, lambda _: None)
+    assert not actor.overdue(359, lambda _: None)
+    assert actor.overdue(360, lambda _: None)
 
 
 def test_after_the_longest_time_nobody_is_asked_any_more() -> None:

@@ -66,3 +66,38 @@ def test_calls_run_in_the_order_in_which_they_were_sent_and_in_one_thread(
 
 def test_an_actor_takes_as_many_calls_at_once_as_are_queued_on_it() -> None:
     assert ray_options(Resources(in_flight=3))["max_concurrency"] == 4
+
+
+class Working(FakeStage):
+    """Computes for a fifth of a second of CPU, then waits to be let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done, self.free = threading.Event(), threading.Event()
+
+    def run(self, items: list[Item]) -> list[list[Finding]]:
+        until = time.thread_time() + 0.2
+        while time.thread_time() < until:
+            pass
+        self.done.set()
+        self.free.wait(30)
+        return super().run(items)
+
+
+def test_an_actor_says_while_a_call_runs_what_its_stages_have_used_since_they_were_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, "1")
+    store, stage = CountingStore(tmp_path), Working()
+    fill(store, 2, 4)
+    actor = ActorBody(store, ActorPool("p", (column("a", stage),), Resources()), 2, 0)
+    assert actor.load().kind == "ok"
+    with ThreadPoolExecutor(1) as threads:
+        reply = threads.submit(actor.run, pack_call(call(store)), 0)
+        assert stage.done.wait(30)
+        first, second = actor.worked(), actor.worked()
+        stage.free.set()
+        assert unpack_reply(reply.result(timeout=30)).kind == "ok"
+    assert first >= 0.2
+    assert second < 0.05, "it only waited since"

@@ -1,6 +1,7 @@
 """The first image of every column is run alone, before any shard of what it looks at is finished."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,14 @@ def test_what_looks_at_others_comes_as_soon_as_they_said_something_about_one_ima
         assert rehearsals.ended(reply(number, 0.01)) == (shard.units[name], False)
     assert rehearsals.wanted([shard]) == []
     assert len(rehearsals) == 0
+
+
+def test_after_a_first_image_that_ran_out_of_time_no_batch_is_tried() -> None:
+    shard, pace = shard_of(4, {"a": ()}), Pace(Resources(batch_size=4))
+    rehearsals = Rehearsals({"a": pace})
+    rehearsals.began(0, rehearsals.wanted([shard])[0])
+    rehearsals.ended(replace(reply(0, 300.0), kind="timeout", findings=[]))
+    assert (pace.measured, pace.size) == (True, 1)
 
 
 def test_an_answer_counts_only_if_what_it_looked_at_is_what_was_written() -> None:
