@@ -134,7 +134,7 @@ def _shards_of(store: Store, part: str) -> set[str]:
         raise DamageError(f"{path} is damaged: {error}: `fld ingest` with the same images writes it again") from error
     if not pa.types.is_integer(found.schema.field("shard").type):
         raise DamageError(f"{path} is another table: `fld ingest` with the same images writes it again")
-    return {shard_name(number) for number in set(found["shard"].to_pylist())}
+    return {shard_name(number) for number in found["shard"].unique().to_pylist()}  # not one per image
 
 
 def _some(names: list[str]) -> str:

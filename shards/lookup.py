@@ -49,10 +49,10 @@ def complete_lookup(store: Store) -> int:
     redone = shards if len(parts) >= MAX_PARTS else missing
     for run in _runs(redone):
         rows = np.concatenate([_rows(shard, read_keys(store, shard)) for shard in run])
-        rows = rows[np.argsort(rows["hash"], kind="stable")]
+        order = np.argsort(rows["hash"], kind="stable")
         name = f"{run[0]}-{run[-1]}"
-        content = _MAGIC + len(rows).to_bytes(8, "little") + rows.tobytes()
-        commit.publish(store, LOOKUP, name, {f"{name}.keys": content}, ImageCounts(len(rows), len(rows)), "")
+        content = {f"{name}.keys": _content(rows, order)}
+        commit.publish(store, LOOKUP, name, content, ImageCounts(len(rows), len(rows)), "")
         if redone is shards:
             for part in parts:
                 if part != name:
@@ -107,6 +107,13 @@ def _search(store: Store, path: str, target: int) -> NDArray[np.void] | None:
             matching: NDArray[np.void] = rows[rows["hash"] == np.uint64(target)]
             return matching
         half *= 8
+
+
+def _content(rows: NDArray[np.void], order: NDArray[np.int64]) -> Iterator[bytes]:
+    """A part, in pieces: whole it would be in memory three times."""
+    yield _MAGIC + len(rows).to_bytes(8, "little")
+    for start in range(0, len(order), _WINDOW):
+        yield rows[order[start : start + _WINDOW]].tobytes()
 
 
 def _rows(shard: str, keys: Sequence[str]) -> NDArray[np.void]:
