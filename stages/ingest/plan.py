@@ -184,7 +184,7 @@ def _fingerprint(shard_size: int) -> str:
 
 
 def plan_difference(planned: Entry, listed: Entry) -> str:
-    """What is other in `wanted`, both without secrets; "" if nothing that matters is."""
+    """What is other in `listed`, both without secrets; "" if nothing that matters is."""
     if public(planned.location) != public(listed.location) or planned.offset != listed.offset:
         return f"was {_where(planned)}, now {_where(listed)}"
     if planned.given != listed.given:

@@ -18,6 +18,8 @@ import msgspec
 from stages.ingest.entry import Entry
 
 _CACHE_KIB = 16_384
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""Primary result codes (sqlite.org/rescode.html) of a temporary file that cannot be made, or grow."""
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Entry)
 
@@ -36,6 +38,8 @@ class Scratch:
         try:
             return self._base.execute(sql, values)
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _NO_ROOM:
+                raise
             raise OSError(errno.ENOSPC, str(error), "temporary file of ingest (TMPDIR)") from error
 
     def one(self, sql: str, *values: object) -> Any:

@@ -1,7 +1,7 @@
 """Checkpoints for the whole profile `open` with random weights of full size, to run it without a download.
 
-    python -m tests.benchmarks.open_checkpoints /tmp/weights > /tmp/open.yaml         2.6 GB; a config that extends open
-    fld run photos/ /tmp/corpus --config /tmp/open.yaml
+    python -m tests.benchmarks.open_checkpoints WEIGHTS > mine.yaml         2.6 GB; a config that extends open
+    fld run photos/ corpus --config mine.yaml
 
 What models of random weights say is nonsense, so its amount is set here: captions of 40 tokens, no place for any phrase
 (left alone, Grounding DINO finds 30,000), masks of some thousand corners. DETR's hundred boxes fall together into one,
