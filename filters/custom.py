@@ -85,7 +85,7 @@ def judge_cases(settings: CustomFilter, cases: Sequence[Case]) -> list[Verdict]:
     own = _built(settings.model_dump_json())
     try:
         verdicts = own.judge(list(cases))
-    except Exception as error:
+    except Exception as error:  # the user's code may raise anything; it is told with its line
         raise _blamed(settings, own, cases, error) from error
     if not isinstance(verdicts, list) or len(verdicts) != len(cases):
         got = len(verdicts) if isinstance(verdicts, list) else type(verdicts).__name__
@@ -104,7 +104,7 @@ def _facts(settings: CustomFilter) -> Facts:
     own = build_filter(settings)
     try:
         facts = own.fingerprint()
-    except Exception as error:
+    except Exception as error:  # the user's code may raise anything; it is told with its line
         raise CustomError(f"{settings.factory}: fingerprint failed: {_raised(settings, error)}") from error
     plain = isinstance(facts, dict) and all(
         isinstance(name, str) and isinstance(value, str | int | float | bool | list | None)

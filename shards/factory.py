@@ -50,7 +50,7 @@ def built(settings: FactorySettings, methods: Sequence[str]) -> object:
     options: Mapping[str, JsonValue] = dict(settings.options)
     try:
         found: object = factory(options)
-    except Exception as error:
+    except Exception as error:  # the user's constructor may raise anything
         raise FactoryError(
             f"custom: {settings.factory} failed with the options {dict(options)}: {what_it_raised(error, module_name)}"
         ) from error

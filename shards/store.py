@@ -177,9 +177,8 @@ class LocalStore:
             finally:
                 os.close(descriptor)
             os.replace(part, final)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        finally:
+            part.unlink(missing_ok=True)  # it is there still if anything went wrong
         self._sync_folder(final.parent)
 
     def link(self, source: str, path: str) -> None:
@@ -188,8 +187,10 @@ class LocalStore:
         self._make_folder(final.parent)
         part = final.with_name(f"{final.name}.{secrets.token_hex(4)}{PART}")
         os.link(self._root / source, part)
-        os.replace(part, final)
-        part.unlink(missing_ok=True)  # renaming a link onto another one of the same file leaves both
+        try:
+            os.replace(part, final)
+        finally:
+            part.unlink(missing_ok=True)  # renaming a link onto another one of the same file leaves both
         self._sync_folder(final.parent)
 
     def names(self, folder: str) -> list[str]:

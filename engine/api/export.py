@@ -64,13 +64,17 @@ def export(
         held_out = 0.0 if single else load(None, [], opened.store).loop.retrain.held_out
     categories = Categories(opened.store)
     categories.learn(_labels(source))
-    try:
-        return _written(source, path, format, where, pictures, held_out, categories)
-    except BaseException as error:
-        _remove_what_is_there(path, single)  # the folder was empty
-        if isinstance(error, OSError) and error.filename is None:  # of a full disk the system names no file
+    with ExitStack() as undo:
+        undo.callback(_remove_what_is_there, path, single)  # the folder was empty
+        try:
+            report = _written(source, path, format, where, pictures, held_out, categories)
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            # of a full disk the system names no file
             raise ConfigError(f"out {path} cannot be written: {error.strerror or error}") from error
-        raise
+        undo.pop_all()  # it is whole
+    return report
 
 
 def _written(

@@ -27,7 +27,7 @@ def settings_in_force(config: Config, store: Store) -> Iterator[None]:
         yield
     except StoppedError:
         raise
-    except Exception:
+    except Exception:  # whatever it is, a mistake of ours too: these settings have not worked. It goes on as it is.
         if before is not None:
             _put_back(store, before)
         raise

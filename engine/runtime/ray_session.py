@@ -66,7 +66,7 @@ class RaySession:
             try:
                 self._init(cpus)
                 break
-            except Exception as error:  # ray.init raises bare Exception
+            except Exception as error:  # of a node that does not come up Ray says `raise Exception(...)`
                 reason = " ".join(str(error).split())
                 self._log("ray_start_failed", {"attempt": attempt, "why": reason})
                 if attempt == ATTEMPTS or not self.local:

@@ -15,7 +15,7 @@ def within(limit_s: float, task: Callable[[], bytes]) -> bytes:
     def run() -> None:
         try:
             answer.set_result(task())
-        except BaseException as error:  # noqa: BLE001  # raised where the answer is waited for, not here
+        except BaseException as error:  # noqa: BLE001  # nothing ends here: all of it is raised where it is waited for
             answer.set_exception(error)
 
     threading.Thread(target=run, name="read-with-deadline", daemon=True).start()

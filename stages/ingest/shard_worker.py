@@ -13,6 +13,9 @@ import select
 import signal
 import sys
 import threading
+import traceback
+from contextlib import suppress
+from types import TracebackType
 from typing import IO
 
 from stages.ingest.fetch import Fetcher
@@ -69,22 +72,23 @@ def _watch(jobs: int, outbox: _Outbox, examiner: ThreadExaminer, settings: Inges
     os._exit(0)
 
 
+def _end(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """Anything else ends the process, without waiting for an image that hangs. The parent writes the shard itself then,
+    and meets the same fault, or none."""
+    traceback.print_exception(kind, error, where)
+    sys.stderr.flush()
+    os._exit(_FAILED)
+
+
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the parent too, which then ends this process
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the file that is being written is removed on the way out
+    sys.excepthook = _end
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not end up between frames
-    code = _FAILED
-    try:
+    with suppress(SystemExit):
         serve(sys.stdin.buffer, results)
-        code = 0
-    except SystemExit:
-        code = 0
-    except Exception as error:  # noqa: BLE001  the last line of stderr is what the parent says of it
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        sys.stderr.flush()
-    finally:
-        os._exit(code)  # without waiting for an image that hangs
+    os._exit(0)  # without waiting for an image that hangs
 
 
 if __name__ == "__main__":

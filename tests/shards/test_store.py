@@ -220,3 +220,12 @@ def test_the_file_is_synced_before_its_rename_and_the_folders_after(tmp_path: Pa
 
     LocalStore(tmp_path, sync=sync).write("x/y/a.tar", [b"data"])
     assert synced == [(tmp_path.name, []), ("x", []), (".part", []), ("y", ["a.tar"])]
+
+
+def test_a_link_that_cannot_take_its_place_leaves_nothing(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.write("a", [b"a"])
+    (tmp_path / "b").mkdir()
+    with pytest.raises(IsADirectoryError):
+        store.link("a", "b")
+    assert store.walk() == ["a"]

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from shards.store import LocalStore, open_store
-from stages.ingest.frames import ShardJob
+from stages.ingest.frames import Setup, ShardJob, pack
 from stages.ingest.ingest import ingest as ingest_in_processes
-from stages.ingest.shard_writers import PlannedShard, ShardWriters
+from stages.ingest.shard_writers import WRITER, PlannedShard, ShardWriters
 from tests.stages.ingest.broken import encoded, write_broken
 from tests.stages.ingest.corpora import contents, ingest, rows, settings, write_list, write_pictures
 from tests.stages.ingest.servers import bad_server
@@ -157,3 +157,14 @@ def test_the_writer_starts_without_what_is_slow_to_import() -> None:
     code = f"import sys, stages.ingest.shard_worker; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_a_mistake_of_ours_ends_the_writer_and_says_where_it_arose() -> None:
+    setup = Setup(settings().model_dump_json(), [], 1, b"no pickle at all")
+    ended = subprocess.run(WRITER, input=b"".join(pack(setup)), capture_output=True)
+    said = ended.stderr.decode().splitlines()
+    assert (ended.returncode, said[0], said[-1].partition(":")[0]) == (
+        70,
+        "Traceback (most recent call last):",
+        "_pickle.UnpicklingError",
+    )
