@@ -18,7 +18,7 @@ from shards.settings import Settings
 from specialists.florence2_format import Task
 from stages.retrain.presets import PRESETS, TASK_SETS, Preset, Recipe, TaskSet
 
-LATER: Final = ("samples", "effective_batch")
+LATER: Final = ("samples", "effective_batch", "doubtful", "sure")
 """Fields that older trainings do not know: where they are null, they are no part of what was trained."""
 _BATCHES: Final = ("accumulation", "effective_batch")
 

@@ -42,6 +42,7 @@ from stages.retrain.metrics import Watch
 from stages.retrain.pool import load_pool
 from stages.retrain.seal import seal_model
 from stages.retrain.student_data import class_names, write_lessons
+from stages.retrain.student_doubts import Doubts
 from stages.retrain.student_trainer import Student, checkpoint_names, fit_student
 
 NAME = "fld retrain --student"
@@ -81,7 +82,7 @@ def train_student(job: StudentJob, watch: Watch | None = None) -> RetrainResult:
     names = class_names((trained, held), checkpoint_names(checkpoint))
     if not names:
         raise RetrainError(f"round {job.round} has no object with a label: a student has nothing to learn")
-    lessons = write_lessons(trained, held, names, work / DATA)
+    lessons = write_lessons(trained, held, names, work / DATA, Doubts.of(job.settings))
     student = fit_student(checkpoint, lessons, job.settings, work / TRAINER, work / WEIGHTS, watch)
     training = _training(job, wanted, known, pool.data, student, time.monotonic() - started)
     _finish(job, work, training)

@@ -6,12 +6,13 @@ Comes in: a pool of images. Goes out: the layout that YOLO trainers read, delete
     training-model-student/data/train/labels/000017.txt     "2 0.512500 0.440625 0.120000 0.165625"   class x y w h
     training-model-student/data/held_out/...                what is never trained on
 
-A box's class is what a detector or a human called it (`stages.codec.wording.category`), as Florence-2's <OD> teaches.
+A box's class is what a detector or a human called it (`stages.codec.wording.category`), as Florence-2's <OD> teaches;
+of a doubtful one the number says how doubtful, too (student_doubts.py).
 """
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,9 +26,12 @@ from stages.ingest.decode import DecodeError, decode_image
 from stages.ingest.settings import DecodeLimits
 from stages.retrain.data import RetrainError
 from stages.retrain.pool import TrainingPool
+from stages.retrain.student_doubts import Doubts
 
 TRAIN, HELD_OUT = "train", "held_out"
 _JPEG = b"\xff\xd8"
+Level = Callable[[float], int | None]
+"""The level of doubt by the score of a label, which its number tells; None leaves it out."""
 UNREADABLE_BUDGET = 0.01
 """Share of the images that may be unreadable, as in `RetrainSettings.corrupt_budget`."""
 
@@ -56,13 +60,15 @@ def class_names(pools: Iterable[TrainingPool], known: Sequence[str] = ()) -> tup
     return (*kept, *sorted(found - set(kept)))
 
 
-def write_lessons(trained: TrainingPool, held: TrainingPool, names: Sequence[str], folder: Path) -> Lessons:
+def write_lessons(
+    trained: TrainingPool, held: TrainingPool, names: Sequence[str], folder: Path, doubts: Doubts
+) -> Lessons:
     """Write both pools. Raises RetrainError if too many images cannot be read, or none is left."""
     if folder.exists():
         shutil.rmtree(folder)
     numbers = {name: number for number, name in enumerate(names)}
-    written, unread = _write(trained, numbers, folder / TRAIN)
-    held_written, held_unread = _write(held, numbers, folder / HELD_OUT)
+    written, unread = _write(trained, numbers, folder / TRAIN, doubts.level)
+    held_written, held_unread = _write(held, numbers, folder / HELD_OUT, doubts.level_where_measured)
     unreadable, images = unread + held_unread, len(trained) + len(held)
     if unreadable > UNREADABLE_BUDGET * images:
         raise RetrainError(
@@ -91,7 +97,7 @@ def _records(pool: TrainingPool) -> Iterator[Record]:
             continue  # counted where it is written
 
 
-def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[int, int]:
+def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path, level: Level) -> tuple[int, int]:
     """(written, unreadable)."""
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
@@ -106,7 +112,7 @@ def _write(pool: TrainingPool, numbers: dict[str, int], folder: Path) -> tuple[i
         if "objects" in unknown(record):
             continue
         _write_picture(folder / "images" / f"{i:06d}", original, picture)
-        lines = "".join(f"{line}\n" for line in label_lines(record, numbers))
+        lines = "".join(f"{line}\n" for line in label_lines(record, numbers, level))
         (folder / "labels" / f"{i:06d}.txt").write_text(lines)
         written += 1
     return written, unreadable
@@ -123,17 +129,19 @@ def _write_picture(path: Path, original: bytes, picture: Image) -> None:
         Pillow.fromarray(picture).save(path.with_suffix(".png"), compress_level=1)
 
 
-def label_lines(record: Record, numbers: dict[str, int]) -> list[str]:
+def label_lines(record: Record, numbers: dict[str, int], level: Level) -> list[str]:
     """One line per object of a known class: number, middle and size of its box as shares of the picture."""
     lines = []
     for region in record.regions:
         label = category(region) if region.kind == "object" else None
-        if label is None or label not in numbers:
+        turns = level(region.score)
+        if label is None or label not in numbers or turns is None:
             continue
         x0, y0, x1, y1 = region.box
         values = (
             (x0 + x1) / 2 / record.width, (y0 + y1) / 2 / record.height,
             (x1 - x0) / record.width, (y1 - y0) / record.height,
         )  # fmt: skip
-        lines.append(" ".join([str(numbers[label]), *(f"{min(max(value, 0.0), 1.0):.6f}" for value in values)]))
+        number = numbers[label] + turns * len(numbers)
+        lines.append(" ".join([str(number), *(f"{min(max(value, 0.0), 1.0):.6f}" for value in values)]))
     return lines

@@ -43,6 +43,14 @@ class StudentSettings(Settings):
     mosaic: float = Field(
         0.0, ge=0, le=1, description="share of the pictures that are put together of four; pays off in long trainings"
     )
+    doubtful: Literal["teach", "weigh", "skip"] | None = Field(
+        None,
+        description="labels whose score is below `sure`: teach (or null): objects like others; weigh: by their score;"
+        " skip: neither an object nor background. Scores are probabilities after fld calibrate",
+    )
+    sure: float | None = Field(
+        None, ge=0, le=1, description="least score of a label that is taught fully; null: 0.5 to skip, 1 to weigh"
+    )
     arguments: dict[str, bool | int | float | str] = Field(
         {}, description="further arguments of the library's trainer, by its names: {fliplr: 0.0, degrees: 10}"
     )

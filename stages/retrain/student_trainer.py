@@ -26,6 +26,7 @@ from specialists.ultralytics_yolo import harmless_loading, quiet_library, read_c
 from stages.retrain.data import RetrainError
 from stages.retrain.metrics import Watch
 from stages.retrain.student_data import HELD_OUT, TRAIN, Lessons
+from stages.retrain.student_doubts import Doubts, all_names, by_class, criterion
 from stages.retrain.student_settings import StudentSettings
 
 RESUME_FILE = "checkpoint.pt"
@@ -89,13 +90,14 @@ class _Run:
     ) -> None:
         self._lessons, self._settings, self._folder, self._watch = lessons, settings, folder, watch
         self._loss, self._began, self._first = math.nan, time.monotonic(), 0
+        self._doubts = Doubts.of(settings)
         self._per_pass = math.ceil(lessons.images / settings.batch)
         resume = folder / RESUME_FILE
         if resume.exists():
             _check_harmless(resume)
         arguments = self._arguments(checkpoint, resume if resume.exists() else None)
         try:
-            self._trainer = _trainer(arguments, lessons)
+            self._trainer = _trainer(arguments, lessons, self._doubts)
         except (SyntaxError, TypeError, ValueError) as error:  # SyntaxError: a name that it does not know
             raise RetrainError(f"ultralytics refuses its arguments, see loop.student.arguments: {error}") from error
         for event, callback in (
@@ -160,6 +162,11 @@ class _Run:
         torch.set_num_threads(self._settings.cpu_threads)  # the library has taken all but one
         self._first = trainer.start_epoch * self._per_pass
         self._began = time.monotonic()
+        if self._doubts.how != "teach":
+            from ultralytics.utils.torch_utils import unwrap_model
+
+            model: Any = unwrap_model(trainer.model)
+            model.criterion = criterion(model, trainer.start_epoch)
 
     def _passed(self, trainer: Any) -> None:
         """After each pass over the images, before the checkpoint."""
@@ -192,19 +199,33 @@ def _check_harmless(resume: Path) -> None:
         raise RetrainError(f"cannot go on from {resume}: {reason}; delete {resume.parents[1]} to start over") from error
 
 
-def _trainer(arguments: dict[str, Any], lessons: Lessons) -> Any:
+def _trainer(arguments: dict[str, Any], lessons: Lessons, doubts: Doubts) -> Any:
     from ultralytics.models.yolo import detect
 
     library: Any = detect
+    names = dict(enumerate(lessons.names))
 
     class RoundLearner(library.DetectionTrainer):  # type: ignore[misc]
         """Without "Trainer" in its name the library adds no callbacks of tracking services."""
 
+        data: dict[str, Any]
+
         def get_dataset(self) -> dict[str, Any]:
             train = str(lessons.folder / TRAIN / "images")
             held_out = str(lessons.folder / HELD_OUT / "images") if lessons.held_out else train
-            names = dict(enumerate(lessons.names))
             return {"train": train, "val": held_out, "names": names, "nc": len(names), "channels": 3}
+
+        def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+            known = self.data
+            if mode == "train" and doubts.how != "teach":
+                self.data = {**known, "names": all_names(names)}
+            try:
+                return super().build_dataset(img_path, mode, batch)
+            finally:
+                self.data = known
+
+        def get_class_counts(self) -> Any:
+            return by_class(super().get_class_counts(), len(names))
 
         def validate(self) -> tuple[dict[str, float], float]:
             return super().validate() if lessons.held_out else ({}, 0.0)

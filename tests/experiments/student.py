@@ -18,6 +18,8 @@ and per kind of noise and seed, every student from the architecture of yolo-nano
     c      as many more steps on the spoilt labels as b
     d      as many steps as b and c, on human gold: the ceiling
     w      as b, with rare labels weighing more in the loss (ultralytics' cls_pw)
+    s      as b, every label that is at least DOUBTFUL probable weighed by that (loop.student.doubtful: weigh)
+    i      as b, those that are less probable than --min-score left out of the loss (skip)
 
 The gate and the calibration of the rounds see the gold of a tenth of the pictures, on which nobody trains (19 of
 219), unless --no-gold is given. Left in WORK: a folder per noise, seed and arm, and student.md. What is there is not
@@ -52,7 +54,9 @@ from tests.experiments.running import table
 JUDGED = 4
 """One picture in so many judges."""
 PASSES = 3
-LOOPS = ("b", "w")
+LOOPS = ("b", "w", "s", "i")
+DOUBTFUL = 0.1
+"""Labels that are less probable than this are in no round."""
 AP = {"boxes/map": "AP", "boxes/map50": "AP at IoU 0.5"}
 SHOWN = {**AP, "platelet": "AP of platelets", "red blood cell": "of red cells", "white blood cell": "of white cells"}
 LABELS = {"boxes/precision": "precision", "boxes/recall": "recall", "boxes/f1": "F1"}
@@ -108,7 +112,11 @@ class Arm:
         done.write_text(json.dumps({"students": found, "labels": labels}))
 
     def _settings(self) -> dict[str, object]:
+        weigh: dict[str, object] = {"loop.student.doubtful": "weigh"}
+        skip: dict[str, object] = {"loop.student.doubtful": "skip", "loop.student.sure": self._min_score}
+        doubts = {"s": weigh, "i": skip}.get(self._arm, {})
         return {
+            **doubts,
             "loop.learners": ["student"],
             "loop.student.start": "embedded:yolo-nano",
             "loop.student.fresh": "first",
@@ -119,7 +127,7 @@ class Arm:
             "loop.watch.patience": PASSES + 1,
             "loop.watch.boxes_change": {"warn": None, "stop": None},
             "loop.gate.tolerance": 1.0,
-            "filters.region.min_score": self._min_score,
+            "filters.region.min_score": DOUBTFUL if doubts else self._min_score,
             "filters.region.nms_iou": self._nms_iou,
         }
 
@@ -166,9 +174,13 @@ class Arm:
         found = []
         for number in Corpus(open_store(str(corpus))).rounds():
             round_ = Corpus(open_store(str(corpus))).round(number)
-            said = [record for shard in round_.shards() for record in round_.records(shard)]
+            said = [self._sure(record) for shard in round_.shards() for record in round_.records(shard)]
             found.append(as_numbers(measure(said, gold, ["boxes"]), LABELS))
         return found
+
+    def _sure(self, record: Record) -> Record:
+        regions = [region for region in record.regions if region.score >= self._min_score]
+        return msgspec.structs.replace(record, regions=regions)
 
 
 def ingest(folder: Path, data: Path, noise: str, settings: dict[str, object], seed: int = 0) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shards.store import open_store
 from specialists.roles import MissingRequirementError
-from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings
+from specialists.ultralytics_yolo import UltralyticsDetector, UltralyticsSettings, read_checkpoint
 from stages.retrain.data import RetrainError
 from stages.retrain.job import StudentJob, read_training
 from stages.retrain.metrics import Event
@@ -56,6 +56,14 @@ def test_what_is_done_is_not_done_again(corpus: str) -> None:
         train_student(job(corpus, steps=1, seed=2))
     third = train_student(job(corpus, steps=1, seed=2, again=True))
     assert third.training.settings["seed"] == 2
+
+
+def test_doubtful_labels_and_rare_ones_may_weigh_differently(corpus: str) -> None:
+    result = train_student(job(corpus, steps=1, doubtful="weigh", sure=1.0, arguments={"cls_pw": 0.5}))
+    assert result.training.settings["doubtful"] == "weigh"
+    assert set(result.training.measures) == {"precision", "recall", "mAP50", "mAP50-95"}
+    read = read_checkpoint(Path(result.folder) / "student.pt")
+    assert len(read["model"].names) == 4
 
 
 def test_a_killed_run_goes_on_from_the_last_pass(corpus: str, tmp_path: Path) -> None:
