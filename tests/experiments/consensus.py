@@ -2,6 +2,7 @@
 
     python -m tests.experiments.consensus coco DATA ADAPTER OUT        DATA/coco_val, DATA/coco_train, DATA/weights
     python -m tests.experiments.consensus three DATA ADAPTER OUT       DATA/coco_val, DATA/weights; a third voice
+    python -m tests.experiments.consensus thirds DATA OUT              DATA/bccd; three students, each of a third of it
     python -m tests.experiments.consensus bccd DATA STUDENT.pt OUT     DATA/bccd; a student of noisy_seed7.json
 
 Prints the tables of docs/experiments.md as Markdown. Half of the pictures (by the hash of their bytes) are for fitting,
@@ -13,7 +14,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from shards.rounds import read_index
 from shards.store import open_store
 from stages.evaluate.bootstrap import Estimate, change
 from tests.experiments.running import table
+from tests.experiments.student import JUDGED, ingest, is_judge, lot
 
 MEASURES = {
     "boxes/map": "AP",
@@ -35,6 +37,7 @@ MEASURES = {
     "boxes/f1": "F1 as written",
 }
 _HERE = {"backend": "local"}
+STUDENT: dict[str, object] = {"fresh": "first", "steps": 440, "image_size": 320, "arguments": {"flipud": 0.5}}
 Columns = dict[str, Mapping[str, Estimate]]
 
 
@@ -72,6 +75,40 @@ def three(data: Path, adapter: Path, out: Path) -> None:
     annotators["parts"] = {**annotators["yolox"], "tiles": {"grid": 2}}
     config = _written(out / "three.yaml", {"annotators": annotators, "engine": _HERE})
     engine.run([str(path) for path in sorted((data / "coco_val" / "images").iterdir())], out / "corpus", str(config))
+    _together(out, annotators, gold, "COCO val")
+
+
+def thirds(data: Path, out: Path) -> None:
+    """Three annotators that err independently of each other: students of random weights, each of the spoilt labels of
+    another third of the pictures. On the pictures that none of them has seen."""
+    annotators = {}
+    for third in range(3):
+        folder = out / f"third-{third}"
+        if not folder.exists():
+            ingest(folder, data / "bccd", "random", {}, is_kept=_of_third(third))
+        settings = {f"loop.student.{name}": value for name, value in {**STUDENT, "seed": third + 1}.items()}
+        made = engine.retrain(folder / "corpus", "embedded:yolo-nano", settings=settings, student="ultralytics")
+        weights = str(Path(made.folder) / "student.pt")
+        specialist = {"backend": "ultralytics", "weights": weights, "score_floor": 0.01}
+        annotators[f"student{third + 1}"] = {"role": "detector", "specialist": specialist}
+    config = _written(out / "thirds.yaml", {"annotators": annotators, "engine": _HERE})
+    gold = json.loads((data / "bccd" / "gold.json").read_text())
+    judged = [image for image in gold["images"] if is_judge(image["file_name"])]
+    ids = {image["id"] for image in judged}
+    gold |= {"images": judged, "annotations": [each for each in gold["annotations"] if each["image_id"] in ids]}
+    pictures = [str(data / "bccd" / "images" / image["file_name"]) for image in judged]
+    engine.run(pictures, out / "corpus", str(config))
+    _together(out, annotators, gold, "BCCD")
+
+
+def _of_third(third: int) -> Callable[[str], bool]:
+    return lambda name: not is_judge(name) and lot(name) // JUDGED % 3 == third
+
+
+def _together(
+    out: Path, annotators: Mapping[str, object], gold: Mapping[str, list[dict[str, object]]], title: str
+) -> None:
+    """Each alone, the greatest score, agreement, and gold of the other half, where there is one."""
     whole, halves = _written(out / "gold.json", gold), _halves(out / "corpus", gold, out)
     for judged, fitted in ((whole, None), *halves.items()):
         columns: Columns = {}
@@ -87,7 +124,7 @@ def three(data: Path, adapter: Path, out: Path) -> None:
             columns["gold"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
             engine.calibrate(out / "corpus")  # forgets the gold
         for name in annotators:
-            _report(f"COCO val, judged on {judged.stem}", columns, name)
+            _report(f"{title}, judged on {judged.stem}", columns, name)
 
 
 def bccd(data: Path, student: Path, out: Path) -> None:
@@ -208,4 +245,5 @@ def _changes(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> d
 
 if __name__ == "__main__":
     which, *places = sys.argv[1:]
-    {"coco": coco, "three": three, "bccd": bccd}[which](*map(Path, places))
+    by_name: dict[str, Callable[..., None]] = {"coco": coco, "three": three, "thirds": thirds, "bccd": bccd}
+    by_name[which](*map(Path, places))

@@ -30,7 +30,7 @@ import argparse
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -183,11 +183,18 @@ class Arm:
         return msgspec.structs.replace(record, regions=regions)
 
 
-def ingest(folder: Path, data: Path, noise: str, settings: dict[str, object], seed: int = 0) -> None:
-    """A corpus of the pictures that do not judge, `corpus` in a folder, with these labels as a human's."""
+def ingest(
+    folder: Path,
+    data: Path,
+    noise: str,
+    settings: dict[str, object],
+    seed: int = 0,
+    is_kept: Callable[[str], bool] = lambda name: not is_judge(name),
+) -> None:
+    """A corpus of pictures, those that do not judge, in `folder`/corpus, with these labels as a human's."""
     spoilt = spoil(data, noise, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    kept = [image for image in spoilt["images"] if not is_judge(image["file_name"])]
+    kept = [image for image in spoilt["images"] if is_kept(image["file_name"])]
     (folder / "images").symlink_to((data / "images").resolve())
     ids = {image["id"] for image in kept}
     boxes = [each for each in spoilt["annotations"] if each["image_id"] in ids]
@@ -211,7 +218,12 @@ def read(path: Path) -> Coco:
 
 def is_judge(name: str) -> bool:
     """Whether a picture is kept out of every corpus."""
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % JUDGED == 0
+    return lot(name) % JUDGED == 0
+
+
+def lot(name: str) -> int:
+    """A number that a picture's name draws."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16)
 
 
 def spoil(data: Path, noise: str, seed: int) -> Coco:
