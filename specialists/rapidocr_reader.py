@@ -9,7 +9,7 @@ The score is the recogniser's (mean character probability); the detector's only 
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from pydantic import Field
 
 from shards.settings import OnDisk, Settings
 from specialists.quads import as_words
+from specialists.rapidocr_pixels import TabledPixels
 from specialists.roles import Fingerprint, Image, MissingRequirementError, SpecialistError, Words, check_images
 from specialists.weights import file_sha256, library, require_package
 
@@ -84,7 +85,7 @@ class RapidOcrReader:
             "EngineConfig.onnxruntime.intra_op_num_threads": settings.threads,
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
-        self._engine = RapidOCR(params=params)
+        self._engine = _with_tables(RapidOCR(params=params))
 
     def read(self, images: list[Image]) -> list[Words]:
         check_images(images)
@@ -110,11 +111,12 @@ class RapidOcrReader:
     def _read_one(self, image: Image) -> Words:
         if self._engine is None:
             raise SpecialistError("rapidocr: read() before load()")
+        import cv2
         from rapidocr.utils.process_img import map_boxes_to_original
 
         height, width = image.shape[:2]
         padded, left, top = _pad(image)
-        bgr = np.ascontiguousarray(padded[:, :, ::-1])
+        bgr = cv2.cvtColor(padded, cv2.COLOR_RGB2BGR)
         scaled, record = self._engine.preprocess_img(bgr)
         areas, turns, lines, _ = self._engine.run_ocr_steps(scaled, record)
         if areas.boxes is None or lines.txts is None:
@@ -162,6 +164,15 @@ class RapidOcrReader:
                 raise MissingRequirementError(
                     f"rapidocr: {path} has no characters in its metadata: give its dictionary file as recognizer_keys"
                 )
+
+
+def _with_tables(engine: Any) -> "RapidOCR":
+    """Its text detector asks for a preprocessor per image (`get_preprocess`) and is given one that was made before."""
+    detector = engine._load_det_model()
+    pixels = TabledPixels(detector.get_preprocess())
+    detector.get_preprocess = lambda: pixels
+    whole: RapidOCR = engine
+    return whole
 
 
 def _bundled(part: str) -> Path:
