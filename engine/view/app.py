@@ -231,14 +231,17 @@ class _Viewer:
         data, media = self._pictures.converted(read_image(self._store, row["shard"], stored), stored.ext)
         return Response(data, media_type=media, headers=_DAY)
 
-    def failed(self, _request: Request, error: Any) -> Response:
-        """A message instead of a page."""
+    def failed(self, request: Request, error: Any) -> Response:
+        """A message instead of a page; for who looks at pages with a way back."""
         status = error.status_code if isinstance(error, HTTPException) else 404
         message = error.detail if isinstance(error, HTTPException) else error.args[0] if error.args else error
         if isinstance(error, FileNotFoundError):
             lost = str(error.filename or message).removeprefix(f"{self._store.url}/")
             message = f"{lost} is not there: `fld verify {self._name}` says what else is lost"
-        return PlainTextResponse(str(message), status, headers=_NEVER)
+        if "text/html" not in request.headers.get("accept", ""):
+            return PlainTextResponse(str(message), status, headers=_NEVER)
+        page = self._templates.get_template("lost.html").render(message=str(message), title=self._title)
+        return HTMLResponse(page, status, headers=_NEVER)
 
     def _query(self, request: Request) -> Query:
         numbers = self._looker.numbers

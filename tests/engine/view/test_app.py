@@ -143,6 +143,14 @@ def test_no_path_leaves_the_corpus(client: TestClient, path: str) -> None:
     assert "def build_app" not in answer.text
 
 
+def test_a_page_that_is_not_there_says_why_and_leads_back(client: TestClient) -> None:
+    lost = client.get("image?key=<i>nobody", headers={"accept": "text/html,*/*"})
+    assert (lost.status_code, lost.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "has no image &#39;&lt;i&gt;nobody&#39;" in lost.text
+    assert '<a href="./">' in lost.text
+    assert client.get("image?key=nobody").headers["content-type"] == "text/plain; charset=utf-8"
+
+
 def test_a_file_that_is_lost_is_named(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "lost")
     build_viewed(store)

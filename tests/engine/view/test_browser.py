@@ -143,6 +143,16 @@ def test_layers_are_switched_by_kind_and_by_annotator(page: "Page") -> None:
     assert shown(page, ".shape.dropped") == 2
 
 
+@pytest.mark.parametrize("path", ["?round=1&q=set", "image?round=1&key=set/002", "suspects?round=1"])
+def test_a_narrow_window_shows_all_of_a_page_without_scrolling_aside(page: "Page", path: str) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto(f"{page.url}{path}")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    for each in page.locator(".top > *").all():
+        place = each.bounding_box()
+        assert place is None or 0 <= place["x"] < place["x"] + place["width"] <= 400
+
+
 def test_labels_have_the_same_letters_in_a_large_window_and_stay_at_their_boxes(page: "Page") -> None:
     page.set_viewport_size({"width": 1920, "height": 1080})
     page.goto(f"{page.url}image?round=0&key=set/002")
