@@ -160,6 +160,8 @@ def decode(data: bytes) -> Record:
     """The record in `data`. Raises RecordError naming the field that is wrong, or the version that is not read."""
     try:
         found = _header.decode(data).version
+        if found is None:
+            raise RecordError("not an FLD record: it has no version; docs/record.schema.json says what a record has")
         if found != VERSION:
             raise RecordError(
                 f"record version must be {VERSION}, got {found}: write the round again with `fld filter`"

@@ -8,6 +8,7 @@ Compared is with every profile that is shipped; told is the one with the fewest 
 user's own, `chosen` and `reset` take the defaults of all other settings for one more profile.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ _LONGEST = 200
 
 
 class Difference(NamedTuple):
-    """One setting, as text."""
+    """One setting, as `--set` reads it: null, [a, b], true."""
 
     name: str
     here: str
@@ -120,5 +121,11 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for name, inner in value.items():
             yield from _leaves(inner, f"{path}.{name}" if path else str(name))
         return
-    text = str(value)
+    text = _as_typed(value)
     yield path, text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _as_typed(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_typed, value))}]"
+    return value if isinstance(value, str) else json.dumps(value)

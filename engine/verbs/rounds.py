@@ -16,6 +16,9 @@ SMOKE_TEST = (
     " smoke test. Real ones: --config open, or annotators of your own."
 )
 
+_UNHEARD = "annotators."
+"""Settings that writing a round does not look at: what the annotators said is there already."""
+
 
 def run(images: list[str], corpus: str, source: str | None, assignments: list[str]) -> None:
     """`fld run`."""
@@ -83,6 +86,8 @@ def refilter_round(
     printer(corpus)(report)
     if report.chosen:
         err.print(f"{report.chosen}; `--reset KEY` goes back")
+    if unheard := [key for key in (each.partition("=")[0].strip() for each in assignments) if key.startswith(_UNHEARD)]:
+        err.print(styled("yellow", f"{', '.join(unheard)}: no annotator ran here; `fld annotate` works with it"))
     store = open_store(corpus)
     for other in Corpus(store).rounds():
         waiting = 0 if dry_run or other == number else waiting_reviews(store, other)

@@ -56,6 +56,8 @@ def gold_of(path: str, images: Iterable[ImageRow], settings: IngestSettings, hel
             known.append(row)
         elif len(first) < SHOWN:
             first.append(row.key)
+    if not named:
+        raise SourceError(f"gold {path}: there is nothing in it: give a gold.jsonl or a COCO instances json")
     if not known:
         raise SourceError(
             f"gold {path}: none of its {len(named):,} images is in the corpus: it has keys like"

@@ -34,8 +34,8 @@ def test_equal_records_give_equal_bytes() -> None:
     assert record.encode(full_record()) == record.encode(record.decode(record.encode(full_record())))
 
 
-@pytest.mark.parametrize("version", [0, 2, None])
-def test_another_version_is_refused(version: int | None) -> None:
+@pytest.mark.parametrize("version", [0, 2])
+def test_another_version_is_refused(version: int) -> None:
     data = msgspec.json.encode({"version": version, "something": "else"})
     with pytest.raises(RecordError, match=f"record version must be 1, got {version}: write the round again with `fld"):
         record.decode(data)
@@ -66,5 +66,5 @@ def test_the_schema_in_docs_is_the_schema_of_the_code() -> None:
 def test_a_line_that_is_no_record_is_named_with_its_file(tmp_path: Path) -> None:
     path = tmp_path / "gold.jsonl"
     path.write_bytes(b'\n{"key": "a"}\n')
-    with pytest.raises(record.RecordError, match=r"gold.jsonl, line 2: record version must be 1, got None"):
+    with pytest.raises(record.RecordError, match=r"gold.jsonl, line 2: not an FLD record: it has no version; docs/rec"):
         record.read_record_lines(path)

@@ -15,6 +15,15 @@ def test_what_was_set_is_told_with_what_the_profile_has() -> None:
     assert chosen(load_config("open"), ("fuse", "filters")) == ""
 
 
+def test_a_value_is_told_as_it_can_be_typed() -> None:
+    changed = load_config("embedded", {"loop.gate.watched": ["boxes", "phrases"], "loop.retrain.steps": 5})
+    told = {name: (here, there) for name, here, there in nearest(changed).settings}
+    assert told["loop.gate.watched"][0] == "[boxes, phrases]"
+    assert told["loop.retrain.steps"] == ("5", "null")
+    again = load_config("embedded", [f"{name}={here}" for name, (here, _) in told.items()])
+    assert again == changed
+
+
 def test_a_line_stays_a_line() -> None:
     many = {f"filters.region.labels.thing{i}": 0.1 * i for i in range(7)}
     assert chosen(load_config("open", many), ("filters",)).endswith(" and 4 more")

@@ -107,10 +107,21 @@ def test_a_value_that_stays_is_told_every_time_until_it_is_reset(
     rounds.refilter_round("corpus", 0, None, ["filters.region.min_score=0.1"], dry_run=False)
     capsys.readouterr()
     rounds.refilter_round("corpus", 0, None, [], dry_run=True)
-    assert "filters.region.min_score=0.1 (None); `--reset KEY` goes back" in " ".join(capsys.readouterr().err.split())
+    assert "filters.region.min_score=0.1 (null); `--reset KEY` goes back" in " ".join(capsys.readouterr().err.split())
     rounds.refilter_round("corpus", 0, None, [], ["filters.region.min_score"], dry_run=False)
     assert "Not as in" not in capsys.readouterr().err
     assert files_of(project / "corpus" / "rounds") == first
+
+
+def test_a_setting_of_an_annotator_that_a_filter_does_not_look_at_is_told(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    capsys.readouterr()
+    typed = ["annotators.boxes.specialist.options={version: 2}", "filters.region.min_score=0.1"]
+    rounds.refilter_round("corpus", 0, None, typed, dry_run=True)
+    told = "annotators.boxes.specialist.options: no annotator ran here; `fld annotate` works with it"
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 def test_another_detector_reruns_only_what_looks_at_its_boxes(project: Path) -> None:

@@ -80,6 +80,9 @@ def test_gold_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     path = records_file(tmp_path)
     with pytest.raises(SourceError, match=r"is no file: give a gold\.jsonl or a COCO instances json"):
         gold_of(str(tmp_path / "none"), ROWS, SETTINGS, None)
+    (tmp_path / "empty.jsonl").write_bytes(b"\n")
+    with pytest.raises(SourceError, match=r"empty\.jsonl: there is nothing in it: give a gold\.jsonl or a COCO"):
+        gold_of(str(tmp_path / "empty.jsonl"), ROWS, SETTINGS, None)
     with pytest.raises(SourceError, match="none of its 4 images is in the corpus"):
         gold_of(path, [row("other")], SETTINGS, None)
     with pytest.raises(SourceError, match="none of its 1 images in the corpus is held out"):
