@@ -13,11 +13,12 @@ from engine.api.reports import Tell
 from engine.config.config_text import ConfigError
 from engine.config.loop_settings import SparseSettings
 from engine.config.paths import check_there
-from engine.corpus.promotions import model_below, model_name, read_calibration, weights_of
+from engine.corpus.promotions import model_below, model_name, read_calibration, read_promotion, weights_of
 from engine.corpus.session import Session
 from engine.corpus.sparse import sparse_levels, tasks_of, teachers
 from engine.runtime.column import Column
 from specialists.florence2_format import Task
+from specialists.weights import local_path
 from stages.fuse.settings import GENERALIST, STUDENT
 from stages.gate.decide import Promotion
 from stages.retrain.job import RetrainJob, RetrainResult, StudentJob, TrainingJob
@@ -77,6 +78,16 @@ def start_of(session: Session, learner: str, number: int) -> Start:
         )
     check_there(session.config, "loop.start")
     return Start(of.start, of.start_revision)
+
+
+def check_starts(session: Session) -> None:
+    """Before anything is annotated, which may take days: what first trainings start from is there. Raises ConfigError,
+    or MissingRequirementError for a checkpoint that is neither a path nor pinned on a hub."""
+    settings = {GENERALIST: "loop.start", STUDENT: "loop.student.start"}
+    for learner in session.config.loop.learners:
+        if read_promotion(session.store, 0, learner) is None:
+            start = start_of(session, learner, 0)
+            local_path(settings[learner], start.checkpoint, start.revision)
 
 
 def job_of(session: Session, learner: str, number: int, start: Start) -> TrainingJob:

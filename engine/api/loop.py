@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.api.gate import check_gold
-from engine.api.learn import Train, called, learn
+from engine.api.learn import Train, called, check_starts, learn
 from engine.api.reports import Changes, Location, Tell, untold
 from engine.api.rounds import annotate_round, write_round
 from engine.api.watch import read_report, watch
@@ -105,6 +105,7 @@ def loop(
             )
         if kept_gold is not None:
             check_gold(session, kept_gold)
+        check_starts(session)
 
         def run_training(job: TrainingJob) -> RetrainResult:
             return train(job, session.config.engine, progress=progress)

@@ -22,7 +22,7 @@ from engine.verbs.show import show
 from engine.verbs.status import status
 from engine.verbs.verify import verify
 from shards import commit
-from shards.errors import CorpusError, DamageError
+from shards.errors import CorpusError, DamageError, FldError
 from shards.finding import Detection
 from shards.layout import raw_folder
 from shards.raw import read_raw
@@ -294,6 +294,24 @@ def test_gold_is_remembered_until_it_is_gone(session: Session, tmp_path: Path) -
     gold.unlink()
     with pytest.raises(ConfigError, match=r"loop.gold: .*gold.jsonl is no file any more: .* set loop.gold to null"):
         loop("corpus", 1, None, None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["loop.start=nowhere"], r"loop\.start: no weights at 'nowhere': give a local path, or a hub id together"),
+        (["loop.start=embedded:nothing"], r"loop\.start: no embedded checkpoint 'nothing'; there are: clip-nano"),
+        (["loop.learners=[student]"], r"loop\.student\.start: a student needs a checkpoint to start from"),
+        (["loop.learners=[student]", "loop.student.start=no.pt"], r"loop\.student\.start: no weights at 'no\.pt'"),
+    ],
+)
+def test_a_start_that_is_not_there_is_told_before_anything_is_annotated(
+    session: Session, settings: list[str], message: str
+) -> None:
+    with pytest.raises(FldError, match=message):
+        loop("corpus", 1, None, None, None, settings)
+    assert not Path("corpus/raw").exists()
+    assert session.config.loop.start == look("corpus").config.loop.start
 
 
 def test_gold_of_other_images_is_refused_before_a_training(session: Session, tmp_path: Path) -> None:
