@@ -168,8 +168,8 @@ def read_rows(store: Store, number: int, shard: str, first: int, last: int) -> p
 def read_samples(store: Store, number: int, shard: str) -> Iterator[tuple[Record, str, bytes]]:
     """All samples of a committed shard: (record, extension, original bytes).
 
-    Strict: raises TarError at the first byte that is not as written, or if a sample of the index is not there;
-    DamageError for original bytes that are not those of the record."""
+    Strict: raises DamageError at the first byte that is not as written, if a sample of the index is not there, and for
+    original bytes that are not those of the record."""
     elsewhere = Originals(store)
     pictures: bytes | None = None  # the image shard, read at once: most of it is wanted
     for sample, place, archive in _walk(store, number, shard):
@@ -200,19 +200,23 @@ def _walk(store: Store, number: int, shard: str) -> Iterator[tuple[Record, Sampl
     path = round_tar(number, shard)
     expected = kept_samples(read_index(store, number, shard, ["key", "type", "kept", *SamplePlace._fields]))
     archive = store.read(path)
-    members = {member.offset: member for member in tar.walk(archive)}
+    try:
+        members = {member.offset: member for member in tar.walk(archive)}
+    except tar.TarError as error:
+        raise DamageError(f"{path}: {error}: run `fld verify`") from error
     expected_members = [members_of(key, place) for key, place in expected]
     if len(members) != sum(map(len, expected_members)):
         per_sample = len(expected_members[0]) if expected_members else 2
-        raise tar.TarError(
-            f"{path} must hold {len(expected)} samples of {per_sample} members, got {len(members)} members"
+        raise DamageError(
+            f"{path} must hold {len(expected)} samples of {per_sample} members, got {len(members)} members: run `fld"
+            " verify`"
         )
     for (key, place), mine in zip(expected, expected_members, strict=True):
         if any(members.get(member.offset) != member for member in mine):
-            raise tar.TarError(f"{path} must hold sample {key!r} at byte {place.offset}: run `fld verify`")
+            raise DamageError(f"{path} must hold sample {key!r} at byte {place.offset}: run `fld verify`")
         data = archive[place.record_offset : place.record_offset + place.record_size]
         if zlib.crc32(data) != place.record_crc32:
-            raise tar.TarError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
+            raise DamageError(f"{path}: the record of {key!r} is damaged: run `fld verify`")
         yield record.decode(data), place, archive
 
 

@@ -86,9 +86,9 @@ def _to_repair(corpus: str, report: VerifyReport) -> CorpusError:
     """What --repair would do."""
     if report.ok:
         return CorpusError(f"ingest is not finished: `fld verify {quote(corpus)} --repair` goes on, or `fld ingest`")
+    count = len({each.damage.path for each in report.damages})  # a tar that is cut off has many damages
     return DamageError(
-        f"{len(report.damages)} damaged files: `fld verify {quote(corpus)} --repair` rebuilds only the units they are"
-        " in"
+        f"{count} damaged files: `fld verify {quote(corpus)} --repair` rebuilds only the units they are in"
     )
 
 

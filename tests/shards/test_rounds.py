@@ -6,11 +6,11 @@ import pytest
 
 from shards import commit, record
 from shards.commit import ImageCounts
+from shards.errors import DamageError
 from shards.images import ImageRow
 from shards.record import Record
 from shards.rounds import IndexRow, kept_samples, read_index, read_samples, write_round_shard
 from shards.store import LocalStore
-from shards.tar import TarError
 from tests.shards.corpora import build_corpus, failed_row, image_bytes, image_record, image_row, index_rows
 
 Sample = tuple[Record, str, bytes]
@@ -125,7 +125,7 @@ def test_what_would_be_lost_silently_is_refused(
 def test_a_shard_whose_tar_is_of_another_run_is_refused(store: LocalStore) -> None:
     build_corpus(store, shards=2, images=4)
     store.write("rounds/00/shards/000000.tar", [store.read("rounds/00/shards/000001.tar")])
-    with pytest.raises(TarError, match=r"rounds/00/shards/000000\.tar must hold sample 's0/image0' at byte"):
+    with pytest.raises(DamageError, match=r"rounds/00/shards/000000\.tar must hold sample 's0/image0' at byte"):
         list(read_samples(store, 0, "000000"))
 
 
@@ -133,7 +133,14 @@ def test_a_shard_with_fewer_samples_is_refused(store: LocalStore) -> None:
     build_corpus(store, shards=1, images=4)
     build_corpus(LocalStore(store.url + "-small"), shards=1, images=3)
     store.write("rounds/00/shards/000000.tar", [LocalStore(store.url + "-small").read("rounds/00/shards/000000.tar")])
-    with pytest.raises(TarError, match="must hold 4 samples of 2 members, got 6 members"):
+    with pytest.raises(DamageError, match="must hold 4 samples of 2 members, got 6 members"):
+        list(read_samples(store, 0, "000000"))
+
+
+def test_a_tar_that_is_cut_off_is_named_with_what_to_do(store: LocalStore) -> None:
+    build_corpus(store, shards=1)
+    store.write("rounds/00/shards/000000.tar", [store.read("rounds/00/shards/000000.tar")[:700]])
+    with pytest.raises(DamageError, match=r"^rounds/00/shards/000000\.tar: member .* is cut off: .*: run `fld"):
         list(read_samples(store, 0, "000000"))
 
 
@@ -141,5 +148,5 @@ def test_a_flipped_bit_in_a_record_is_refused(store: LocalStore) -> None:
     build_corpus(store, shards=1)
     data = store.read("rounds/00/shards/000000.tar")
     store.write("rounds/00/shards/000000.tar", [data.replace(b"called s0/image2", b"called s0/image7")])
-    with pytest.raises(TarError, match="the record of 's0/image2' is damaged"):
+    with pytest.raises(DamageError, match="the record of 's0/image2' is damaged"):
         list(read_samples(store, 0, "000000"))
