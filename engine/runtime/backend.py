@@ -18,9 +18,11 @@ class StartError(ModelError):
 
 
 class Backend(Protocol):
-    """`actors`: pool name -> actors ready to work, for the progress view."""
+    """By pool name. actors: those ready to work; shares: those that will work for it while all pools have work (see
+    `together.shares`)."""
 
     actors: dict[str, int]
+    shares: dict[str, float]
 
     def open(self, pool: ActorPool) -> None:
         """Make the pool known. Its actors start now or with its first call."""

@@ -23,6 +23,7 @@ class LocalBackend:
 
     def __init__(self, store: Store, settings: EngineSettings) -> None:
         self.actors: dict[str, int] = {}
+        self.shares: dict[str, float] = {}
         self._store = store
         self._settings = settings
         self._pools: dict[str, ActorPool] = {}
@@ -32,6 +33,7 @@ class LocalBackend:
     def open(self, pool: ActorPool) -> None:
         self._pools[pool.name] = pool
         self.actors[pool.name] = 0
+        self.shares = {name: 1 / len(self._pools) for name in self._pools}
 
     def submit(self, call: Call) -> bool:
         if len(self._waiting) == _IN_FLIGHT:

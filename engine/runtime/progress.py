@@ -8,6 +8,7 @@ Comes in: what the scheduler counts. Goes out: rates, states and times for who s
 
 import json
 import tempfile
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,9 @@ class ColumnProgress:
 
     ready: some of its images can be looked at now, nobody else's findings are waited for. needs: names of the columns
     whose findings it looks at. each_s: what an image takes in a call, None while that is not known; starting actors and
-    loading weights are not counted. at_once: calls of the whole run that have run side by side, on average."""
+    loading weights are not counted. pool: whose actors it shares with other columns of the same one; share: of these,
+    how many are expected to work while all pools have work. at_once: calls of the whole run that run side by side, on
+    average."""
 
     name: str
     shards_total: int
@@ -42,6 +45,8 @@ class ColumnProgress:
     ready: bool = False
     needs: tuple[str, ...] = ()
     each_s: float | None = None
+    pool: str = ""
+    share: float = 1.0
     at_once: float = 1.0
 
     @property
@@ -52,7 +57,12 @@ class ColumnProgress:
     @property
     def left_s(self) -> float | None:
         """Seconds of its actors to the end, at this pace; None while nothing is known."""
-        return (self.images_total - self.images_done) / self.rate if self.rate > 0 else None
+        return None if self.calls_s is None else self.calls_s / max(1, self.actors)
+
+    @property
+    def calls_s(self) -> float | None:
+        """Seconds of all its calls that are left; None while nothing is known."""
+        return (self.images_total - self.images_done) * self.each_s if self.each_s else None
 
     @property
     def finished(self) -> bool:
@@ -77,24 +87,28 @@ class RunLeft(NamedTuple):
 
 
 def run_left(columns: Sequence[ColumnProgress]) -> RunLeft:
-    """All calls that are left, as many side by side as so far; but no less than columns take that wait for each other:
-    over many shards the slowest of them, over one shard all that must follow each other."""
+    """All calls that are left, as many side by side as run; but no less than the columns take that share actors, and
+    no less than those that wait for each other: over many shards the slowest of them, over one shard all that must
+    follow each other."""
     unfinished = {column.name: column for column in columns if not column.finished}
-    known = {name: left for name, column in unfinished.items() if (left := column.left_s) is not None}
-    if not known:
+    calls_s = {name: left for name, column in unfinished.items() if (left := column.calls_s) is not None}
+    if not calls_s:
         return RunLeft(None if unfinished else 0.0, bool(unfinished))
+
+    known = {name: left / max(1.0, unfinished[name].actors, unfinished[name].share) for name, left in calls_s.items()}
 
     def chain(name: str) -> float:
         before = [chain(need) for need in unfinished[name].needs if need in unfinished]
         return known.get(name, 0.0) + max(before, default=0.0)
 
-    work = sum(left * max(1, unfinished[name].actors) for name, left in known.items())
+    pools: dict[str, float] = defaultdict(float)
+    for name, left in known.items():
+        pools[unfinished[name].pool or name] += left
     slowest, longest = max(known.values()), max(chain(name) for name in unfinished)
     shards = max(column.shards_total - column.shards_done for column in unfinished.values())
     in_turn = slowest + (longest - slowest) / shards
-    return RunLeft(
-        max(work / max(unfinished[name].at_once for name in unfinished), in_turn), len(known) < len(unfinished)
-    )
+    at_once = max(column.at_once for column in unfinished.values())
+    return RunLeft(max(sum(calls_s.values()) / at_once, max(pools.values()), in_turn), len(calls_s) < len(unfinished))
 
 
 class Reporter(Protocol):

@@ -6,6 +6,7 @@ anyone hearing of it. When a pool with work cannot get its actor because idle po
 its actor back: annotators may together ask for more than the machine has, at the price of loading again.
 """
 
+import os
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from engine.runtime.column import ActorPool, with_gpu_shares
 from engine.runtime.faults import one_line
 from engine.runtime.ray_actors import Actor, misfit, start_actor
 from engine.runtime.ray_session import LogEvent, RaySession
+from engine.runtime.together import shares
 from shards.store import Store
 
 MAX_LOAD_DEATHS = 3
@@ -50,6 +52,7 @@ class RayBackend:
 
     def __init__(self, store: Store, settings: EngineSettings, log: LogEvent) -> None:
         self.actors: dict[str, int] = {}
+        self.shares: dict[str, float] = {}
         self._store = store
         self._settings = settings
         self._log = log
@@ -61,6 +64,7 @@ class RayBackend:
     def open(self, pool: ActorPool) -> None:
         self._pools[pool.name] = _Pool(pool)
         self.actors[pool.name] = 0
+        self.shares[pool.name] = 1.0
 
     def submit(self, call: Call) -> bool:
         self._begin()
@@ -114,16 +118,20 @@ class RayBackend:
         pools = list(self._pools.values())
         self._session.start(sum(p.pool.resources.num_cpus * p.pool.resources.min_actors for p in pools))
         self._started = True
-        self._share_gpus()
+        self._share()
         self._check_feasible()
         for state in pools:
             for _ in range(state.pool.resources.min_actors):
                 self._start(state)
 
-    def _share_gpus(self) -> None:
-        gpus = sum(node.get("GPU", 0.0) for node in self._nodes())
+    def _share(self) -> None:
+        nodes = self._nodes()
+        cpus, gpus = (sum(node.get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU"))
         for pool in with_gpu_shares([state.pool for state in self._pools.values()], gpus):
             self._pools[pool.name].pool = pool
+        if self._session.local:  # where more CPUs may be promised than there are
+            cpus = min(cpus, os.cpu_count() or 1)
+        self.shares = shares([state.pool for state in self._pools.values()], cpus, gpus)
 
     def _nodes(self) -> list[dict[str, float]]:
         import ray

@@ -26,6 +26,7 @@ from engine.runtime.faults import Budget, Quarantined
 from engine.runtime.pace import Pace
 from engine.runtime.progress import ESTIMATE, QUARANTINED, ColumnProgress, Reporter, run_left
 from engine.runtime.rehearsal import Rehearsals
+from engine.runtime.together import Together
 from engine.runtime.unit import PackedRows, Unit, WorkItem
 from engine.runtime.work import OpenShard, Work
 from shards.raw import write_raw
@@ -70,8 +71,8 @@ class Scheduler:
         self._paces = {column.name: Pace(column.resources, is_paid=column.is_paid) for column in work.columns}
         self._rehearsals = Rehearsals(self._paces)
         self._is_estimated = False
-        self._busy_s, self._worked_s = 0.0, 0.0  # of all calls; of the time in which one of them ran
-        self._at_once = 1.0
+        self._together = Together()
+        self._at_once: float | None = None
         self._seen = time.monotonic()
         self._order = {column.name: index for index, column in enumerate(work.columns)}
         self._shard_order = {shard: index for index, shard in enumerate(work.todo)}
@@ -207,7 +208,7 @@ class Scheduler:
         is_at_work = any(self._backend.actors.get(pool, 0) for pool in self._called())
         outcomes = self._backend.wait(COMMIT_POLL_S if self._commits else POLL_S)  # or actors are starting
         now = time.monotonic()
-        self._worked_s += (now - self._seen) * is_at_work
+        self._together.worked((now - self._seen) * is_at_work)
         self._seen = now
         return outcomes
 
@@ -224,9 +225,8 @@ class Scheduler:
                 f"annotator {outcome.call.column}: {outcome.error}. No image is to blame: finished shards are kept, and"
                 " so are answers that came. Put the cause right and run the same command again"
             )
-        self._busy_s += outcome.seconds
-        if self._busy_s and self._worked_s:  # in between it would fall, as calls count when they are back
-            self._at_once = self._busy_s / self._worked_s
+        self._together.booked(outcome.seconds)
+        self._at_once = None  # in between it would fall, as calls count when they are back
         if (rehearsed := self._rehearsals.ended(outcome)) is not None:
             self._book_first(*rehearsed)
             return
@@ -307,14 +307,22 @@ class Scheduler:
                 del self._open[unit.shard]
 
     def _report(self) -> None:
+        if self._at_once is None:
+            self._at_once = self._together.at_once(self._shares())
         for queue in self._pools:
             actors = self._backend.actors.get(queue.pool.name, 0)
             for column in queue.pool.columns:
                 progress = self._progress[column.name]
                 progress.actors = actors
+                progress.pool, progress.share = queue.pool.name, self._backend.shares[queue.pool.name]
                 progress.each_s = self._paces[column.name].each_s
                 progress.at_once = self._at_once
         self._reporter.update(list(self._progress.values()))
+
+    def _shares(self) -> dict[str, float]:
+        """Of the pools that have work left."""
+        busy = {self._queues[name].pool.name for name, column in self._progress.items() if not column.finished}
+        return {name: share for name, share in self._backend.shares.items() if name in busy}
 
     def _estimate(self) -> None:
         """Say once how long the run will take, as soon as every column has a pace."""
@@ -322,6 +330,9 @@ class Scheduler:
         if self._is_estimated or any(not self._paces[column.name].measured for column in columns):
             return
         self._is_estimated = True
+        self._together.rehearsed()
+        self._at_once = None
+        self._report()
         seconds, is_least = run_left(columns)
         if seconds is not None:
             each_s = {column.name: round(column.each_s, 3) for column in columns if column.each_s is not None}

@@ -59,6 +59,21 @@ def test_calls_side_by_side_take_less_but_not_less_than_the_slowest_column() -> 
     assert run_left(columns) == (80.0, False)
 
 
+def test_columns_that_share_an_actor_follow_each_other_however_many_others_work() -> None:
+    columns = [slow("a", 10.0), slow("b", 5.0), slow("c", 5.0)]
+    for column in columns:
+        column.at_once = 3.0
+    columns[0].pool = columns[1].pool = "group nano"
+    assert run_left(columns) == (120.0, False)
+
+
+def test_actors_that_are_still_to_start_are_counted() -> None:
+    columns = [slow("a", 10.0), slow("b", 5.0)]
+    for column in columns:
+        column.at_once, column.share = 4.0, 2.0
+    assert run_left(columns) == (40.0, False)
+
+
 def test_columns_of_one_shard_that_wait_for_each_other_take_their_sum_and_over_many_shards_the_slowest() -> None:
     for shards, seconds in ((1, 160.0), (8, 90.0)):
         columns = [slow("a", 10.0, (), shards), slow("b", 5.0, ("a",), shards), slow("c", 5.0, ("b", "x"), shards)]

@@ -9,11 +9,13 @@ import pytest
 from engine.config.settings import EngineSettings
 from engine.runtime.annotate import annotate
 from engine.runtime.call import Call, Outcome, pack_findings
+from engine.runtime.column import ActorPool, pools
 from engine.runtime.pace import Pace
 from engine.runtime.progress import Silent
 from engine.runtime.rehearsal import Rehearsals
+from engine.runtime.scheduler import Scheduler
 from engine.runtime.unit import Rehearsed, Unit
-from engine.runtime.work import OpenShard
+from engine.runtime.work import OpenShard, budgets_of, find_work, progress_of
 from shards.finding import Caption
 from shards.images import ImageRow
 from shards.store import LocalStore
@@ -49,6 +51,44 @@ def test_it_is_said_before_anything_is_finished_how_long_all_columns_take(tmp_pa
     assert [*fields["each_s"]] == ["a", "b", "c"]
     assert all(each >= 0.02 for each in fields["each_s"].values())
     assert (fields["images"], fields["is_least"]) == (8, False)
+
+
+class Claiming:
+    """A backend that says at once, one call after the other, that each image took ten seconds. share: of every pool."""
+
+    def __init__(self, share: float) -> None:
+        self.actors: dict[str, int] = {}
+        self.shares: dict[str, float] = {}
+        self._share = share
+        self._calls: list[Call] = []
+
+    def open(self, pool: ActorPool) -> None:
+        self.actors[pool.name], self.shares[pool.name] = 1, self._share
+
+    def submit(self, call: Call) -> bool:
+        self._calls.append(call)
+        return True
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        del timeout_s
+        calls, self._calls = self._calls[:1], self._calls[1:]
+        return [Outcome(call, "ok", [SAID] * len(call.positions), seconds=10.0 * len(call.positions)) for call in calls]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize(("share", "seconds"), [(1.0, 70), (0.5, 140), (0.25, 280)])
+def test_it_is_said_for_as_many_actors_as_fit_although_first_images_ran_one_by_one(
+    tmp_path: Path, share: float, seconds: int
+) -> None:
+    store, events = LocalStore(tmp_path), Events()
+    fill(store, 1, 8)
+    columns = [column(name, resources=Resources(batch_size=1)) for name in "abcd"]
+    work = find_work(store, columns, (), retry=False)
+    budgets = budgets_of(work, LOCAL)
+    Scheduler(work, pools(columns), Claiming(share), LOCAL, events, progress_of(work), budgets).run()
+    assert [fields["seconds"] for name, fields in events.seen if name == "estimate"] == [seconds]
 
 
 @pytest.mark.parametrize("resources", [SLOW, Resources(batch_size=1)])

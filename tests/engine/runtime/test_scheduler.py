@@ -20,11 +20,12 @@ class Dawdling:
 
     def __init__(self) -> None:
         self.actors: dict[str, int] = {}
+        self.shares: dict[str, float] = {}
         self._calls: list[Call] = []
         self._asked = 0
 
     def open(self, pool: ActorPool) -> None:
-        self.actors[pool.name] = 1
+        self.actors[pool.name] = self.shares[pool.name] = 1
 
     def submit(self, call: Call) -> bool:
         self._calls.append(call)
