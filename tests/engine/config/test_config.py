@@ -48,6 +48,14 @@ def test_every_hub_checkpoint_of_the_open_profile_is_pinned() -> None:
     assert all(getattr(each, "revision", None) for each in hub)
 
 
+@pytest.mark.parametrize("profile", ["embedded", "open", "paper"])
+def test_annotators_of_one_checkpoint_share_actors_so_that_it_is_loaded_once(profile: str) -> None:
+    asks_florence = [one for one in load(profile, []).annotators.values() if one.specialist.backend == "florence2"]
+    assert len(asks_florence) >= 2
+    [group] = {one.resources.group for one in asks_florence}
+    assert group is not None
+
+
 def test_the_paper_profile_has_the_rules_that_the_paper_names_and_no_others() -> None:
     paper, filters = load("paper", []), load("paper", []).filters
     assert load("open", []).model_copy(update={"filters": filters}) == paper
