@@ -6,6 +6,7 @@ batch: padded images are supported by the model, but their boxes change with the
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -137,14 +138,28 @@ def normalised_pixels(image: Image, settings: GroundingDinoCommon) -> NDArray[np
 def _groups(
     jobs: list[tuple[int, TokenizedCaption]], images: list[Image], settings: GroundingDinoCommon
 ) -> list[list[tuple[int, TokenizedCaption]]]:
-    """Jobs of equal scaled size, so many at once; the texts of one image stay together, so that it is encoded once."""
+    """Jobs of equal scaled size, so many at once; an image's texts are not parted unless they are more, so that it is
+    encoded once."""
     by_size: dict[tuple[int, int], list[tuple[int, TokenizedCaption]]] = {}
     for job in sorted(jobs, key=lambda job: _first_use(images, job[0])):
         height, width = images[job[0]].shape[:2]
         size = scaled_size(width, height, settings.short_side, settings.long_side)
         by_size.setdefault(size, []).append(job)
-    at_once = settings.pairs_at_once
-    return [some[start : start + at_once] for some in by_size.values() for start in range(0, len(some), at_once)]
+    return [group for some in by_size.values() for group in _packed(some, images, settings.pairs_at_once)]
+
+
+def _packed(
+    jobs: list[tuple[int, TokenizedCaption]], images: list[Image], at_once: int
+) -> list[list[tuple[int, TokenizedCaption]]]:
+    """Jobs, those of an image side by side, in groups of `at_once` at most."""
+    groups: list[list[tuple[int, TokenizedCaption]]] = [[]]
+    for _, same in groupby(jobs, key=lambda job: id(images[job[0]])):
+        own = list(same)
+        if len(groups[-1]) + len(own) <= at_once:
+            groups[-1] += own
+        else:
+            groups += [own[start : start + at_once] for start in range(0, len(own), at_once)]
+    return [group for group in groups if group]
 
 
 def _first_use(images: list[Image], index: int) -> int:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from specialists.groundingdino_batches import CaptionedBatch, normalised_pixels
 from specialists.groundingdino_hf import GroundingDinoHf, GroundingDinoHfSettings
 from specialists.roles import Image
+from specialists.spans import TokenizedCaption
 from tests.specialists.tiny_groundingdino import write_tiny_groundingdino_hf
 
 TEXT = "a dog plays with two brown ball and the cat"
@@ -54,6 +56,33 @@ def test_boxes_are_those_of_the_librarys_processor(grounder: GroundingDinoHf, ch
     theirs = np.clip(wanted["boxes"].numpy(), 0, [80, 60, 80, 60])
     ours = phrase.boxes[np.lexsort(phrase.boxes.T)]
     np.testing.assert_allclose(ours, theirs[np.lexsort(theirs.T)], atol=0.5)  # the processor resizes otherwise
+
+
+def test_an_image_is_encoded_once_for_all_its_texts_and_the_answers_are_those_of_the_plain_model(
+    grounder: GroundingDinoHf, checkpoint: Path
+) -> None:
+    from transformers import AutoTokenizer, GroundingDinoForObjectDetection
+
+    images, texts = [picture(1), picture(2)], ["a dog.", "the cat.", "two dog.", "a ball."]
+    pixels = np.stack([normalised_pixels(image, grounder.settings) for image in images])
+    batch = CaptionedBatch(pixels, [0, 0, 0, 1], [TokenizedCaption(text, []) for text in texts])
+    boxes, scores = grounder._forward(batch)
+    auto: Any = AutoTokenizer
+    words = auto.from_pretrained(checkpoint)(texts, padding="longest", return_tensors="pt")
+    plain: Any = GroundingDinoForObjectDetection.from_pretrained(checkpoint)
+    with torch.inference_mode():
+        out = plain.eval()(pixel_values=torch.tensor(pixels)[[0, 0, 0, 1]], **words)
+    np.testing.assert_allclose(boxes, out.pred_boxes.numpy(), atol=1e-5)
+    np.testing.assert_allclose(scores, out.logits.sigmoid().numpy(), atol=1e-5)
+
+
+def test_no_image_is_encoded_twice_where_its_texts_fit_into_one_pass(grounder: GroundingDinoHf) -> None:
+    images = [image for image in map(picture, range(3)) for _ in range(3)]
+    encoded: list[int] = []
+    watch = grounder._once.encoder.register_forward_pre_hook(lambda _, given: encoded.append(len(given[0])))
+    grounder.ground(images, [TEXT, "the cat", "two dogs"] * 3)
+    watch.remove()
+    assert encoded == [1, 1, 1]  # passes of 3 texts each: 4 would hold parts of two images
 
 
 def test_a_batch_of_different_captions_says_what_each_pair_alone_says(grounder: GroundingDinoHf) -> None:
