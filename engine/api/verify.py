@@ -114,7 +114,8 @@ def _about_files(corpus: str, damages: Sequence[UnitDamage]) -> str:
     names = [damage.name for damage in damages]
     advice = f"restore {', '.join(names)} from a copy"
     if CORPUS_FILE in names:
-        advice += f"; or look at it, and `--config {corpus}/{CORPUS_FILE}` makes what it says your settings"
+        own = f"{corpus}/{CORPUS_FILE}"
+        advice += f"; or say with --config what the settings are: a file, a profile, or {own} if it is right"
     if others := [name for name in names if name != CORPUS_FILE]:
         advice += f"; or delete {', '.join(others)}, and `fld annotate` or `fld loop` writes it again"
     return f"{len(names)} damaged files that --repair does not touch: {advice}"

@@ -35,7 +35,8 @@ CORPUS_FILE = "corpus.yaml"
 EXTENDS = "extends"
 """In a file or profile: the profile that it changes. Mappings are merged, anything else takes the place of what was."""
 _ADVICE = (
-    "restore it from a copy; or look at it, and say --config with its path: then what it says now are your settings"
+    "restore it from a copy; or say with --config what the settings are: a file, a profile, or its own path if it is"
+    " right"
 )
 RECORDED_PACKAGES = ("fld-engine", "torch", "transformers", "spacy", "ray", "rapidocr", "webdataset")
 

@@ -65,11 +65,17 @@ def test_verify_finds_and_repairs(tmp_path: Path) -> None:
 
 def test_what_nobody_can_make_again_stays_as_it_is(tmp_path: Path) -> None:
     corpus = build(tmp_path, 2)
+    (tmp_path / "kept.yaml").write_text((corpus / "corpus.yaml").read_text())
     (corpus / "corpus.yaml").write_text("engine: {backend: local}\n")
     done = engine.verify(corpus, repair=True)
     assert not done.is_repaired
     with pytest.raises(DamageError, match=r"1 damaged files that --repair does not touch: restore corpus\.yaml"):
         done.check()
+    (corpus / "corpus.yaml").unlink()
+    with pytest.raises(DamageError, match=r"missing: restore it .* --config what the settings are: a file, a profile"):
+        engine.status(corpus)
+    engine.filter(corpus, tmp_path / "kept.yaml")
+    engine.status(corpus).check()
 
 
 def test_show_has_the_record_what_was_dropped_and_the_picture(corpus: Path) -> None:
