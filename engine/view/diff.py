@@ -102,7 +102,7 @@ def _texts(before: Record, after: Record) -> list[TextChange]:
     changes = []
     for size in ("brief", "detailed", "more_detailed"):
         old, new = (
-            "\n".join(text.text for text in record.texts if text.granularity == size).split()
+            " · ".join(text.text for text in record.texts if text.granularity == size).split()
             for record in (before, after)
         )
         if old or new:

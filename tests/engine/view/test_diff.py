@@ -37,6 +37,12 @@ def test_texts_differ_by_words() -> None:
     assert (found.new_phrases, found.gone_phrases) == (["a red cube"], ["a red square"])
 
 
+def test_two_texts_of_one_size_do_not_run_together() -> None:
+    now = msgspec.structs.replace(OLD, texts=[*OLD.texts, Text("t1", "brief", "two squares", source("other"))])
+    [text] = compare(OLD, now).texts
+    assert text.words == [("same", CAPTION), ("new", "· two squares")]
+
+
 def grounding(start: int, end: int) -> Grounding:
     return Grounding("t0", (start, end), "x", None, [])
 
