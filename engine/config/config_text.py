@@ -6,6 +6,7 @@ Comes in: a mapping from YAML, and settings classes (pydantic). Goes out: a vali
 """
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ END, SCALAR_END = "\n", "..."  # what PyYAML writes after a document that is one
 _SHORT = 3
 """Settings that differ in a section, up to which they share its line."""
 _MOST_VALUES = 100_000
+_NO_SECTION = ("dict_type", "model_type", "model_attributes_type")
+"""What pydantic calls a value where settings or a mapping are wanted."""
 
 
 class ConfigError(SettingsError):
@@ -146,8 +149,22 @@ def _explain(kind: type[Settings], data: Mapping[str, Any], mistake: Any) -> str
         close = difflib.get_close_matches(location[-1], known, n=1)
         hint = f", did you mean {close[0]!r}?" if close else ""
         return f"{path}: unknown key{hint} (one of: {', '.join(known)})"
+    if mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return f"{path}.{_of_tag(**mistake['ctx'])}"
+    if mistake["type"] in _NO_SECTION:
+        return f"{path}: must be a section, of names with their values, got {mistake['input']!r}"
     got = "" if mistake["type"] in ("missing", SECRET) else f", got {mistake['input']!r}"
     return f"{path}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}{got}"
+
+
+def _of_tag(discriminator: str, tag: str | None = None, expected_tags: str = "") -> str:
+    """What is wrong with the field that says which settings these are. Arguments: pydantic's, in which all is quoted."""
+    name, known = discriminator.strip("'"), re.findall(r"'([^']*)'", expected_tags)
+    if tag is None:
+        return f"{name}: field required"
+    close = difflib.get_close_matches(tag, known, n=1)
+    hint = f": did you mean {close[0]!r}?" if close else ""
+    return f"{name}: must be one of {', '.join(known)}, got {tag!r}{hint}"
 
 
 def _written(location: list[str], data: Any) -> list[str]:

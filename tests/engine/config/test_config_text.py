@@ -52,7 +52,15 @@ def test_override_refuses_what_is_not_an_assignment(assignment: str, message: st
         ({"nam": "x"}, r"f.yaml:\n  nam: unknown key, did you mean 'name'\? \(one of: first, name, pets\)"),
         ({"pets": {"tom": {"animal": "cat", "live": 2}}}, r"pets\.tom\.live: unknown key, did you mean 'lives'\?"),
         ({"pets": {"tom": {"animal": "cat", "lives": 0}}}, r"pets\.tom\.lives: input should be .* got 0"),
-        ({"pets": {"tom": {"animal": "cow"}}}, r"pets\.tom: input tag 'cow' .*'cat', 'dog'"),
+        ({"pets": {"tom": {"animal": "cow"}}}, r"pets\.tom\.animal: must be one of cat, dog, got 'cow'$"),
+        (
+            {"pets": {"tom": {"animal": "catt"}}},
+            r"pets\.tom\.animal: must be one of cat, dog, got 'catt': did .* 'cat'\?",
+        ),
+        ({"pets": {"tom": {"lives": 3}}}, r"pets\.tom\.animal: field required$"),
+        ({"pets": {"tom": 3}}, r"pets\.tom: must be a section, of names with their values, got 3$"),
+        ({"pets": ["tom"]}, r"pets: must be a section, of names with their values, got \['tom'\]$"),
+        ({"first": "tom"}, r"first: must be a section, of names with their values, got 'tom'$"),
         ({"first": {"lifes": 1}}, r"first\.lifes: unknown key, did you mean 'lives'\?"),
     ],
 )
