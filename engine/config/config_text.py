@@ -158,7 +158,7 @@ def _explain(kind: type[Settings], data: Mapping[str, Any], mistake: Any) -> str
 
 
 def _of_tag(discriminator: str, tag: str | None = None, expected_tags: str = "") -> str:
-    """What is wrong with the field that says which settings these are. Arguments: pydantic's, in which all is quoted."""
+    """What is wrong with the field that says which settings these are. Arguments: pydantic's, with quotes."""
     name, known = discriminator.strip("'"), re.findall(r"'([^']*)'", expected_tags)
     if tag is None:
         return f"{name}: field required"
