@@ -25,7 +25,7 @@ from shards.rounds import read_index
 from shards.store import open_store
 from stages.evaluate.bootstrap import Estimate, change
 from tests.experiments.running import table
-from tests.experiments.student import JUDGED, ingest, is_judge, lot
+from tests.experiments.student import JUDGED, ingest, lot, over_seeds
 
 MEASURES = {
     "boxes/map": "AP",
@@ -37,7 +37,7 @@ MEASURES = {
     "boxes/f1": "F1 as written",
 }
 _HERE = {"backend": "local"}
-STUDENT: dict[str, object] = {"fresh": "first", "steps": 440, "image_size": 320, "arguments": {"flipud": 0.5}}
+STUDENT: dict[str, object] = {"fresh": "first", "steps": 220, "image_size": 192, "arguments": {"flipud": 0.5}}
 Columns = dict[str, Mapping[str, Estimate]]
 
 
@@ -75,56 +75,69 @@ def three(data: Path, adapter: Path, out: Path) -> None:
     annotators["parts"] = {**annotators["yolox"], "tiles": {"grid": 2}}
     config = _written(out / "three.yaml", {"annotators": annotators, "engine": _HERE})
     engine.run([str(path) for path in sorted((data / "coco_val" / "images").iterdir())], out / "corpus", str(config))
-    _together(out, annotators, gold, "COCO val")
-
-
-def thirds(data: Path, out: Path) -> None:
-    """Three annotators that err independently of each other: students of random weights, each of the spoilt labels of
-    another third of the pictures. On the pictures that none of them has seen."""
-    annotators = {}
-    for third in range(3):
-        folder = out / f"third-{third}"
-        if not folder.exists():
-            ingest(folder, data / "bccd", "random", {}, is_kept=_of_third(third))
-        settings = {f"loop.student.{name}": value for name, value in {**STUDENT, "seed": third + 1}.items()}
-        made = engine.retrain(folder / "corpus", "embedded:yolo-nano", settings=settings, student="ultralytics")
-        weights = str(Path(made.folder) / "student.pt")
-        specialist = {"backend": "ultralytics", "weights": weights, "score_floor": 0.01}
-        annotators[f"student{third + 1}"] = {"role": "detector", "specialist": specialist}
-    config = _written(out / "thirds.yaml", {"annotators": annotators, "engine": _HERE})
-    gold = json.loads((data / "bccd" / "gold.json").read_text())
-    judged = [image for image in gold["images"] if is_judge(image["file_name"])]
-    ids = {image["id"] for image in judged}
-    gold |= {"images": judged, "annotations": [each for each in gold["annotations"] if each["image_id"] in ids]}
-    pictures = [str(data / "bccd" / "images" / image["file_name"]) for image in judged]
-    engine.run(pictures, out / "corpus", str(config))
-    _together(out, annotators, gold, "BCCD")
-
-
-def _of_third(third: int) -> Callable[[str], bool]:
-    return lambda name: not is_judge(name) and lot(name) // JUDGED % 3 == third
-
-
-def _together(
-    out: Path, annotators: Mapping[str, object], gold: Mapping[str, list[dict[str, object]]], title: str
-) -> None:
-    """Each alone, the greatest score, agreement, and gold of the other half, where there is one."""
     whole, halves = _written(out / "gold.json", gold), _halves(out / "corpus", gold, out)
     for judged, fitted in ((whole, None), *halves.items()):
-        columns: Columns = {}
-        _filter(out, calibrate="off")
-        measured = engine.evaluate(out / "corpus", str(judged)).rounds[0]
-        columns |= {name: measured["annotators"][name] for name in annotators}
-        columns["greatest score"] = measured["stages"]["kept"]
-        _filter(out, calibrate="auto")
-        columns["agreement"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
+        columns = _without_gold(out, annotators, judged)
         if fitted is not None:
             engine.calibrate(out / "corpus", str(fitted))
             _filter(out, calibrate="auto")
             columns["gold"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
             engine.calibrate(out / "corpus")  # forgets the gold
         for name in annotators:
-            _report(f"{title}, judged on {judged.stem}", columns, name)
+            _report(f"COCO val, judged on {judged.stem}", columns, name)
+
+
+def _without_gold(out: Path, annotators: Mapping[str, object], judged: Path) -> Columns:
+    """Each alone, the greatest score, and agreement."""
+    columns: Columns = {}
+    _filter(out, calibrate="off")
+    measured = engine.evaluate(out / "corpus", str(judged)).rounds[0]
+    columns |= {name: measured["annotators"][name] for name in annotators}
+    columns["greatest score"] = measured["stages"]["kept"]
+    _filter(out, calibrate="auto")
+    columns["agreement"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
+    return columns
+
+
+def thirds(data: Path, out: Path) -> None:
+    """Three annotators that err independently of each other: students of random weights, each of the spoilt labels of
+    another quarter of the pictures; the fourth judges, which none of them has seen. Four times, so that all judge."""
+    gold = json.loads((data / "bccd" / "gold.json").read_text())
+    gains: dict[str, list[dict[str, list[float]]]] = {"greatest score": [], "agreement": []}
+    for fold in range(JUDGED):
+        here = out / f"fold-{fold}"
+        judged = [image for image in gold["images"] if lot(image["file_name"]) % JUDGED == fold]
+        ids = {image["id"] for image in judged}
+        boxes = [each for each in gold["annotations"] if each["image_id"] in ids]
+        whole = _written(here / "gold.json", {**gold, "images": judged, "annotations": boxes})
+        annotators = {f"student{third + 1}": _student(data, here, fold, third) for third in range(3)}
+        config = _written(here / "thirds.yaml", {"annotators": annotators, "engine": _HERE})
+        engine.run(
+            [str(data / "bccd" / "images" / image["file_name"]) for image in judged], here / "corpus", str(config)
+        )
+        columns = _without_gold(here, annotators, whole)
+        best = max(annotators, key=lambda name: columns[name]["boxes/map"].value)
+        _report(f"BCCD, fold {fold}", columns, best)
+        for name, found in gains.items():
+            changes = _changes(columns[best], columns[name])
+            found.append({measure: [each.value] for measure, each in changes.items()})
+    sys.stdout.write("\nDifference to the best of the three, mean over folds with the 95% interval of the mean\n\n")
+    sys.stdout.write(table({name: over_seeds(found, MEASURES) for name, found in gains.items()}, MEASURES, signed=True))
+
+
+def _student(data: Path, folder: Path, fold: int, third: int) -> dict[str, object]:
+    """An annotator that has seen a third of the pictures of the other folds."""
+    place = folder / f"third-{third}"
+
+    def is_kept(name: str) -> bool:
+        return lot(name) % JUDGED != fold and lot(name) // JUDGED % 3 == third
+
+    if not place.exists():
+        ingest(place, data / "bccd", "random", {}, is_kept=is_kept)
+    settings = {f"loop.student.{name}": value for name, value in {**STUDENT, "seed": third + 1}.items()}
+    made = engine.retrain(place / "corpus", "embedded:yolo-nano", settings=settings, student="ultralytics")
+    specialist = {"backend": "ultralytics", "weights": str(Path(made.folder) / "student.pt"), "score_floor": 0.01}
+    return {"role": "detector", "specialist": specialist}
 
 
 def bccd(data: Path, student: Path, out: Path) -> None:

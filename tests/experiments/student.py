@@ -126,6 +126,7 @@ class Arm:
             "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0, "cls_pw": 0.5 if self._arm == "w" else 0.0},
             "loop.watch.patience": PASSES + 1,
             "loop.watch.boxes_change": {"warn": None, "stop": None},
+            "loop.watch.label_entropy_loss": {"warn": None, "stop": None},  # doubtful labels are mostly of one kind
             "loop.gate.tolerance": 1.0,
             "filters.region.min_score": DOUBTFUL if doubts else self._min_score,
             "filters.region.nms_iou": self._nms_iou,
