@@ -79,10 +79,7 @@ def three(data: Path, adapter: Path, out: Path) -> None:
     for judged, fitted in ((whole, None), *halves.items()):
         columns = _without_gold(out, annotators, judged)
         if fitted is not None:
-            engine.calibrate(out / "corpus", str(fitted))
-            _filter(out, calibrate="auto")
-            columns["gold"] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
-            engine.calibrate(out / "corpus")  # forgets the gold
+            columns["gold"] = _with_gold(out, judged, fitted)
         for name in annotators:
             _report(f"COCO val, judged on {judged.stem}", columns, name)
 
@@ -99,11 +96,31 @@ def _without_gold(out: Path, annotators: Mapping[str, object], judged: Path) -> 
     return columns
 
 
+def _with_gold(out: Path, judged: Path, fitted: Path) -> Mapping[str, Estimate]:
+    engine.calibrate(out / "corpus", str(fitted))
+    _filter(out, calibrate="auto")
+    found: Mapping[str, Estimate] = engine.evaluate(out / "corpus", str(judged)).rounds[0]["stages"]["kept"]
+    engine.calibrate(out / "corpus")  # forgets the gold
+    return found
+
+
+def _best(columns: Columns, annotators: Mapping[str, object]) -> str:
+    return max(annotators, key=lambda name: columns[name]["boxes/map"].value)
+
+
+def _gain(columns: Columns, annotators: Mapping[str, object], name: str) -> dict[str, list[float]]:
+    """Of a round over the best of its annotators."""
+    changes = _changes(columns[_best(columns, annotators)], columns[name])
+    return {measure: [each.value] for measure, each in changes.items()}
+
+
 def thirds(data: Path, out: Path) -> None:
     """Three annotators that err independently of each other: students of random weights, each of the spoilt labels of
     another quarter of the pictures; the fourth judges, which none of them has seen. Four times, so that all judge."""
     gold = json.loads((data / "bccd" / "gold.json").read_text())
-    gains: dict[str, list[dict[str, list[float]]]] = {"greatest score": [], "agreement": []}
+    gains: dict[str, list[dict[str, list[float]]]] = {
+        name: [] for name in ("greatest score", "agreement", "gold of the other half")
+    }
     for fold in range(JUDGED):
         here = out / f"fold-{fold}"
         judged = [image for image in gold["images"] if lot(image["file_name"]) % JUDGED == fold]
@@ -116,11 +133,13 @@ def thirds(data: Path, out: Path) -> None:
             [str(data / "bccd" / "images" / image["file_name"]) for image in judged], here / "corpus", str(config)
         )
         columns = _without_gold(here, annotators, whole)
-        best = max(annotators, key=lambda name: columns[name]["boxes/map"].value)
-        _report(f"BCCD, fold {fold}", columns, best)
-        for name, found in gains.items():
-            changes = _changes(columns[best], columns[name])
-            found.append({measure: [each.value] for measure, each in changes.items()})
+        _report(f"BCCD, fold {fold}", columns, _best(columns, annotators))
+        for name in ("greatest score", "agreement"):
+            gains[name].append(_gain(columns, annotators, name))
+        for half, others in _halves(here / "corpus", json.loads(whole.read_text()), here).items():
+            columns = _without_gold(here, annotators, half)
+            columns["gold"] = _with_gold(here, half, others)
+            gains["gold of the other half"].append(_gain(columns, annotators, "gold"))
     sys.stdout.write("\nDifference to the best of the three, mean over folds with the 95% interval of the mean\n\n")
     sys.stdout.write(table({name: over_seeds(found, MEASURES) for name, found in gains.items()}, MEASURES, signed=True))
 

@@ -360,7 +360,7 @@ def over_seeds(found: Sequence[dict[str, list[float]]], names: dict[str, str]) -
         return {}
     if len(found) == 1:
         return {name: Estimate(found[0][name][0], found[0][name][1], found[0][name][2], 1) for name in names}
-    quantile = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}.get(len(found), 2.0)
+    quantile = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36}.get(len(found), 2.0)
     out = {}
     for name in names:
         values = np.array([each[name][0] for each in found])
