@@ -22,6 +22,8 @@ from tests.engine.fake_specialists import save_pictures
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 REPOSITORY = Path(__file__).parents[2]
 COUNT, ACTORS, WAIT_S = 240, 4, 0.4
+HOLD = "hold"
+"""As long as this file is there, no call ends."""
 CONFIG = """
 ingest: {shard_size: 12}
 engine: {backend: local}
@@ -30,7 +32,7 @@ annotators:
   boxes:
     role: detector
     specialist: {backend: custom, factory: "tests.engine.slow_detector:SlowDetector"}
-    resources: {batch_size: 2, num_cpus: 1, min_actors: 1, max_actors: 4, timeout_s: 60}
+    resources: {batch_size: 2, num_cpus: 1, min_actors: 1, max_actors: 4, timeout_s: 300}
 """
 
 
@@ -80,8 +82,10 @@ def main(folder: Path) -> None:
     shrunk, done = happened(log, "actor_ready"), happened(log, "committed")
     until(lambda: happened(log, "committed") > done + 1, run)
     assert happened(log, "actor_ready") == shrunk  # there is no room for those that went
+    (folder / HOLD).touch()  # or a slow machine is done with the pictures before the node is there
     cluster.add_node(num_cpus=2)
     until(lambda: happened(log, "actor_ready") >= shrunk + 1, run)
+    (folder / HOLD).unlink()
     assert run.wait(300) == 0
     cluster.shutdown()  # type: ignore[no-untyped-call]
 
@@ -98,6 +102,7 @@ def test_a_run_goes_on_with_the_nodes_that_there_are_and_no_byte_is_another(tmp_
     alone = tmp_path / "alone"
     assert fld("run", str(tmp_path / "photos"), str(alone), "--config", str(tmp_path / "mine.yaml")).code == 0
     more = {"RAY_raylet_start_wait_time_s": "300", "FLD_TEST_WAIT_S": str(WAIT_S), "PYTHONPATH": str(REPOSITORY)}
+    more["FLD_TEST_HOLD"] = str(tmp_path / HOLD)
     done = subprocess.run(
         [sys.executable, "-m", "tests.engine.test_cluster_cli", str(tmp_path)],
         cwd=REPOSITORY,
