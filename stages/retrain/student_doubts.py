@@ -56,9 +56,6 @@ class Doubts:
         return 0 if score >= least else None
 
 
-TAUGHT = Doubts("teach", 0.0)
-
-
 def all_names(names: dict[int, str]) -> dict[int, str]:
     """Names for the numbers of all levels, which the library wants: {0: "cat"} -> {0: "cat", 1: "cat 1", ...}"""
     count = len(names)

@@ -59,6 +59,14 @@ class StudentSettings(Settings):
     seed: int = Field(1, description="of random weights, the order of images and their changes")
 
     @model_validator(mode="after")
+    def _sure_of_something(self) -> Self:
+        if self.sure is not None and self.doubtful not in ("weigh", "skip"):
+            raise ValueError(
+                f"sure={self.sure:g} says nothing without doubtful: weigh or skip; set loop.student.doubtful"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _not_ours(self) -> Self:
         if taken := sorted(OURS & self.arguments.keys()):
             raise ValueError(f"arguments must not name {', '.join(taken)}: settings beside it, or the run, decide that")

@@ -25,7 +25,7 @@ from shards.reader import Corpus
 from shards.store import LocalStore
 from stages.retrain.pool import load_pool
 from stages.retrain.student_data import class_names, write_lessons
-from stages.retrain.student_doubts import TAUGHT
+from stages.retrain.student_doubts import Doubts
 from tests.engine.commands import fld
 from tests.specialists.tiny_florence2 import save_tiny_florence2
 
@@ -145,7 +145,7 @@ def train(corpus: Path, out: Path) -> object:
 
 def student(corpus: Path, out: Path) -> object:
     trained, held = load_pool(LocalStore(corpus), 0).split(0.3)
-    write_lessons(trained, held, class_names([trained, held]), out / "lessons", TAUGHT)
+    write_lessons(trained, held, class_names([trained, held]), out / "lessons", Doubts("teach", 1.0))
     return tree(out / "lessons")
 
 

@@ -14,7 +14,7 @@ from stages.codec.encode import lessons
 from stages.codec.settings import CodecSettings
 from stages.retrain.pool import load_pool
 from stages.retrain.student_data import class_names, write_lessons
-from stages.retrain.student_doubts import TAUGHT
+from stages.retrain.student_doubts import Doubts
 from tests.engine.commands import fld
 from tests.engine.fake_specialists import save_pictures
 
@@ -52,7 +52,7 @@ def taught(corpus: Path) -> set[str]:
 
 def pictures_of_a_student(corpus: Path, out: Path) -> int:
     trained, held = load_pool(LocalStore(corpus), 0).split(0.2)
-    made = write_lessons(trained, held, class_names([trained, held]), out, TAUGHT)
+    made = write_lessons(trained, held, class_names([trained, held]), out, Doubts("teach", 1.0))
     return made.images + made.held_out
 
 

@@ -9,9 +9,10 @@ from shards.rounds import IndexRow, write_round_shard
 from shards.store import open_store
 from stages.retrain.pool import load_pool
 from stages.retrain.student_data import class_names, label_lines, write_lessons
-from stages.retrain.student_doubts import TAUGHT, Doubts
+from stages.retrain.student_doubts import Doubts
 from tests.stages.retrain import corpora
 
+TAUGHT = Doubts("teach", 1.0)
 SOURCE = Source("given", "given", 0, None, "given/0")
 
 

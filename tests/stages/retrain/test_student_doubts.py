@@ -6,7 +6,7 @@ import torch
 
 from specialists.ultralytics_yolo import read_checkpoint
 from specialists.weights import locate
-from stages.retrain.student_doubts import LEVELS, SKIPPED, TAUGHT, Doubts, all_names, by_class, criterion
+from stages.retrain.student_doubts import LEVELS, SKIPPED, Doubts, all_names, by_class, criterion
 from stages.retrain.student_settings import StudentSettings
 
 SIDE = 64
@@ -19,8 +19,13 @@ def test_what_the_settings_mean() -> None:
     assert Doubts.of(StudentSettings(doubtful="skip", sure=0.3)) == Doubts("skip", 0.3)
 
 
+def test_what_would_say_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"sure=0\.3 says nothing without doubtful: weigh or skip"):
+        StudentSettings(sure=0.3)
+
+
 def test_levels() -> None:
-    assert [TAUGHT.level(score) for score in (0.0, 1.0)] == [0, 0]
+    assert [Doubts("teach", 1.0).level(score) for score in (0.0, 1.0)] == [0, 0]
     assert [Doubts("weigh", 1.0).level(score) for score in (0.0, 0.5, 0.97, 1.0)] == [LEVELS, 10, 1, 0]
     assert [Doubts("weigh", 0.5).level(score) for score in (0.4, 0.5)] == [12, 0]
     assert [Doubts("skip", 0.5).level(score) for score in (0.49, 0.5)] == [SKIPPED, 0]
