@@ -105,8 +105,9 @@ def test_whole_shards_of_any_number_of_processes_are_those_of_one_image_after_th
 
 def test_an_image_that_takes_too_long_fails_alone(tmp_path: Path, store: LocalStore) -> None:
     photos = write_pictures(tmp_path / "photos", 7)
-    (photos / "slow.png").write_bytes(encoded(Image.effect_noise((8000, 7000), 80), "PNG", compress_level=1))
-    ingest_in_processes(store, [str(photos)], settings(processes=2, deadline_s=0.4))
+    (photos / "slow.png").write_bytes(encoded(Image.new("L", (14000, 14000)), "PNG", compress_level=1))
+    wanted = settings(processes=2, deadline_s=2, limits={"max_pixels": 200_000_000})  # 5 s, against 5 ms of the others
+    ingest_in_processes(store, [str(photos)], wanted)
     reasons = {key: row.error.partition(":")[0] for key, row in rows(store).items() if row.error}
     assert reasons == {"slow": "too_slow"}
     assert not list((tmp_path / "corpus").rglob("*.part"))
