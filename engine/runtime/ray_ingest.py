@@ -52,7 +52,7 @@ class IngestBody:
     def write(self, job: ShardJob) -> ShardWritten:
         """The shard, written by a process or, where an image ends that, image by image."""
         [(_, written)] = self._writers.write_all([PlannedShard(job.shard, lambda: job)])
-        if written is not None:
+        if isinstance(written, ShardWritten):
             return written
         with closing(Workers(self._settings, self._sources)) as examiner:
             return write_shard(self._store, job, self._settings, examiner)
@@ -98,7 +98,7 @@ class RayShardWriter:
             return list(shards)
         return [planned for planned in shards if all(is_url(entry.location) for entry in planned.job().entries)]
 
-    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
         self._session.start(1)
         waiting = deque(shards)
         deadline = time.monotonic() + self._start_s
@@ -149,7 +149,7 @@ class RayShardWriter:
                 actor.shard = waiting.popleft()
                 actor.ref = actor.handle.write.remote(actor.shard.job())
 
-    def _collect(self, waiting: deque[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+    def _collect(self, waiting: deque[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
         """What is over after a second at most. Shards that are lost for the first time are waiting again."""
         import ray
 
@@ -175,7 +175,7 @@ class RayShardWriter:
 
     def _lost(
         self, actor: _Actor, error: Exception, waiting: deque[PlannedShard]
-    ) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+    ) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
         """An actor that is gone, or whose job raised: then the job is the caller's, who meets the same error."""
         import ray
 
@@ -191,7 +191,7 @@ class RayShardWriter:
         self._losses[actor.shard.shard] += 1
         is_fault = isinstance(error, ray.exceptions.RayTaskError)
         if is_fault or self._losses[actor.shard.shard] == MAX_LOSSES:
-            yield actor.shard, None
+            yield actor.shard, why
         else:
             waiting.appendleft(actor.shard)
 

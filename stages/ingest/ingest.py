@@ -100,6 +100,8 @@ class _Run:
     corrected: int = 0
     written: int = 0
     repeated: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+    """Why shards were written again, by those who then wrote them: how the process ended that was to do it."""
     left_out: LeftOut = field(default_factory=LeftOut)
     mislabelled: Counter[str] = field(default_factory=Counter)
 
@@ -120,7 +122,10 @@ class _Run:
             taken = {planned.shard for planned in suiting}
             shards = [planned for planned in shards if planned.shard not in taken]
             for planned, written in writer.write_all(suiting) if suiting else ():
-                yield planned.shard, written or self._write(planned)
+                if isinstance(written, str):
+                    self.ended[written] += 1
+                    written = self._write(planned)
+                yield planned.shard, written
         for planned in shards:
             yield planned.shard, self._write(planned)
 
@@ -190,6 +195,10 @@ class _Run:
         lines = self.left_out.lines()
         lines += [
             f"mislabelled, kept as what it is: {count} x {what}" for what, count in sorted(self.mislabelled.items())
+        ]
+        lines += [
+            f"shards that another process wrote, since the first one ended: {count} x {why}"
+            for why, count in sorted(self.ended.items())
         ]
         if self.repeated:
             lines.append(f"named more than once, taken once: {self.repeated}")

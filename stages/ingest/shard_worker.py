@@ -64,6 +64,8 @@ def _watch(jobs: int, outbox: _Outbox, examiner: ThreadExaminer, settings: Inges
     beat_ms = int(1000 * min(BEAT_S, settings.deadline_s / 4))
     while not parent.poll(beat_ms):
         if examiner.overdue():
+            sys.stderr.write("an image takes longer than ingest.deadline_s\n")
+            sys.stderr.flush()
             os._exit(_TOO_SLOW)
         try:
             outbox.send(Alive())

@@ -1,7 +1,7 @@
 """Shards to write, over processes that do all of it: each takes one shard after the other.
 
 Comes in: shards. Goes out: what was committed, in the order in which it was. A shard whose process ended, or said
-nothing for too long, comes back unwritten, whatever the reason: the caller does it another way and finds out. So no
+nothing for too long, comes back unwritten, with the reason: the caller does it another way and finds out more. So no
 image can stop the others, and a process that writes shards need not be clever about failures.
 """
 
@@ -43,8 +43,8 @@ class ShardWriter(Protocol):
         """Those that it should be given."""
         ...
 
-    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
-        """Each shard once, when it is over, in any order; None where it is not written."""
+    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
+        """Each shard once, when it is over, in any order; where it is not written, why, in a few words."""
         ...
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class ShardWriters:
         is_shared = not self._store.url.startswith("memory:")
         return list(shards) if is_shared and len(shards) >= min(self._count, _FEW) else []
 
-    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+    def write_all(self, shards: Sequence[PlannedShard]) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
         waiting = deque(shards)
         while waiting or any(writer.shard for writer in self._writers):
             self._hand_out(waiting)
@@ -120,7 +120,7 @@ class ShardWriters:
             self._selector.register(writer.process.output, selectors.EVENT_READ, writer)
             writer.start(waiting.popleft())
 
-    def _wait(self) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
+    def _wait(self) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
         """What is over after at most a beat."""
         heard: list[_Writer] = [key.data for key, _ in self._selector.select(BEAT_S)]
         now = time.monotonic()
@@ -134,18 +134,18 @@ class ShardWriters:
                     shard, writer.shard = writer.shard, None
                     yield shard, message
             if frames is None:
-                yield from self._given_up(writer)
+                yield from self._given_up(writer, None)
         for writer in [writer for writer in self._writers if writer not in heard]:
             if now - writer.heard > writer.limit_s:
-                yield from self._given_up(writer)
+                yield from self._given_up(writer, f"silent for {writer.limit_s:g} s")
 
-    def _given_up(self, writer: _Writer) -> Iterator[tuple[PlannedShard, ShardWritten | None]]:
-        self._remove(writer, 0.0)
+    def _given_up(self, writer: _Writer, why: str | None) -> Iterator[tuple[PlannedShard, ShardWritten | str]]:
+        ending = self._remove(writer, 0.0)
         if writer.shard is not None:
             self._has_lost = True
-            yield writer.shard, None
+            yield writer.shard, why or ending
 
-    def _remove(self, writer: _Writer, patience_s: float) -> None:
+    def _remove(self, writer: _Writer, patience_s: float) -> str:
         self._selector.unregister(writer.process.output)
         self._writers.remove(writer)
-        writer.process.end(patience_s)
+        return writer.process.end(patience_s)
