@@ -39,6 +39,7 @@ from shards.raw import RawRow, read_raw
 from shards.reader import Corpus
 from shards.record import Record
 from stages.calibrate.consensus import AnnotatorCalibration, Consensus
+from stages.calibrate.platt import LEAST_SLOPE
 from stages.evaluate.calibrating import (
     ANY_OVERLAP,
     KINDS,
@@ -294,4 +295,5 @@ def _worth(consensus: Consensus, name: str) -> str:
     errors = (
         "" if voice.ece_after is None else f"; calibration error {voice.ece_before:.2f}, then {voice.ece_after:.2f}"
     )
-    return f"{counted} right {interval}{errors}"
+    alike = f"; {voice.reason}" if voice.reason and voice.slope == LEAST_SLOPE else ""
+    return f"{counted} right {interval}{errors}{alike}"

@@ -34,7 +34,7 @@ def untold(part: object) -> None:
 class FilterReport:
     """A round fused and filtered. before, tally: (type of annotation, "kept" or the rule that dropped it) -> how many,
     in the round as it was (nothing for a new one) and as it is. dry_run: as it would be. chosen: the settings of
-    fusion and filters that are not the profile's, as a sentence; "" for none."""
+    fusion and filters that are not the profile's, as a sentence; "" for none. scores: what they are, likewise."""
 
     round: int
     images: "ImageCounts"
@@ -44,6 +44,7 @@ class FilterReport:
     unchanged: int = 0
     dry_run: bool = False
     chosen: str = ""
+    scores: str = ""
 
     @property
     def kept(self) -> int:

@@ -19,6 +19,7 @@ from engine.config.config import Config, load
 from engine.config.config_text import ConfigError
 from engine.config.differences import chosen
 from engine.config.differences import reset as reset_values
+from engine.corpus.calibrations import told
 from engine.corpus.session import Session, look, opened
 from engine.runtime.annotate import AnnotateReport, check_secrets
 from engine.runtime.annotate import annotate as annotate_columns
@@ -179,10 +180,14 @@ def annotate_round(
 def write_round(session: Session, number: int) -> FilterReport:
     """Fuse, filter and write a round where it is not up to date."""
     settle_gold(session, number)
-    settle_agreement(session, number)
+    agreed = settle_agreement(session, number)
     before = tally_round(session.store, number)[1]
-    done = refilter(session.store, session.plan(number), session.skipped(), _processes())
-    return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged)
+    plan = session.plan(number)
+    done = refilter(session.store, plan, session.skipped(), _processes())
+    scores = told(session.store, plan.calibration, plan.annotators) if plan.fuse.calibrate == "auto" else ""
+    if plan.calibration is None and agreed is not None:
+        scores = f"Scores are the annotators' own: {'; '.join(agreed.reasons.values())}. {scores}".strip()
+    return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged, scores=scores)
 
 
 def _also_reset(corpus: Location, config: Config | Location | None, settings: Changes, keys: Sequence[str]) -> Changes:

@@ -23,6 +23,7 @@ from stages.fuse.ledger import Voter
 VERSION = 2
 """Raised when the same statements give another calibration."""
 GOLD = "gold"
+_KINDS = {"object": "objects", "ocr": "words", "phrase": "phrases", "mask": "masks"}
 
 
 def agreement_name(number: int) -> str:
@@ -99,6 +100,25 @@ def calibration_for(store: Store, number: int, annotators: tuple[Voter, ...]) ->
         if calibration is not None and fits(calibration, annotators):
             return calibration
     return None
+
+
+def told(store: Store, counts: AnnotatorCalibration | None, annotators: tuple[Voter, ...]) -> str:
+    """What scores of a round are, as a sentence: by which calibration, and that one from gold does not count any more.
+    counts: that of the round."""
+    said = []
+    if counts is not None:
+        kinds = ", ".join(_KINDS.get(kind, kind) for kind in counts.kinds)
+        source = "from gold of" if counts.reference == GOLD else "by agreement over"
+        said.append(f"Scores of {kinds} are probabilities, {source} {counts.images:,} images.")
+    gold = stored(store, GOLD) if counts is None or counts.reference != GOLD else None
+    if gold is not None:
+        columns = {voter.name: voter.content for voter in annotators}
+        others = [name for name, fingerprint in gold.columns.items() if columns.get(name) != fingerprint]
+        said.append(
+            f"{CALIBRATION}/{GOLD}.json does not count: {', '.join(others)} changed since or is gone:"
+            f" `fld calibrate {quote(store.url)} --gold GOLD` again."
+        )
+    return " ".join(said)
 
 
 def fits(calibration: AnnotatorCalibration, annotators: tuple[Voter, ...]) -> bool:

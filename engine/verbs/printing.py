@@ -91,6 +91,8 @@ def _filtered(report: FilterReport) -> None:
         return
     done = f"{report.written} shards written, {report.unchanged} up to date"
     err.print(f"{round_folder(report.round)}: {_images(report.images)}; {done}")
+    if report.scores:
+        err.print(report.scores)
 
 
 def _incomplete(report: FilterReport) -> str:

@@ -144,6 +144,11 @@ def test_a_calibration_is_of_its_columns(project: Path) -> None:
     (project / "other.yaml").write_text(TWO.replace("name: again", "name: third"))
     engine.run("photos", "corpus", "other.yaml")
     found = stored(open_store("corpus"), "agreement-00")
+    said = engine.filter("corpus").scores
+    assert said.startswith(
+        "Scores of objects are probabilities, by agreement over 40 images. calibration/gold.json does"
+    )
+    assert "does not count: again changed since or is gone" in said
     assert found is not None
     assert found.columns["again"] != stored(open_store("corpus"), GOLD).columns["again"]  # type: ignore[union-attr]
 
@@ -179,6 +184,7 @@ def test_nothing_can_be_said_of_detectors_that_never_meet(project: Path) -> None
     save_pictures(project / "few", 10)
     engine.run("few", "corpus", "two.yaml")
     assert not (project / "corpus" / "calibration" / "agreement-00.json").exists()
+    assert engine.filter("corpus").scores.startswith("Scores are the annotators' own: boxes, again agree on 20 things")
     with pytest.raises(ConfigError, match="agree on 20 things, at least 30 are needed"):
         engine.calibrate("corpus")
 
