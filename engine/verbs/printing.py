@@ -17,6 +17,10 @@ from stages.retrain.job import RetrainResult
 from stages.retrain.student import shortcomings
 from stages.watch.judge import WatchReport
 
+FEW_IMAGES = 10
+"""Held-out images below which a verdict is told to say little: percentile intervals of a handful are too narrow."""
+MORE_IMAGES = "raise loop.retrain.held_out, or bring gold of more images"
+
 
 def printer(corpus: str) -> Tell:
     """Prints what it is called with. corpus: as the user named it, for the commands that are recommended."""
@@ -48,7 +52,8 @@ def _line(part: object) -> str:
             small = "".join(f"train: {line}\n" for line in shortcomings(part.training))
             return f"{small}train: {part.folder}{', was there already' if part.already else ''}"
         case Promotion():
-            return f"gate: {verdict(part)} ({part.images} held-out images, against {part.reference})"
+            few = f"; so few tell little: {MORE_IMAGES}" if part.images < FEW_IMAGES else ""
+            return f"gate: {verdict(part)} ({part.images} held-out images, against {part.reference}{few})"
         case ModelCalibration():
             return f"gate: {part.summary}"
         case _:

@@ -104,6 +104,8 @@ def _change(own: Sums, old: Sums | None, settings: GateSettings) -> MeasureChang
     before = _f1(old.sum(axis=0, keepdims=True))[0]
     drawn = draws(len(own), settings.resamples)
     low, high = np.percentile(_f1(drawn @ own) - _f1(drawn @ old), (2.5, 97.5))
+    if len(own) == 1:  # all resamples are the same: the interval had no width, and any difference would have counted
+        low, high = -1.0, 1.0
     return MeasureChange(*(_rounded(number) for number in (value, before, value - before, low, high)))
 
 

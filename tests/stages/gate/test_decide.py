@@ -53,6 +53,12 @@ def test_a_fall_within_its_interval_or_the_tolerance_is_no_fall() -> None:
     assert tolerated.reason.endswith("loop.gate.tolerance = 0.5 allows")
 
 
+def test_one_image_refuses_nobody() -> None:
+    verdict = decide(said(0, "cat")[:1], said(28, "cat")[:1], GOLD[:1], SETTINGS)
+    assert (verdict.promoted, verdict.reason) == (True, "no measure rose or fell beyond its interval")
+    assert decide(said(0, "cat")[:2], said(28, "cat")[:2], GOLD[:2], SETTINGS).promoted is False
+
+
 def test_a_measure_that_is_not_watched_may_fall() -> None:
     assert decide(said(5, "cat"), said(28, "cat"), GOLD, GateSettings(watched=["texts/brief"])).promoted
 
