@@ -9,8 +9,9 @@ written again with it. No model runs.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.api.reports import Changes, Location
@@ -32,7 +33,7 @@ from engine.runtime.refilter import inputs
 from filters.region import ShapeSettings
 from shards import commit
 from shards.errors import DamageError
-from shards.finding import GIVEN, Finding
+from shards.finding import GIVEN, Detection, Finding
 from shards.images import ImageRow, read_image_rows
 from shards.layout import IMAGES
 from shards.raw import RawRow, read_raw
@@ -49,23 +50,27 @@ from stages.evaluate.calibrating import (
 )
 from stages.evaluate.calibrating_remarks import Spoken
 from stages.evaluate.gold import gold_of
+from stages.fuse.boxes import compared
 from stages.fuse.heard import heard
-from stages.fuse.ledger import Voter, statements
+from stages.fuse.ledger import Statement, Voter, statements
 from stages.fuse.phrases import speaker
-from stages.fuse.settings import LEARNED
+from stages.fuse.settings import LEARNED, FuseSettings
 from stages.round import RoundPlan
 
 MOST_IMAGES = 5000
 """Agreement is read from at most about this many images, in whole shards spread over the corpus."""
 _GIVEN = Voter(GIVEN, "given", GIVEN)
+_NAMED = 5
 
 
 @dataclass(frozen=True)
 class CalibrateReport:
-    """What was found. name: under which it is kept, "" if there is nothing to keep, for the reasons."""
+    """What was found. name: under which it is kept, "" if there is nothing to keep, for the reasons. unjudged: labels
+    that gold's categories lack, and how many boxes were called so."""
 
     name: str
     calibration: AnnotatorCalibration
+    unjudged: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def lines(self) -> list[str]:
@@ -75,7 +80,12 @@ class CalibrateReport:
             for kind, consensus in self.calibration.kinds.items()
             for name in consensus.voices
         ]
-        return [*worths, *(f"{kind}: as they are; {why}" for kind, why in self.calibration.reasons.items())]
+        whys = [f"{kind}: as they are; {why}" for kind, why in self.calibration.reasons.items()]
+        if self.unjudged:
+            most = sorted(self.unjudged.items(), key=lambda each: -each[1])
+            named = ", ".join(f"{label} ({count:,})" for label, count in most[:_NAMED])
+            whys.append(f"not judged, since gold's categories lack the label: {named}{', ...' * (len(most) > _NAMED)}")
+        return [*worths, *whys]
 
 
 def calibrate(
@@ -180,7 +190,11 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     gold = gold_of(path, rows, session.config.ingest, None)
     voices = (_GIVEN, *plan.annotators)
     by_key = {record.key: record for record in gold.records}
-    images = [spoken for _, spoken in _spoken(session, plan, voices, by_key, None)]
+    unjudged: Counter[str] = Counter()
+    images = [
+        spoken._replace(stated=_judged(spoken.stated, gold.labels, plan.fuse, unjudged))
+        for _, spoken in _spoken(session, plan, voices, by_key, None)
+    ]
     boxes: dict[str, ShapeSettings] = {"object": plan.filters.region, "ocr": plan.filters.ocr}
     overlaps = {kind: Overlaps(rules.nms_iou, rules.nms_iou_any_label) for kind, rules in boxes.items()}
     by_kind: dict[str, Consensus | str] = {
@@ -191,7 +205,24 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     }
     columns = {voter.name: voter.content for voter in plan.annotators if voter.name in known}
     conditions = _hash([path, VERSION, sorted(columns.items()), _fuse_facts(plan), sorted(overlaps.items())])
-    return CalibrateReport(GOLD, _calibration("gold", len(images), by_kind, columns, conditions))
+    return CalibrateReport(GOLD, _calibration("gold", len(images), by_kind, columns, conditions), unjudged)
+
+
+def _judged(
+    stated: Sequence[Statement[Finding]], labels: Sequence[str] | None, fuse: FuseSettings, unjudged: Counter[str]
+) -> list[Statement[Finding]]:
+    """Without boxes of a label that nobody looked for when the gold was made: they may be right."""
+    if labels is None:
+        return list(stated)
+    known = {compared(label, fuse) for label in labels}
+    judged = []
+    for statement in stated:
+        finding = statement.finding
+        if isinstance(finding, Detection) and finding.text and compared(finding.text, fuse) not in known:
+            unjudged[finding.text] += 1
+        else:
+            judged.append(statement)
+    return judged
 
 
 def _calibration(

@@ -18,7 +18,7 @@ from shards.finding import Caption, Detection
 from shards.images import ImageRow
 from shards.record import Candidate, Record, Region, Source, Text, read_record_lines
 from stages.held_out import is_held_out
-from stages.ingest.coco import read_coco
+from stages.ingest.coco import category_names, read_coco
 from stages.ingest.entry import Entry, SourceError
 from stages.ingest.frame import place_given
 from stages.ingest.keys import own_key
@@ -33,13 +33,15 @@ SOURCE = Source("gold", "gold", 0, None, "gold")
 @dataclass(frozen=True)
 class Gold:
     """The gold of the images of a corpus. read: images in the file; elsewhere: those that the corpus has not;
-    unlabelled: images of the corpus that the file has not; left_out: those that a held-out share does not choose."""
+    unlabelled: images of the corpus that the file has not; left_out: those that a held-out share does not choose.
+    labels: those that people looked for, where the file says so (a COCO's categories); None: it does not."""
 
     records: list[Record]
     read: int
     elsewhere: int
     unlabelled: int
     left_out: int
+    labels: tuple[str, ...] | None = None
 
 
 def gold_of(path: str, images: Iterable[ImageRow], settings: IngestSettings, held_out: float | None) -> Gold:
@@ -71,7 +73,8 @@ def gold_of(path: str, images: Iterable[ImageRow], settings: IngestSettings, hel
         )
     truth = {row.key: said if isinstance(said := named[row.key], Record) else _record(path, said, row) for row in known}
     unlabelled, left_out = count - len(known), len(known) - len(chosen)
-    return Gold([truth[row.key] for row in chosen], len(named), len(named) - len(known), unlabelled, left_out)
+    labels = (tuple(category_names(path, Path(path).read_bytes())) or None) if path.endswith(".json") else None
+    return Gold([truth[row.key] for row in chosen], len(named), len(named) - len(known), unlabelled, left_out, labels)
 
 
 def _read(path: str, settings: IngestSettings) -> Mapping[str, Record | Entry]:

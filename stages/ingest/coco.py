@@ -108,6 +108,11 @@ def read_coco(
             yield _entry(image, folder, given[image.id])
 
 
+def category_names(location: str, data: bytes) -> list[str]:
+    """The labels that a COCO file knows, those of no annotation, too. Raises SourceError as `read_coco`."""
+    return list(_names(location, _read(location, data, LeftOut())[2]).values())
+
+
 def _read(
     location: str, data: bytes, left_out: LeftOut
 ) -> tuple[dict[int, _Image], dict[int, _Annotation], dict[int, _Category]]:

@@ -1,6 +1,7 @@
 """Calibrations of a corpus on disk: made before a round is written, kept, sealed, and part of what the round is."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -44,7 +45,7 @@ def gold_file(folder: Path) -> str:
         for i, box in enumerate(boxes)
     ]
     path = folder / "gold.json"
-    categories = [{"id": 1, "name": "box"}]
+    categories = [{"id": 1, "name": "box"}, {"id": 2, "name": "corner"}]
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
     return str(path)
 
@@ -105,6 +106,19 @@ def test_gold_that_was_corrected_counts_although_it_lies_where_it_lay(project: P
     path.write_text(json.dumps(data | {"annotations": data["annotations"][::2]}))
     engine.calibrate("corpus", path)
     assert engine.filter("corpus").written == 1
+
+
+def test_labels_that_nobody_looked_for_are_not_judged(project: Path) -> None:
+    engine.run("photos", "corpus", "two.yaml")
+    path = Path(gold_file(project))
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"categories": [{"id": 1, "name": "BOX"}]}))
+    with pytest.raises(ConfigError, match="object: 40 things were seen, 40 of them right"):
+        engine.calibrate("corpus", path)
+    report = engine.calibrate("corpus", gold_file(project))
+    assert report.unjudged == {}
+    said = replace(report, unjudged={"corner": 1200}).lines[-1]
+    assert said == "not judged, since gold's categories lack the label: corner (1,200)"
 
 
 def test_a_calibration_from_gold_of_an_earlier_release_is_not_put_aside_silently(project: Path) -> None:
