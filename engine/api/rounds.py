@@ -187,6 +187,9 @@ def write_round(session: Session, number: int) -> FilterReport:
     scores = told(session.store, plan.calibration, plan.annotators) if plan.fuse.calibrate == "auto" else ""
     if plan.calibration is None and agreed is not None:
         scores = f"Scores are the annotators' own: {'; '.join(agreed.reasons.values())}. {scores}".strip()
+    regions = plan.filters.region
+    if plan.calibration is not None and "object" in plan.calibration.kinds and regions.min_score is None:
+        scores += f" Boxes stay from {regions.probable} on: set filters.region.min_score before you train (`fld eval`)."
     return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged, scores=scores)
 
 

@@ -163,6 +163,8 @@ def test_a_calibration_is_of_its_columns(project: Path) -> None:
         "Scores of objects are probabilities, by agreement over 40 images. calibration/gold.json does"
     )
     assert "does not count: again changed since or is gone" in said
+    assert said.endswith("Boxes stay from 0.01 on: set filters.region.min_score before you train (`fld eval`).")
+    assert "Boxes stay" not in engine.filter("corpus", settings={"filters.region.min_score": 0.4}).scores
     assert found is not None
     assert found.columns["again"] != stored(open_store("corpus"), GOLD).columns["again"]  # type: ignore[union-attr]
 
