@@ -221,7 +221,8 @@ def _said(event: str, fields: Mapping[str, object]) -> list[str]:
     slowest = sorted(each_s.items(), key=lambda item: -item[1])
     paces = ", ".join(f"{name} {_pace(1 / each)}" for name, each in slowest if each)
     least = "at least" if fields.get("is_least") else "about"
-    return [f"{fields.get('images'):,} images will take {least} {duration(seconds)}, by the first of them: {paces}"]
+    takes = f"{fields.get('images'):,} images will take {least} {duration(seconds)}"
+    return [f"{takes}, by the first of them, which also warm up: {paces}"]
 
 
 def _line(column: ColumnProgress) -> str:

@@ -146,8 +146,8 @@ def test_how_long_a_run_takes_is_said_once_the_slowest_annotator_first() -> None
     reporter.log("estimate", fields)
     reporter.log("estimate", fields | {"seconds": 12})
     assert stream.getvalue() == (
-        "8 images will take about 0:12:05, by the first of them: masks 31 s per image, boxes 2.2 s per image,"
-        " words 2.0 images/s\n"
+        "8 images will take about 0:12:05, by the first of them, which also warm up: masks 31 s per image,"
+        " boxes 2.2 s per image, words 2.0 images/s\n"
     )
 
 
