@@ -18,6 +18,7 @@ and per kind of noise and seed, every student from the architecture of yolo-nano
     c      as many more steps on the spoilt labels as b
     d      as many steps as b and c, on human gold: the ceiling
     w      as b, with rare labels weighing more in the loss (ultralytics' cls_pw)
+    v      as c, with the same weights: what w is compared with
     s      as b, every label that is at least DOUBTFUL probable weighed by that (loop.student.doubtful: weigh)
     i      as b, those that are less probable than --min-score left out of the loss (skip)
 
@@ -55,6 +56,7 @@ JUDGED = 4
 """One picture in so many judges."""
 PASSES = 3
 LOOPS = ("b", "w", "s", "i")
+WEIGHED = ("w", "v")
 DOUBTFUL = 0.1
 """Labels that are less probable than this are in no round."""
 AP = {"boxes/map": "AP", "boxes/map50": "AP at IoU 0.5"}
@@ -123,7 +125,7 @@ class Arm:
             "loop.student.steps": self._steps,
             "loop.student.image_size": self._image_size,
             "loop.student.seed": self._seed,
-            "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0, "cls_pw": 0.5 if self._arm == "w" else 0.0},
+            "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0, "cls_pw": 0.5 if self._arm in WEIGHED else 0.0},
             "loop.watch.patience": PASSES + 1,
             "loop.watch.boxes_change": {"warn": None, "stop": None},
             "loop.watch.label_entropy_loss": {"warn": None, "stop": None},  # doubtful labels are mostly of one kind
@@ -337,14 +339,14 @@ def report(arguments: argparse.Namespace) -> str:
 def gains(arguments: argparse.Namespace, noise: str) -> dict[str, dict[str, Estimate]]:
     """Of the loops over more of the same training, seed by seed; from two seeds on."""
     found = {}
-    plain = by_seed(arguments, noise, "c")
     for arm in LOOPS:
-        loops = by_seed(arguments, noise, arm)
+        longer = "v" if arm in WEIGHED else "c"
+        loops, plain = by_seed(arguments, noise, arm), by_seed(arguments, noise, longer)
         seeds = sorted(loops.keys() & plain.keys())
         for number in range(PASSES if len(seeds) > 1 else 0):
             pairs = [(loops[seed]["students"][number], plain[seed]["students"][number]) for seed in seeds]
             each = [{name: [a[name][0] - b[name][0]] for name in SHOWN} for a, b in pairs]
-            found[f"{arm} - c, {(number + 1) * arguments.steps} steps"] = over_seeds(each, SHOWN)
+            found[f"{arm} - {longer}, {(number + 1) * arguments.steps} steps"] = over_seeds(each, SHOWN)
     return found
 
 
