@@ -35,10 +35,15 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def driver(corpus: Path, part: str, wait_s: float) -> subprocess.Popen[bytes]:
+    """Its calls wait as long as there is a `hold`: however slow the machine is, the driver is still there."""
     command = [sys.executable, "-m", "engine.cli", "annotate", str(corpus), "--part", part]
-    environment = os.environ | {"FLD_TEST_WAIT_S": str(wait_s)}
+    environment = os.environ | {"FLD_TEST_WAIT_S": str(wait_s), "FLD_TEST_HOLD": str(hold(corpus))}
     with (corpus.parent / f"said-{part.replace('/', '-')}").open("ab") as said:
         return subprocess.Popen(command, cwd=HERE, env=environment, stdout=said, stderr=said)
+
+
+def hold(corpus: Path) -> Path:
+    return corpus.parent / "hold"
 
 
 def said(corpus: Path, part: str) -> str:
@@ -62,12 +67,14 @@ def test_two_drivers_and_one_of_them_killed_give_what_one_gives(corpus: Path) ->
     assert fld("run", str(corpus.parent / "photos"), str(whole), "--config", str(corpus.parent / "slow.yaml")).code == 0
     first, second = driver(corpus, "1/2", 0.5), driver(corpus, "2/2", 0.5)
     until(lambda: len(shards_done(corpus)) >= 2)
+    hold(corpus).touch()
     status = fld("status", str(corpus)).said
     assert f"annotate {corpus} --part 1/2 (pid {first.pid}" in " ".join(status.split())
     refused = fld("filter", str(corpus))
     assert refused.code == 4
     assert "is in use by" in refused.said
     first.send_signal(signal.SIGKILL)
+    hold(corpus).unlink()
     assert (first.wait(60), second.wait(60)) == (-signal.SIGKILL, 0), said(corpus, "2/2")
     done = shards_done(corpus)
     assert {name for name in done if int(name[:6]) % 2 == 1} == {f"{n:06d}.parquet" for n in (1, 3, 5)}
@@ -80,7 +87,8 @@ def test_two_drivers_and_one_of_them_killed_give_what_one_gives(corpus: Path) ->
 
 
 def test_a_part_is_annotated_once_and_by_one(corpus: Path) -> None:
-    first = driver(corpus, "1/2", 5)
+    hold(corpus).touch()
+    first = driver(corpus, "1/2", 0)
     until(lambda: (corpus / ".lock-1-of-2.json").exists())
     again = fld("annotate", str(corpus), "--part", "1/2")
     assert (again.code, "is in use by" in again.said) == (4, True), again.said
