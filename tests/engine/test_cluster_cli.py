@@ -76,13 +76,16 @@ def main(folder: Path) -> None:
     )
     run = subprocess.Popen([*fld_, "run", f"{folder}/photos", f"{folder}/corpus", *rest])
     log = folder / "corpus/logs/run.jsonl"
+    until(lambda: happened(log, "committed") >= 1, run)
+    (folder / HOLD).touch()  # or a slow machine is done with the pictures before all actors are there
     until(lambda: happened(log, "actor_ready") >= ACTORS, run)
+    (folder / HOLD).unlink()
     cluster.remove_node(second, allow_graceful=False)
     until(lambda: happened(log, "actor_died") >= 1, run)
     shrunk, done = happened(log, "actor_ready"), happened(log, "committed")
     until(lambda: happened(log, "committed") > done + 1, run)
     assert happened(log, "actor_ready") == shrunk  # there is no room for those that went
-    (folder / HOLD).touch()  # or a slow machine is done with the pictures before the node is there
+    (folder / HOLD).touch()  # likewise for the node that comes back
     cluster.add_node(num_cpus=2)
     until(lambda: happened(log, "actor_ready") >= shrunk + 1, run)
     (folder / HOLD).unlink()
