@@ -49,7 +49,7 @@ from stages.evaluate.calibrating import (
     calibrated_by_gold,
 )
 from stages.evaluate.calibrating_remarks import Spoken
-from stages.evaluate.gold import gold_of
+from stages.evaluate.gold import gold_of, labels_looked_for
 from stages.fuse.boxes import compared
 from stages.fuse.heard import heard
 from stages.fuse.ledger import Statement, Voter, statements
@@ -83,8 +83,8 @@ class CalibrateReport:
         whys = [f"{kind}: as they are; {why}" for kind, why in self.calibration.reasons.items()]
         if self.unjudged:
             most = sorted(self.unjudged.items(), key=lambda each: -each[1])
-            named = ", ".join(f"{label} ({count:,})" for label, count in most[:_NAMED])
-            whys.append(f"not judged, since gold's categories lack the label: {named}{', ...' * (len(most) > _NAMED)}")
+            named = [f"{label} ({count:,})" for label, count in most[:_NAMED]] + ["..."] * (len(most) > _NAMED)
+            whys.append(f"not judged, since gold's categories lack the label: {', '.join(named)}")
         return [*worths, *whys]
 
 
@@ -190,9 +190,9 @@ def _from_gold(session: Session, number: int, path: str) -> CalibrateReport:
     gold = gold_of(path, rows, session.config.ingest, None)
     voices = (_GIVEN, *plan.annotators)
     by_key = {record.key: record for record in gold.records}
-    unjudged: Counter[str] = Counter()
+    labels, unjudged = labels_looked_for(path), Counter[str]()
     images = [
-        spoken._replace(stated=_judged(spoken.stated, gold.labels, plan.fuse, unjudged))
+        spoken._replace(stated=_judged(spoken.stated, labels, plan.fuse, unjudged))
         for _, spoken in _spoken(session, plan, voices, by_key, None)
     ]
     boxes: dict[str, ShapeSettings] = {"object": plan.filters.region, "ocr": plan.filters.ocr}

@@ -106,10 +106,7 @@ class EvalReport:
 
     def as_json(self) -> dict[str, object]:
         """Plain numbers and text; what has no value is None."""
-        facts = {
-            "path": self.gold_path,
-            **{k: v for k, v in asdict(self.gold).items() if k not in ("records", "labels")},
-        }
+        facts = {"path": self.gold_path, **{k: v for k, v in asdict(self.gold).items() if k != "records"}}
         head = {"gold": facts, "images": self.images, "held_out": self.held_out, "resamples": self.resamples}
         return head | {"rounds": as_json(self.rounds)}
 

@@ -34,7 +34,9 @@ from shards.completeness import check_corpus, check_whole
 from shards.layout import IMAGES
 from shards.reader import Corpus
 from shards.store import open_corpus, open_store
+from stages.calibrate.consensus import AnnotatorCalibration
 from stages.ingest.report import IngestReport
+from stages.round import RoundPlan
 
 _OF_A_ROUND = ("fuse", "filters")
 
@@ -184,13 +186,22 @@ def write_round(session: Session, number: int) -> FilterReport:
     before = tally_round(session.store, number)[1]
     plan = session.plan(number)
     done = refilter(session.store, plan, session.skipped(), _processes())
-    scores = told(session.store, plan.calibration, plan.annotators) if plan.fuse.calibrate == "auto" else ""
-    if plan.calibration is None and agreed is not None:
-        scores = f"Scores are the annotators' own: {'; '.join(agreed.reasons.values())}. {scores}".strip()
-    regions = plan.filters.region
-    if plan.calibration is not None and "object" in plan.calibration.kinds and regions.min_score is None:
-        scores += f" Boxes stay from {regions.probable} on: set filters.region.min_score before you train (`fld eval`)."
+    scores = _scores(session, plan, agreed)
     return FilterReport(number, done.images, before, done.tally, done.written, done.unchanged, scores=scores)
+
+
+def _scores(session: Session, plan: RoundPlan, agreed: AnnotatorCalibration | None) -> str:
+    """What the scores of a round are, in sentences. agreed: what `settle_agreement` found."""
+    counts, regions = plan.calibration, plan.filters.region
+    said = []
+    if counts is None and agreed is not None:
+        said.append(f"Scores are the annotators' own: {'; '.join(agreed.reasons.values())}.")
+    if plan.fuse.calibrate == "auto":
+        said.append(told(session.store, counts, plan.annotators))
+    if counts is not None and "object" in counts.kinds and regions.min_score is None:
+        least = f"Boxes stay from {regions.probable} on"
+        said.append(f"{least}: set filters.region.min_score before you train (`fld eval`).")
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def _also_reset(corpus: Location, config: Config | Location | None, settings: Changes, keys: Sequence[str]) -> Changes:

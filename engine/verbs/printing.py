@@ -19,7 +19,6 @@ from stages.watch.judge import WatchReport
 
 FEW_IMAGES = 10
 """Held-out images below which a verdict is told to say little: percentile intervals of a handful are too narrow."""
-MORE_IMAGES = "raise loop.retrain.held_out, or bring gold of more images"
 
 
 def printer(corpus: str) -> Tell:
@@ -52,7 +51,8 @@ def _line(part: object) -> str:
             small = "".join(f"train: {line}\n" for line in shortcomings(part.training))
             return f"{small}train: {part.folder}{', was there already' if part.already else ''}"
         case Promotion():
-            few = f"; so few tell little: {MORE_IMAGES}" if part.images < FEW_IMAGES else ""
+            more = "; so few tell little: raise loop.retrain.held_out, or bring gold of more images"
+            few = more if part.images < FEW_IMAGES else ""
             return f"gate: {verdict(part)} ({part.images} held-out images, against {part.reference}{few})"
         case ModelCalibration():
             return f"gate: {part.summary}"

@@ -33,15 +33,13 @@ SOURCE = Source("gold", "gold", 0, None, "gold")
 @dataclass(frozen=True)
 class Gold:
     """The gold of the images of a corpus. read: images in the file; elsewhere: those that the corpus has not;
-    unlabelled: images of the corpus that the file has not; left_out: those that a held-out share does not choose.
-    labels: those that people looked for, where the file says so (a COCO's categories); None: it does not."""
+    unlabelled: images of the corpus that the file has not; left_out: those that a held-out share does not choose."""
 
     records: list[Record]
     read: int
     elsewhere: int
     unlabelled: int
     left_out: int
-    labels: tuple[str, ...] | None = None
 
 
 def gold_of(path: str, images: Iterable[ImageRow], settings: IngestSettings, held_out: float | None) -> Gold:
@@ -73,8 +71,13 @@ def gold_of(path: str, images: Iterable[ImageRow], settings: IngestSettings, hel
         )
     truth = {row.key: said if isinstance(said := named[row.key], Record) else _record(path, said, row) for row in known}
     unlabelled, left_out = count - len(known), len(known) - len(chosen)
-    labels = (tuple(category_names(path, Path(path).read_bytes())) or None) if path.endswith(".json") else None
-    return Gold([truth[row.key] for row in chosen], len(named), len(named) - len(known), unlabelled, left_out, labels)
+    return Gold([truth[row.key] for row in chosen], len(named), len(named) - len(known), unlabelled, left_out)
+
+
+def labels_looked_for(path: str) -> list[str] | None:
+    """The labels that people looked for when they made this gold, where the file says so (a COCO's categories); None:
+    it does not. Raises SourceError as `gold_of`."""
+    return (category_names(path, Path(path).read_bytes()) or None) if path.endswith(".json") else None
 
 
 def _read(path: str, settings: IngestSettings) -> Mapping[str, Record | Entry]:

@@ -63,13 +63,13 @@ def outcomes(folder: Path, shards: Sequence[str], command: Sequence[str] = ODD) 
     finally:
         writers.close()
     assert sorted(job.shard for job, _ in over) == sorted(shards)
-    return {job.shard: written if isinstance(written, str) else "written" for job, written in over}
+    return {job.shard: written if isinstance(written, str) else written.manifest.name for job, written in over}
 
 
 def test_a_shard_whose_process_dies_or_falls_silent_comes_back_and_the_others_are_written(tmp_path: Path) -> None:
     shards = ["fine0", "crashes1", "silent2", "slow3", "crashes4", "fine5", "fine6"]
     endings = {"crashes": "exit code 9", "silent": "silent for 0.9 s"}
-    assert outcomes(tmp_path, shards) == {shard: endings.get(shard[:-1], "written") for shard in shards}
+    assert outcomes(tmp_path, shards) == {shard: endings.get(shard[:-1], shard) for shard in shards}
 
 
 def test_writers_that_cannot_start_give_everything_back(tmp_path: Path) -> None:
