@@ -14,7 +14,7 @@ others come with spoilt labels, as a human's:
 and per kind of noise and seed, every student from the architecture of yolo-nano with random weights at first:
 
     a      STEPS on the spoilt labels                                    rounds/00/model-student of the loop
-    b      the loop: STEPS more on each of the two rounds that it made of the spoilt labels and the student before
+    b      the loop: STEPS more on every round that it made of the spoilt labels and the student before
     c      as many more steps on the spoilt labels as b
     d      as many steps as b and c, on human gold: the ceiling
     w      as b, with rare labels weighing more in the loss (ultralytics' cls_pw)
@@ -23,8 +23,8 @@ and per kind of noise and seed, every student from the architecture of yolo-nano
     i      as b, those that are less probable than --min-score left out of the loss (skip)
 
 The gate and the calibration of the rounds see the gold of a tenth of the pictures, on which nobody trains (19 of
-219), unless --no-gold is given. Left in WORK: a folder per noise, seed and arm, and student.md. What is there is not
-made again.
+219), unless --no-gold is given. Left in WORK: a folder per noise, seed and arm, student.md, and a figure per noise.
+What is there is not made again.
 """
 
 import argparse
@@ -51,10 +51,10 @@ from stages.held_out import is_held_out
 from stages.ingest.decode import decode_image
 from stages.ingest.settings import DecodeLimits
 from tests.experiments.running import table
+from tests.experiments.student_figure import draw_course
 
 JUDGED = 4
 """One picture in so many judges."""
-PASSES = 3
 LOOPS = ("b", "w", "s", "i")
 WEIGHED = ("w", "v")
 DOUBTFUL = 0.1
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=220)
+    parser.add_argument("--passes", type=int, default=3, help="trainings of each arm, of STEPS each")
     parser.add_argument("--image-size", type=int, default=320, help="192, which yolo-nano has seen, hides platelets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--noise", nargs="+", default=["random", "platelets", "confused"])
@@ -84,6 +85,7 @@ def main() -> None:
             for arm in arguments.arms:
                 Arm(arguments, noise, seed, arm).run()
                 (arguments.work / "student.md").write_text(report(arguments))
+        draw(arguments, noise)
 
 
 class Arm:
@@ -93,6 +95,7 @@ class Arm:
         self._data, self._steps, self._seed, self._arm = arguments.data, arguments.steps, seed, arm
         self._folder = folder(arguments, noise, seed, arm)
         self._noise, self._is_calibrated = noise, not arguments.no_gold
+        self._passes: int = arguments.passes
         self._image_size: int = arguments.image_size
         self._nms_iou: float = arguments.nms_iou
         self._min_score: float = arguments.min_score
@@ -126,7 +129,7 @@ class Arm:
             "loop.student.image_size": self._image_size,
             "loop.student.seed": self._seed,
             "loop.student.arguments": {"flipud": 0.5, "degrees": 0.0, "cls_pw": 0.5 if self._arm in WEIGHED else 0.0},
-            "loop.watch.patience": PASSES + 1,
+            "loop.watch.patience": self._passes + 1,
             "loop.watch.boxes_change": {"warn": None, "stop": None},
             "loop.watch.label_entropy_loss": {"warn": None, "stop": None},  # doubtful labels are mostly of one kind
             "loop.gate.tolerance": 1.0,
@@ -142,8 +145,8 @@ class Arm:
             engine.loop(str(corpus), 1, gold=gold, settings=settings, tell=print)
             engine.calibrate(str(corpus), gold, round=1)
             (self._folder / "calibrated").touch()
-        engine.loop(str(corpus), PASSES, gold=gold, settings=settings, tell=print)
-        return [corpus / f"rounds/{number:02d}/model-student/student.pt" for number in range(PASSES)]
+        engine.loop(str(corpus), self._passes, gold=gold, settings=settings, tell=print)
+        return [corpus / f"rounds/{number:02d}/model-student/student.pt" for number in range(self._passes)]
 
     def _few(self, corpus: Path) -> Path:
         """Human gold of the held-out pictures."""
@@ -161,7 +164,7 @@ class Arm:
     def _longer(self, corpus: Path) -> list[Path]:
         """The same trainings on the same labels, one after the other."""
         students: list[Path] = []
-        for number in range(PASSES):
+        for number in range(self._passes):
             out = self._folder / f"student-{number}.pt"
             if not out.exists():
                 start = students[-1] if students else "embedded:yolo-nano"
@@ -323,7 +326,7 @@ def report(arguments: argparse.Namespace) -> str:
                 [each["students"][number] for each in by_seed(arguments, noise, arm).values()], SHOWN
             )
             for arm in arguments.arms
-            for number in range(PASSES)
+            for number in range(arguments.passes)
         }
         text += [f"## {noise}\n", table(columns, SHOWN), table(gains(arguments, noise), SHOWN, signed=True)]
         for arm in LOOPS:
@@ -343,11 +346,26 @@ def gains(arguments: argparse.Namespace, noise: str) -> dict[str, dict[str, Esti
         longer = "v" if arm in WEIGHED else "c"
         loops, plain = by_seed(arguments, noise, arm), by_seed(arguments, noise, longer)
         seeds = sorted(loops.keys() & plain.keys())
-        for number in range(PASSES if len(seeds) > 1 else 0):
+        for number in range(arguments.passes if len(seeds) > 1 else 0):
             pairs = [(loops[seed]["students"][number], plain[seed]["students"][number]) for seed in seeds]
             each = [{name: [a[name][0] - b[name][0]] for name in SHOWN} for a, b in pairs]
             found[f"{arm} - {longer}, {(number + 1) * arguments.steps} steps"] = over_seeds(each, SHOWN)
     return found
+
+
+def draw(arguments: argparse.Namespace, noise: str) -> None:
+    """The figure of a kind of noise, means over seeds."""
+    labels, students = {}, {}
+    for arm in arguments.arms:
+        found = [*by_seed(arguments, noise, arm).values()]
+        students[arm] = [
+            over_seeds([each["students"][number] for each in found], AP)["boxes/map"]
+            for number in range(arguments.passes)
+        ]
+        if arm in LOOPS:
+            rounds = range(len(found[0]["labels"]))
+            labels[arm] = [over_seeds([each["labels"][n] for each in found], LABELS)["boxes/f1"] for n in rounds]
+    draw_course(labels, students, arguments.steps, arguments.work / f"student-{noise}.svg")
 
 
 def by_seed(arguments: argparse.Namespace, noise: str, arm: str) -> dict[int, dict[str, Any]]:
