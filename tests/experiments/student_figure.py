@@ -13,6 +13,15 @@ from matplotlib.figure import Figure
 from stages.evaluate.bootstrap import Estimate
 
 Course = Mapping[str, Sequence[Estimate]]
+NAMES = {
+    "b": "the loop",
+    "c": "more of the same training",
+    "d": "human gold",
+    "w": "the loop, rare labels weigh more",
+    "v": "more of the same training, likewise",
+    "s": "the loop, labels weighed by probability",
+    "i": "the loop, doubtful labels left out",
+}
 COLOURS = ("#20639b", "#ed553b", "#3caea3", "#f6a21e", "#6d3a9c")
 
 
@@ -36,7 +45,9 @@ def _lines(panel: Axes, course: Course, title: str) -> None:
         xs = [number + 0.04 * (place - (len(course) - 1) / 2) for number in range(len(found))]
         values = [each.value for each in found]
         below, above = [each.value - each.low for each in found], [each.high - each.value for each in found]
-        panel.errorbar(xs, values, [below, above], label=arm, color=colour, marker="o", markersize=4, capsize=3)
+        panel.errorbar(
+            xs, values, [below, above], label=NAMES.get(arm, arm), color=colour, marker="o", markersize=4, capsize=3
+        )
     panel.set_title(title, fontsize=10)
     panel.grid(axis="y", alpha=0.3)
     if course:
