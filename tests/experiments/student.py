@@ -101,9 +101,9 @@ class Arm:
         self._min_score: float = arguments.min_score
 
     def run(self) -> None:
-        """Train, and measure every student on the pictures that are kept out."""
+        """Train, and measure every student on the pictures that are kept out. More passes than are there go on."""
         done = self._folder / "measured.json"
-        if done.exists():
+        if done.exists() and len(json.loads(done.read_text())["students"]) >= self._passes:
             return
         corpus = self._folder / "corpus"
         if not corpus.exists():
@@ -369,9 +369,10 @@ def draw(arguments: argparse.Namespace, noise: str) -> None:
 
 
 def by_seed(arguments: argparse.Namespace, noise: str, arm: str) -> dict[int, dict[str, Any]]:
-    """What is there so far."""
+    """What is there so far, of as many passes as are asked for."""
     files = {seed: folder(arguments, noise, seed, arm) / "measured.json" for seed in arguments.seeds}
-    return {seed: json.loads(file.read_text()) for seed, file in files.items() if file.exists()}
+    found = {seed: json.loads(file.read_text()) for seed, file in files.items() if file.exists()}
+    return {seed: each for seed, each in found.items() if len(each["students"]) >= arguments.passes}
 
 
 def over_seeds(found: Sequence[dict[str, list[float]]], names: dict[str, str]) -> dict[str, Estimate]:

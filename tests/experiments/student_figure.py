@@ -44,7 +44,8 @@ def _lines(panel: Axes, course: Course, title: str) -> None:
     for place, (colour, (arm, found)) in enumerate(zip(cycle(COLOURS), course.items(), strict=False)):
         xs = [number + 0.04 * (place - (len(course) - 1) / 2) for number in range(len(found))]
         values = [each.value for each in found]
-        below, above = [each.value - each.low for each in found], [each.high - each.value for each in found]
+        below = [max(0.0, each.value - each.low) for each in found]  # an interval over pictures may leave its value out
+        above = [max(0.0, each.high - each.value) for each in found]
         panel.errorbar(
             xs, values, [below, above], label=NAMES.get(arm, arm), color=colour, marker="o", markersize=4, capsize=3
         )
