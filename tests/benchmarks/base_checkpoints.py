@@ -20,7 +20,8 @@ def save_florence2_large(folder: Path) -> Path:
 def _save_florence2(folder: Path, *, layers: int, width: int, smallest: int, heads: int) -> Path:
     """layers, width: of BART's encoder and decoder, each; smallest, heads: of DaViT's first stage, both double with
     every stage. The vocabulary is that of the tests padded to the published 51,328 entries, so that the output layer
-    costs what it costs."""
+    costs what it costs. The end of a text is also its start token and the output layer is tied, so that random weights
+    repeat it at once and answer nothing: its row is zero."""
     import transformers
     from transformers.models.florence2.configuration_florence2 import Florence2VisionConfig
 
@@ -48,7 +49,9 @@ def _save_florence2(folder: Path, *, layers: int, width: int, smallest: int, hea
     config = library.Florence2Config(
         text_config=text.to_dict(), vision_config=vision, image_token_id=processor.tokenizer.image_token_id
     )
-    library.Florence2ForConditionalGeneration(config).save_pretrained(folder)
+    model = library.Florence2ForConditionalGeneration(config)
+    model.get_input_embeddings().weight.data[text.eos_token_id] = 0.0
+    model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder
 
